@@ -1,0 +1,47 @@
+/*
+ * log: key=value lines, one event a line, each with an event id.
+ *
+ * Called by every program. Writes to the file that log_open named, else to standard error. Text
+ * from outside goes through log_text only. It never blocks on anything but that write, and never
+ * rotates: SIGHUP => log_reopen.
+ *
+ *   2026-11-21T03:04:05.678Z level=info prog=dockd event=docked bay=3 camera="BWC-0001"
+ */
+#ifndef DOCKD_LOG_H
+#define DOCKD_LOG_H
+
+#include <stddef.h>
+
+enum log_level { LOG_DEBUG_LEVEL = 0, LOG_INFO_LEVEL, LOG_WARN_LEVEL, LOG_ERROR_LEVEL };
+
+/*
+ * Names the program and where lines go: path NULL = standard error. 0 or -errno (then lines still
+ * go to standard error). Opened O_APPEND, 0640.
+ */
+int log_open(const char *program, const char *path);
+
+/* Opens the same path again (after rotation). 0 or -errno: the old file stays. */
+int log_reopen(void);
+
+void log_set_level(enum log_level level);
+
+/* One line. event is a fixed word ("docked"); fmt gives the key=value pairs after it, "" for none. */
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_debug(event, ...) log_event(LOG_DEBUG_LEVEL, event, __VA_ARGS__)
+#define log_info(event, ...) log_event(LOG_INFO_LEVEL, event, __VA_ARGS__)
+#define log_warn(event, ...) log_event(LOG_WARN_LEVEL, event, __VA_ARGS__)
+#define log_error(event, ...) log_event(LOG_ERROR_LEVEL, event, __VA_ARGS__)
+
+/*
+ * Text from outside, made safe for a quoted value: printable ASCII stays, the rest and '"' and
+ * '\\' become \\xNN; cut at 160 bytes of input with "...". Returns one of eight static buffers in
+ * turn, so at most eight in one log_event call.
+ */
+const char *log_text(const char *text);
+
+/* Logs the reason at error level and exits 1. Only before a program's loop, and for no memory. */
+_Noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,166 @@
+#include "proto.h"
+
+#include <string.h>
+
+/* A text field: where it lies in its struct, and its size. */
+struct text {
+	uint16_t offset, size;
+};
+
+#define TEXT(s, f) { offsetof(struct s, f), sizeof(((struct s *)0)->f) }
+#define TEXTS(...) (const struct text[]){ __VA_ARGS__, { 0, 0 } }
+
+struct shape {
+	const char *name;
+	size_t length;
+	const struct text *texts;
+};
+
+#define SHAPE(type, s, texts) [MSG_##type] = { #type, sizeof(struct s), texts }
+
+/* clang-format off */
+static const struct shape shapes[] = {
+	SHAPE(HELLO, proto_hello, TEXTS(TEXT(proto_hello, name))),
+	SHAPE(WELCOME, proto_welcome, TEXTS(TEXT(proto_welcome, station))),
+	SHAPE(ARRIVED, proto_arrived, TEXTS(
+		TEXT(proto_arrived, port),
+		TEXT(proto_arrived, serial),
+		TEXT(proto_arrived, manufacturer),
+		TEXT(proto_arrived, model))),
+	SHAPE(LEFT, proto_port, TEXTS(TEXT(proto_port, port))),
+	SHAPE(SYNCED, proto_empty, NULL),
+	SHAPE(OPEN, proto_port, TEXTS(TEXT(proto_port, port))),
+	SHAPE(OPENED, proto_opened, TEXTS(TEXT(proto_opened, port), TEXT(proto_opened, text))),
+	SHAPE(ATTACH, proto_attach, NULL),
+	SHAPE(CAMERA, proto_camera, TEXTS(
+		TEXT(proto_camera, serial),
+		TEXT(proto_camera, manufacturer),
+		TEXT(proto_camera, model),
+		TEXT(proto_camera, firmware))),
+	SHAPE(NOT_MINE, proto_reason, TEXTS(TEXT(proto_reason, text))),
+	SHAPE(LIST, proto_empty, NULL),
+	SHAPE(OBJECT, proto_object, TEXTS(TEXT(proto_object, path))),
+	SHAPE(LISTED, proto_listed, TEXTS(TEXT(proto_listed, text))),
+	SHAPE(FETCH, proto_fetch, NULL),
+	SHAPE(DURABLE, proto_durable, NULL),
+	SHAPE(FETCHED, proto_fetched, TEXTS(TEXT(proto_fetched, text))),
+	SHAPE(ERASE, proto_erase, TEXTS(TEXT(proto_erase, path))),
+	SHAPE(ERASED, proto_erased, TEXTS(TEXT(proto_erased, text))),
+	SHAPE(SET_CLOCK, proto_set_clock, NULL),
+	SHAPE(CLOCK_SET, proto_status, TEXTS(TEXT(proto_status, text))),
+	SHAPE(LOOK, proto_empty, NULL),
+	SHAPE(STOP, proto_empty, NULL),
+	SHAPE(BYE, proto_empty, NULL),
+	SHAPE(FAULT, proto_reason, TEXTS(TEXT(proto_reason, text))),
+	SHAPE(VERIFY, proto_verify, NULL),
+	SHAPE(DIGEST, proto_digest, NULL),
+	SHAPE(RESULT, proto_status, TEXTS(TEXT(proto_status, text))),
+	SHAPE(DESTINATION, proto_destination, TEXTS(
+		TEXT(proto_destination, where),
+		TEXT(proto_destination, ca_file),
+		TEXT(proto_destination, certificate_file),
+		TEXT(proto_destination, key_file),
+		TEXT(proto_destination, headers_file))),
+	SHAPE(READY, proto_ready, TEXTS(TEXT(proto_ready, text))),
+	SHAPE(UPLOAD, proto_upload, TEXTS(
+		TEXT(proto_upload, asset),
+		TEXT(proto_upload, camera),
+		TEXT(proto_upload, name),
+		TEXT(proto_upload, address))),
+	SHAPE(CREATED, proto_address, TEXTS(TEXT(proto_address, address), TEXT(proto_address, text))),
+	SHAPE(PROCEED, proto_empty, NULL),
+	SHAPE(PROGRESS, proto_progress, NULL),
+	SHAPE(RECEIPT, proto_receipt, TEXTS(TEXT(proto_receipt, object), TEXT(proto_receipt, version))),
+	SHAPE(FAILED, proto_failed, TEXTS(TEXT(proto_failed, text))),
+	SHAPE(STOP_UPLOAD, proto_empty, NULL),
+	SHAPE(ASK, proto_ask, TEXTS(TEXT(proto_ask, text))),
+	SHAPE(STATUS, proto_ctl_status, TEXTS(
+		TEXT(proto_ctl_status, station),
+		TEXT(proto_ctl_status, version),
+		TEXT(proto_ctl_status, text))),
+	SHAPE(BAY, proto_ctl_bay, TEXTS(
+		TEXT(proto_ctl_bay, bay),
+		TEXT(proto_ctl_bay, port),
+		TEXT(proto_ctl_bay, state),
+		TEXT(proto_ctl_bay, camera),
+		TEXT(proto_ctl_bay, model),
+		TEXT(proto_ctl_bay, profile),
+		TEXT(proto_ctl_bay, text))),
+	SHAPE(ASSET, proto_ctl_asset, TEXTS(
+		TEXT(proto_ctl_asset, asset),
+		TEXT(proto_ctl_asset, sha256),
+		TEXT(proto_ctl_asset, camera),
+		TEXT(proto_ctl_asset, bay),
+		TEXT(proto_ctl_asset, signature),
+		TEXT(proto_ctl_asset, reason),
+		TEXT(proto_ctl_asset, path))),
+	SHAPE(UPLOADING, proto_ctl_upload, TEXTS(
+		TEXT(proto_ctl_upload, destination),
+		TEXT(proto_ctl_upload, reason),
+		TEXT(proto_ctl_upload, address))),
+	SHAPE(DESTINED, proto_ctl_destination, TEXTS(
+		TEXT(proto_ctl_destination, name),
+		TEXT(proto_ctl_destination, driver),
+		TEXT(proto_ctl_destination, text))),
+	SHAPE(SEGMENT, proto_ctl_segment, TEXTS(TEXT(proto_ctl_segment, name))),
+	SHAPE(END, proto_ctl_end, TEXTS(TEXT(proto_ctl_end, text))),
+};
+/* clang-format on */
+
+static const struct shape *shape_of(unsigned type)
+{
+	if (type >= sizeof(shapes) / sizeof(shapes[0]) || shapes[type].length == 0)
+		return NULL;
+	return &shapes[type];
+}
+
+size_t proto_length(unsigned type)
+{
+	const struct shape *s = shape_of(type);
+
+	return s ? s->length : 0;
+}
+
+const char *proto_name(unsigned type)
+{
+	const struct shape *s = shape_of(type);
+
+	return s ? s->name : "?";
+}
+
+static bool ends_within(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+const char *proto_check(unsigned type, const void *body, size_t len)
+{
+	const struct shape *s = shape_of(type);
+	const char *bytes = body;
+
+	if (!s)
+		return "unknown message type";
+	if (len != s->length)
+		return "length does not fit the type";
+	for (const struct text *t = s->texts; t && t->size; t++) {
+		if (!ends_within(bytes + t->offset, t->size))
+			return "text field without end";
+	}
+	if (type == MSG_ARRIVED) {
+		const struct proto_arrived *a = body;
+
+		for (size_t i = 0; i < PROTO_INTERFACES; i++) {
+			if (!ends_within(a->interface[i].name, sizeof(a->interface[i].name)))
+				return "text field without end";
+		}
+	}
+	if (type == MSG_ATTACH) {
+		const struct proto_attach *a = body;
+
+		for (size_t i = 0; i < PROTO_PATTERNS; i++) {
+			if (!ends_within(a->pattern[i].glob, sizeof(a->pattern[i].glob)))
+				return "text field without end";
+		}
+	}
+	return NULL;
+}

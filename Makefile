@@ -49,8 +49,26 @@ sandbox_src := $(SANDBOX)
 handover_src := dockd/base/handover.c
 
 dockd_src := \
-	dockd/main.c
-dockd_pkg := libsystemd sqlite3 libconfig libcrypto
+	dockd/main.c \
+	dockd/config.c \
+	dockd/profile.c \
+	dockd/bay.c \
+	dockd/intake.c \
+	dockd/uplink.c \
+	dockd/link.c \
+	dockd/child.c \
+	dockd/control.c \
+	dockd/light.c \
+	dockd/asset.c \
+	dockd/record.c \
+	dockd/ledger.c \
+	dockd/index.c \
+	dockd/index_apply.c \
+	dockd/index_listing.c \
+	dockd/journal.c \
+	dockd/staging.c \
+	dockd/volume.c
+dockd_pkg := libsystemd sqlite3 libconfig libcrypto libseccomp
 
 dockctl_src := \
 	dockd/ctl.c
@@ -78,3 +96,74 @@ dockd-uploader_src := \
 dockd-uploader_pkg := libcurl jansson libcrypto libseccomp
 
 programs := dockd dockctl dockd-verify dockd-camera dockd-hotplug dockd-uploader
+
+# ---- test programs: the same sources with doubles linked (tests/double, tests/vcam) ----
+
+vcam_src := \
+	tests/vcam/vcam.c
+vcam_pkg := jansson
+
+# The simulated dock plays dockd-hotplug; the worker speaks to a socket in place of libusb.
+test_dockd-hotplug_src := \
+	tests/vcam/vdock.c
+test_dockd-hotplug_pkg :=
+test_transport_src := tests/vcam/transport_socket.c
+test_handover_src := tests/double/handover_die.c
+
+unit_tests := \
+	msg
+fuzz_targets := \
+	msg
+
+# ---- rules ----
+
+pkgs := $(sort $(foreach p,$(programs),$($(p)_pkg)) $(vcam_pkg) cmocka)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(pkgs) 2>/dev/null)
+compile_flags = $(BASE_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+libs = $(if $(strip $(1)),$(shell $(PKG_CONFIG) --libs $(1)))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+.PHONY: all
+all: $(addprefix $(BUILD)/,$(programs))
+
+$(BUILD)/obj/%.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(compile_flags) -MMD -MP -c -o $@ $<
+
+# $(1) target, $(2) sources, $(3) pkg-config names
+define link
+$(1): $(call objects,$(2))
+	$$(call say,LD,$(1))
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(BASE_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call libs,$(3))
+all_objects += $(call objects,$(2))
+endef
+
+sandboxed := dockd dockd-verify dockd-camera dockd-hotplug dockd-uploader
+$(foreach p,$(programs),$(eval $(call link,$(BUILD)/$(p),\
+	$($(p)_src) $(base_src) $(if $(filter $(p),$(sandboxed)),$(sandbox_src) $(handover_src)),$($(p)_pkg))))
+
+$(foreach p,dockd dockd-verify dockd-uploader,$(eval $(call link,$(BUILD)/test/$(p),\
+	$($(p)_src) $(base_src) $(sandbox_src) $(test_handover_src),$($(p)_pkg))))
+$(eval $(call link,$(BUILD)/test/dockd-camera,$(filter-out usb/transport_usb.c,$(dockd-camera_src)) \
+	$(test_transport_src) $(base_src) $(sandbox_src) $(test_handover_src),libseccomp))
+$(eval $(call link,$(BUILD)/test/dockd-hotplug,$(test_dockd-hotplug_src) $(base_src) \
+	$(test_handover_src),$(test_dockd-hotplug_pkg)))
+$(eval $(call link,$(BUILD)/test/vcam,$(vcam_src),$(vcam_pkg)))
+
+test_programs := $(addprefix $(BUILD)/test/,dockd dockd-verify dockd-camera dockd-hotplug \
+	dockd-uploader vcam)
+.PHONY: test-programs
+test-programs: $(test_programs) all
+
+# Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
+unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
+$(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \
+	$(unit_objs_$(t)),cmocka $(unit_pkg_$(t)))))
+
+.PHONY: check-unit
+check-unit: $(addprefix $(BUILD)/unit/,$(unit_tests))
+	$(Q)for t in $(unit_tests); do $(BUILD)/unit/$$t || exit 1; done
+
+-include $(patsubst %.o,%.d,$(sort $(all_objects)))

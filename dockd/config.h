@@ -1,0 +1,66 @@
+/*
+ * config: reads dockd.conf and the profiles; the only file that includes libconfig.h.
+ *
+ * Called by main at start and on SIGHUP. Owners copy what they need from the struct; no pointer to
+ * it is kept. Every error names file, line, setting and what is allowed; an unknown setting is an
+ * error.
+ */
+#ifndef DOCKD_CONFIG_H
+#define DOCKD_CONFIG_H
+
+#include "profile.h"
+
+#include <sys/types.h>
+
+#define CONFIG_BAYS 64
+#define CONFIG_DESTINATIONS 8
+#define CONFIG_PROFILES 32
+
+struct config_bay {
+	char name[PROTO_NAME_LEN];
+	char port[PROTO_PORT_LEN];
+	char light[PROTO_NAME_LEN]; /* name in /sys/class/leds, "" none */
+};
+
+struct config_destination {
+	char name[PROTO_NAME_LEN];
+	struct proto_destination wire; /* as the uploader is told */
+};
+
+struct config {
+	char station[PROTO_NAME_LEN];     /* default: host name */
+	char state_dir[256];              /* /var/lib/dockd */
+	char run_dir[256];                /* /run/dockd: core.sock, control.sock */
+	char log_file[256];               /* "" = standard error */
+	char leds_dir[256];               /* /sys/class/leds */
+	char station_light[PROTO_NAME_LEN];
+	bool allow_plaintext;             /* false */
+	bool erase;                       /* erase = "never" (default) | "when-receipted" */
+	enum receipt_level accept;        /* accept-receipt, default signed */
+	bool take_when_server;            /* take-when = "station" (default) | "server" */
+	bool any;                         /* policy = "all" (default) | "any" */
+	uint32_t pulls_per_port;          /* 3: pulls at once below one root port */
+	uint32_t rejoin_s;                /* 10: left and back on the same port is one docking */
+	uint32_t verify_jobs;             /* 0 = one per processor */
+	uint64_t reserve_bytes;           /* 0 = max(5 %, 2 GiB) + 256 MiB */
+	uint32_t retry_min_s, retry_max_s; /* 1, 300: full-jitter back-off */
+	uid_t hotplug_uid, uploader_uid;  /* users by name or number; default dockd-hotplug, ... */
+	gid_t core_gid;                   /* group of core.sock: default dockd; (gid_t)-1: leave */
+	gid_t admin_gid;                  /* group of control.sock: default dockd-admin; -1: leave */
+	size_t bays_n;                    /* 0: every port is a bay of its own name */
+	struct config_bay bay[CONFIG_BAYS];
+	size_t destinations_n;            /* none named: one, "local", driver dir, its own folder */
+	struct config_destination destination[CONFIG_DESTINATIONS];
+	size_t profiles_n;
+	struct profile profile[CONFIG_PROFILES];
+};
+
+/*
+ * Reads path (NULL: only defaults) and every *.conf in the profiles folder it names (default
+ * DOCKD_DATADIR/profiles; profiles_dir overrides when not NULL). 0, or -errno with one line a
+ * problem in *errors (malloc'ed, the caller frees): "dockd.conf:12: accept-receipt = \"fast\": one
+ * of local length transfer-digest stored-digest readback signed". A struct that failed is not used.
+ */
+int config_read(const char *path, const char *profiles_dir, struct config *out, char **errors);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * index: everything that can be asked quickly, in SQLite; a shadow of the ledger.
+ *
+ * Owns STATE/index.sqlite. Called by journal (apply, begin, commit) and, for questions, by the rest
+ * of the core. It holds no truth: delete it and index_open replays the ledger. Only listings (what
+ * a camera shows now) live here alone; they are told afresh by each worker. The only files that
+ * include sqlite3.h are index*.c. SQLITE_CORRUPT: the file is set aside and rebuilt.
+ */
+#ifndef DOCKD_INDEX_H
+#define DOCKD_INDEX_H
+
+#include "asset.h"
+#include "record.h"
+
+struct index;
+
+/* 0 or -errno. The caller then replays the ledger from index_applied()+1 through index_apply. */
+int index_open(const char *path, struct index **out);
+void index_close(struct index *ix);
+
+uint64_t index_applied(struct index *ix);
+
+/* One transaction a loop turn. 0 or -errno (-EIO; -EUCLEAN: corrupt, rebuild). */
+int index_begin(struct index *ix);
+int index_commit(struct index *ix);
+
+/*
+ * Applies one record (see LEDGER.md for what each type says). Records of types unknown to this
+ * version only move the applied number. 0 or -errno; -EBADMSG: a known type lacks a field.
+ */
+int index_apply(struct index *ix, uint64_t seq, const struct record *r);
+
+/* Numbers not yet used by any record. They count up in memory at each call. */
+uint64_t index_new_asset(struct index *ix);
+uint64_t index_new_docking(struct index *ix);
+
+struct index_counts {
+	uint64_t assets, receipted, erased, dockings;
+	uint64_t unsent_bytes;
+	int64_t oldest_unsent_s; /* staged_at of the oldest one not receipted; 0 none */
+	uint64_t needs_person;
+};
+int index_counts(struct index *ix, struct index_counts *out); /* kept, not counted: O(1) */
+
+/* 0, -ENOENT, or -errno. */
+int index_asset(struct index *ix, uint64_t number, struct asset *out);
+int index_upload(struct index *ix, uint64_t asset, const char *destination, struct upload *out);
+
+/* Up to room assets with number > after, in order; queued: only those not receipted. Count or -errno. */
+int index_assets(struct index *ix, uint64_t after, bool queued, struct asset *out, size_t room);
+/* All uploads of one asset, up to room. Count or -errno. */
+int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room);
+
+/* An asset with this id other than `than`, whose bytes are held or receipted. 0, -ENOENT. */
+int index_asset_by_id(struct index *ix, const char *id, uint64_t than, struct asset *out);
+
+/* Oldest assets with number > after that are sealed and on rung STAGED (to be verified). Count. */
+int index_to_verify(struct index *ix, uint64_t after, uint64_t *numbers, size_t room);
+
+/*
+ * Next assets to send to this destination, oldest recorded first, logs and sidecars before clips:
+ * sealed, CHECKED, not merged, not receipted there, not refused. skip: numbers under way or backing
+ * off in memory (sorted or not), n of them. Count or -errno.
+ */
+int index_to_upload(struct index *ix, const char *destination, const uint64_t *skip, size_t n,
+    uint64_t *numbers, size_t room);
+int index_queued(struct index *ix, const char *destination, uint64_t *count, uint64_t *bytes);
+
+/* Assets of `camera` found in dockings so far that are not erased, RECEIPTED somewhere. Count. */
+int index_to_erase(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,
+    size_t room);
+
+/* Open erase intents without outcome: number, docking pairs. Count or -errno. */
+int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, size_t room);
+
+struct docking {
+	uint64_t number;
+	int64_t began_s, ended_s; /* 0: still open */
+	char bay[PROTO_NAME_LEN];
+	char port[PROTO_PORT_LEN];
+	char serial[PROTO_TEXT_LEN]; /* USB iSerial */
+	char camera[PROTO_TEXT_LEN + 4]; /* identity, "" until told */
+	char profile[PROTO_NAME_LEN];
+};
+int index_open_dockings(struct index *ix, struct docking *out, size_t room); /* count */
+int index_docking(struct index *ix, uint64_t number, struct docking *out);
+
+/* ---- listings: what the camera of a docking shows now ---- */
+
+struct listing_row {
+	uint64_t row;
+	uint64_t asset; /* 0: not yet linked */
+	uint32_t storage, handle, flags;
+	enum object_kind kind;
+	uint64_t size_bytes;
+	int64_t mtime_s;
+	bool growing; /* its size differed between two listings: last */
+	char path[PROTO_PATH_LEN];
+};
+
+struct listing_sum {
+	uint64_t objects, bytes;             /* clips, sidecars, logs and others; not ignored ones */
+	uint64_t pending, pending_bytes;     /* linked to assets on rung LISTED (to be pulled) */
+	uint64_t held;                       /* linked, STAGED or more */
+	uint64_t checked;                    /* linked, CHECKED or more */
+	uint64_t receipted;                  /* linked, receipted as the policy asks */
+	uint64_t first_pending;              /* logs and sidecars among pending */
+};
+
+/* A new listing of this docking begins; the rows of the one before are kept to compare with. */
+int listing_begin(struct index *ix, uint64_t docking);
+int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o);
+/*
+ * The listing is whole: marks as growing what was there before with another size, drops the old
+ * rows, and links rows to known assets of this camera: same path and size and time, and (time
+ * plausible, or the asset still on rung LISTED, or last pulled in this docking). 0 or -errno.
+ */
+int listing_end(struct index *ix, uint64_t docking, const char *camera, int64_t now_s);
+/* Rows that no asset is linked to, up to room. Count or -errno. */
+int listing_unlinked(struct index *ix, uint64_t docking, struct listing_row *out, size_t room);
+int listing_link(struct index *ix, uint64_t docking, uint64_t row, uint64_t asset);
+/*
+ * The next row to pull: asset on rung LISTED, not needs_person, row not skipped; logs and sidecars
+ * first, growing last, then oldest time, then row. only_first: logs and sidecars only. 0, -ENOENT.
+ */
+int listing_next(struct index *ix, uint64_t docking, bool only_first, struct listing_row *out);
+/* Leaves a row out until the next listing (it changed, vanished, was refused). */
+int listing_skip(struct index *ix, uint64_t docking, uint64_t row);
+int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct listing_row *out);
+int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out);
+/* Newest earlier log of this camera and path, smaller than size, sealed: a prefix. 0, -ENOENT. */
+int index_log_prefix(struct index *ix, const char *camera, const char *path, uint64_t size_bytes,
+    struct asset *out);
+int listing_drop(struct index *ix, uint64_t docking);
+
+#endif

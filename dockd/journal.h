@@ -1,0 +1,38 @@
+/*
+ * journal: the one way to change state: record into the ledger, apply to the index, commit both.
+ *
+ * Owns ledger and index together. Called by everything in the core that decides. Rule: write what
+ * shall be done, journal_commit, then do it. One commit serves all records since the last one.
+ */
+#ifndef DOCKD_JOURNAL_H
+#define DOCKD_JOURNAL_H
+
+#include "index.h"
+#include "record.h"
+
+struct journal;
+
+/*
+ * Opens STATE/ledger and STATE/index.sqlite, brings the index up to the ledger (a corrupt or newer
+ * index is set aside and rebuilt). Takes STATE/lock (flock): -EBUSY = another dockd runs on it.
+ * Binds the folder to the station's name: -EREMOTE = it belongs to another. *why: for people.
+ */
+int journal_open(const char *state_dir, const char *station, struct journal **out,
+    const char **why);
+void journal_close(struct journal *j);
+
+struct index *journal_index(struct journal *j);
+struct ledger *journal_ledger(struct journal *j);
+
+/*
+ * Appends and applies. 0 or -errno; once something failed, the journal is broken: every later call
+ * gives -EIO and journal_works is false: intake and erasing stop, questions are still answered.
+ */
+int journal_write(struct journal *j, struct record *r);
+int journal_commit(struct journal *j);
+bool journal_works(const struct journal *j);
+/* What broke it, "" while it works. */
+const char *journal_why(const struct journal *j);
+uint64_t journal_records(const struct journal *j);
+
+#endif

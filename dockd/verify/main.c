@@ -1,0 +1,176 @@
+/*
+ * dockd-verify: one asset, one question, one answer, exit.
+ *
+ * Started by the core with a socket and its own process id; receives VERIFY with the clip (read)
+ * and the leaves file (write), answers DIGEST and RESULT. It must never read a byte of the clip
+ * before its sandbox is up, and never parse one before DIGEST has been sent: what a parser does
+ * when a clip takes it over can no longer change the digest.
+ */
+#include "../base/handover.h"
+#include "../base/log.h"
+#include "../base/msg.h"
+#include "../base/sandbox.h"
+#include "digest.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(DIGEST_LEN == PROTO_SHA256_LEN, "one digest, two names");
+
+enum state { AWAIT_VERIFY };
+enum fd_role { FD_CLIP, FD_LEAVES, FD_ROLES };
+
+static const struct msg_rule rules[] = {
+	{ MSG_VERIFY, 1u << AWAIT_VERIFY, FD_ROLES },
+};
+
+struct verify {
+	int sock;
+	int parent_pid;
+	struct digest *digest;
+};
+
+static int number(const char *text)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (errno || end == text || *end || v < 0 || v > INT_MAX)
+		fatal("\"%s\" is not a number: see dockd-verify --help", log_text(text));
+	return (int)v;
+}
+
+static void options(struct verify *v, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "parent", required_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			v->sock = number(optarg);
+			break;
+		case 'p':
+			v->parent_pid = number(optarg);
+			break;
+		case 'v':
+			puts("dockd-verify " DOCKD_VERSION);
+			exit(EXIT_SUCCESS);
+		case 'h':
+			puts("dockd-verify --socket FD --parent PID: started by dockd, for one asset");
+			exit(EXIT_SUCCESS);
+		default:
+			exit(EXIT_FAILURE);
+		}
+	}
+	if (v->sock < 0 || v->parent_pid <= 0 || optind != argc)
+		fatal("--socket and --parent are needed: dockd starts this program itself");
+}
+
+/* Waits for the one message. 1 = it is in m, 0 = the core has gone. */
+static int receive(const struct verify *v, struct msg *m)
+{
+	struct pollfd p = { .fd = v->sock, .events = POLLIN };
+	const char *why = "";
+	int got;
+
+	do {
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			fatal("poll: %s", strerror(errno));
+		got = msg_recv(v->sock, m, FD_ROLES, &why);
+	} while (got == -EAGAIN);
+	if (got < 0)
+		fatal("message from the core: %s", got == -EPROTO ? why : strerror(-got));
+	if (got == 1 && !msg_allowed(rules, sizeof(rules) / sizeof(rules[0]), m, AWAIT_VERIFY))
+		fatal("message from the core: %s is not due, or comes with %u descriptors",
+		    proto_name(m->head.type), m->nfds);
+	return got;
+}
+
+static void answer(const struct verify *v, unsigned type, const void *body)
+{
+	int err = msg_send(v->sock, type, 0, 0, body, NULL, 0);
+
+	if (err < 0)
+		fatal("%s to the core: %s", proto_name(type), strerror(-err));
+}
+
+/* Fills result; sends DIGEST where there is one. */
+static void check(struct verify *v, const struct msg *m, struct proto_status *result)
+{
+	const struct proto_verify *ask = (const struct proto_verify *)m->body;
+	struct proto_digest digest = { 0 };
+	struct digest_sum sum;
+	int leaves_err;
+	int err;
+
+	if (ask->version != PROTO_VERSION) {
+		result->status = -EPROTONOSUPPORT;
+		snprintf(result->text, sizeof(result->text),
+		    "dockd-verify speaks version %d, the core %" PRIu32 ": restart dockd",
+		    PROTO_VERSION, ask->version);
+		return;
+	}
+	err = digest_file(v->digest, m->fds[FD_CLIP], m->fds[FD_LEAVES], &sum, &leaves_err);
+	if (err < 0) {
+		result->status = -EIO;
+		snprintf(result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
+		return;
+	}
+	digest.length_bytes = sum.length_bytes;
+	digest.leaves = sum.leaves;
+	memcpy(digest.sha256, sum.sha256, sizeof(digest.sha256));
+	handover("verify-digest");
+	answer(v, MSG_DIGEST, &digest);
+	if (sum.length_bytes != ask->size_bytes) {
+		result->status = -EMSGSIZE;
+		snprintf(result->text, sizeof(result->text),
+		    "the clip has %" PRIu64 " bytes where %" PRIu64 " were expected",
+		    sum.length_bytes, ask->size_bytes);
+	} else if (leaves_err < 0) {
+		result->status = leaves_err;
+		snprintf(result->text, sizeof(result->text), "writing the leaves: %s",
+		    strerror(-leaves_err));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct verify v = { .sock = -1 };
+	struct proto_status result = { 0 };
+	struct msg m;
+
+	log_open("dockd-verify", NULL);
+	options(&v, argc, argv);
+	if (sandbox_basics() < 0 || sandbox_die_with_parent(v.parent_pid) < 0)
+		fatal("%s", sandbox_why());
+	/* libcrypto loads its algorithms now: under the filter it could not. */
+	v.digest = digest_new(VERIFY_LEAF_BYTES);
+	if (!v.digest)
+		fatal("no memory for SHA-256, or libcrypto has none");
+	if (sandbox_verify() < 0)
+		fatal("%s", sandbox_why());
+	if (receive(&v, &m) == 0)
+		return EXIT_SUCCESS;
+	check(&v, &m, &result);
+	msg_close_fds(&m);
+	answer(&v, MSG_RESULT, &result);
+	handover("verify-result");
+	digest_free(v.digest);
+	return EXIT_SUCCESS;
+}

@@ -27,6 +27,7 @@ struct asset {
 	uint64_t pulled_bytes; /* read from cameras for it, in all */
 	int64_t mtime_s;       /* camera time or PROTO_NO_TIME */
 	int64_t staged_at_s;   /* CLOCK_REALTIME, 0 = not yet */
+	int64_t stamp_ns;      /* ctime of the sealed copy when its digest was taken, 0 = not yet */
 	uint32_t interruptions;
 	uint32_t restarts;     /* times it was begun anew (mismatch, bad copy) */
 	enum object_kind kind;

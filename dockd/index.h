@@ -131,6 +131,14 @@ int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out);
 /* Newest earlier log of this camera and path, smaller than size, sealed: a prefix. 0, -ENOENT. */
 int index_log_prefix(struct index *ix, const char *camera, const char *path, uint64_t size_bytes,
     struct asset *out);
+/*
+ * The newest asset found in this docking of this camera and path that is still on rung LISTED: the
+ * object grew or was begun anew. 0, -ENOENT.
+ */
+int index_asset_growing(struct index *ix, uint64_t docking, const char *camera, const char *path,
+    struct asset *out);
+/* Log rows of the listing whose asset is not receipted as the policy asks. Count or -errno. */
+int listing_logs_open(struct index *ix, uint64_t docking);
 int listing_drop(struct index *ix, uint64_t docking);
 
 #endif

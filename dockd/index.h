@@ -132,10 +132,10 @@ int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out);
 int index_log_prefix(struct index *ix, const char *camera, const char *path, uint64_t size_bytes,
     struct asset *out);
 /*
- * The newest asset found in this docking of this camera and path that is still on rung LISTED: the
- * object grew or was begun anew. 0, -ENOENT.
+ * The newest asset of this camera and path that was found, pulled or compared in this docking, on
+ * any rung: the object grew, or the log got longer, since. 0, -ENOENT.
  */
-int index_asset_growing(struct index *ix, uint64_t docking, const char *camera, const char *path,
+int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camera, const char *path,
     struct asset *out);
 /* Log rows of the listing whose asset is not receipted as the policy asks. Count or -errno. */
 int listing_logs_open(struct index *ix, uint64_t docking);

@@ -111,7 +111,8 @@ test_transport_src := tests/vcam/transport_socket.c
 test_handover_src := tests/double/handover_die.c
 
 unit_tests := \
-	msg
+	msg \
+	digest
 fuzz_targets := \
 	msg
 
@@ -154,11 +155,18 @@ $(eval $(call link,$(BUILD)/test/vcam,$(vcam_src),$(vcam_pkg)))
 
 test_programs := $(addprefix $(BUILD)/test/,dockd dockd-verify dockd-camera dockd-hotplug \
 	dockd-uploader vcam)
+# What each sandbox lets through, tried from inside; the sanitizer builds have no sandbox to try.
+ifneq ($(SAN),1)
+$(eval $(call link,$(BUILD)/test/probe_sandbox,tests/unit/probe_sandbox.c $(sandbox_src),libseccomp))
+test_programs += $(BUILD)/test/probe_sandbox
+endif
 .PHONY: test-programs
 test-programs: $(test_programs) all
 
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
+unit_objs_digest := dockd/verify/digest.c
+unit_pkg_digest := libcrypto
 $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \
 	$(unit_objs_$(t)),cmocka $(unit_pkg_$(t)))))
 

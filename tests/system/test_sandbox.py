@@ -1,0 +1,399 @@
+"""What must fail inside each sandbox fails, and what a program needs works.
+
+The probe links the same sandbox.c as the programs and tries one act in each; then the real programs
+are asked. DOCKD_BUILD names the build folder; a build without a sandbox (build/asan) is skipped.
+"""
+
+import array
+import errno
+import fcntl
+import hashlib
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
+PROBE = BUILD / "test" / "probe_sandbox"
+USER = 64001  # made up: it owns nothing
+DEADLINE_S = 30
+
+SIGSYS = "SIGSYS"
+PROTO_VERSION = 1
+MSG_VERIFY, MSG_DIGEST, MSG_RESULT = 64, 65, 66
+LEAF = 4 << 20
+
+pytestmark = pytest.mark.skipif(not PROBE.exists(), reason="this build has no sandbox")
+
+# None of the sandboxes below may let these through.
+NOT_IN_A_WORKER = {
+    "open": ("open", "/etc/passwd", "EACCES"),
+    "open /sys": ("open", "/sys/kernel", "EACCES"),
+    "open a device": ("open-write", "/dev/null", "EACCES"),
+    "create": ("create", "OUTSIDE/made", "EACCES"),
+    "open own descriptor anew": ("open-self", "", "EACCES"),
+    "readlink": ("readlink", "", "EACCES"),
+    "stat": ("stat", "/etc", "EACCES"),
+    "unlink": ("unlink", "OUTSIDE/file", SIGSYS),
+    "socket": ("socket", "unix", SIGSYS),
+    "socket inet": ("socket", "inet", SIGSYS),
+    "exec": ("exec", "", SIGSYS),
+    "execveat": ("execveat", "", SIGSYS),
+    "fork": ("fork", "", SIGSYS),
+    "fork by number": ("fork-call", "", SIGSYS),
+    "clone3": ("clone3", "", SIGSYS),
+    "thread": ("thread", "", SIGSYS),
+    "ptrace": ("ptrace", "", SIGSYS),
+    "read another's memory": ("vm-read", "", SIGSYS),
+    "kill": ("kill", "", SIGSYS),
+    "signal by socket owner": ("setown", "", SIGSYS),
+    "map code": ("mmap-exec", "", SIGSYS),
+    "make code": ("mprotect-exec", "", SIGSYS),
+    "limits": ("prlimit", "", SIGSYS),
+    "prctl": ("prctl", "", SIGSYS),
+    "namespaces": ("unshare", "", SIGSYS),
+    "io_uring": ("io-uring", "", SIGSYS),
+    "bpf": ("bpf", "", SIGSYS),
+    "keys": ("keyctl", "", SIGSYS),
+    "mount": ("mount", "", SIGSYS),
+    "fstat works": ("fstat", "", "ok"),
+    "work works": ("work", "", "ok"),
+}
+
+NOT_BESIDE_A_THREAD = {
+    "exec": ("exec", "", SIGSYS),
+    "execveat": ("execveat", "", SIGSYS),
+    "ptrace": ("ptrace", "", SIGSYS),
+    "read another's memory": ("vm-read", "", SIGSYS),
+    "fork": ("fork", "", "EPERM"),
+    "fork by number": ("fork-call", "", "EPERM"),
+    "clone3": ("clone3", "", "ENOSYS"),
+    "kill": ("kill", "", "EPERM"),
+    "namespaces": ("unshare", "", SIGSYS),
+    "mount": ("mount", "", SIGSYS),
+    "bpf": ("bpf", "", SIGSYS),
+    "io_uring": ("io-uring", "", "EPERM"),
+    "keys": ("keyctl", "", "EPERM"),
+    "socket raw": ("socket", "raw", "EPERM"),
+    "socket packet": ("socket", "packet", "EPERM"),
+    "socket alg": ("socket", "alg", "EPERM"),
+    "socket vsock": ("socket", "vsock", "EPERM"),
+    "socket unix works": ("socket", "unix", "ok"),
+    "thread works": ("thread", "", "ok"),
+    "work works": ("work", "", "ok"),
+}
+
+PROFILES = {
+    "camera": NOT_IN_A_WORKER
+    | {
+        "usbfs request reaches the file": ("ioctl-usbfs", "", "ENOTTY"),
+        "another request does not": ("ioctl-tty", "", "ENOTTY"),
+        "signal by ioctl": ("setown-ioctl", "", "ENOTTY"),
+        "staging works": ("staging", "", "ok"),
+    },
+    "verify": NOT_IN_A_WORKER
+    | {
+        "usbfs request": ("ioctl-usbfs", "", SIGSYS),
+        "signal by ioctl": ("setown-ioctl", "", SIGSYS),
+        "staging": ("staging", "", SIGSYS),
+    },
+    "hotplug=/sys:/dev/shm": NOT_BESIDE_A_THREAD
+    | {
+        "open outside": ("open", "/etc/passwd", "EACCES"),
+        "open a file of one's own outside": ("open-write", "OUTSIDE/file", "EACCES"),
+        "create outside": ("create", "OUTSIDE/made", "EACCES"),
+        "unlink outside": ("unlink", "OUTSIDE/file", "EACCES"),
+        "open a device outside": ("open-write", "/dev/null", "EACCES"),
+        "create where devices are": ("create", "/dev/shm/dockd-probe", "EACCES"),
+        "/sys is readable": ("open", "/sys/kernel", "ok"),
+        "socket inet": ("socket", "inet", "EPERM"),
+        "socket inet6": ("socket", "inet6", "EPERM"),
+        "netlink but uevents": ("socket", "route", "EPERM"),
+        "uevents work": ("socket", "uevent", "ok"),
+    },
+    "uploader": NOT_BESIDE_A_THREAD
+    | {
+        "open works": ("open", "/etc/passwd", "ok"),
+        "socket inet works": ("socket", "inet", "ok"),
+        "socket inet6 works": ("socket", "inet6", "ok"),
+        "netlink route works": ("socket", "route", "ok"),
+    },
+    "basics": {"limits, no dumps, no new privileges, umask": ("basics", "", "ok")},
+}
+if os.uname().machine == "x86_64":
+    for profile in PROFILES.values():
+        if len(profile) > 1:
+            profile["calls of another ABI"] = ("other-abi", "", SIGSYS)
+
+CASES = [
+    pytest.param(profile, *case, id=f"{profile.split('=')[0]}: {name}")
+    for profile, cases in PROFILES.items()
+    for name, case in cases.items()
+]
+
+
+def as_user(uid):
+    """Arguments of Popen to run as uid; nothing when the tests run as somebody already."""
+    return {"user": uid, "group": uid, "extra_groups": []} if os.getuid() == 0 else {}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder that the made-up user can reach, with copies of the programs."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    for f in [folder, *folder.parents]:
+        if f == Path("/tmp") or f == f.parent:
+            break
+        f.chmod(0o755)
+    shutil.copy(PROBE, folder)
+    outside = folder / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("not yours")
+    if os.getuid() == 0:
+        os.chown(outside, USER, USER)
+        os.chown(outside / "file", USER, USER)
+    return folder
+
+
+def probe(place, profile, act, argument):
+    argument = argument.replace("OUTSIDE", str(place / "outside"))
+    done = subprocess.run(
+        [place / "probe_sandbox", profile, act, argument],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        **as_user(USER),
+    )
+    if done.returncode < 0:
+        return signal.Signals(-done.returncode).name
+    assert done.returncode == 0, done.stderr
+    # An exec that worked ends as /bin/true does: without a word.
+    return done.stdout.strip() or "executed"
+
+
+@pytest.mark.parametrize("profile,act,argument,expected", CASES)
+def test_probe(place, profile, act, argument, expected):
+    assert probe(place, profile, act, argument) == expected
+
+
+@pytest.mark.parametrize(
+    "act,argument",
+    [("open", "/etc/passwd"), ("create", "OUTSIDE/free"), ("open-self", ""), ("socket", "inet"),
+     ("fork", ""), ("thread", ""), ("mprotect-exec", ""), ("setown", "")],
+)
+def test_probe_without_a_sandbox(place, act, argument):
+    """The probes can succeed at all, so that a refusal above is the sandbox's."""
+    assert probe(place, "none", act, argument) == "ok"
+
+
+def test_exec_without_a_sandbox(place):
+    assert probe(place, "none", "exec", "") == "executed"
+
+
+def test_hotplug_path_that_is_not_there(place):
+    done = subprocess.run(
+        [place / "probe_sandbox", "hotplug=/sys:/no/such/folder", "work"],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        **as_user(USER),
+    )
+    assert done.returncode == 3
+    assert "/no/such/folder" in done.stderr
+
+
+# ---- the real programs ----
+
+SANDBOXED = ["dockd", "dockd-verify", "dockd-camera", "dockd-hotplug", "dockd-uploader"]
+ARGUMENTS = {
+    "dockd-verify": lambda: ["--socket", "3", "--parent", str(os.getpid())],
+    "dockd-camera": lambda: ["--socket", "3", "--parent", str(os.getpid())],
+}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be refused as root")
+@pytest.mark.parametrize("program", SANDBOXED)
+def test_root_is_refused(program):
+    path = BUILD / program
+    if not path.exists():
+        pytest.skip(f"{program} is not built")
+    arguments = ARGUMENTS.get(program, list)()
+    done = subprocess.run(
+        [path, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 1
+    assert "root" in done.stderr
+
+
+class Verify:
+    """The real dockd-verify, with a socket as its core would give it."""
+
+    def __init__(self, place):
+        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.settimeout(DEADLINE_S)
+        program = place / "dockd-verify"
+        shutil.copy(BUILD / "dockd-verify", program)
+        fd = theirs.fileno()
+        self.process = subprocess.Popen(
+            [program, "--socket", str(fd), "--parent", str(os.getpid())],
+            pass_fds=[fd],
+            stderr=subprocess.PIPE,
+            text=True,
+            **as_user(USER),
+        )
+        theirs.close()
+
+    def ask(self, size, *fds):
+        body = struct.pack("=IIQ", PROTO_VERSION, 0, size)
+        head = struct.pack("=HHII", MSG_VERIFY, 0, len(body), 0)
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.sock.sendmsg([head + body], rights)
+
+    def answer(self):
+        data = self.sock.recv(8192)
+        if not data:
+            return None, b""
+        kind, _, length, _ = struct.unpack("=HHII", data[:12])
+        assert length == len(data) - 12
+        return kind, data[12:]
+
+    def digest(self):
+        kind, body = self.answer()
+        assert kind == MSG_DIGEST
+        return struct.unpack("=QQ32s", body)
+
+    def result(self):
+        kind, body = self.answer()
+        assert kind == MSG_RESULT
+        status, text = struct.unpack("=i128s", body)
+        return status, text.split(b"\0")[0].decode()
+
+    def end(self):
+        code = self.process.wait(DEADLINE_S)
+        self.log = self.process.stderr.read()
+        self.sock.close()
+        return code
+
+
+@pytest.fixture
+def files(tmp_path):
+    def make(content):
+        clip = tmp_path / "clip"
+        clip.write_bytes(content)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        made = [os.open(clip, os.O_RDONLY | os.O_CLOEXEC), os.open(tmp_path / "leaves", flags)]
+        descriptors.extend(made)
+        return made
+
+    descriptors = []
+    yield make
+    for fd in descriptors:
+        os.close(fd)
+
+
+def test_verify_digests(place, files, tmp_path):
+    content = os.urandom(1000) * 9000
+    v = Verify(place)
+    v.ask(len(content), *files(content))
+    assert v.digest() == (len(content), 3, hashlib.sha256(content).digest())
+    assert v.result() == (0, "")
+    assert v.end() == 0
+    leaves = [hashlib.sha256(content[at : at + LEAF]).digest() for at in range(0, len(content), LEAF)]
+    assert (tmp_path / "leaves").read_bytes() == b"".join(leaves)
+
+
+def test_verify_is_shut_in_while_it_reads(place, files):
+    """The kernel's own word, while the program waits for room to write its second leaf."""
+    content = bytes(3 * LEAF)
+    clip, _ = files(content)
+    readable, full = os.pipe()
+    os.write(full, bytes(65536 - 32))
+    v = Verify(place)
+    v.ask(len(content), clip, full)
+    status = Path(f"/proc/{v.process.pid}/status")
+    # Once the pipe is full, the first leaf is in it and the program cannot end.
+    queued = array.array("i", [0])
+    deadline = time.monotonic() + DEADLINE_S
+    while queued[0] < 65536 and time.monotonic() < deadline:
+        select.select([], [], [], 0.01)
+        fcntl.ioctl(readable, termios.FIONREAD, queued)
+    assert queued[0] == 65536
+    words = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    assert words["Seccomp"].strip() == "2"
+    assert words["NoNewPrivs"].strip() == "1"
+    assert os.stat(f"/proc/{v.process.pid}/mem").st_uid == 0, "dumpable"
+    os.close(full)
+    while os.read(readable, 65536):
+        pass
+    assert v.digest()[0] == len(content)
+    assert v.result()[0] == 0
+    assert v.end() == 0
+    os.close(readable)
+
+
+def test_verify_empty(place, files, tmp_path):
+    v = Verify(place)
+    v.ask(0, *files(b""))
+    assert v.digest() == (0, 0, hashlib.sha256(b"").digest())
+    assert v.result() == (0, "")
+    assert v.end() == 0
+    assert (tmp_path / "leaves").read_bytes() == b""
+
+
+def test_verify_another_length(place, files):
+    v = Verify(place)
+    v.ask(1001, *files(b"x" * 1000))
+    assert v.digest() == (1000, 1, hashlib.sha256(b"x" * 1000).digest())
+    status, text = v.result()
+    assert status == -errno.EMSGSIZE
+    assert "1000" in text and "1001" in text
+    assert v.end() == 0
+
+
+def test_verify_unreadable(place, files):
+    _, leaves = files(b"")
+    readable, writable = os.pipe()
+    v = Verify(place)
+    v.ask(5, readable, leaves)
+    status, text = v.result()
+    assert status == -errno.EIO
+    assert "reading the clip" in text
+    assert v.end() == 0
+    os.close(readable)
+    os.close(writable)
+
+
+def test_verify_core_gone(place):
+    v = Verify(place)
+    v.sock.shutdown(socket.SHUT_WR)
+    assert v.end() == 0
+
+
+@pytest.mark.parametrize("given", [0, 1])
+def test_verify_descriptors_missing(place, files, given):
+    v = Verify(place)
+    v.ask(0, *files(b"")[:given])
+    assert v.answer() == (None, b"")
+    assert v.end() == 1
+    assert "not due" in v.log
+
+
+def test_verify_not_its_parent(place):
+    v = subprocess.run(
+        [BUILD / "dockd-verify", "--socket", "0", "--parent", "1"],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        **as_user(USER),
+    )
+    assert v.returncode == 1
+    assert "not the parent" in v.stderr

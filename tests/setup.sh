@@ -1,0 +1,57 @@
+#!/bin/bash
+# setup.sh GROUP...: installs what this checkout needs on Debian 12, by package name. Says nothing
+# when all of it is there. As root, or through sudo.
+#
+#   build   compiler and libraries         test   unit and system tests
+#   fuzz    clang with its sanitizers      lint   formatters and checkers
+#   lab     the virtual station            server the stock upload server of the demo
+set -euo pipefail
+
+declare -A packages=(
+	[build]="gcc make pkgconf libc6-dev libusb-1.0-0-dev libsystemd-dev libsqlite3-dev libconfig-dev
+		libssl-dev libcurl4-openssl-dev libjansson-dev libseccomp-dev"
+	[test]="binutils libcmocka-dev openssl procps python3 python3-pytest util-linux"
+	[fuzz]="clang libclang-rt-14-dev"
+	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
+	[lab]="busybox-static cpio kmod qemu-system-x86 umtp-responder usbutils"
+	[server]="nodejs npm"
+)
+
+missing=()
+for group in "$@"; do
+	if [ -z "${packages[$group]:-}" ]; then
+		echo "setup.sh: no group \"$group\"; there are: ${!packages[*]}" >&2
+		exit 2
+	fi
+	for package in ${packages[$group]}; do
+		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+		case $state:$package in
+		installed:*) ;;
+		# Node's own packages of nodejs bring npm along.
+		*:npm) command -v npm >/dev/null || missing+=(npm) ;;
+		*) missing+=("$package") ;;
+		esac
+	done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "setup: installing ${missing[*]}"
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+	if ! command -v sudo >/dev/null; then
+		echo "setup.sh: not root and no sudo here: as root, run: apt-get install ${missing[*]}" >&2
+		exit 1
+	fi
+	as_root=(sudo)
+fi
+apt() {
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { apt update -q && apt install -yq --no-install-recommends "${missing[@]}"; } \
+	>"$log" 2>&1 </dev/null; then
+	tail -n 30 "$log" >&2
+	echo "setup.sh: the packages could not be installed" >&2
+	exit 1
+fi

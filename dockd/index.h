@@ -105,6 +105,7 @@ struct listing_sum {
 	uint64_t checked;                    /* linked, CHECKED or more */
 	uint64_t receipted;                  /* linked, receipted as the policy asks */
 	uint64_t first_pending;              /* logs and sidecars among pending */
+	uint64_t troubled;                   /* linked to assets that need a person */
 };
 
 /* A new listing of this docking begins; the rows of the one before are kept to compare with. */

@@ -51,6 +51,8 @@ handover_src := dockd/base/handover.c
 dockd_src := \
 	dockd/main.c \
 	dockd/config.c \
+	dockd/config_profile.c \
+	dockd/setting.c \
 	dockd/profile.c \
 	dockd/bay.c \
 	dockd/intake.c \

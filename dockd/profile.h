@@ -39,6 +39,9 @@ struct profile {
 	struct proto_pattern pattern[PROTO_PATTERNS];
 };
 
+/* How specific a profile's match is; two that match with the same weight are a tie. */
+unsigned profile_weight(const struct profile *p);
+
 /*
  * The profile for a device, by the facts of its arrival. The pointer into profiles[], NULL: none;
  * *tie: two match equally (NULL is returned, *tie names the two).

@@ -87,7 +87,10 @@ dockd-camera_src := \
 dockd-camera_pkg := libusb-1.0 libseccomp
 
 dockd-hotplug_src := \
-	usb/hotplug_main.c
+	usb/hotplug_main.c \
+	usb/node.c \
+	usb/ports.c \
+	usb/sysfs.c
 dockd-hotplug_pkg := libusb-1.0 libseccomp
 
 dockd-uploader_src := \

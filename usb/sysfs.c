@@ -1,0 +1,220 @@
+/*
+ * sysfs: see the header. Attributes: Documentation/ABI/{stable,testing}/sysfs-bus-usb and
+ * sysfs-devices of the kernel; names of ports: Documentation/driver-api/usb/usb.rst.
+ */
+#include "sysfs.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEVICES "/bus/usb/devices"
+
+bool sysfs_is_port(const char *name)
+{
+	const char *p = name;
+
+	if (strlen(name) >= PROTO_PORT_LEN)
+		return false;
+	for (int part = 0;; part++) {
+		if (!isdigit((unsigned char)*p))
+			return false;
+		while (isdigit((unsigned char)*p))
+			p++;
+		if (*p == '\0')
+			return part > 0;
+		if (*p++ != (part == 0 ? '-' : '.'))
+			return false;
+	}
+}
+
+/* Cuts text to room bytes with its NUL, never within a UTF-8 character. */
+static void cut_text(char *to, size_t room, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= room) {
+		len = room - 1;
+		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+	}
+	memset(to, 0, room);
+	memcpy(to, text, len);
+}
+
+/* One attribute without its newline; "" where it cannot be read. Kernel: at most a page. */
+static void read_text(int dir, const char *name, char *to, size_t room)
+{
+	char text[1024];
+	ssize_t n = -1;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0) {
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	cut_text(to, room, text);
+}
+
+/* A number of at most max, or -1: the attribute is absent, empty or something else. */
+static long read_number(int dir, const char *name, int base, long max)
+{
+	char text[32], *end;
+	long v;
+
+	read_text(dir, name, text, sizeof(text));
+	if (!isxdigit((unsigned char)text[0]))
+		return -1;
+	errno = 0;
+	v = strtol(text, &end, base);
+	/* "1.5" is the one fraction there is: the speed of the slowest devices. */
+	if (errno || end == text || (*end != '\0' && *end != '.') || v > max)
+		return -1;
+	return v;
+}
+
+/* As read_number, with 0 for an attribute that is absent. */
+static unsigned read_or_0(int dir, const char *name, int base, long max)
+{
+	long v = read_number(dir, name, base, max);
+
+	return v < 0 ? 0 : (unsigned)v;
+}
+
+static int open_folder(const char *root, const char *port)
+{
+	char path[512];
+	int n = snprintf(path, sizeof(path), "%s" DEVICES "%s%s", root, *port ? "/" : "", port);
+	int fd;
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sysfs_list(const char *root, char (*ports)[PROTO_PORT_LEN], size_t max, bool *more)
+{
+	int fd = open_folder(root, "");
+	struct dirent *e;
+	size_t n = 0;
+	DIR *d;
+
+	*more = false;
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while ((e = readdir(d))) {
+		if (!sysfs_is_port(e->d_name))
+			continue;
+		if (n == max) {
+			*more = true;
+			break;
+		}
+		cut_text(ports[n++], PROTO_PORT_LEN, e->d_name);
+	}
+	closedir(d);
+	return (int)n;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return ((const struct proto_interface *)a)->number - ((const struct proto_interface *)b)->number;
+}
+
+static void read_interface(int device, const char *name, struct proto_interface *to)
+{
+	int dir = openat(device, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	memset(to, 0, sizeof(*to));
+	if (dir < 0)
+		return;
+	to->number = (uint8_t)read_or_0(dir, "bInterfaceNumber", 16, UINT8_MAX);
+	to->class = (uint8_t)read_or_0(dir, "bInterfaceClass", 16, UINT8_MAX);
+	to->subclass = (uint8_t)read_or_0(dir, "bInterfaceSubClass", 16, UINT8_MAX);
+	to->protocol = (uint8_t)read_or_0(dir, "bInterfaceProtocol", 16, UINT8_MAX);
+	read_text(dir, "interface", to->name, sizeof(to->name));
+	close(dir);
+}
+
+/* Interfaces are folders "PORT:CONFIGURATION.NUMBER" and exist for the active configuration. */
+static void read_interfaces(int device, const char *port, struct proto_arrived *facts)
+{
+	size_t len = strlen(port);
+	struct dirent *e;
+	int copy = openat(device, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+
+	if (!d) {
+		if (copy >= 0)
+			close(copy);
+		return;
+	}
+	while (facts->interfaces < PROTO_INTERFACES && (e = readdir(d))) {
+		if (strncmp(e->d_name, port, len) != 0 || e->d_name[len] != ':')
+			continue;
+		read_interface(device, e->d_name, &facts->interface[facts->interfaces++]);
+	}
+	closedir(d);
+	qsort(facts->interface, facts->interfaces, sizeof(facts->interface[0]), by_number);
+}
+
+static uint32_t read_presence(int device)
+{
+	/* Kernels without the attribute let every device in. */
+	if (read_number(device, "authorized", 10, UINT8_MAX) == 0)
+		return PRESENCE_NOT_AUTHORISED;
+	if (read_number(device, "bConfigurationValue", 10, UINT8_MAX) <= 0)
+		return PRESENCE_NOT_CONFIGURED;
+	return PRESENCE_READY;
+}
+
+int sysfs_read(const char *root, const char *port, struct proto_arrived *facts)
+{
+	long bus, device;
+	int dir, err = 0;
+
+	memset(facts, 0, sizeof(*facts));
+	if (!sysfs_is_port(port))
+		return -EINVAL;
+	dir = open_folder(root, port);
+	if (dir < 0)
+		return dir;
+	cut_text(facts->port, sizeof(facts->port), port);
+	bus = read_number(dir, "busnum", 10, UINT16_MAX);
+	device = read_number(dir, "devnum", 10, 127); /* USB 2.0, 9.4.6 */
+	if (bus < 1 || device < 1) {
+		/* A folder whose attributes are already gone is a device that is leaving. */
+		err = bus < 0 || device < 0 ? -ENOENT : -EINVAL;
+		goto out;
+	}
+	facts->bus = (uint16_t)bus;
+	facts->device = (uint16_t)device;
+	facts->vendor = (uint16_t)read_or_0(dir, "idVendor", 16, UINT16_MAX);
+	facts->product = (uint16_t)read_or_0(dir, "idProduct", 16, UINT16_MAX);
+	facts->release = (uint16_t)read_or_0(dir, "bcdDevice", 16, UINT16_MAX);
+	facts->class = (uint8_t)read_or_0(dir, "bDeviceClass", 16, UINT8_MAX);
+	facts->subclass = (uint8_t)read_or_0(dir, "bDeviceSubClass", 16, UINT8_MAX);
+	facts->protocol = (uint8_t)read_or_0(dir, "bDeviceProtocol", 16, UINT8_MAX);
+	facts->speed_mbps = (uint16_t)read_or_0(dir, "speed", 10, UINT16_MAX);
+	facts->presence = read_presence(dir);
+	read_interfaces(dir, port, facts);
+	read_text(dir, "serial", facts->serial, sizeof(facts->serial));
+	read_text(dir, "manufacturer", facts->manufacturer, sizeof(facts->manufacturer));
+	read_text(dir, "product", facts->model, sizeof(facts->model));
+out:
+	close(dir);
+	return err;
+}

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
@@ -107,6 +108,92 @@ void setting_missing(struct setting_errors *e, const struct config_setting_t *gr
 
 /* ---- the file ---- */
 
+struct scan {
+	const char *path;
+	FILE *in;
+	unsigned line;
+};
+
+static int scan_next(struct scan *s)
+{
+	int c = getc(s->in);
+
+	s->line += c == '\n';
+	return c;
+}
+
+/* Past a string or comment that begins with first; returns what follows it. */
+static int scan_past(struct scan *s, int first)
+{
+	int c = scan_next(s), before = 0;
+
+	if (first == '"') {
+		for (; c != EOF && c != '"'; c = scan_next(s)) {
+			if (c == '\\')
+				scan_next(s);
+		}
+		return scan_next(s);
+	}
+	if (first == '/' && c == '*') {
+		for (c = scan_next(s); c != EOF && !(before == '*' && c == '/'); c = scan_next(s))
+			before = c;
+		return scan_next(s);
+	}
+	if (first == '#' || c == '/') {
+		while (c != EOF && c != '\n')
+			c = scan_next(s);
+	}
+	return c;
+}
+
+/* A whole number without L that does not fit 32 bits. */
+static bool is_cut(const char *word)
+{
+	bool hex = word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
+	char *end;
+	long long value;
+
+	errno = 0;
+	value = strtoll(word, &end, hex ? 16 : 10);
+	return *end == '\0' && (errno == ERANGE || value > INT32_MAX || value < INT32_MIN);
+}
+
+/*
+ * libconfig 1.5 cuts a whole number without L to 32 bits and says nothing, and what @include brings
+ * in is not seen here: both are problems. Words may hold digits, so a word is taken whole.
+ */
+static void scan_file(struct setting_errors *e, struct scan *s)
+{
+	char word[64];
+	int c = scan_next(s);
+
+	while (c != EOF) {
+		unsigned line = s->line;
+		size_t n = 0;
+
+		if (c == '"' || c == '#' || c == '/') {
+			c = scan_past(s, c);
+			continue;
+		}
+		if (c == '@') {
+			fprintf(e->out, "%s:%u: @include: not allowed, all settings in one file\n", s->path, line);
+			e->n++;
+		}
+		for (; isalnum(c) || c == '_' || c == '-' || c == '+' || c == '.'; c = scan_next(s)) {
+			if (n < sizeof(word) - 1)
+				word[n++] = (char)c;
+		}
+		word[n] = '\0';
+		if (n == 0) {
+			c = scan_next(s);
+		} else if (is_cut(word)) {
+			fprintf(e->out, "%s:%u: %s: a number beyond 2147483647 is written with an L behind it\n",
+			    s->path, line, word);
+			e->n++;
+		}
+	}
+}
+
 int setting_file_open(const char *path, struct setting_errors *e, struct setting_file **out)
 {
 	struct setting_file *f = calloc(1, sizeof(*f));
@@ -122,6 +209,7 @@ int setting_file_open(const char *path, struct setting_errors *e, struct setting
 		fprintf(e->out, "%s:0: cannot be read: %s\n", path, strerror(errno));
 		goto wrong;
 	}
+	scan_file(e, &(struct scan){ .path = path, .in = in, .line = 1 });
 	fclose(in);
 	if (!config_read_file(&f->config, path)) {
 		file = config_error_file(&f->config);

@@ -96,8 +96,11 @@ dockd-hotplug_pkg := libusb-1.0 libseccomp
 dockd-uploader_src := \
 	uploader/main.c \
 	uploader/transfer.c \
+	uploader/http.c \
+	uploader/disk.c \
 	uploader/dir.c \
-	uploader/tus.c
+	uploader/tus.c \
+	uploader/tus_reply.c
 dockd-uploader_pkg := libcurl jansson libcrypto libseccomp
 
 programs := dockd dockctl dockd-verify dockd-camera dockd-hotplug dockd-uploader

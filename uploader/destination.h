@@ -1,0 +1,65 @@
+/*
+ * destination: the one contract behind which every driver stands.
+ *
+ * A driver is one file and one row in main.c's table. It carries out single acts for a transfer and
+ * says how each ended; what comes next, retries, and every word to the core are transfer.c's. A
+ * driver never sends to the core, never sleeps, and does at most one slice of blocking work a call.
+ *
+ *   open      once: capabilities, credentials; fills READY
+ *   create    a new upload at the destination => address
+ *   query     how much of it the destination holds => offset
+ *   append    some of what is missing => offset
+ *   finish    all is there: the proof => receipt
+ *   end       lets go of all that the transfer holds; cuts what is under way
+ *
+ * Removing and preserving at a destination get their rows with the messages that ask for them.
+ */
+#ifndef DOCKD_DESTINATION_H
+#define DOCKD_DESTINATION_H
+
+#include "../dockd/base/proto.h"
+
+struct http;
+struct http_room;
+struct transfer;
+
+enum act_result {
+	ACT_DONE = 1,
+	ACT_AGAIN,  /* there is more to this act: call it again in the next turn of the loop */
+	ACT_WAIT,   /* a request is under way: call again when t->http has ended */
+	ACT_ASK,    /* passing trouble (t->failed says what): after a pause, query */
+	ACT_GONE,   /* the destination has no such upload (t->failed says why): create anew */
+	ACT_FAILED, /* t->failed says why: the slot ends */
+};
+
+struct destination {
+	struct proto_destination conf;
+	char station[PROTO_NAME_LEN];
+	char name[PROTO_NAME_LEN];
+	const struct driver *driver;
+	struct http_room *room;  /* the process's connections */
+	struct proto_ready ready; /* filled by open and by what it started */
+	bool told;               /* open has learnt what it wanted: READY may be sent */
+	void *own;               /* the driver's */
+};
+
+struct driver {
+	const char *name;
+	uint32_t id; /* enum destination_driver */
+	/*
+	 * Fills dest->ready and sets dest->told, now or when a request it started has ended. A
+	 * destination that cannot work sets ready.status; open itself fails only for want of memory.
+	 */
+	int (*open)(struct destination *dest);
+	int (*begin)(struct transfer *t); /* t->upload and t->fd are set; 0 or -ENOMEM */
+	enum act_result (*create)(struct transfer *t);
+	enum act_result (*query)(struct transfer *t);
+	enum act_result (*append)(struct transfer *t);
+	enum act_result (*finish)(struct transfer *t);
+	void (*end)(struct transfer *t);
+};
+
+extern const struct driver dir_driver;
+extern const struct driver tus_driver;
+
+#endif

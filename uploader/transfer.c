@@ -1,0 +1,282 @@
+#include "transfer.h"
+
+#include "../dockd/base/handover.h"
+#include "../dockd/base/log.h"
+#include "../dockd/base/msg.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIES_MAX 5u     /* without a byte of progress, then the core waits, not the slot */
+#define RECREATED_MAX 2u /* a server that forgets what it has just created */
+#define PAUSE_FIRST_MS 100
+
+int64_t transfer_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void tell(struct transfer *t, unsigned type, const void *body)
+{
+	int err = msg_send(t->core, type, t->slot, t->generation, body, NULL, 0);
+
+	if (err == 0 || (err == -EAGAIN && type == MSG_PROGRESS))
+		return;
+	log_error("core-lost", "message=%s error=\"%s\"", proto_name(type), strerror(-err));
+	t->broken = true;
+}
+
+static void explain(struct transfer *t, enum upload_failure failure, const char *fmt, va_list ap)
+{
+	t->failed.failure = failure;
+	vsnprintf(t->failed.text, sizeof(t->failed.text), fmt, ap);
+}
+
+enum act_result transfer_fail(struct transfer *t, enum upload_failure failure, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	explain(t, failure, fmt, ap);
+	va_end(ap);
+	return ACT_FAILED;
+}
+
+enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	explain(t, failure, fmt, ap);
+	va_end(ap);
+	return ACT_ASK;
+}
+
+static void let_go(struct transfer *t)
+{
+	t->dest->driver->end(t);
+	if (t->fd >= 0)
+		close(t->fd);
+	t->fd = -1;
+	t->state = TRANSFER_IDLE;
+}
+
+void transfer_drop(struct transfer *t)
+{
+	if (t->state != TRANSFER_IDLE)
+		let_go(t);
+}
+
+static void send_failed(struct transfer *t)
+{
+	t->failed.offset_bytes = t->offset_bytes;
+	t->failed.sent_bytes = t->sent_bytes;
+	log_event(t->failed.failure == UPLOAD_STOPPED ? LOG_INFO_LEVEL : LOG_WARN_LEVEL,
+	    "upload-failed",
+	    "slot=%u asset=%.16s failure=%u status=%u offset=%llu sent=%llu text=\"%s\"", t->slot,
+	    log_text(t->upload.asset), t->failed.failure, t->failed.http_status,
+	    (unsigned long long)t->offset_bytes, (unsigned long long)t->sent_bytes,
+	    log_text(t->failed.text));
+	let_go(t);
+	tell(t, MSG_FAILED, &t->failed);
+}
+
+static void send_receipt(struct transfer *t)
+{
+	struct proto_receipt *r = &t->receipt;
+
+	r->sent_bytes = t->sent_bytes;
+	snprintf(r->object, sizeof(r->object), "%s", t->address);
+	log_info("upload-receipt", "slot=%u asset=%.16s level=%u length=%llu sent=%llu object=\"%s\"",
+	    t->slot, log_text(t->upload.asset), r->level, (unsigned long long)r->length_bytes,
+	    (unsigned long long)t->sent_bytes, log_text(t->address));
+	let_go(t);
+	tell(t, MSG_RECEIPT, r);
+	handover("uploader-receipted");
+}
+
+static void send_created(struct transfer *t)
+{
+	struct proto_address a = { 0 };
+
+	snprintf(a.address, sizeof(a.address), "%s", t->address);
+	snprintf(a.text, sizeof(a.text), "%s", t->reason);
+	log_info("upload-created", "slot=%u asset=%.16s address=\"%s\" reason=\"%s\"", t->slot,
+	    log_text(t->upload.asset), log_text(t->address), log_text(t->reason));
+	t->reason[0] = '\0';
+	t->state = TRANSFER_PROCEED;
+	tell(t, MSG_CREATED, &a);
+	handover("uploader-created");
+}
+
+static void go(struct transfer *t, enum act_result (*act)(struct transfer *t))
+{
+	t->act = act;
+	t->state = TRANSFER_TURN;
+}
+
+/* The next act, now that the offset is known. */
+static void go_on(struct transfer *t)
+{
+	const struct driver *d = t->dest->driver;
+
+	if (t->offset_bytes == t->upload.size_bytes) {
+		if (!t->proven)
+			handover("uploader-sent");
+		t->proven = true;
+		go(t, d->finish);
+		return;
+	}
+	if (!t->appended)
+		handover("uploader-patch");
+	t->appended = true;
+	go(t, d->append);
+}
+
+/* Full jitter would hide the order of retries from tests; the core's back-off has the jitter. */
+static void pause_and_ask(struct transfer *t)
+{
+	const struct driver *d = t->dest->driver;
+
+	if (++t->tries > TRIES_MAX) {
+		send_failed(t);
+		return;
+	}
+	log_debug("upload-retry", "slot=%u try=%u status=%u text=\"%s\"", t->slot, t->tries,
+	    t->failed.http_status, log_text(t->failed.text));
+	t->act = t->address[0] ? d->query : d->create;
+	t->pause_until_ms = transfer_now_ms() + ((int64_t)PAUSE_FIRST_MS << (t->tries - 1));
+	t->state = TRANSFER_PAUSE;
+}
+
+static void create_anew(struct transfer *t)
+{
+	if (++t->recreated > RECREATED_MAX) {
+		transfer_fail(t, UPLOAD_LATER, "the destination forgets uploads that it has just created");
+		send_failed(t);
+		return;
+	}
+	log_warn("upload-gone", "slot=%u asset=%.16s address=\"%s\" text=\"%s\"", t->slot,
+	    log_text(t->upload.asset), log_text(t->address), log_text(t->failed.text));
+	snprintf(t->reason, sizeof(t->reason), "%.*s", (int)sizeof(t->reason) - 1, t->failed.text);
+	t->address[0] = '\0';
+	t->offset_bytes = 0;
+	t->best_bytes = 0;
+	go(t, t->dest->driver->create);
+}
+
+static void act_done(struct transfer *t)
+{
+	const struct driver *d = t->dest->driver;
+
+	if (t->act == d->create) {
+		send_created(t);
+		return;
+	}
+	if (t->act == d->finish) {
+		send_receipt(t);
+		return;
+	}
+	if (t->offset_bytes > t->best_bytes) {
+		t->best_bytes = t->offset_bytes;
+		t->tries = 0;
+	} else if (t->act == d->append) {
+		transfer_ask(t, UPLOAD_LATER, "the destination takes data but its offset stands still");
+		pause_and_ask(t);
+		return;
+	}
+	go_on(t);
+}
+
+void transfer_turn(struct transfer *t, int64_t now_ms)
+{
+	if (t->state == TRANSFER_PAUSE && now_ms >= t->pause_until_ms)
+		t->state = TRANSFER_TURN;
+	if (t->state != TRANSFER_TURN)
+		return;
+	switch (t->act(t)) {
+	case ACT_DONE:
+		act_done(t);
+		break;
+	case ACT_AGAIN:
+		break;
+	case ACT_WAIT:
+		t->state = TRANSFER_WAIT;
+		break;
+	case ACT_ASK:
+		pause_and_ask(t);
+		break;
+	case ACT_GONE:
+		create_anew(t);
+		break;
+	case ACT_FAILED:
+		send_failed(t);
+		break;
+	}
+}
+
+int transfer_due_ms(const struct transfer *t, int64_t now_ms)
+{
+	if (t->state == TRANSFER_TURN)
+		return 0;
+	if (t->state != TRANSFER_PAUSE)
+		return -1;
+	return now_ms >= t->pause_until_ms ? 0 : (int)(t->pause_until_ms - now_ms);
+}
+
+int transfer_begin(struct transfer *t, const struct proto_upload *upload, int fd)
+{
+	const struct driver *d = t->dest->driver;
+	int err;
+
+	t->upload = *upload;
+	t->fd = fd;
+	memcpy(t->address, upload->address, sizeof(t->address));
+	t->offset_bytes = t->best_bytes = t->sent_bytes = 0;
+	t->offset_known = t->appended = t->proven = false;
+	t->tries = t->recreated = 0;
+	t->reason[0] = '\0';
+	memset(&t->failed, 0, sizeof(t->failed));
+	memset(&t->receipt, 0, sizeof(t->receipt));
+	err = d->begin(t);
+	if (err < 0) {
+		t->fd = -1;
+		return err;
+	}
+	go(t, t->address[0] ? d->query : d->create);
+	return 0;
+}
+
+bool transfer_proceed(struct transfer *t)
+{
+	if (t->state != TRANSFER_PROCEED)
+		return false;
+	if (t->offset_known)
+		go_on(t);
+	else
+		go(t, t->dest->driver->query);
+	return true;
+}
+
+void transfer_stop(struct transfer *t)
+{
+	if (t->state == TRANSFER_IDLE)
+		return;
+	transfer_fail(t, UPLOAD_STOPPED, "stopped as asked");
+	send_failed(t);
+}
+
+void transfer_progress(struct transfer *t)
+{
+	struct proto_progress p = { t->offset_bytes, t->sent_bytes };
+
+	if (t->state != TRANSFER_IDLE)
+		tell(t, MSG_PROGRESS, &p);
+}

@@ -1,0 +1,83 @@
+/*
+ * transfer: one upload in one slot, from UPLOAD to RECEIPT or FAILED.
+ *
+ * Owns the order of acts (create, told to the core and on record, query, append, finish), the
+ * bounded retries inside a slot, and the slot's messages. Called by main's loop. It never asks for
+ * a new upload unless the driver has found that the old one is gone.
+ */
+#ifndef DOCKD_TRANSFER_H
+#define DOCKD_TRANSFER_H
+
+#include "destination.h"
+
+enum transfer_state {
+	TRANSFER_IDLE = 0,
+	TRANSFER_TURN,    /* its act is to be called in this turn */
+	TRANSFER_WAIT,    /* a request is under way */
+	TRANSFER_PAUSE,   /* until pause_until_ms, then its act */
+	TRANSFER_PROCEED, /* CREATED was sent: no body byte before PROCEED */
+};
+
+struct transfer {
+	struct destination *dest;
+	int core; /* the socket */
+	unsigned slot;
+	uint32_t generation;
+	struct proto_upload upload;
+	int fd; /* the clip, read-only */
+
+	/* for drivers */
+	char address[PROTO_ADDRESS_LEN];
+	uint64_t offset_bytes;       /* the destination's own word */
+	bool offset_known;           /* create: nothing is there yet, no query needed */
+	uint64_t sent_bytes;         /* body bytes handed over in this slot */
+	struct proto_failed failed;  /* why it is not going on */
+	struct proto_receipt receipt; /* filled by finish */
+	struct http *http;           /* the slot's one request at a time */
+	unsigned tries; /* without progress; a driver that changes its way of sending clears it */
+	void *own;
+
+	/* transfer.c's own */
+	enum transfer_state state;
+	enum act_result (*act)(struct transfer *t);
+	unsigned recreated;
+	uint64_t best_bytes; /* furthest offset ever stated */
+	int64_t pause_until_ms;
+	bool appended, proven;
+	char reason[PROTO_TEXT_LEN]; /* why the address before was given up */
+	bool broken;        /* the core could not be told: the process ends */
+};
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t transfer_now_ms(void);
+
+/* Takes fd. 0 or -ENOMEM (then fd stays the caller's). */
+int transfer_begin(struct transfer *t, const struct proto_upload *upload, int fd);
+
+/* PROCEED came. False where the slot was not waiting for it. */
+bool transfer_proceed(struct transfer *t);
+
+/* STOP_UPLOAD came: FAILED with UPLOAD_STOPPED. */
+void transfer_stop(struct transfer *t);
+
+/* One turn: does what is due now. */
+void transfer_turn(struct transfer *t, int64_t now_ms);
+
+/* When it wants its next turn, in ms from now; -1 = when its request or the core says so. */
+int transfer_due_ms(const struct transfer *t, int64_t now_ms);
+
+/* PROGRESS, when the slot is at work. */
+void transfer_progress(struct transfer *t);
+
+/* Lets go of everything without a word (the core is gone). */
+void transfer_drop(struct transfer *t);
+
+/* For drivers: sets t->failed and returns ACT_FAILED. */
+enum act_result transfer_fail(struct transfer *t, enum upload_failure failure, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* For drivers: the same, as passing trouble: returns ACT_ASK. */
+enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

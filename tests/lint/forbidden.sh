@@ -1,0 +1,53 @@
+#!/bin/bash
+# forbidden.sh: calls that this code does without, and habits that slip in. The lines are shown.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bad=0
+
+# what, why, expression (extended), files
+forbid() {
+	local what=$1 why=$2 expression=$3
+	shift 3
+	# Comments may speak of them: what stands in a comment alone is no finding.
+	if git grep -nE --untracked "$expression" -- "$@" | grep -vE '^[^:]*:[0-9]*:[[:space:]]*(\*|/\*|#)'; then
+		echo "forbidden: $what: $why" >&2
+		bad=1
+	fi
+}
+
+code=('dockd/*.[ch]' 'usb/*.[ch]' 'uploader/*.[ch]')
+every=("${code[@]}" 'tests/*.[ch]')
+
+forbid "unbounded or unchecked text" "snprintf, memcpy, strtol with its errors" \
+	'\b(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|strtok_r)[[:space:]]*\(' "${every[@]}"
+forbid "memory on the stack by length" "a fixed buffer or malloc" '\balloca[[:space:]]*\(' "${every[@]}"
+forbid "a shell or another program by name" "there is none to start" \
+	'\b(system|popen|execlp|execvp|execvpe)[[:space:]]*\(' "${code[@]}"
+forbid "loading code later" "link it" '\bdlopen[[:space:]]*\(' "${code[@]}"
+forbid "names for files that can be guessed" "memfd_create, O_TMPFILE, mkostemp" \
+	'\b(tmpnam|tempnam|mktemp)[[:space:]]*\(' "${every[@]}"
+forbid "assert on what runs" "an error: input is not ours" '\bassert[[:space:]]*\(' "${code[@]}"
+forbid "typedef of a struct" "struct name" '\btypedef[[:space:]]+struct\b' "${code[@]}"
+forbid "daemonizing" "the service manager does it" '\bdaemon[[:space:]]*\(' "${code[@]}"
+forbid "a descriptor that outlives exec" "O_CLOEXEC, SOCK_CLOEXEC, F_DUPFD_CLOEXEC" \
+	'\b(creat|dup|pipe|epoll_create|inotify_init)[[:space:]]*\(|\bF_DUPFD\b|\beventfd\([^,]*, 0\)|\bsocket\([A-Z_0-9]+, *SOCK_[A-Z]+,' "${code[@]}"
+forbid "sleeping in a program" "wait for the event" '\b(sleep|usleep)[[:space:]]*\(' "${code[@]}"
+forbid "sleeping in a test" "wait for the event" '\btime\.sleep\(|(^|[[:space:]])sleep [0-9]' \
+	'tests/system/*.py' 'tests/unit/*'
+forbid "test hooks in shipped programs" "link a double" '\b(secure_)?getenv[[:space:]]*\(' \
+	'dockd/*.c' 'usb/*.c' 'uploader/*.c'
+forbid "a marker left behind" "do it or write it down" '\b(TODO|FIXME|XXX|HACK)\b' "${every[@]}" '*.py' '*.sh' \
+	':!tests/lint/*'
+
+# open without O_CLOEXEC: the flags may stand on the next line.
+if git grep -nE --untracked -A2 '\b(open|openat)[[:space:]]*\(' -- 'dockd/*.c' 'usb/*.c' 'uploader/*.c' |
+	awk -F'[:-]' '
+		/[^_a-z]open(at)?[[:space:]]*\(/ { if (seen && !ok) print seen; seen = $0; ok = 0 }
+		/O_CLOEXEC/ { ok = 1 }
+		/^--$/ { if (seen && !ok) print seen; seen = "" }
+		END { if (seen && !ok) print seen }' |
+	grep -vE ':[[:space:]]*(\*|/\*)|SCMP_SYS|because\(|DIR \*|"[^"]*\bopen(at)?[[:space:]]*\(' | grep .; then
+	echo "forbidden: open without O_CLOEXEC" >&2
+	bad=1
+fi
+exit $bad

@@ -120,14 +120,18 @@ const char *rung_word(enum rung r);            /* "receipted" */
 const char *kind_word(enum object_kind k);     /* "clip" */
 const char *level_word(enum receipt_level l);  /* "readback" */
 int level_of_word(const char *word, enum receipt_level *out); /* 0 or -EINVAL */
+int kind_of_word(const char *word, enum object_kind *out);    /* 0 or -EINVAL */
 
 /* Whether a camera time may be believed: from 2015 on and at most a day ahead of now_s. */
 bool asset_time_plausible(int64_t mtime_s, int64_t now_s);
 
 /*
  * The asset id: hex of SHA-256 over "dockd asset v1\n" camera "\n" sha256-hex "\n". Hashing is the
- * caller's (verify of bytes is elsewhere): this only lays out the text. Returns its length.
+ * caller's or asset_id's: this only lays out the text. Returns its length or -ENOSPC.
  */
 int asset_id_text(const char *camera, const char *sha256_hex, char *out, size_t room);
+
+/* The asset id itself: lower-case hex of SHA-256 over asset_id_text. 0 or -errno. */
+int asset_id(const char *camera, const char *sha256_hex, char out[PROTO_ID_LEN]);
 
 #endif

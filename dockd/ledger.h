@@ -15,10 +15,16 @@ struct ledger;
 
 /*
  * Opens or makes the ledger below dir (its owner only, 0700). 0 or -errno; -EBADMSG: a line in the
- * middle cannot be read (*why, static or owned by ledger, names file and line).
+ * middle cannot be read (*why, static, names file and line). Segments are named in decimal.
  */
 int ledger_open(const char *dir, struct ledger **out, const char **why);
 void ledger_close(struct ledger *l);
+
+/* After -EBADMSG of ledger_replay: file and line. */
+const char *ledger_why(const struct ledger *l);
+
+/* Whether anything was appended since the last commit. */
+bool ledger_pending(const struct ledger *l);
 
 /* Sequence number of the last committed record; 0 = none yet. */
 uint64_t ledger_last(const struct ledger *l);

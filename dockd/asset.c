@@ -1,0 +1,270 @@
+/*
+ * asset: the ladder, its words, and the gate in front of erasing; pure.
+ *
+ * Called by every file of the core that handles assets. The gate is written so that a fact that is
+ * missing, zero or out of range refuses: only facts that were positively established open it.
+ */
+#include "asset.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_S 86400
+#define YEAR_2015_S 1420070400 /* 2015-01-01T00:00:00Z */
+
+/* One receipt against the asset: its first reason to refuse. */
+static enum gate receipt_ask(const struct gate_facts *f, const struct upload *u)
+{
+	const struct asset *a = f->asset;
+
+	if (!u || u->rung != RUNG_RECEIPTED || u->refused)
+		return GATE_NOT_RECEIPTED;
+	if (u->length_bytes != a->size_bytes)
+		return GATE_RECEIPT_LENGTH;
+	if (strcmp(u->sha256, a->sha256) != 0)
+		return GATE_RECEIPT_DIGEST;
+	if (f->accept <= LEVEL_NONE || f->accept > LEVEL_SIGNED || u->level < f->accept ||
+	    u->level > LEVEL_SIGNED)
+		return GATE_RECEIPT_LEVEL;
+	if (u->level <= LEVEL_LOCAL)
+		return GATE_RECEIPT_LOCAL;
+	return GATE_OPEN;
+}
+
+/*
+ * All destinations: the earliest reason of any. Any: open if one opens, else the reason of the one
+ * that came furthest.
+ */
+static enum gate receipts_ask(const struct gate_facts *f)
+{
+	enum gate worst = GATE_OPEN, best = GATE_NOT_RECEIPTED;
+
+	if (!f->uploads || f->uploads_n == 0)
+		return GATE_NOT_RECEIPTED;
+	for (size_t i = 0; i < f->uploads_n; i++) {
+		enum gate g = receipt_ask(f, f->uploads[i]);
+
+		if (g == GATE_OPEN && f->any)
+			return GATE_OPEN;
+		if (g != GATE_OPEN && (worst == GATE_OPEN || g < worst))
+			worst = g;
+		if (g > best)
+			best = g;
+	}
+	return f->any ? best : worst;
+}
+
+static enum gate signature_ask(const struct gate_facts *f)
+{
+	bool valid = strcmp(f->asset->signature, "valid") == 0;
+	bool none = strcmp(f->asset->signature, "unsigned") == 0;
+
+	if (!valid && !none)
+		return GATE_SIGNATURE;
+	switch (f->signing) {
+	case SIGNING_UNSET:
+		return GATE_SIGNATURE_UNKNOWN;
+	case SIGNING_NONE:
+		return GATE_OPEN;
+	case SIGNING_YES:
+		return valid ? GATE_OPEN : GATE_SIGNATURE;
+	}
+	return GATE_SIGNATURE_UNKNOWN;
+}
+
+static enum gate log_ask(const struct gate_facts *f)
+{
+	switch (f->logs) {
+	case LOGS_UNSET:
+		return GATE_LOG_UNKNOWN;
+	case LOGS_NONE:
+		return GATE_OPEN;
+	case LOGS_YES:
+		return f->logs_receipted ? GATE_OPEN : GATE_LOG;
+	}
+	return GATE_LOG_UNKNOWN;
+}
+
+enum gate gate_ask(const struct gate_facts *f)
+{
+	const struct asset *a = f->asset;
+	enum gate g;
+
+	if (!f->erase)
+		return GATE_NEVER;
+	if (!a || a->rung < RUNG_CHECKED || strlen(a->sha256) != 64)
+		return GATE_NOT_CHECKED;
+	g = receipts_ask(f);
+	if (g == GATE_OPEN)
+		g = signature_ask(f);
+	if (g == GATE_OPEN)
+		g = log_ask(f);
+	if (g != GATE_OPEN)
+		return g;
+	if (!f->identity_proved || !a->camera[0])
+		return GATE_IDENTITY;
+	if (a->protected_)
+		return GATE_PROTECTED;
+	if (f->docking == 0 || a->pulled_docking != f->docking)
+		return GATE_NOT_COMPARED;
+	if (!f->camera_erases)
+		return GATE_CANNOT_ERASE;
+	if (a->needs_person)
+		return GATE_NEEDS_PERSON;
+	if (a->erased || a->gone)
+		return GATE_ERASED;
+	return f->journal_works ? GATE_OPEN : GATE_SPACE;
+}
+
+static const struct {
+	const char *word, *sentence;
+} gates[] = {
+	[GATE_OPEN] = { "open", "may be erased from the camera" },
+	[GATE_NEVER] = { "never", "the configuration says erase = \"never\"" },
+	[GATE_NOT_CHECKED] = { "not-checked", "its digest has not been taken yet" },
+	[GATE_NOT_RECEIPTED] = { "not-receipted",
+	    "not every destination that must have it has given a receipt" },
+	[GATE_RECEIPT_LENGTH] = { "receipt-length", "the receipt states another length" },
+	[GATE_RECEIPT_DIGEST] = { "receipt-digest",
+	    "the receipt does not state the digest that was taken here" },
+	[GATE_RECEIPT_LEVEL] = { "receipt-level",
+	    "the receipt proves less than accept-receipt asks for" },
+	[GATE_RECEIPT_LOCAL] = { "receipt-local",
+	    "the receipt is for a copy on this station's own disk" },
+	[GATE_SIGNATURE] = { "signature", "its signature result is not one that allows erasing" },
+	[GATE_SIGNATURE_UNKNOWN] = { "signature-unknown",
+	    "the profile does not say whether its cameras sign" },
+	[GATE_LOG] = { "log", "the camera's audit log has no receipt yet" },
+	[GATE_LOG_UNKNOWN] = { "log-unknown",
+	    "the profile does not say whether its cameras keep logs" },
+	[GATE_IDENTITY] = { "identity", "the camera's identity is not proved" },
+	[GATE_PROTECTED] = { "protected", "the camera protects it against erasing" },
+	[GATE_NOT_COMPARED] = { "not-compared",
+	    "it was neither pulled nor compared again in this docking" },
+	[GATE_CANNOT_ERASE] = { "cannot-erase", "the camera or its profile offers no erasing" },
+	[GATE_NEEDS_PERSON] = { "needs-person", "a person has to look at it first" },
+	[GATE_ERASED] = { "erased", "the camera does not have it any more" },
+	[GATE_SPACE] = { "journal", "the ledger cannot be written, so no intent can be recorded" },
+};
+
+const char *gate_word(enum gate g)
+{
+	return (size_t)g < sizeof(gates) / sizeof(gates[0]) ? gates[g].word : "unknown";
+}
+
+const char *gate_sentence(enum gate g)
+{
+	return (size_t)g < sizeof(gates) / sizeof(gates[0]) ? gates[g].sentence : "unknown reason";
+}
+
+enum rung asset_rung(const struct asset *a, const struct upload *const *uploads, size_t n, bool any)
+{
+	enum rung lowest = RUNG_RECEIPTED, highest = RUNG_CHECKED;
+
+	if (a->erased)
+		return RUNG_ERASED;
+	if (a->rung < RUNG_CHECKED)
+		return a->rung;
+	for (size_t i = 0; i < n; i++) {
+		enum rung r = uploads[i] ? uploads[i]->rung : RUNG_CHECKED;
+
+		if (r < lowest)
+			lowest = r;
+		if (r > highest)
+			highest = r;
+	}
+	return any || n == 0 ? highest : lowest;
+}
+
+const char *rung_word(enum rung r)
+{
+	switch (r) {
+	case RUNG_LISTED: return "listed";
+	case RUNG_STAGED: return "staged";
+	case RUNG_CHECKED: return "checked";
+	case RUNG_SENT: return "sent";
+	case RUNG_RECEIPTED: return "receipted";
+	case RUNG_ERASABLE: return "erasable";
+	case RUNG_ERASED: return "erased";
+	}
+	return "unknown";
+}
+
+const char *kind_word(enum object_kind k)
+{
+	switch (k) {
+	case KIND_FOLDER: return "folder";
+	case KIND_CLIP: return "clip";
+	case KIND_SIDECAR: return "sidecar";
+	case KIND_LOG: return "log";
+	case KIND_OTHER: return "other";
+	case KIND_IGNORED: return "ignored";
+	}
+	return "unknown";
+}
+
+int kind_of_word(const char *word, enum object_kind *out)
+{
+	for (int k = KIND_FOLDER; k <= KIND_IGNORED; k++) {
+		if (strcmp(word, kind_word((enum object_kind)k)) == 0) {
+			*out = (enum object_kind)k;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *level_word(enum receipt_level l)
+{
+	switch (l) {
+	case LEVEL_NONE: return "none";
+	case LEVEL_LOCAL: return "local";
+	case LEVEL_LENGTH: return "length";
+	case LEVEL_TRANSFER_DIGEST: return "transfer-digest";
+	case LEVEL_STORED_DIGEST: return "stored-digest";
+	case LEVEL_READBACK: return "readback";
+	case LEVEL_SIGNED: return "signed";
+	}
+	return "unknown";
+}
+
+int level_of_word(const char *word, enum receipt_level *out)
+{
+	for (int l = LEVEL_LOCAL; l <= LEVEL_SIGNED; l++) {
+		if (strcmp(word, level_word((enum receipt_level)l)) == 0) {
+			*out = (enum receipt_level)l;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+bool asset_time_plausible(int64_t mtime_s, int64_t now_s)
+{
+	return mtime_s != PROTO_NO_TIME && mtime_s >= YEAR_2015_S && mtime_s <= now_s + DAY_S;
+}
+
+int asset_id_text(const char *camera, const char *sha256_hex, char *out, size_t room)
+{
+	int n = snprintf(out, room, "dockd asset v1\n%s\n%s\n", camera, sha256_hex);
+
+	return n < 0 || (size_t)n >= room ? -ENOSPC : n;
+}
+
+int asset_id(const char *camera, const char *sha256_hex, char out[PROTO_ID_LEN])
+{
+	char text[PROTO_TEXT_LEN * 2 + PROTO_ID_LEN];
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	int n = asset_id_text(camera, sha256_hex, text, sizeof(text));
+
+	if (n < 0)
+		return n;
+	if (EVP_Digest(text, (size_t)n, digest, &size, EVP_sha256(), NULL) != 1 || size != 32)
+		return -EIO;
+	for (unsigned i = 0; i < size; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return 0;
+}

@@ -121,8 +121,10 @@ test_handover_src := tests/double/handover_die.c
 unit_tests := \
 	msg \
 	digest
+# Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
 	msg
+fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 
 # ---- rules ----
 
@@ -181,5 +183,115 @@ $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_
 .PHONY: check-unit
 check-unit: $(addprefix $(BUILD)/unit/,$(unit_tests))
 	$(Q)for t in $(unit_tests); do $(BUILD)/unit/$$t || exit 1; done
+
+# ---- what people and CI run ----
+
+#: help            these lines
+.PHONY: help
+help:
+	@sed -n 's/^#: /  /p' Makefile
+
+#: all             the programs, into build/
+#: check           all that this machine can check: packages, build, unit and system tests
+.PHONY: check setup
+setup:
+	$(Q)tests/setup.sh build test
+check: setup
+	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) --no-print-directory check-unit
+	$(Q)$(MAKE) --no-print-directory check-system
+
+#: check-unit      unit tests alone
+#: check-system    system tests alone: the real programs, a simulated dock and servers
+PYTEST ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
+.PHONY: check-system
+check-system: test-programs
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/system
+
+#: check-asan      both again under AddressSanitizer and UBSan, without the sandboxes (build/asan)
+# A worker that dies of a finding is replaced by its core, so findings are counted, not exit codes.
+# Leaks are looked for in the unit tests; programs are ended by signals more often than not.
+san_reports = $(abspath build/asan/reports)
+san_options = log_path=$(san_reports)/r:abort_on_error=1:print_stacktrace=1
+.PHONY: check-asan
+check-asan: setup
+	$(Q)$(MAKE) --no-print-directory SAN=1 all test-programs
+	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit
+	$(Q)rm -rf $(san_reports) && mkdir -m 1777 $(san_reports)
+	$(Q)ASAN_OPTIONS=detect_leaks=0:disable_coredump=1:$(san_options) \
+		UBSAN_OPTIONS=$(san_options) $(MAKE) --no-print-directory SAN=1 check-system
+	$(Q)! cat $(san_reports)/* 2>/dev/null
+
+#: fuzz            the fuzzers, into build/fuzz (clang); run one: build/fuzz/msg tests/vectors/msg
+#: fuzz-smoke      each fuzzer for FUZZ_SECONDS (10) from tests/vectors/NAME, and all of its evil ones
+FUZZ_SECONDS ?= 10
+FUZZ_CC ?= clang
+FUZZ_FLAGS := -std=c17 $(DEFS) -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=undefined
+# $(1) name: tests/fuzz/fuzz_NAME.c with the sources and libraries of fuzz_objs_NAME, fuzz_pkg_NAME
+define fuzzer
+$(BUILD)/fuzz/$(1): tests/fuzz/fuzz_$(1).c $(fuzz_objs_$(1)) $(wildcard dockd/base/*.h) Makefile
+	$$(call say,FUZZ,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(FUZZ_CC) $$(FUZZ_FLAGS) $$(PKG_CFLAGS) -o $$@ $$(filter %.c,$$^) $$(call libs,$(fuzz_pkg_$(1)))
+endef
+$(foreach t,$(fuzz_targets),$(eval $(call fuzzer,$(t))))
+.PHONY: fuzz fuzz-smoke
+fuzz: $(addprefix $(BUILD)/fuzz/,$(fuzz_targets))
+fuzz-smoke:
+	$(Q)tests/setup.sh build fuzz
+	$(Q)$(MAKE) --no-print-directory fuzz
+	$(Q)tests/fuzz/smoke.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(fuzz_targets)
+
+#: lint            everything that reads the code without running it
+#: lint-tidy       clang-tidy and cppcheck alone (the slow ones)
+c_files = $(shell git ls-files '*.c')
+tidy_files = $(filter-out tests/vcam/gadget%,$(c_files))
+shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab)
+man_pages = $(shell git ls-files '*.1' '*.5' '*.8')
+.PHONY: lint lint-quick lint-tidy
+lint:
+	$(Q)tests/setup.sh build test lint
+	$(Q)$(MAKE) --no-print-directory lint-quick format-check lint-tidy
+#: lint-quick      rooms, forbidden calls, sizes, options, protocol, shell scripts, manual pages
+lint-quick:
+	$(call say,LINT,rooms forbidden limits options protocol)
+	$(Q)tests/lint/rooms.sh
+	$(Q)tests/lint/forbidden.sh
+	$(Q)tests/lint/limits.sh
+	$(Q)tests/lint/options.sh
+	$(Q)tests/lint/protocol.sh
+	$(call say,LINT,shellcheck)
+	$(Q)shellcheck $(wildcard $(shell_files))
+	$(call say,LINT,mandoc)
+	$(Q)$(if $(man_pages),mandoc -Tlint -W warning $(man_pages))
+lint-tidy:
+	$(call say,LINT,clang-tidy)
+	$(Q)mkdir -p $(BUILD)/tidy
+	$(Q)printf '%s\n' -xc -std=c17 $(DEFS) $(PKG_CFLAGS) >$(BUILD)/tidy/compile_flags.txt
+	$(Q)printf '%s\n' $(tidy_files) | xargs -P 2 -n 4 clang-tidy --quiet -p $(BUILD)/tidy
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --platform=unix64 -j 2 \
+		--enable=warning,performance,portability --suppressions-list=tests/lint/cppcheck.txt \
+		$(DEFS) dockd usb uploader tests
+
+#: format          clang-format over everything; format-check only says what it would change
+.PHONY: format format-check
+c_all = $(shell git ls-files '*.c' '*.h')
+format:
+	$(Q)clang-format -i $(c_all)
+format-check:
+	$(call say,LINT,clang-format)
+	$(Q)clang-format --dry-run --Werror $(c_all)
+
+#: clean           build/ goes
+#: dist            dockd-VERSION.tar.gz of the commit
+.PHONY: clean dist
+clean:
+	$(Q)rm -rf build
+dist:
+	$(Q)mkdir -p build
+	$(Q)git archive --prefix=dockd-$(VERSION)/ HEAD | gzip -9n >build/dockd-$(VERSION).tar.gz
+	$(call say,DIST,build/dockd-$(VERSION).tar.gz)
 
 -include $(patsubst %.o,%.d,$(sort $(all_objects)))

@@ -83,7 +83,14 @@ dockd-verify_pkg := libcrypto libseccomp
 
 dockd-camera_src := \
 	usb/camera_main.c \
-	usb/ptp.c
+	usb/ptp_camera.c \
+	usb/ptp_listing.c \
+	usb/ptp_fetch.c \
+	usb/session.c \
+	usb/reply.c \
+	usb/ptp.c \
+	usb/descriptor.c \
+	usb/transport_usb.c
 dockd-camera_pkg := libusb-1.0 libseccomp
 
 dockd-hotplug_src := \

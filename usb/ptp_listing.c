@@ -1,0 +1,263 @@
+/*
+ * ptp_listing: walks a PTP camera's folders and tells every file.
+ *
+ * Part of the PTP driver. Depth first, without recursion: a stack of folders whose handles are
+ * asked for when they are entered. A handle is told once, whatever the camera answers; depth,
+ * objects and folders are bounded.
+ */
+#include "ptp_camera.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEPTH_MAX 32
+#define NAME_ROOM (PTP_TEXT_LEN + 20)
+#define HASH_TEXT_LEN 17 /* '~' and 16 hex digits */
+
+struct folder {
+	uint32_t *handles;
+	size_t count, next;
+	size_t path_len; /* of the folder's own path */
+};
+
+struct walk {
+	struct camera *camera;
+	struct proto_listed *out;
+	struct folder stack[DEPTH_MAX];
+	size_t depth;
+	uint32_t *seen; /* open addressing; 0 is free, and no valid handle */
+	size_t seen_size, seen_count;
+	char path[DEPTH_MAX * NAME_ROOM];
+};
+
+/* ---- handles seen ---- */
+
+static void put_seen(uint32_t *table, size_t size, uint32_t handle)
+{
+	size_t at = (handle * 2654435761u) & (size - 1);
+
+	while (table[at] != 0)
+		at = (at + 1) & (size - 1);
+	table[at] = handle;
+}
+
+/* Whether the handle was met before; it is remembered from now on. 1, 0 or -ENOMEM. */
+static int seen_before(struct walk *w, uint32_t handle)
+{
+	size_t at = (handle * 2654435761u) & (w->seen_size - 1);
+
+	for (; w->seen[at] != 0; at = (at + 1) & (w->seen_size - 1)) {
+		if (w->seen[at] == handle)
+			return 1;
+	}
+	if (2 * (w->seen_count + 1) > w->seen_size) {
+		size_t size = 2 * w->seen_size;
+		uint32_t *table = calloc(size, sizeof(*table));
+
+		if (!table)
+			return -ENOMEM;
+		for (size_t i = 0; i < w->seen_size; i++) {
+			if (w->seen[i])
+				put_seen(table, size, w->seen[i]);
+		}
+		free(w->seen);
+		w->seen = table;
+		w->seen_size = size;
+	}
+	put_seen(w->seen, w->seen_size, handle);
+	w->seen_count++;
+	return 0;
+}
+
+/* ---- paths and kinds ---- */
+
+static uint32_t kind_of(const struct proto_attach *attach, const char *path)
+{
+	for (size_t i = 0; i < PROTO_PATTERNS && attach->pattern[i].kind; i++) {
+		if (fnmatch(attach->pattern[i].glob, path, FNM_CASEFOLD) == 0)
+			return attach->pattern[i].kind;
+	}
+	return KIND_OTHER;
+}
+
+/* The path as it is told: too long, it is cut and ends in a hash of the whole. */
+static bool tell_path(const char *path, char out[PROTO_PATH_LEN])
+{
+	size_t len = strlen(path);
+	size_t keep = PROTO_PATH_LEN - 1 - HASH_TEXT_LEN;
+
+	if (len < PROTO_PATH_LEN) {
+		memcpy(out, path, len + 1);
+		return false;
+	}
+	while (keep > 0 && ((unsigned char)path[keep] & 0xC0) == 0x80)
+		keep--; /* not within a UTF-8 sequence */
+	memcpy(out, path, keep);
+	snprintf(out + keep, PROTO_PATH_LEN - keep, "~%016llx",
+	    (unsigned long long)ptp_hash(path, len));
+	return true;
+}
+
+/* Notes the first thing that could not be read. */
+static void note(struct walk *w, int status, const char *what, uint32_t handle, uint16_t code)
+{
+	if (w->out->status)
+		return;
+	w->out->status = status;
+	snprintf(w->out->text, sizeof(w->out->text), "%s 0x%08x: the camera answers 0x%04x", what,
+	    handle, code);
+}
+
+/* ---- the walk ---- */
+
+/* Asks for a folder's handles and puts it on the stack. path_len: of its path in w->path. */
+static int enter(struct walk *w, uint32_t storage, uint32_t folder, size_t path_len)
+{
+	const uint32_t params[] = { storage, 0, folder };
+	struct session *s = &w->camera->session;
+	size_t max = w->camera->attach.max_objects + 1024;
+	struct folder *f;
+	long n;
+	int r;
+
+	if (w->depth == DEPTH_MAX) {
+		note(w, -EIO, "too deep: folder", folder, 0);
+		return 0;
+	}
+	r = session_call(s, PTP_GET_OBJECT_HANDLES, params, 3, 4 + 4 * max);
+	if (r < 0)
+		return r;
+	if (s->reply.code != PTP_OK) {
+		note(w, -EIO, "folder", folder, s->reply.code);
+		return 0;
+	}
+	f = &w->stack[w->depth];
+	*f = (struct folder){ .path_len = path_len };
+	if (s->body_len >= 8) {
+		f->handles = malloc(s->body_len);
+		if (!f->handles)
+			return -ENOMEM;
+	}
+	n = ptp_array_read(s->body, s->body_len, f->handles, f->handles ? s->body_len / 4 - 1 : 0);
+	if (n < 0)
+		note(w, -EIO, "folder", folder, s->reply.code);
+	f->count = n > 0 ? (size_t)n : 0;
+	w->depth++;
+	return 0;
+}
+
+static void leave(struct walk *w)
+{
+	w->depth--;
+	free(w->stack[w->depth].handles);
+}
+
+static void tell(struct walk *w, uint32_t handle, const struct ptp_object *o, bool odd)
+{
+	struct proto_object object = {
+		.storage = o->storage,
+		.handle = handle,
+		.kind = kind_of(&w->camera->attach, w->path),
+		.size_bytes = o->size_bytes,
+		.mtime_s = o->mtime_s,
+	};
+
+	if (o->protection != 0)
+		object.flags |= OBJECT_PROTECTED;
+	if (odd)
+		object.flags |= OBJECT_NAME_ODD;
+	if (tell_path(w->path, object.path))
+		object.flags |= OBJECT_PATH_CUT;
+	camera_tell_object(&object);
+	w->out->objects++;
+}
+
+/* One object of the folder on top of the stack: told, or entered. */
+static int visit(struct walk *w, uint32_t storage, uint32_t handle)
+{
+	size_t base = w->stack[w->depth - 1].path_len;
+	char name[NAME_ROOM];
+	struct ptp_object o;
+	uint16_t code;
+	bool odd;
+	int r = handle == 0 || handle == PTP_ROOT ? 1 : seen_before(w, handle);
+
+	if (r != 0) {
+		w->out->skipped++;
+		return r < 0 ? r : 0;
+	}
+	r = ptp_object_info(w->camera, handle, &o, &code);
+	if (r < 0)
+		return r;
+	if (code != PTP_OK) {
+		w->out->skipped++;
+		note(w, -EIO, "object", handle, code);
+		return 0;
+	}
+	odd = ptp_name_clean(o.name, o.name_odd, name, sizeof(name));
+	o.storage = storage;
+	snprintf(w->path + base, sizeof(w->path) - base, "%s%s", base ? "/" : "", name);
+	if (o.format == PTP_FORMAT_FOLDER)
+		return enter(w, storage, handle, strlen(w->path));
+	tell(w, handle, &o, odd);
+	return 0;
+}
+
+static int walk_storage(struct walk *w, uint32_t storage)
+{
+	uint32_t limit = w->camera->attach.max_objects;
+	int r = enter(w, storage, PTP_ROOT, 0);
+
+	while (r == 0 && w->depth > 0) {
+		struct folder *top = &w->stack[w->depth - 1];
+
+		if (w->out->objects >= limit || w->seen_count >= 2 * (size_t)limit) {
+			if (top->next < top->count)
+				w->out->truncated = 1;
+			leave(w);
+		} else if (top->next == top->count) {
+			leave(w);
+		} else if (camera_stopping()) {
+			w->out->status = -ECANCELED;
+			snprintf(w->out->text, sizeof(w->out->text), "stopped");
+			return 0;
+		} else {
+			r = visit(w, storage, top->handles[top->next++]);
+		}
+	}
+	return r;
+}
+
+int ptp_list(struct camera *c, struct proto_listed *out, struct proto_reason *why)
+{
+	struct walk *w = calloc(1, sizeof(*w));
+	uint32_t ids[PTP_LISTING_STORAGES];
+	int n = 0;
+	int r = -ENOMEM;
+
+	memset(out, 0, sizeof(*out));
+	if (!w)
+		goto out;
+	c->session.renewed = false;
+	w->camera = c;
+	w->out = out;
+	w->seen_size = 1024;
+	w->seen = calloc(w->seen_size, sizeof(*w->seen));
+	if (!w->seen)
+		goto out;
+	r = n = ptp_storage_ids(c, ids);
+	for (int i = 0; i < n; i++) {
+		r = walk_storage(w, ids[i]);
+		while (w->depth > 0)
+			leave(w);
+		if (r < 0 || out->status == -ECANCELED)
+			break;
+	}
+out:
+	if (w)
+		free(w->seen);
+	free(w);
+	return r < 0 ? ptp_fault(c, r, "listing", why) : 0;
+}

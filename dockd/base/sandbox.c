@@ -32,7 +32,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* linux/usbdevice_fs.h: every usbfs request is of type 'U'; ioctl(2) keeps the type in bits 8-15. */
+/* linux/usbdevice_fs.h: each usbfs request is of type 'U'; ioctl(2) keeps that in bits 8-15. */
 #define IOCTL_TYPE_MASK 0xff00u
 #define IOCTL_TYPE_USBFS ((unsigned)'U' << 8)
 
@@ -83,6 +83,22 @@ int sandbox_die_with_parent(int parent_pid)
 	return 0;
 }
 
+/*
+ * Filters and Landlock bind the thread that asks for them and what it makes later, not those that
+ * run already: with a second thread there would be a way around. proc(5): a folder's link count is
+ * two and its subfolders, of which task/ has one for each thread.
+ */
+static int check_alone(void)
+{
+	struct stat st;
+
+	if (stat("/proc/self/task", &st) < 0)
+		return because(-errno, "/proc/self/task: %s: is /proc mounted?", strerror(errno));
+	if (st.st_nlink != 3)
+		return because(-EBUSY, "a thread runs already: the sandbox must come first");
+	return 0;
+}
+
 /* ---- seccomp: making and loading a filter ---- */
 
 /* NULL with errno set: what is missing is in why. */
@@ -91,8 +107,9 @@ static scmp_filter_ctx filter_new(uint32_t otherwise)
 	scmp_filter_ctx ctx = seccomp_init(otherwise);
 
 	if (!ctx) {
-		because(0, "seccomp filters (Linux 4.14, CONFIG_SECCOMP_FILTER) are not in this "
-			   "kernel: boot one that has them");
+		because(0,
+		    "seccomp filters (Linux 4.14, CONFIG_SECCOMP_FILTER) are not in this kernel: "
+		    "boot one that has them");
 		return NULL;
 	}
 	/* Another architecture's calls (32-bit, x32) would pass a list made for this one. */
@@ -117,25 +134,35 @@ static int filter_add(scmp_filter_ctx ctx, uint32_t action, const int *calls, si
 }
 
 /* One rule for a call with conditions on its arguments. */
-#define FILTER_IF(ctx, action, call, ...)                                                           \
-	seccomp_rule_add_array(ctx, action, call,                                                   \
-	    COUNT(((const struct scmp_arg_cmp[]){ __VA_ARGS__ })),                                  \
+#define FILTER_IF(ctx, action, call, ...)                                                          \
+	seccomp_rule_add_array(ctx, action, call,                                                  \
+	    COUNT(((const struct scmp_arg_cmp[]){ __VA_ARGS__ })),                                 \
 	    (const struct scmp_arg_cmp[]){ __VA_ARGS__ })
 
-/* Loads what err says was made without error, and lets the context go. */
+/* Loads the rules, which err says whether they could be made, and lets the context go. */
 static int filter_load(scmp_filter_ctx ctx, int err)
 {
-	if (err < 0)
+	if (err < 0) {
 		because(err, "seccomp: a rule was refused: %s", strerror(-err));
-	else if ((err = seccomp_load(ctx)) < 0)
-		because(err, "seccomp: the kernel refuses the filter (%s): CONFIG_SECCOMP_FILTER, "
-			     "and no outer filter that forbids seccomp, are needed",
+		goto out;
+	}
+	err = check_alone();
+	if (err < 0)
+		goto out;
+	err = seccomp_load(ctx);
+	if (err < 0)
+		because(err,
+		    "seccomp: the kernel refuses the filter (%s): it needs CONFIG_SECCOMP_FILTER, and "
+		    "an outer filter, where there is one, must allow seccomp(2)",
 		    strerror(-err));
+out:
 	seccomp_release(ctx);
 	return err;
 }
 
 /* ---- the workers: allow-lists ---- */
+
+/* clang-format off */
 
 /*
  * What a loop of receive, read, work, write, send needs, on descriptors that it was given. Nothing
@@ -184,6 +211,8 @@ static const int path_calls[] = {
 	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
 };
 
+/* clang-format on */
+
 /* F_SETOWN and F_SETSIG, left out, would send signals to other processes (fcntl(2)). */
 static const int fcntl_commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC };
 
@@ -193,8 +222,8 @@ static int filter_memory(scmp_filter_ctx ctx)
 	int err = 0;
 
 	for (size_t i = 0; i < COUNT(calls) && err == 0; i++)
-		err = FILTER_IF(ctx, SCMP_ACT_ALLOW, calls[i],
-		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		err = FILTER_IF(
+		    ctx, SCMP_ACT_ALLOW, calls[i], SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	return err;
 }
 
@@ -205,10 +234,11 @@ static int filter_fcntl(scmp_filter_ctx ctx)
 	for (size_t i = 0; i < COUNT(fcntl_commands) && err == 0; i++) {
 		scmp_datum_t command = (scmp_datum_t)fcntl_commands[i];
 
-		err = FILTER_IF(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, command));
+		err =
+		    FILTER_IF(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, command));
 		if (err == 0)
-			err = FILTER_IF(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl64),
-			    SCMP_A1(SCMP_CMP_EQ, command));
+			err = FILTER_IF(
+			    ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl64), SCMP_A1(SCMP_CMP_EQ, command));
 	}
 	return err;
 }
@@ -281,6 +311,8 @@ int sandbox_verify(void)
 
 /* ---- hotplug and uploader: deny-lists ---- */
 
+/* clang-format off */
+
 /* No library of ours has a reason for these: the process ends. */
 static const int fatal_calls[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat),
@@ -311,6 +343,8 @@ static const int refused_calls[] = {
 	SCMP_SYS(fork), SCMP_SYS(vfork),
 };
 
+/* clang-format on */
+
 /* Threads, yes (libusb, the resolver); processes, no. glibc falls back from clone3 on ENOSYS. */
 static int filter_no_processes(scmp_filter_ctx ctx)
 {
@@ -326,8 +360,8 @@ static int filter_no_processes(scmp_filter_ctx ctx)
 /* Sockets of other families than those listed (0-terminated) give EPERM. */
 static int filter_families(scmp_filter_ctx ctx, const unsigned *allowed)
 {
-	int err = FILTER_IF(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
-	    SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+	int err = FILTER_IF(
+	    ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
 
 	for (unsigned family = 0; family <= AF_NETLINK && err == 0; family++) {
 		const unsigned *a = allowed;
@@ -366,8 +400,7 @@ int sandbox_uploader(void)
 	err = filter_denied(ctx, families);
 	for (size_t i = 1; i <= 2 && err == 0; i++)
 		err = FILTER_IF(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
-		    SCMP_A0(SCMP_CMP_EQ, families[i]),
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW));
+		    SCMP_A0(SCMP_CMP_EQ, families[i]), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW));
 	return filter_load(ctx, err);
 }
 
@@ -387,9 +420,9 @@ struct ruleset {
 	uint64_t scope; /* ABI 6 */
 };
 
-#define FS_OF_FILES                                                                                 \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |   \
-	    FS_TRUNCATE | FS_IOCTL_DEV)
+#define FS_OF_FILES                                                                                \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |                              \
+	    LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
 static int ruleset_new(int abi, struct ruleset *r)
 {
@@ -443,8 +476,8 @@ out:
 
 static int landlock(const char *const *paths, size_t n)
 {
-	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
+	int abi =
+	    (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct ruleset r;
 	int err = 0;
 	int fd;
@@ -459,7 +492,8 @@ static int landlock(const char *const *paths, size_t n)
 	for (size_t i = 0; i < n && err == 0; i++)
 		err = ruleset_add(fd, &r, paths[i]);
 	if (err == 0 && syscall(SYS_landlock_restrict_self, fd, 0) < 0)
-		err = because(-errno, "Landlock: the kernel refuses the rules: %s", strerror(errno));
+		err =
+		    because(-errno, "Landlock: the kernel refuses the rules: %s", strerror(errno));
 	close(fd);
 	return err;
 }
@@ -468,8 +502,10 @@ int sandbox_hotplug(const char *const *paths, size_t n)
 {
 	static const unsigned families[] = { AF_UNIX, AF_NETLINK, 0 };
 	scmp_filter_ctx ctx;
-	int err = landlock(paths, n);
+	int err = check_alone();
 
+	if (err == 0)
+		err = landlock(paths, n);
 	if (err < 0)
 		return err;
 	ctx = filter_new(SCMP_ACT_ALLOW);
@@ -478,7 +514,6 @@ int sandbox_hotplug(const char *const *paths, size_t n)
 	err = filter_denied(ctx, families);
 	if (err == 0)
 		err = FILTER_IF(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
-		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-		    SCMP_A2(SCMP_CMP_NE, NETLINK_KOBJECT_UEVENT));
+		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_NE, NETLINK_KOBJECT_UEVENT));
 	return filter_load(ctx, err);
 }

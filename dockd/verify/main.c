@@ -72,7 +72,8 @@ static void options(struct verify *v, int argc, char **argv)
 			puts("dockd-verify " DOCKD_VERSION);
 			exit(EXIT_SUCCESS);
 		case 'h':
-			puts("dockd-verify --socket FD --parent PID: started by dockd, for one asset");
+			puts(
+			    "dockd-verify --socket FD --parent PID: started by dockd, for one asset");
 			exit(EXIT_SUCCESS);
 		default:
 			exit(EXIT_FAILURE);
@@ -129,7 +130,8 @@ static void check(struct verify *v, const struct msg *m, struct proto_status *re
 	err = digest_file(v->digest, m->fds[FD_CLIP], m->fds[FD_LEAVES], &sum, &leaves_err);
 	if (err < 0) {
 		result->status = -EIO;
-		snprintf(result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
+		snprintf(
+		    result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
 		return;
 	}
 	digest.length_bytes = sum.length_bytes;

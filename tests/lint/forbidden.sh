@@ -40,9 +40,9 @@ forbid "a marker left behind" "do it or write it down" '\b(TODO|FIXME|XXX|HACK)\
 	':!tests/lint/*'
 
 # open without O_CLOEXEC: the flags may stand on the next line.
-if git grep -nE --untracked -A2 '\b(open|openat)[[:space:]]*\(' -- 'dockd/*.c' 'usb/*.c' 'uploader/*.c' |
+if git grep -nE --untracked -A2 '(^|[^_a-z>.])open(at)?[[:space:]]*\(' -- 'dockd/*.c' 'usb/*.c' 'uploader/*.c' |
 	awk -F'[:-]' '
-		/[^_a-z]open(at)?[[:space:]]*\(/ { if (seen && !ok) print seen; seen = $0; ok = 0 }
+		/(^|[^_a-z>.])open(at)?[[:space:]]*\(/ { if (seen && !ok) print seen; seen = $0; ok = 0 }
 		/O_CLOEXEC/ { ok = 1 }
 		/^--$/ { if (seen && !ok) print seen; seen = "" }
 		END { if (seen && !ok) print seen }' |

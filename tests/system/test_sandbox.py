@@ -211,6 +211,20 @@ def test_hotplug_path_that_is_not_there(place):
     assert "/no/such/folder" in done.stderr
 
 
+@pytest.mark.parametrize("profile", ["camera", "verify", "hotplug=/sys", "uploader"])
+def test_no_sandbox_beside_a_thread(place, profile):
+    """A filter binds the thread that loads it: a second one would be a way around."""
+    done = subprocess.run(
+        [place / "probe_sandbox", f"threaded={profile}", "work"],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        **as_user(USER),
+    )
+    assert done.returncode == 3
+    assert "thread" in done.stderr
+
+
 # ---- the real programs ----
 
 SANDBOXED = ["dockd", "dockd-verify", "dockd-camera", "dockd-hotplug", "dockd-uploader"]

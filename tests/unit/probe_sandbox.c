@@ -3,7 +3,8 @@
  * prints "ok" or the name of the error ("EACCES"). Where the sandbox ends the process, the signal
  * is the answer. Links the sandbox.c that the programs link. Run by tests/system/test_sandbox.py.
  *
- * PROFILE: none, basics, camera, verify, uploader, or hotplug=PATH[:PATH...]
+ * PROFILE: none, basics, camera, verify, uploader, or hotplug=PATH[:PATH...]; threaded=PROFILE has a
+ * second thread before the sandbox.
  */
 #include "../../dockd/base/sandbox.h"
 
@@ -38,8 +39,8 @@
 
 #define ACT(name) static int name(const char *arg __attribute__((unused)))
 
-static int pair[2];  /* a socket pair, made before the sandbox */
-static int scratch;  /* a file, open for reading and writing */
+static int pair[2]; /* a socket pair, made before the sandbox */
+static int scratch; /* a file, open for reading and writing */
 static pid_t parent;
 
 /* What a call returned, as 0 or -errno. */
@@ -116,8 +117,8 @@ ACT(act_socket)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(arg, kinds[i].name) == 0)
-			return outcome(socket(kinds[i].family, kinds[i].type | SOCK_CLOEXEC,
-			    kinds[i].protocol));
+			return outcome(socket(
+			    kinds[i].family, kinds[i].type | SOCK_CLOEXEC, kinds[i].protocol));
 	return -EINVAL;
 }
 
@@ -165,6 +166,12 @@ ACT(act_clone3)
 
 static void *idle(void *unused)
 {
+	return unused;
+}
+
+static void *block(void *unused)
+{
+	pause();
 	return unused;
 }
 
@@ -300,8 +307,8 @@ ACT(act_work)
 	if (pwritev(scratch, iov, 2, 0) != 4 || pread(scratch, back, 4, 0) != 4 ||
 	    memcmp(back, "abcd", 4) != 0 || fstat(scratch, &st) < 0 || st.st_size < 4)
 		return -errno;
-	if (send(pair[1], "x", 1, 0) != 1 || poll(&p, 1, -1) != 1 || ppoll(&p, 1, &none, NULL) != 1 ||
-	    recv(pair[0], back, 1, 0) != 1)
+	if (send(pair[1], "x", 1, 0) != 1 || poll(&p, 1, -1) != 1 ||
+	    ppoll(&p, 1, &none, NULL) != 1 || recv(pair[0], back, 1, 0) != 1)
 		return -errno;
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (timer < 0 || timerfd_settime(timer, 0, &soon, NULL) < 0 ||
@@ -322,8 +329,8 @@ ACT(act_work)
 /* And with its staging file. */
 ACT(act_staging)
 {
-	return outcome(ftruncate(scratch, 100) < 0 || fdatasync(scratch) < 0 || fsync(scratch) < 0 ?
-	    -1 : 0);
+	return outcome(
+	    ftruncate(scratch, 100) < 0 || fdatasync(scratch) < 0 || fsync(scratch) < 0 ? -1 : 0);
 }
 
 /* What sandbox_basics leaves behind. */
@@ -395,8 +402,15 @@ static int enter_hotplug(char *paths)
 
 static int enter(char *profile)
 {
+	pthread_t second;
+
 	if (strcmp(profile, "none") == 0)
 		return 0;
+	if (strncmp(profile, "threaded=", 9) == 0) {
+		if (pthread_create(&second, NULL, block, NULL) != 0)
+			return -EAGAIN;
+		profile += 9;
+	}
 	if (sandbox_basics() < 0)
 		return -EPERM;
 	if (strcmp(profile, "basics") == 0)

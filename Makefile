@@ -55,6 +55,7 @@ dockd_src := \
 	dockd/setting.c \
 	dockd/profile.c \
 	dockd/bay.c \
+	dockd/docking.c \
 	dockd/intake.c \
 	dockd/uplink.c \
 	dockd/link.c \
@@ -115,8 +116,19 @@ programs := dockd dockctl dockd-verify dockd-camera dockd-hotplug dockd-uploader
 # ---- test programs: the same sources with doubles linked (tests/double, tests/vcam) ----
 
 vcam_src := \
-	tests/vcam/vcam.c
-vcam_pkg := jansson
+	tests/vcam/vcam.c \
+	tests/vcam/control.c \
+	tests/vcam/scenario.c \
+	tests/vcam/camera.c \
+	tests/vcam/contents.c \
+	tests/vcam/faults.c \
+	tests/vcam/responder.c \
+	tests/vcam/function.c \
+	tests/vcam/operations.c \
+	tests/vcam/dataset.c \
+	tests/vcam/face_socket.c \
+	tests/vcam/face_ffs.c
+vcam_pkg := jansson libcrypto
 
 # The simulated dock plays dockd-hotplug; the worker speaks to a socket in place of libusb.
 test_dockd-hotplug_src := \

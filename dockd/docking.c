@@ -706,6 +706,7 @@ static int64_t trusted_length(struct bay *b)
 
 static bool plan_pull(struct bay *b)
 {
+	uint64_t sealed_bytes;
 	struct record *r;
 	int64_t from;
 
@@ -713,6 +714,13 @@ static bool plan_pull(struct bay *b)
 		return false;
 	if (index_asset(ix(b), b->row.asset, &b->asset) < 0)
 		return false;
+	if (staging_sealed(b->house->staging, b->asset.number, &sealed_bytes) &&
+	    sealed_bytes == b->row.size_bytes) {
+		/* sealed, and the service ended before that was on record */
+		done(b);
+		b->house->again = true;
+		return false;
+	}
 	if (b->camera.capacity_bytes && b->pulled_bytes > 3 * b->camera.capacity_bytes + (64u << 20)) {
 		bay_fault(b, "the camera gave more than three times what it can hold: it is not believed");
 		return false;
@@ -740,33 +748,60 @@ static bool plan_pull(struct bay *b)
 	return true;
 }
 
-static enum gate ask_gate(struct bay *b, const struct asset *a)
+/* b: the bay where its camera is docked now, or NULL. */
+static enum gate ask_gate(const struct bays *h, const struct bay *b, const struct asset *a)
 {
 	static struct upload up[CONFIG_DESTINATIONS];
 	const struct upload *ups[CONFIG_DESTINATIONS];
-	const struct bays *h = b->house;
+	struct index *index = journal_index(h->journal);
 	struct gate_facts f = {
 		.erase = h->settings.erase,
 		.accept = h->settings.accept,
 		.journal_works = journal_works(h->journal) && !h->stopped,
-		.camera_erases = (b->camera.features & CAMERA_ERASES) && b->profile->erasable,
-		.identity_proved = b->identity_proved,
-		.logs_receipted = listing_logs_open(ix(b), b->docking) == 0,
-		.signing = b->profile->signing,
-		.logs = b->profile->logs,
-		.docking = b->docking,
 		.asset = a,
 		.uploads = ups,
 		.uploads_n = h->destinations_n,
 		.any = h->settings.any,
 	};
 
+	if (b) {
+		f.camera_erases = (b->camera.features & CAMERA_ERASES) && b->profile->erasable;
+		f.identity_proved = b->identity_proved;
+		f.logs_receipted = listing_logs_open(index, b->docking) == 0;
+		f.signing = b->profile->signing;
+		f.logs = b->profile->logs;
+		f.docking = b->docking;
+	}
 	for (size_t i = 0; i < h->destinations_n; i++) {
-		if (index_upload(ix(b), a->number, h->destination[i], &up[i]) < 0)
+		if (index_upload(index, a->number, h->destination[i], &up[i]) < 0)
 			memset(&up[i], 0, sizeof(up[i]));
 		ups[i] = &up[i];
 	}
 	return gate_ask(&f);
+}
+
+const char *docking_gate_text(const struct bays *h, const struct asset *a)
+{
+	static char text[PROTO_TEXT_LEN * 2];
+	const struct bay *at = NULL;
+	enum gate g;
+
+	for (size_t i = 0; i < h->n; i++) {
+		if (h->bay[i]->known && strcmp(h->bay[i]->identity, a->camera) == 0)
+			at = h->bay[i];
+	}
+	g = ask_gate(h, at, a);
+	if (g == GATE_ERASED)
+		return "";
+	if (g == GATE_OPEN)
+		return "erasable: it goes at the next opportunity";
+	if (!at && g != GATE_NEVER && g < GATE_SIGNATURE)
+		snprintf(text, sizeof(text), "%s: %.150s", gate_word(g), gate_sentence(g));
+	else if (!at && g != GATE_NEVER)
+		snprintf(text, sizeof(text), "not-docked: its camera is not docked now");
+	else
+		snprintf(text, sizeof(text), "%s: %.150s", gate_word(g), gate_sentence(g));
+	return text;
 }
 
 /* The next asset that the gate lets go, or that must be compared first. */
@@ -786,7 +821,7 @@ static bool plan_erase(struct bay *b)
 		if (index_asset(ix(b), numbers[i], &b->asset) < 0 ||
 		    listing_by_asset(ix(b), b->docking, numbers[i], &b->row) < 0)
 			continue;
-		g = ask_gate(b, &b->asset);
+		g = ask_gate(b->house, b, &b->asset);
 		if (g == GATE_NOT_COMPARED && b->asset.file == FILE_SEALED) {
 			b->plan = PLAN_COMPARE;
 			return true;

@@ -25,6 +25,12 @@ void docking_plan(struct bay *b, bool may_pull);
 /* Does what was planned. */
 void docking_act(struct bay *b);
 
+/*
+ * Why this asset is not erased from its camera: the gate's code and sentence ("receipt-level: ...").
+ * "" when it is erased. Where its camera is not docked, what a docking now would find.
+ */
+const char *docking_gate_text(const struct bays *h, const struct asset *a);
+
 /* Starts or ends a docking in the books. */
 void docking_begin(struct bay *b);
 void docking_end(struct bay *b, const char *reason);

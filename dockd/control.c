@@ -1,0 +1,639 @@
+#include "control.h"
+
+#include "docking.h"
+
+#include "base/log.h"
+#include "ledger.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 32
+#define PAGE 16
+#define EXPORT_PAGE 4
+
+struct client {
+	struct control *control;
+	int sock;
+	uid_t uid;
+	sd_event_source *io;
+	bool parked;
+	struct proto_ask ask;
+	uint64_t until_us; /* 0: no limit */
+	uint64_t passed;   /* WAIT_ALL_RUNG: assets up to this number had got there */
+};
+
+struct control {
+	sd_event *event;
+	int listener;
+	sd_event_source *io;
+	struct control_parts p;
+	uint64_t generation;
+	struct client *client[CLIENTS_MAX];
+};
+
+static struct index *ix(const struct control *c)
+{
+	return journal_index(c->p.journal);
+}
+
+static void client_drop(struct client *k)
+{
+	struct control *c = k->control;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		if (c->client[i] == k)
+			c->client[i] = NULL;
+	}
+	sd_event_source_disable_unref(k->io);
+	close(k->sock);
+	free(k);
+}
+
+/* 0 or -errno; the row counts only when it went out whole. */
+static int send_row(struct client *k, unsigned type, const void *body, int fd)
+{
+	return msg_send(k->sock, type, 0, 0, body, &fd, fd >= 0 ? 1 : 0);
+}
+
+static int send_end(struct client *k, int status, uint64_t cursor, const char *text)
+{
+	struct proto_ctl_end e = {
+		.status = status,
+		.cursor = cursor,
+		.generation = k->control->generation,
+	};
+
+	snprintf(e.text, sizeof(e.text), "%s", text);
+	return send_row(k, MSG_END, &e, -1);
+}
+
+/* ---- status ---- */
+
+enum station_light control_station_light(const struct control *c)
+{
+	struct uplink_state d;
+	bool away = false;
+
+	if (!journal_works(c->p.journal) || c->p.bays->stopped || !c->p.bays->hotplug)
+		return STATION_NEEDS_IT;
+	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++)
+		away = away || d.away;
+	return away ? STATION_AWAY : STATION_WELL;
+}
+
+static int send_destinations(struct client *k)
+{
+	struct control *c = k->control;
+	struct uplink_state d;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && uplink_state(c->p.uplink, i, &d) == 0; i++) {
+		struct proto_ctl_destination row = {
+			.connected = d.connected,
+			.active = d.active,
+			.level = d.level,
+			.away = d.away,
+			.sent_bytes = d.sent_bytes,
+		};
+
+		memcpy(row.name, d.name, sizeof(row.name));
+		memcpy(row.driver, d.driver, sizeof(row.driver));
+		memcpy(row.text, d.trouble, sizeof(row.text));
+		index_queued(ix(c), d.name, &row.queued, &row.queued_bytes);
+		r = send_row(k, MSG_DESTINED, &row, -1);
+	}
+	return r;
+}
+
+static void need(char *text, size_t room, const char *what)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, room - used, "%s%s", used ? "; " : "", what);
+}
+
+static int answer_status(struct client *k)
+{
+	struct control *c = k->control;
+	struct proto_ctl_status s = {
+		.generation = c->generation,
+		.records = journal_records(c->p.journal),
+		.hotplug_connected = c->p.bays->hotplug,
+		.station_light = control_station_light(c),
+		.plaintext = c->p.plaintext,
+		.intake_stopped = c->p.bays->stopped || !journal_works(c->p.journal),
+		.erase = c->p.bays->settings.erase,
+		.accept_level = c->p.bays->settings.accept,
+	};
+	struct staging_space space = { 0 };
+	struct index_counts n = { 0 };
+	int r;
+
+	snprintf(s.station, sizeof(s.station), "%s", c->p.station);
+	snprintf(s.version, sizeof(s.version), "%s", DOCKD_VERSION);
+	index_counts(ix(c), &n);
+	s.assets = n.assets;
+	s.receipted = n.receipted;
+	s.erased = n.erased;
+	s.unsent_bytes = n.unsent_bytes;
+	s.oldest_unsent_s = n.oldest_unsent_s;
+	s.dockings = n.dockings;
+	staging_space(c->p.staging, &space);
+	s.disk_free_bytes = space.free_bytes;
+	s.disk_reserve_bytes = space.reserve_bytes;
+	for (size_t i = 0; i < c->p.bays->n; i++) {
+		const struct bay *b = c->p.bays->bay[i];
+
+		s.bays += b->state != BAY_FOREIGN;
+		s.occupied += b->state != BAY_EMPTY && b->state != BAY_LEFT && b->state != BAY_FOREIGN;
+	}
+	if (!journal_works(c->p.journal))
+		need(s.text, sizeof(s.text), journal_why(c->p.journal));
+	if (c->p.bays->stopped)
+		need(s.text, sizeof(s.text), c->p.bays->stop_why);
+	if (!c->p.bays->hotplug)
+		need(s.text, sizeof(s.text), "dockd-hotplug is not connected: no camera is seen; start it");
+	if (n.needs_person) {
+		char some[64];
+
+		snprintf(some, sizeof(some), "%" PRIu64 " files need a person: dockctl queue", n.needs_person);
+		need(s.text, sizeof(s.text), some);
+	}
+	r = send_row(k, MSG_STATUS, &s, -1);
+	if (r == 0)
+		r = send_destinations(k);
+	return r < 0 ? r : send_end(k, 0, 0, "");
+}
+
+/* ---- bays ---- */
+
+static void fill_bay(const struct bay *b, struct proto_ctl_bay *row)
+{
+	struct stat st;
+
+	memset(row, 0, sizeof(*row));
+	memcpy(row->bay, b->name, sizeof(row->bay));
+	memcpy(row->port, b->port, sizeof(row->port));
+	snprintf(row->state, sizeof(row->state), "%s", bay_state_word(b));
+	memcpy(row->camera, b->identity, sizeof(row->camera));
+	memcpy(row->model, b->device.model, sizeof(row->model));
+	if (b->profile)
+		memcpy(row->profile, b->profile->name, sizeof(row->profile));
+	bay_text(b, row->text, sizeof(row->text));
+	row->light = bay_light(b);
+	row->features = b->camera.features;
+	row->battery_percent =
+	    b->camera.features & CAMERA_BATTERY ? (int32_t)b->camera.battery_percent : -1;
+	row->objects = (uint32_t)b->sum.objects;
+	row->pending = (uint32_t)b->sum.pending;
+	row->held = (uint32_t)b->sum.held;
+	row->receipted = (uint32_t)b->sum.receipted;
+	row->docking = b->docking;
+	row->pending_bytes = b->sum.pending_bytes;
+	row->pulled_bytes = b->pulled_bytes;
+	row->clock_offset_ms = b->clock_known ? b->clock_offset_ms : INT64_MIN;
+	row->docked_at_s = b->docking ? b->docked_at_s : 0;
+	if (b->state == BAY_FETCHING) {
+		row->now_asset = b->asset.number;
+		row->now_size = b->row.size_bytes;
+		if (b->part_fd >= 0 && fstat(b->part_fd, &st) == 0)
+			row->now_bytes = (uint64_t)st.st_size;
+	}
+	if (b->state == BAY_EMPTY)
+		memset(row->model, 0, sizeof(row->model));
+}
+
+static int answer_bays(struct client *k)
+{
+	struct bays *h = k->control->p.bays;
+	const char *name = k->ask.text;
+	unsigned sent = 0;
+
+	for (size_t i = k->ask.cursor; i < h->n; i++) {
+		struct proto_ctl_bay row;
+		int r;
+
+		if (name[0] && strcmp(name, h->bay[i]->name) != 0)
+			continue;
+		if (sent == PAGE)
+			return send_end(k, 0, i, "");
+		fill_bay(h->bay[i], &row);
+		r = send_row(k, MSG_BAY, &row, -1);
+		if (r < 0)
+			return r;
+		sent++;
+	}
+	if (name[0] && sent == 0)
+		return send_end(k, -ENOENT, 0, "no bay of that name");
+	return send_end(k, 0, 0, "");
+}
+
+/* ---- assets ---- */
+
+static enum rung rung_of(const struct control *c, const struct asset *a)
+{
+	static struct upload up[CONFIG_DESTINATIONS];
+	const struct upload *ups[CONFIG_DESTINATIONS];
+	const struct bays *h = c->p.bays;
+
+	for (size_t i = 0; i < h->destinations_n; i++) {
+		uint64_t number = a->merged_into ? a->merged_into : a->number;
+
+		if (index_upload(ix(c), number, h->destination[i], &up[i]) < 0)
+			memset(&up[i], 0, sizeof(up[i]));
+		ups[i] = &up[i];
+	}
+	return asset_rung(a, ups, h->destinations_n, h->settings.any);
+}
+
+static void fill_asset(const struct control *c, const struct asset *a, struct proto_ctl_asset *row)
+{
+	struct docking d;
+	int64_t part;
+
+	memset(row, 0, sizeof(*row));
+	row->number = a->number;
+	row->docking = a->docking;
+	row->merged_into = a->merged_into;
+	row->size_bytes = a->size_bytes;
+	row->pulled_bytes = a->pulled_bytes;
+	row->mtime_s = a->mtime_s;
+	row->staged_at_s = a->staged_at_s;
+	row->rung = rung_of(c, a);
+	row->kind = a->kind;
+	row->interruptions = a->interruptions;
+	if (a->file == FILE_SEALED)
+		row->staged_bytes = a->size_bytes;
+	else if (a->file == FILE_PART && (part = staging_part_length(c->p.staging, a->number)) > 0)
+		row->staged_bytes = (uint64_t)part;
+	memcpy(row->asset, a->id, sizeof(row->asset));
+	memcpy(row->sha256, a->sha256, sizeof(row->sha256));
+	memcpy(row->camera, a->camera, sizeof(row->camera));
+	if (index_docking(ix(c), a->docking, &d) == 0)
+		memcpy(row->bay, d.bay, sizeof(row->bay));
+	snprintf(row->signature, sizeof(row->signature), "%s", a->signature);
+	memcpy(row->reason, a->trouble, sizeof(row->reason));
+	memcpy(row->path, a->path, sizeof(row->path));
+}
+
+static int answer_assets(struct client *k)
+{
+	static struct asset page[PAGE];
+	static struct proto_ctl_asset row;
+	struct control *c = k->control;
+	bool queued = k->ask.flags & ASSETS_QUEUED;
+	int n = index_assets(ix(c), k->ask.cursor, queued, page, PAGE);
+
+	if (n < 0)
+		return send_end(k, n, 0, "the index cannot be read");
+	for (int i = 0; i < n; i++) {
+		int r;
+
+		fill_asset(c, &page[i], &row);
+		r = send_row(k, MSG_ASSET, &row, -1);
+		if (r < 0)
+			return r;
+	}
+	return send_end(k, 0, n == PAGE ? page[n - 1].number : 0, "");
+}
+
+static int send_uploads(struct client *k, const struct asset *a)
+{
+	static struct upload up[CONFIG_DESTINATIONS];
+	struct control *c = k->control;
+	int n = index_uploads(ix(c), a->merged_into ? a->merged_into : a->number, up,
+	    CONFIG_DESTINATIONS);
+
+	for (int i = 0; i < n; i++) {
+		struct proto_ctl_upload row = { .number = a->number };
+		struct uplink_asset now;
+		int r;
+
+		uplink_asset(c->p.uplink, up[i].destination, up[i].asset, &now);
+		memcpy(row.destination, up[i].destination, sizeof(row.destination));
+		memcpy(row.address, up[i].address, sizeof(row.address));
+		memcpy(row.reason, up[i].refused || !now.reason[0] ? up[i].reason : now.reason,
+		    sizeof(row.reason));
+		row.level = up[i].level;
+		row.rung = up[i].rung;
+		row.receipted_at_s = up[i].receipted_at_s;
+		row.offset_bytes = up[i].rung == RUNG_RECEIPTED ? up[i].length_bytes : now.offset_bytes;
+		row.sent_bytes = now.sent_bytes;
+		row.attempts = now.attempts;
+		row.next_try_s = now.next_try_s;
+		r = send_row(k, MSG_UPLOADING, &row, -1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int answer_asset(struct client *k)
+{
+	static struct proto_ctl_asset row;
+	static struct asset a;
+	struct control *c = k->control;
+	int r;
+
+	if (index_asset(ix(c), k->ask.number, &a) < 0)
+		return send_end(k, -ENOENT, 0, "no clip of that number");
+	fill_asset(c, &a, &row);
+	if (!row.reason[0])
+		snprintf(row.reason, sizeof(row.reason), "%s", docking_gate_text(c->p.bays, &a));
+	r = send_row(k, MSG_ASSET, &row, -1);
+	if (r == 0)
+		r = send_uploads(k, &a);
+	return r < 0 ? r : send_end(k, 0, 0, "");
+}
+
+static int answer_export(struct client *k)
+{
+	static struct asset page[EXPORT_PAGE];
+	static struct proto_ctl_asset row;
+	struct control *c = k->control;
+	int n = index_assets(ix(c), k->ask.cursor, false, page, EXPORT_PAGE);
+	struct record r;
+
+	if (n < 0)
+		return send_end(k, n, 0, "the index cannot be read");
+	for (int i = 0; i < n; i++) {
+		if (page[i].file != FILE_SEALED)
+			continue;
+		record_begin(&r, "exported");
+		record_number(&r, "asset", (int64_t)page[i].number);
+		record_number(&r, "uid", k->uid);
+		journal_write(c->p.journal, &r);
+	}
+	if (journal_commit(c->p.journal) < 0)
+		return send_end(k, -EIO, 0, "the export cannot be put on record");
+	for (int i = 0; i < n; i++) {
+		int fd = page[i].file == FILE_SEALED ? staging_read(c->p.staging, page[i].number) : -1;
+		int err;
+
+		fill_asset(c, &page[i], &row);
+		err = send_row(k, MSG_ASSET, &row, fd);
+		if (fd >= 0)
+			close(fd);
+		if (err < 0)
+			return err;
+	}
+	log_info("exported", "uid=%u assets=%d after=%" PRIu64, (unsigned)k->uid, n, k->ask.cursor);
+	return send_end(k, 0, n == EXPORT_PAGE ? page[n - 1].number : 0, "");
+}
+
+static int answer_ledger(struct client *k)
+{
+	struct control *c = k->control;
+	struct proto_ctl_segment row = { 0 };
+	int fd = ledger_segment(journal_ledger(c->p.journal), k->ask.cursor, row.name, sizeof(row.name),
+	    &row.size_bytes);
+	int r;
+
+	if (fd < 0)
+		return send_end(k, fd == -ENOENT ? 0 : fd, 0, "");
+	r = send_row(k, MSG_SEGMENT, &row, fd);
+	close(fd);
+	return r < 0 ? r : send_end(k, 0, k->ask.cursor + 1, "");
+}
+
+/* ---- changes ---- */
+
+static int answer_retry(struct client *k)
+{
+	struct control *c = k->control;
+	static struct asset a;
+	struct record r;
+
+	if (k->ask.number && index_asset(ix(c), k->ask.number, &a) < 0)
+		return send_end(k, -ENOENT, 0, "no clip of that number");
+	if (!k->ask.number && k->ask.text[0] && bays_retry(c->p.bays, k->ask.text) == 0)
+		return send_end(k, -ENOENT, 0, "no bay of that name");
+	record_begin(&r, "retry");
+	if (k->ask.number)
+		record_number(&r, "asset", (int64_t)k->ask.number);
+	else if (k->ask.text[0])
+		record_text(&r, "bay", k->ask.text);
+	record_number(&r, "uid", k->uid);
+	journal_write(c->p.journal, &r);
+	if (!k->ask.text[0]) {
+		uplink_retry(c->p.uplink);
+		bays_retry(c->p.bays, NULL);
+	}
+	bays_asset_changed(c->p.bays);
+	log_info("retry", "uid=%u asset=%" PRIu64 " bay=\"%s\"", (unsigned)k->uid, k->ask.number,
+	    log_text(k->ask.text));
+	return send_end(k, 0, 0, "");
+}
+
+/* ---- waiting ---- */
+
+static bool all_have(struct control *c, struct client *k)
+{
+	static struct asset page[PAGE];
+	int n;
+
+	do {
+		n = index_assets(ix(c), k->passed, false, page, PAGE);
+		for (int i = 0; i < n; i++) {
+			if (!page[i].gone && rung_of(c, &page[i]) < k->ask.rung)
+				return false;
+			k->passed = page[i].number;
+		}
+	} while (n == PAGE);
+	return n >= 0 && k->passed > 0;
+}
+
+static bool holds(struct control *c, struct client *k)
+{
+	static struct asset a;
+	struct index_counts n;
+
+	if (k->ask.ask == ASK_CHANGED)
+		return c->generation != k->ask.cursor;
+	switch ((enum wait_for)k->ask.wait_for) {
+	case WAIT_ASSET_RUNG:
+		return index_asset(ix(c), k->ask.number, &a) == 0 && rung_of(c, &a) >= k->ask.rung;
+	case WAIT_ALL_RUNG:
+		return all_have(c, k);
+	case WAIT_BAY_LIGHT:
+		for (size_t i = 0; i < c->p.bays->n; i++) {
+			const struct bay *b = c->p.bays->bay[i];
+
+			if (strcmp(b->name, k->ask.text) == 0 && bay_light(b) == k->ask.rung)
+				return true;
+		}
+		return false;
+	case WAIT_IDLE:
+		return bays_idle(c->p.bays) && intake_idle(c->p.intake) && uplink_idle(c->p.uplink);
+	case WAIT_DOCKINGS:
+		return index_counts(ix(c), &n) == 0 && n.dockings >= k->ask.cursor;
+	}
+	return false;
+}
+
+static int park(struct client *k)
+{
+	if (k->ask.ask == ASK_WAIT &&
+	    (k->ask.wait_for < WAIT_ASSET_RUNG || k->ask.wait_for > WAIT_DOCKINGS))
+		return send_end(k, -EINVAL, 0, "no such condition");
+	k->parked = true;
+	k->passed = 0;
+	k->until_us = k->ask.timeout_ms ? bay_now_us() + k->ask.timeout_ms * UINT64_C(1000) : 0;
+	return 0;
+}
+
+void control_turn(struct control *c, bool changed)
+{
+	if (changed)
+		c->generation++;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *k = c->client[i];
+		bool over;
+		int status;
+
+		if (!k || !k->parked)
+			continue;
+		over = k->until_us && bay_now_us() >= k->until_us;
+		if (holds(c, k))
+			status = 0;
+		else if (over)
+			status = -ETIMEDOUT;
+		else
+			continue;
+		k->parked = false;
+		if (send_end(k, status, 0, status ? "the time is up" : "") < 0)
+			client_drop(k);
+	}
+}
+
+/* ---- clients ---- */
+
+static int answer(struct client *k)
+{
+	if (k->ask.version != PROTO_VERSION)
+		return send_end(k, -EPROTONOSUPPORT, 0, "dockctl and dockd are of different versions");
+	switch ((enum ask)k->ask.ask) {
+	case ASK_STATUS:
+		return answer_status(k);
+	case ASK_BAYS:
+		return answer_bays(k);
+	case ASK_ASSETS:
+		return answer_assets(k);
+	case ASK_ASSET:
+		return answer_asset(k);
+	case ASK_RETRY:
+		return answer_retry(k);
+	case ASK_WAIT:
+	case ASK_CHANGED:
+		return park(k);
+	case ASK_EXPORT:
+		return answer_export(k);
+	case ASK_LEDGER:
+		return answer_ledger(k);
+	}
+	return send_end(k, -EINVAL, 0, "no such question");
+}
+
+static int on_client(sd_event_source *s, int fd, uint32_t revents, void *arg)
+{
+	struct client *k = arg;
+	struct msg m;
+	int r;
+
+	(void)s;
+	(void)revents;
+	r = msg_recv(fd, &m, 0, NULL);
+	if (r == -EAGAIN)
+		return 0;
+	if (r != 1 || m.head.type != MSG_ASK) {
+		client_drop(k);
+		return 0;
+	}
+	k->parked = false;
+	memcpy(&k->ask, m.body, sizeof(k->ask));
+	if (answer(k) < 0)
+		client_drop(k);
+	return 0;
+}
+
+static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
+{
+	struct control *c = arg;
+	struct client *k = NULL;
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	unsigned slot = 0;
+	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)s;
+	(void)revents;
+	if (sock < 0)
+		return 0;
+	while (slot < CLIENTS_MAX && c->client[slot])
+		slot++;
+	if (slot < CLIENTS_MAX && getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+		k = calloc(1, sizeof(*k));
+	if (!k) {
+		close(sock);
+		return 0;
+	}
+	k->control = c;
+	k->sock = sock;
+	k->uid = cred.uid;
+	if (sd_event_add_io(c->event, &k->io, sock, EPOLLIN, on_client, k) < 0) {
+		close(sock);
+		free(k);
+		return 0;
+	}
+	c->client[slot] = k;
+	return 0;
+}
+
+int control_open(sd_event *event, const char *path, gid_t gid, const struct control_parts *parts,
+    struct control **out)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->event = event;
+	c->p = *parts;
+	c->generation = 1;
+	r = link_listen(path, gid);
+	if (r < 0)
+		goto out;
+	c->listener = r;
+	r = sd_event_add_io(event, &c->io, c->listener, EPOLLIN, on_accept, c);
+	if (r < 0) {
+		close(c->listener);
+		goto out;
+	}
+	*out = c;
+	return 0;
+out:
+	free(c);
+	return r;
+}
+
+void control_close(struct control *c)
+{
+	if (!c)
+		return;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		if (c->client[i])
+			client_drop(c->client[i]);
+	}
+	sd_event_source_disable_unref(c->io);
+	close(c->listener);
+	free(c);
+}

@@ -1,0 +1,37 @@
+/*
+ * control: the socket that dockctl asks. Owns RUN/control.sock and its clients.
+ *
+ * Called by main each turn. Answers come in pages of rows, pulled by the client by cursor; a client
+ * that does not read is dropped. Every change it asks for is a record with the peer's user, from
+ * the kernel. It never blocks and keeps no queue.
+ */
+#ifndef DOCKD_CONTROL_H
+#define DOCKD_CONTROL_H
+
+#include "bay.h"
+#include "intake.h"
+#include "uplink.h"
+
+struct control;
+
+struct control_parts {
+	const char *station;
+	bool plaintext; /* state lies on a plain volume, by allow-plaintext */
+	struct journal *journal;
+	struct staging *staging;
+	struct bays *bays;
+	struct intake *intake;
+	struct uplink *uplink;
+};
+
+int control_open(sd_event *event, const char *path, gid_t gid, const struct control_parts *parts,
+    struct control **out);
+void control_close(struct control *c);
+
+/* Once a turn: answers the parked whose condition now holds or whose time is up. */
+void control_turn(struct control *c, bool changed);
+
+/* The station's one light. */
+enum station_light control_station_light(const struct control *c);
+
+#endif

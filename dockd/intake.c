@@ -1,0 +1,466 @@
+#include "intake.h"
+
+#include "base/handover.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define JOBS_MAX 64
+#define DOUBTS_MAX 256
+#define TRIES_MAX 3
+#define OLD_S (24 * 60 * 60)
+#define SLOWEST_BYTES_S UINT64_C(10000000) /* a verify slower than this is stuck */
+
+struct job {
+	struct intake *in;
+	struct child *child;
+	uint64_t asset;
+	uint64_t deadline_ms;
+	int64_t stamp_ns;
+	bool again; /* a recheck */
+	bool digested, resulted;
+	struct proto_digest digest;
+	struct proto_status result;
+};
+
+/* Assets to be hashed again, and how often a verify of an asset has failed: both are few. */
+struct doubt {
+	uint64_t asset;
+	unsigned tries;
+	bool wanted; /* recheck asked */
+};
+
+struct intake {
+	sd_event *event;
+	struct journal *journal;
+	struct staging *staging;
+	const struct intake_handlers *handlers;
+	void *arg;
+	unsigned jobs_max;
+	struct job *jobs[JOBS_MAX];
+	struct doubt doubts[DOUBTS_MAX];
+	uint64_t after; /* where to_verify goes on */
+	uint64_t retire[JOBS_MAX]; /* merged: copies to be removed once that is on record */
+	unsigned retire_n;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+struct intake *intake_new(sd_event *event, struct journal *j, struct staging *s, unsigned jobs,
+    const struct intake_handlers *handlers, void *arg)
+{
+	struct intake *in = calloc(1, sizeof(*in));
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (!in)
+		fatal("reason=\"out of memory\"");
+	in->event = event;
+	in->journal = j;
+	in->staging = s;
+	in->handlers = handlers;
+	in->arg = arg;
+	in->jobs_max = jobs ? jobs : cpus > 0 ? (unsigned)cpus : 1;
+	if (in->jobs_max > JOBS_MAX)
+		in->jobs_max = JOBS_MAX;
+	return in;
+}
+
+void intake_free(struct intake *in)
+{
+	if (!in)
+		return;
+	for (unsigned i = 0; i < JOBS_MAX; i++) {
+		if (in->jobs[i]) {
+			if (in->jobs[i]->child)
+				child_drop(in->jobs[i]->child);
+			free(in->jobs[i]);
+		}
+	}
+	free(in);
+}
+
+static struct index *ix(struct intake *in)
+{
+	return journal_index(in->journal);
+}
+
+static struct doubt *doubt_of(struct intake *in, uint64_t asset, bool make)
+{
+	struct doubt *free_ = NULL;
+
+	for (unsigned i = 0; i < DOUBTS_MAX; i++) {
+		if (in->doubts[i].asset == asset)
+			return &in->doubts[i];
+		if (!in->doubts[i].asset && !free_)
+			free_ = &in->doubts[i];
+	}
+	if (!make || !free_)
+		return NULL;
+	*free_ = (struct doubt){ .asset = asset };
+	return free_;
+}
+
+static bool under_way(const struct intake *in, uint64_t asset)
+{
+	for (unsigned i = 0; i < in->jobs_max; i++) {
+		if (in->jobs[i] && in->jobs[i]->asset == asset)
+			return true;
+	}
+	return false;
+}
+
+/* ctime of the sealed copy: any write, rename or chmod after the digest shows in it. */
+static int64_t stamp_of(struct intake *in, uint64_t asset)
+{
+	struct stat st;
+	int fd = staging_read(in->staging, asset);
+	int64_t ns = 0;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0)
+		ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	close(fd);
+	return ns;
+}
+
+/* ---- sealing ---- */
+
+static void restarted(struct intake *in, uint64_t asset, const char *type, const char *reason)
+{
+	struct record r;
+	unsigned kept = 0;
+
+	record_begin(&r, type);
+	record_number(&r, "asset", (int64_t)asset);
+	record_text(&r, "reason", reason);
+	if (staging_set_aside(in->staging, asset, &kept) == 0)
+		record_number(&r, "kept", kept);
+	journal_write(in->journal, &r);
+	log_warn(type, "asset=%" PRIu64 " reason=\"%s\"", asset, reason);
+}
+
+static void trouble(struct intake *in, uint64_t asset, const char *text)
+{
+	struct record r;
+
+	record_begin(&r, "trouble");
+	record_number(&r, "asset", (int64_t)asset);
+	record_text(&r, "text", text);
+	journal_write(in->journal, &r);
+	log_error("asset-trouble", "asset=%" PRIu64 " reason=\"%s\"", asset, log_text(text));
+}
+
+void intake_pulled(struct intake *in, uint64_t number)
+{
+	static struct asset a;
+	uint64_t sealed_bytes;
+	struct record r;
+	int err = 0;
+
+	if (index_asset(ix(in), number, &a) < 0)
+		return;
+	handover("intake-seal");
+	if (!staging_sealed(in->staging, number, &sealed_bytes) || sealed_bytes != a.size_bytes)
+		err = staging_seal(in->staging, number, a.size_bytes);
+	if (err < 0) {
+		restarted(in, number, "restarted",
+		    err == -EBUSY ? "somebody still writes to it"
+		    : err == -EMSGSIZE ? "its length is not what was listed"
+		                       : "fsync failed: the copy cannot be trusted");
+		return;
+	}
+	handover("intake-sealed");
+	record_begin(&r, "staged");
+	record_number(&r, "asset", (int64_t)number);
+	record_number(&r, "size", (int64_t)a.size_bytes);
+	record_text(&r, "boot", staging_boot(in->staging));
+	journal_write(in->journal, &r);
+	if (number <= in->after)
+		in->after = 0;
+	log_info("staged", "asset=%" PRIu64 " size=%" PRIu64, number, a.size_bytes);
+}
+
+/* ---- verifying ---- */
+
+static void to_hex(const uint8_t *bytes, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * n] = '\0';
+}
+
+/* The same bytes of the same camera are here already: that one stands for both. */
+static void merge(struct intake *in, const struct asset *a, const char *id)
+{
+	static struct asset other;
+	struct record r;
+
+	if (index_asset_by_id(ix(in), id, a->number, &other) < 0 || other.merged_into)
+		return;
+	record_begin(&r, "merged");
+	record_number(&r, "asset", (int64_t)a->number);
+	record_number(&r, "into", (int64_t)other.number);
+	journal_write(in->journal, &r);
+	record_begin(&r, "compared");
+	record_number(&r, "asset", (int64_t)other.number);
+	record_number(&r, "docking", (int64_t)a->pulled_docking);
+	record_number(&r, "read", 0);
+	journal_write(in->journal, &r);
+	if (in->retire_n < JOBS_MAX)
+		in->retire[in->retire_n++] = a->number;
+	log_info("merged", "asset=%" PRIu64 " into=%" PRIu64, a->number, other.number);
+}
+
+static void checked(struct intake *in, const struct job *job, const struct asset *a)
+{
+	char hex[PROTO_ID_LEN], id[PROTO_ID_LEN];
+	struct record r;
+
+	to_hex(job->digest.sha256, sizeof(job->digest.sha256), hex);
+	asset_id(a->camera, hex, id);
+	record_begin(&r, "checked");
+	record_number(&r, "asset", (int64_t)a->number);
+	record_text(&r, "sha256", hex);
+	record_number(&r, "length", (int64_t)job->digest.length_bytes);
+	record_text(&r, "id", id);
+	record_text(&r, "signature", "unsigned");
+	record_number(&r, "stamp", job->stamp_ns);
+	journal_write(in->journal, &r);
+	log_info("checked", "asset=%" PRIu64 " id=%s sha256=%s length=%" PRIu64, a->number, id, hex,
+	    job->digest.length_bytes);
+	merge(in, a, id);
+	handover("intake-checked");
+}
+
+static void rechecked(struct intake *in, const struct job *job, const struct asset *a)
+{
+	char hex[PROTO_ID_LEN];
+	struct record r;
+
+	to_hex(job->digest.sha256, sizeof(job->digest.sha256), hex);
+	if (strcmp(hex, a->sha256) != 0 || job->digest.length_bytes != a->size_bytes) {
+		restarted(in, a->number, "unstaged", "the copy on the station's disk has changed");
+		return;
+	}
+	record_begin(&r, "rechecked");
+	record_number(&r, "asset", (int64_t)a->number);
+	record_text(&r, "boot", staging_boot(in->staging));
+	record_number(&r, "stamp", job->stamp_ns);
+	journal_write(in->journal, &r);
+	log_info("rechecked", "asset=%" PRIu64, a->number);
+}
+
+static void job_message(void *arg, const struct msg *m)
+{
+	struct job *job = arg;
+
+	if (m->head.type == MSG_DIGEST && !job->digested) {
+		memcpy(&job->digest, m->body, sizeof(job->digest));
+		job->digested = true;
+	} else if (m->head.type == MSG_RESULT && job->digested && !job->resulted) {
+		memcpy(&job->result, m->body, sizeof(job->result));
+		job->resulted = true;
+	} else {
+		child_kill(job->child, "a message that is not due now");
+	}
+}
+
+/* It did not get to an end: again, up to three times, then a person. */
+static void not_verified(struct intake *in, uint64_t asset, const char *how)
+{
+	struct doubt *d = doubt_of(in, asset, true);
+	char text[PROTO_TEXT_LEN * 2];
+
+	log_warn("verify-failed", "asset=%" PRIu64 " reason=\"%s\"", asset, log_text(how));
+	if (d && ++d->tries < TRIES_MAX)
+		return;
+	snprintf(text, sizeof(text), "its copy could not be checked %u times: %.150s", TRIES_MAX, how);
+	trouble(in, asset, text);
+	if (d)
+		*d = (struct doubt){ 0 };
+}
+
+static void job_ended(void *arg, bool clean, const char *how)
+{
+	struct job *job = arg;
+	struct intake *in = job->in;
+	static struct asset a;
+	struct doubt *d;
+
+	for (unsigned i = 0; i < JOBS_MAX; i++) {
+		if (in->jobs[i] == job)
+			in->jobs[i] = NULL;
+	}
+	if (index_asset(ix(in), job->asset, &a) < 0) {
+		free(job);
+		return;
+	}
+	if (!clean || !job->digested || !job->resulted) {
+		not_verified(in, job->asset, clean ? "it gave no result" : how);
+	} else if (job->result.status == -EIO) {
+		restarted(in, job->asset, a.rung >= RUNG_CHECKED ? "unstaged" : "restarted",
+		    "the copy on the station's disk cannot be read");
+	} else if (job->again || a.rung >= RUNG_CHECKED) {
+		rechecked(in, job, &a);
+	} else if (job->digest.length_bytes != a.size_bytes || job->result.status < 0) {
+		restarted(in, job->asset, "restarted", "the sealed copy has another length than was listed");
+	} else {
+		checked(in, job, &a);
+	}
+	if (clean) {
+		d = doubt_of(in, job->asset, false);
+		if (d)
+			*d = (struct doubt){ 0 };
+	}
+	in->after = 0;
+	in->handlers->changed(in->arg, job->asset);
+	free(job);
+}
+
+static int send_work(struct job *job, const struct asset *a)
+{
+	struct staging *s = job->in->staging;
+	struct proto_verify v = { .version = PROTO_VERSION, .size_bytes = a->size_bytes };
+	int fds[2] = { -1, -1 };
+	int r;
+
+	fds[0] = staging_read(s, a->number);
+	fds[1] = staging_leaves(s, a->number);
+	r = fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : child_send(job->child, MSG_VERIFY, &v, fds, 2);
+	if (fds[0] >= 0)
+		close(fds[0]);
+	if (fds[1] >= 0)
+		close(fds[1]);
+	return r;
+}
+
+static int start(struct intake *in, uint64_t number, bool again)
+{
+	static const struct child_handlers handlers = { job_message, job_ended };
+	static struct asset a;
+	struct job *job;
+	unsigned slot = 0;
+	int r;
+
+	while (slot < in->jobs_max && in->jobs[slot])
+		slot++;
+	if (slot == in->jobs_max || index_asset(ix(in), number, &a) < 0)
+		return -EAGAIN;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	job->in = in;
+	job->asset = number;
+	job->again = again;
+	job->stamp_ns = stamp_of(in, number);
+	job->deadline_ms = now_ms() + 30000 + a.size_bytes * 1000 / SLOWEST_BYTES_S;
+	if (job->stamp_ns < 0) {
+		free(job);
+		if (a.file == FILE_SEALED)
+			restarted(in, number, "unstaged", "the copy is missing from the station's disk");
+		return -ENOENT;
+	}
+	r = child_start(in->event, "dockd-verify", &handlers, job, &job->child);
+	if (r < 0) {
+		log_error("worker-start", "program=dockd-verify reason=\"%s\"", strerror(-r));
+		free(job);
+		return r;
+	}
+	in->jobs[slot] = job;
+	r = send_work(job, &a);
+	if (r < 0)
+		child_kill(job->child, "its work could not be handed over");
+	return 0;
+}
+
+enum recheck intake_recheck(struct intake *in, const struct asset *a)
+{
+	struct doubt *d = doubt_of(in, a->number, false);
+	bool fresh = strcmp(a->boot, staging_boot(in->staging)) == 0 &&
+	             time(NULL) - a->staged_at_s < OLD_S && a->staged_at_s <= time(NULL) + OLD_S;
+
+	if (under_way(in, a->number) || (d && d->wanted))
+		return RECHECK_QUEUED;
+	if (fresh && stamp_of(in, a->number) == a->stamp_ns)
+		return RECHECK_NOT_NEEDED;
+	intake_doubt(in, a->number);
+	return RECHECK_QUEUED;
+}
+
+void intake_doubt(struct intake *in, uint64_t asset)
+{
+	struct doubt *d = doubt_of(in, asset, true);
+
+	if (d)
+		d->wanted = true;
+}
+
+void intake_plan(struct intake *in)
+{
+	uint64_t numbers[JOBS_MAX];
+	int n;
+
+	if (!journal_works(in->journal))
+		return;
+	for (unsigned i = 0; i < DOUBTS_MAX; i++) {
+		struct doubt *d = &in->doubts[i];
+
+		if (d->asset && d->wanted && !under_way(in, d->asset) && start(in, d->asset, true) == -EAGAIN)
+			return;
+		else if (d->asset && d->wanted)
+			d->wanted = false;
+	}
+	n = index_to_verify(ix(in), in->after, numbers, JOBS_MAX);
+	for (int i = 0; i < n; i++) {
+		if (!under_way(in, numbers[i]) && start(in, numbers[i], false) == -EAGAIN)
+			return;
+		in->after = numbers[i];
+	}
+}
+
+void intake_act(struct intake *in)
+{
+	if (!journal_works(in->journal))
+		return;
+	while (in->retire_n > 0)
+		staging_retire(in->staging, in->retire[--in->retire_n]);
+}
+
+void intake_tick(struct intake *in)
+{
+	for (unsigned i = 0; i < in->jobs_max; i++) {
+		if (in->jobs[i] && in->jobs[i]->child && now_ms() > in->jobs[i]->deadline_ms) {
+			in->jobs[i]->deadline_ms = UINT64_MAX;
+			child_kill(in->jobs[i]->child, "it took too long");
+		}
+	}
+}
+
+bool intake_idle(const struct intake *in)
+{
+	uint64_t number;
+
+	for (unsigned i = 0; i < in->jobs_max; i++) {
+		if (in->jobs[i])
+			return false;
+	}
+	return index_to_verify(journal_index(in->journal), 0, &number, 1) == 0;
+}

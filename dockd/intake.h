@@ -1,0 +1,45 @@
+/*
+ * intake: from "all bytes are in the part file" to "digested": sealing and verifying.
+ *
+ * Called by bay (pulled) and uplink (recheck of an old or touched copy), each turn by main. It
+ * starts dockd-verify, at most one a processor; it reads no byte of an asset itself.
+ */
+#ifndef DOCKD_INTAKE_H
+#define DOCKD_INTAKE_H
+
+#include "child.h"
+#include "journal.h"
+#include "staging.h"
+
+struct intake;
+
+struct intake_handlers {
+	/* An asset was checked, merged, put back or found in trouble. */
+	void (*changed)(void *arg, uint64_t asset);
+};
+
+/* jobs 0 = one a processor. */
+struct intake *intake_new(sd_event *event, struct journal *j, struct staging *s, unsigned jobs,
+    const struct intake_handlers *handlers, void *arg);
+void intake_free(struct intake *in);
+
+/* NUMBER.part is whole (or was sealed before a restart): seal it, record `staged`. */
+void intake_pulled(struct intake *in, uint64_t asset);
+
+enum recheck { RECHECK_NOT_NEEDED = 0, RECHECK_QUEUED };
+/*
+ * Before an upload: a copy older than 24 h, of another boot, or touched since its digest was taken
+ * is hashed again first. QUEUED: ask again when `changed` was called for it.
+ */
+enum recheck intake_recheck(struct intake *in, const struct asset *a);
+/* Hash it again whatever its age (an uploader could not read it, or sent other bytes). */
+void intake_doubt(struct intake *in, uint64_t asset);
+
+/* Starts what may be started; records go to the journal first (verify changes nothing). */
+void intake_plan(struct intake *in);
+/* After the journal's commit: removes the copies of merged assets. */
+void intake_act(struct intake *in);
+void intake_tick(struct intake *in);
+bool intake_idle(const struct intake *in);
+
+#endif

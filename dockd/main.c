@@ -1,0 +1,524 @@
+/*
+ * dockd: the core. Options, the order in which things are set up, the loop; nothing else.
+ *
+ * A turn: events (messages of children and peers write records) -> commit -> plan (intents) ->
+ * commit -> act. What is permitted by a record happens after that record is on disk.
+ */
+#include "bay.h"
+#include "config.h"
+#include "control.h"
+#include "intake.h"
+#include "journal.h"
+#include "light.h"
+#include "link.h"
+#include "staging.h"
+#include "uplink.h"
+#include "volume.h"
+
+#include "base/log.h"
+#include "base/sandbox.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define TURN_EVENTS 256 /* events taken before a turn's commit */
+
+/* The root of the program. */
+struct core {
+	sd_event *event;
+	struct config *config; /* of which the bays keep the profiles */
+	const char *config_path, *profiles_dir;
+	struct journal *journal;
+	struct staging *staging;
+	struct lights *lights;
+	struct intake *intake;
+	struct uplink *uplink;
+	struct bays *bays;
+	struct link *link;
+	struct control *control;
+	sd_event_source *tick, *again;
+	uint64_t ticks;
+	uint64_t shown_records, shown_states;
+};
+
+static const char default_config[] = DOCKD_SYSCONFDIR "/dockd/dockd.conf";
+
+static void usage(FILE *out)
+{
+	fputs("usage: dockd [-c FILE] [--check-config] [--libexec DIR] [--profiles DIR] [--version]\n"
+	      "see dockd(8)\n", out);
+}
+
+/* ---- hand-overs between the rooms ---- */
+
+static void on_pulled(void *arg, uint64_t asset)
+{
+	intake_pulled(((struct core *)arg)->intake, asset);
+}
+
+static void on_changed(void *arg, uint64_t asset)
+{
+	struct core *c = arg;
+
+	uplink_asset_changed(c->uplink, asset);
+	bays_asset_changed(c->bays);
+}
+
+static void on_receipted(void *arg, uint64_t asset)
+{
+	(void)asset;
+	bays_asset_changed(((struct core *)arg)->bays);
+}
+
+static void hotplug_up(void *arg)
+{
+	bays_hotplug_up(((struct core *)arg)->bays);
+}
+
+static void hotplug_message(void *arg, struct msg *m)
+{
+	bays_hotplug_message(((struct core *)arg)->bays, m);
+}
+
+static void hotplug_down(void *arg)
+{
+	bays_hotplug_down(((struct core *)arg)->bays);
+}
+
+static bool uploader_known(void *arg, const char *name)
+{
+	return uplink_known(((struct core *)arg)->uplink, name);
+}
+
+static void uploader_up(void *arg, const char *name, struct peer *p)
+{
+	uplink_up(((struct core *)arg)->uplink, name, p);
+}
+
+static void uploader_message(void *arg, const char *name, struct peer *p, struct msg *m)
+{
+	uplink_message(((struct core *)arg)->uplink, name, p, m);
+}
+
+static void uploader_down(void *arg, const char *name, struct peer *p)
+{
+	uplink_down(((struct core *)arg)->uplink, name, p);
+}
+
+/* ---- configuration ---- */
+
+static struct config *read_config(const char *path, const char *profiles_dir, char **errors)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		fatal("reason=\"out of memory\"");
+	r = config_read(path, profiles_dir, c, errors);
+	if (r < 0) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static int check_config(const char *path, const char *profiles_dir)
+{
+	char *errors = NULL;
+	struct config *c = read_config(path, profiles_dir, &errors);
+
+	if (!c) {
+		fprintf(stderr, "%s", errors ? errors : "the configuration cannot be read\n");
+		free(errors);
+		return EXIT_FAILURE;
+	}
+	printf("configuration is good: station %s, %zu bays%s, %zu destinations, %zu profiles\n",
+	    c->station, c->bays_n, c->bays_n ? "" : " (every port is one)", c->destinations_n,
+	    c->profiles_n);
+	free(c);
+	return EXIT_SUCCESS;
+}
+
+static void record_policy(struct core *c)
+{
+	struct record r;
+
+	record_begin(&r, "policy");
+	record_text(&r, "erase", c->config->erase ? "when-receipted" : "never");
+	record_text(&r, "accept", level_word(c->config->accept));
+	record_text(&r, "take-when", c->config->take_when_server ? "server" : "station");
+	journal_write(c->journal, &r);
+}
+
+static void set_policy(struct core *c)
+{
+	const char *names[CONFIG_DESTINATIONS];
+
+	for (size_t i = 0; i < c->config->destinations_n; i++)
+		names[i] = c->config->destination[i].name;
+	index_set_policy(journal_index(c->journal), names, c->config->destinations_n, c->config->any);
+}
+
+static void reload(struct core *c)
+{
+	char *errors = NULL;
+	struct config *fresh;
+	int r = log_reopen();
+
+	if (r < 0)
+		log_warn("log-not-reopened", "reason=\"%s\"", strerror(-r));
+	sd_notify(0, "RELOADING=1");
+	fresh = read_config(c->config_path, c->profiles_dir, &errors);
+	if (!fresh || strcmp(fresh->station, c->config->station) != 0 ||
+	    strcmp(fresh->state_dir, c->config->state_dir) != 0 ||
+	    strcmp(fresh->run_dir, c->config->run_dir) != 0) {
+		log_error("reload-refused", "reason=\"%s\"", errors ? log_text(errors)
+		    : "station, state-dir and run-dir change only with a restart");
+		free(fresh);
+	} else {
+		struct config *old = c->config;
+
+		c->config = fresh;
+		bays_configure(c->bays, fresh);
+		uplink_configure(c->uplink, fresh);
+		set_policy(c);
+		if (old->erase != fresh->erase || old->accept != fresh->accept ||
+		    old->take_when_server != fresh->take_when_server)
+			record_policy(c);
+		free(old);
+		log_info("reloaded", "%s", "");
+	}
+	free(errors);
+	sd_notify(0, "READY=1");
+}
+
+/* ---- the loop ---- */
+
+static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
+{
+	struct core *c = arg;
+
+	(void)s;
+	if (si->ssi_signo == SIGHUP)
+		reload(c);
+	else
+		sd_event_exit(c->event, 0);
+	return 0;
+}
+
+static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
+{
+	struct core *c = arg;
+
+	bays_tick(c->bays, c->ticks);
+	intake_tick(c->intake);
+	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));
+	if (c->ticks % 20 == 0)
+		sd_notify(0, "WATCHDOG=1");
+	c->ticks++;
+	sd_event_source_set_time(s, usec + LIGHT_TICK_MS * 1000);
+	return sd_event_source_set_enabled(s, SD_EVENT_ON);
+}
+
+static int on_again(sd_event_source *s, void *arg)
+{
+	(void)arg;
+	return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+}
+
+/* A number that changes when something that dockctl shows has changed. */
+static uint64_t states(const struct core *c)
+{
+	struct uplink_state d;
+	uint64_t sum = c->bays->n;
+
+	for (size_t i = 0; i < c->bays->n; i++) {
+		const struct bay *b = c->bays->bay[i];
+
+		sum = sum * 31 + (uint64_t)b->state * 7 + bay_light(b);
+		if (b->state == BAY_FETCHING)
+			sum = sum * 31 + c->ticks / 4;
+	}
+	for (size_t i = 0; uplink_state(c->uplink, i, &d) == 0; i++) {
+		sum = sum * 31 + d.active + (d.connected ? 64 : 0) + (d.away ? 128 : 0);
+		if (d.active)
+			sum = sum * 31 + c->ticks / 4;
+	}
+	return sum;
+}
+
+static void commit(struct core *c)
+{
+	static bool told;
+
+	if (journal_commit(c->journal) < 0 && !told) {
+		told = true;
+		log_error("journal-failed", "reason=\"%s\"", journal_why(c->journal));
+	}
+}
+
+static void turn(struct core *c)
+{
+	uint64_t records, sum;
+
+	commit(c);
+	bays_plan(c->bays);
+	intake_plan(c->intake);
+	uplink_plan(c->uplink);
+	commit(c);
+	bays_act(c->bays);
+	intake_act(c->intake);
+	uplink_act(c->uplink);
+	commit(c);
+	records = journal_records(c->journal);
+	sum = states(c);
+	control_turn(c->control, records != c->shown_records || sum != c->shown_states);
+	c->shown_records = records;
+	c->shown_states = sum;
+	if (c->bays->again)
+		sd_event_source_set_enabled(c->again, SD_EVENT_ON);
+}
+
+static int loop(struct core *c)
+{
+	int r = 0;
+
+	while (r >= 0 && sd_event_get_state(c->event) != SD_EVENT_FINISHED) {
+		r = sd_event_run(c->event, UINT64_MAX);
+		for (unsigned i = 0; i < TURN_EVENTS && r > 0; i++)
+			r = sd_event_run(c->event, 0);
+		if (sd_event_get_state(c->event) == SD_EVENT_FINISHED)
+			break;
+		turn(c);
+	}
+	return r;
+}
+
+/* ---- start ---- */
+
+/* May evidence lie on this volume? Exits where it may not. */
+static bool check_volume(const struct config *c)
+{
+	int volume = volume_is_encrypted(c->state_dir);
+	int swap = volume_swap_is_encrypted();
+
+	if (volume == 1 && swap == 1)
+		return false;
+	if (!c->allow_plaintext)
+		fatal("reason=\"%s does not lie on an encrypted volume (dm-crypt)%s: nothing is taken in; "
+		      "encrypt it, or set allow-plaintext = true\"", c->state_dir,
+		    swap == 1 ? "" : ", or swap does not");
+	log_warn("plaintext", "path=%s swap=%s reason=\"evidence lies on a plain volume, by "
+	                      "allow-plaintext\"", c->state_dir, swap == 1 ? "encrypted" : "plain");
+	return true;
+}
+
+static void make_dir(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		fatal("path=%s reason=\"%s: make it, owned by this user\"", path, strerror(errno));
+}
+
+static void open_state(struct core *c)
+{
+	const char *why = "";
+	int r = journal_open(c->config->state_dir, c->config->station, &c->journal, &why);
+	struct record rec;
+
+	if (r < 0)
+		fatal("path=%s reason=\"%s%s%s\"", c->config->state_dir, why ? why : "", why && *why ? ": " : "",
+		    strerror(-r));
+	r = staging_open(c->config->state_dir, c->config->reserve_bytes, &c->staging);
+	if (r < 0)
+		fatal("path=%s/staging reason=\"%s\"", c->config->state_dir,
+		    r == -EOPNOTSUPP ? "this file system has no file leases: use a local disk" : strerror(-r));
+	record_begin(&rec, "began");
+	record_text(&rec, "station", c->config->station);
+	record_text(&rec, "version", DOCKD_VERSION);
+	record_text(&rec, "boot", staging_boot(c->staging));
+	journal_write(c->journal, &rec);
+	record_policy(c);
+	set_policy(c);
+	if (journal_commit(c->journal) < 0)
+		fatal("path=%s reason=\"the ledger cannot be written: %s\"", c->config->state_dir,
+		    journal_why(c->journal));
+}
+
+static void open_sockets(struct core *c, bool plaintext)
+{
+	static const struct link_handlers handlers = {
+		hotplug_up, hotplug_message, hotplug_down,
+		uploader_known, uploader_up, uploader_message, uploader_down,
+	};
+	struct control_parts parts = {
+		.station = c->config->station,
+		.plaintext = plaintext,
+		.journal = c->journal,
+		.staging = c->staging,
+		.bays = c->bays,
+		.intake = c->intake,
+		.uplink = c->uplink,
+	};
+	char path[sizeof(c->config->run_dir) + 16];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/control.sock", c->config->run_dir);
+	r = control_open(c->event, path, c->config->admin_gid, &parts, &c->control);
+	if (r < 0)
+		fatal("path=%s reason=\"%s\"", path, strerror(-r));
+	snprintf(path, sizeof(path), "%s/core.sock", c->config->run_dir);
+	r = link_open(c->event, path, c->config->core_gid, c->config->hotplug_uid,
+	    c->config->uploader_uid, c->config->station, &handlers, c, &c->link);
+	if (r < 0)
+		fatal("path=%s reason=\"%s\"", path, strerror(-r));
+	bays_set_link(c->bays, c->link);
+}
+
+static void open_loop(struct core *c)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&mask, signals[i]);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* inherited by workers: a write past their limit is EFBIG */
+	r = sd_event_default(&c->event);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]) && r >= 0; i++)
+		r = sd_event_add_signal(c->event, NULL, signals[i], on_signal, c);
+	if (r >= 0)
+		r = sd_event_add_time_relative(c->event, &c->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, c);
+	if (r >= 0)
+		r = sd_event_add_defer(c->event, &c->again, on_again, c);
+	if (r < 0)
+		fatal("reason=\"event loop: %s\"", strerror(-r));
+}
+
+static void stop(struct core *c)
+{
+	struct record r;
+
+	sd_notify(0, "STOPPING=1");
+	lights_all_off(c->lights);
+	link_close(c->link);
+	control_close(c->control);
+	bays_free(c->bays);
+	intake_free(c->intake);
+	record_begin(&r, "ended");
+	journal_write(c->journal, &r);
+	journal_commit(c->journal);
+	uplink_free(c->uplink);
+	lights_free(c->lights);
+	staging_close(c->staging);
+	journal_close(c->journal);
+	log_info("stopped", "%s", "");
+	sd_event_source_unref(c->tick);
+	sd_event_source_unref(c->again);
+	sd_event_unref(c->event);
+	free(c->config);
+}
+
+static int serve(const char *config_path, const char *profiles_dir)
+{
+	static const struct bays_handlers bay_handlers = { on_pulled };
+	static const struct intake_handlers intake_handlers = { on_changed };
+	static const struct uplink_handlers uplink_handlers = { on_receipted };
+	static struct core core;
+	struct core *c = &core;
+	char *errors = NULL;
+	bool plaintext;
+	int r;
+
+	c->config_path = config_path;
+	c->profiles_dir = profiles_dir;
+	c->config = read_config(config_path, profiles_dir, &errors);
+	if (!c->config) {
+		fprintf(stderr, "%s", errors ? errors : "the configuration cannot be read\n");
+		return EXIT_FAILURE;
+	}
+	r = log_open("dockd", c->config->log_file[0] ? c->config->log_file : NULL);
+	if (r < 0)
+		fatal("path=%s reason=\"the log cannot be opened: %s\"", c->config->log_file, strerror(-r));
+	r = sandbox_basics();
+	if (r < 0)
+		fatal("reason=\"%s\"", sandbox_why());
+	make_dir(c->config->run_dir, 0755);
+	make_dir(c->config->state_dir, 0700);
+	plaintext = check_volume(c->config);
+	open_loop(c);
+	open_state(c);
+	c->lights = lights_new(c->config->leds_dir);
+	c->intake = intake_new(c->event, c->journal, c->staging, c->config->verify_jobs, &intake_handlers, c);
+	c->uplink = uplink_new(c->journal, c->staging, c->intake, &uplink_handlers, c);
+	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
+	bays_configure(c->bays, c->config);
+	uplink_configure(c->uplink, c->config);
+	open_sockets(c, plaintext); /* last: nobody may connect to half a core */
+	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,
+	    c->config->state_dir);
+	sd_notify(0, "READY=1");
+	r = loop(c);
+	stop(c);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, 'k' },
+		{ "libexec", required_argument, NULL, 'l' },
+		{ "profiles", required_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *config_path = access(default_config, F_OK) == 0 ? default_config : NULL;
+	const char *profiles_dir = NULL;
+	bool check = false;
+	int opt;
+
+	log_open("dockd", NULL);
+	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
+		switch (opt) {
+		case 'c':
+			config_path = optarg;
+			break;
+		case 'k':
+			check = true;
+			break;
+		case 'l':
+			child_set_libexec(optarg);
+			break;
+		case 'p':
+			profiles_dir = optarg;
+			break;
+		case 'v':
+			puts("dockd " DOCKD_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			usage(stdout);
+			return EXIT_SUCCESS;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return 2;
+	}
+	return check ? check_config(config_path, profiles_dir) : serve(config_path, profiles_dir);
+}

@@ -1,0 +1,72 @@
+/*
+ * uplink: the core's end of the uploaders: what is sent next, where, and what came back.
+ *
+ * Called by link (connections and messages of uploaders) and each turn by main. One destination has
+ * one uploader process with up to PROTO_SLOTS uploads at once. A receipt is compared here with what
+ * verify found; nothing an uploader says moves anything but the rung at its own destination.
+ */
+#ifndef DOCKD_UPLINK_H
+#define DOCKD_UPLINK_H
+
+#include "config.h"
+#include "intake.h"
+#include "journal.h"
+#include "link.h"
+#include "staging.h"
+
+struct uplink;
+
+struct uplink_handlers {
+	void (*receipted)(void *arg, uint64_t asset);
+};
+
+struct uplink *uplink_new(struct journal *j, struct staging *s, struct intake *in,
+    const struct uplink_handlers *handlers, void *arg);
+void uplink_free(struct uplink *u);
+/* Destinations by name; one that is no longer named is dropped, new settings reconnect it. */
+void uplink_configure(struct uplink *u, const struct config *c);
+
+/* From link. */
+bool uplink_known(struct uplink *u, const char *name);
+void uplink_up(struct uplink *u, const char *name, struct peer *p);
+void uplink_message(struct uplink *u, const char *name, struct peer *p, struct msg *m);
+void uplink_down(struct uplink *u, const char *name, struct peer *p);
+
+void uplink_plan(struct uplink *u);
+void uplink_act(struct uplink *u);
+/* An asset changed (rechecked, retried): its waiting ends. */
+void uplink_asset_changed(struct uplink *u, uint64_t asset);
+/* A person asks: all waiting ends. */
+void uplink_retry(struct uplink *u);
+/* Nothing to send now (waiting for a back-off counts as something to do). */
+bool uplink_idle(const struct uplink *u);
+
+struct uplink_state {
+	char name[PROTO_NAME_LEN];
+	char driver[32];
+	char trouble[PROTO_TEXT_LEN * 2];
+	bool connected, away;
+	unsigned active;
+	enum receipt_level level;
+	uint64_t sent_bytes;
+};
+/* The n-th destination. 0, -ENOENT. */
+int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out);
+/* Progress of an asset at a destination while it is in a slot, and when it is tried next. */
+struct uplink_asset {
+	bool active;
+	uint64_t offset_bytes, sent_bytes;
+	unsigned attempts;
+	int64_t next_try_s; /* CLOCK_REALTIME, 0 = now */
+	char reason[PROTO_TEXT_LEN * 2];
+};
+void uplink_asset(const struct uplink *u, const char *destination, uint64_t asset,
+    struct uplink_asset *out);
+
+/*
+ * Pure: the wait before try number `attempt` (1, 2, ...): full jitter between min and the doubled
+ * bound, at most max; random is any 32-bit number.
+ */
+uint64_t uplink_backoff_ms(unsigned attempt, uint32_t min_s, uint32_t max_s, uint32_t random);
+
+#endif

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -102,7 +101,7 @@ static int end_leaf(struct digest *d, int leaves, struct digest_sum *sum, int *l
 int digest_file(struct digest *d, int clip, int leaves, struct digest_sum *sum, int *leaves_err)
 {
 	uint64_t in_leaf = 0;
-	bool ended = false;
+	ssize_t n;
 
 	*sum = (struct digest_sum){ 0 };
 	*leaves_err = 0;
@@ -110,26 +109,25 @@ int digest_file(struct digest *d, int clip, int leaves, struct digest_sum *sum, 
 	    EVP_DigestInit_ex2(d->leaf, d->md, NULL) != 1)
 		return -ENOMEM;
 	posix_fadvise(clip, 0, 0, POSIX_FADV_SEQUENTIAL);
-	while (!ended) {
+	do {
 		uint64_t room = d->leaf_bytes - in_leaf;
 		size_t want = room < BLOCK_BYTES ? (size_t)room : BLOCK_BYTES;
-		ssize_t n = read_at(clip, d->block, want, sum->length_bytes);
-		int err = 0;
 
-		if (n < 0)
-			return (int)n;
-		ended = (size_t)n < want;
+		n = read_at(clip, d->block, want, sum->length_bytes);
+		if (n <= 0)
+			break;
 		if (EVP_DigestUpdate(d->whole, d->block, (size_t)n) != 1 ||
 		    EVP_DigestUpdate(d->leaf, d->block, (size_t)n) != 1)
 			return -ENOMEM;
 		sum->length_bytes += (uint64_t)n;
 		in_leaf += (uint64_t)n;
-		if (in_leaf == d->leaf_bytes || (ended && in_leaf > 0)) {
-			err = end_leaf(d, leaves, sum, leaves_err);
-			in_leaf = 0;
-		}
-		if (err < 0)
-			return err;
-	}
-	return EVP_DigestFinal_ex(d->whole, sum->sha256, NULL) == 1 ? 0 : -ENOMEM;
+		if (in_leaf == d->leaf_bytes && end_leaf(d, leaves, sum, leaves_err) < 0)
+			return -ENOMEM;
+		in_leaf %= d->leaf_bytes;
+	} while (n > 0);
+	if (in_leaf > 0 && end_leaf(d, leaves, sum, leaves_err) < 0)
+		return -ENOMEM;
+	if (EVP_DigestFinal_ex(d->whole, sum->sha256, NULL) != 1)
+		return -ENOMEM;
+	return n < 0 ? (int)n : 0;
 }

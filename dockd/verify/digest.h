@@ -30,8 +30,8 @@ void digest_free(struct digest *d);
  * Reads the file behind clip from its first byte to its end and writes the digest of each leaf to
  * the file behind leaves, at its position. An empty file has no leaves.
  *
- * 0; -EIO or another -errno of reading: sum is void. *leaves_err is 0, or the -errno for which
- * leaves are missing from the file; sum is whole nevertheless. Neither descriptor is synced.
+ * 0; -ENOMEM: sum is void; another -errno of reading: sum is of the bytes before it. *leaves_err is
+ * 0, or the -errno for which leaves are missing from the file. Neither descriptor is synced.
  */
 int digest_file(struct digest *d, int clip, int leaves, struct digest_sum *sum, int *leaves_err);
 

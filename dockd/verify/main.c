@@ -111,7 +111,7 @@ static void answer(const struct verify *v, unsigned type, const void *body)
 		fatal("%s to the core: %s", proto_name(type), strerror(-err));
 }
 
-/* Fills result; sends DIGEST where there is one. */
+/* Sends DIGEST and fills result. */
 static void check(struct verify *v, const struct msg *m, struct proto_status *result)
 {
 	const struct proto_verify *ask = (const struct proto_verify *)m->body;
@@ -120,26 +120,21 @@ static void check(struct verify *v, const struct msg *m, struct proto_status *re
 	int leaves_err;
 	int err;
 
-	if (ask->version != PROTO_VERSION) {
-		result->status = -EPROTONOSUPPORT;
-		snprintf(result->text, sizeof(result->text),
-		    "dockd-verify speaks version %d, the core %" PRIu32 ": restart dockd",
-		    PROTO_VERSION, ask->version);
-		return;
-	}
+	if (ask->version != PROTO_VERSION)
+		fatal("it speaks version %d, the core %" PRIu32 ": restart dockd", PROTO_VERSION,
+		    ask->version);
 	err = digest_file(v->digest, m->fds[FD_CLIP], m->fds[FD_LEAVES], &sum, &leaves_err);
-	if (err < 0) {
-		result->status = -EIO;
-		snprintf(
-		    result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
-		return;
-	}
+	if (err == -ENOMEM)
+		fatal("no memory for SHA-256");
 	digest.length_bytes = sum.length_bytes;
 	digest.leaves = sum.leaves;
 	memcpy(digest.sha256, sum.sha256, sizeof(digest.sha256));
 	handover("verify-digest");
 	answer(v, MSG_DIGEST, &digest);
-	if (sum.length_bytes != ask->size_bytes) {
+	if (err < 0) {
+		result->status = -EIO;
+		snprintf(result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
+	} else if (sum.length_bytes != ask->size_bytes) {
 		result->status = -EMSGSIZE;
 		snprintf(result->text, sizeof(result->text),
 		    "the clip has %" PRIu64 " bytes where %" PRIu64 " were expected",

@@ -59,6 +59,25 @@ struct driver {
 	void (*end)(struct transfer *t);
 };
 
+/* What an asset is, as destinations are told it; "" for what is never uploaded. */
+static inline const char *destination_kind(uint32_t kind)
+{
+	switch ((enum object_kind)kind) {
+	case KIND_CLIP:
+		return "clip";
+	case KIND_SIDECAR:
+		return "sidecar";
+	case KIND_LOG:
+		return "log";
+	case KIND_OTHER:
+		return "other";
+	case KIND_FOLDER:
+	case KIND_IGNORED:
+		break;
+	}
+	return "";
+}
+
 extern const struct driver dir_driver;
 extern const struct driver tus_driver;
 

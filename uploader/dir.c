@@ -464,8 +464,9 @@ static json_t *describe(const struct transfer *t)
 
 	for (size_t i = 0; i < PROTO_SHA256_LEN; i++)
 		snprintf(digest + 2 * i, 3, "%02x", q->sha256[i]);
-	j = json_pack("{s:s, s:s, s:I, s:s, s:i}", "asset", q->asset, "sha256", digest, "length",
-	    (json_int_t)q->size_bytes, "station", t->dest->station, "kind", (int)q->kind);
+	j = json_pack("{s:s, s:s, s:I, s:s, s:s}", "asset", q->asset, "sha256", digest, "length",
+	    (json_int_t)q->size_bytes, "station", t->dest->station, "kind",
+	    destination_kind(q->kind));
 	if (!j)
 		return NULL;
 	/* A name that is no UTF-8 is given byte by byte: nothing of it is dropped. */

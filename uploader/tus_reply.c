@@ -1,5 +1,7 @@
 #include "tus_reply.h"
 
+#include "destination.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <openssl/evp.h>
@@ -420,24 +422,6 @@ static int put_pair(char *out, size_t size, size_t *used, const char *key, const
 	return 0;
 }
 
-static const char *kind_name(uint32_t kind)
-{
-	switch ((enum object_kind)kind) {
-	case KIND_CLIP:
-		return "clip";
-	case KIND_SIDECAR:
-		return "sidecar";
-	case KIND_LOG:
-		return "log";
-	case KIND_OTHER:
-		return "other";
-	case KIND_FOLDER:
-	case KIND_IGNORED:
-		break;
-	}
-	return "";
-}
-
 int tus_metadata(const struct proto_upload *u, const char *station, char *out, size_t size)
 {
 	char digest[2 * PROTO_SHA256_LEN + 1];
@@ -466,7 +450,7 @@ int tus_metadata(const struct proto_upload *u, const char *station, char *out, s
 	if (!err)
 		err = put_pair(out, size, &used, "recorded", recorded);
 	if (!err)
-		err = put_pair(out, size, &used, "kind", kind_name(u->kind));
+		err = put_pair(out, size, &used, "kind", destination_kind(u->kind));
 	return err;
 }
 

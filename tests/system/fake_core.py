@@ -1,0 +1,183 @@
+"""The core's side of an uploader's socket, for fault tests that need exact control of each message.
+
+Everything else is tested on the whole system. Structs follow dockd/base/proto.h.
+"""
+import array
+import hashlib
+import os
+import pathlib
+import select
+import socket
+import struct
+import subprocess
+import time
+
+MSG = dict(HELLO=1, WELCOME=2, DESTINATION=80, READY=81, UPLOAD=82, CREATED=83, PROCEED=84,
+           PROGRESS=85, RECEIPT=86, FAILED=87, STOP_UPLOAD=88)
+NAME = {v: k for k, v in MSG.items()}
+HEAD = struct.Struct("=HHII")
+HELLO = struct.Struct("=II64s")
+WELCOME = struct.Struct("=II64s")
+DESTINATION = struct.Struct("=IIIIIIQQ1024s256s256s256s256s")
+READY = struct.Struct("=iI256s")
+UPLOAD = struct.Struct("=Q32sqII68s132s256s1024s")
+CREATED = struct.Struct("=1024s128s")
+PROGRESS = struct.Struct("=QQ")
+RECEIPT = struct.Struct("=IIQQ32s1024s128s1024s")
+FAILED = struct.Struct("=IIQQQ256s")
+NO_TIME = -(1 << 63)
+
+LOCAL, LENGTH, TRANSFER_DIGEST, STORED_DIGEST, READBACK = 1, 2, 3, 4, 5
+LATER, AWAY, REFUSED, BAD_DESTINATION, SOURCE, STOPPED = range(1, 7)
+DIR, TUS = 1, 2
+READ_BACK, CHECKSUM, OVERRIDE = 1, 2, 4
+
+
+def text(raw):
+    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+class Message:
+    def __init__(self, data):
+        kind, self.slot, length, self.generation = HEAD.unpack_from(data)
+        self.kind = NAME.get(kind, str(kind))
+        body = data[HEAD.size:]
+        assert len(body) == length, (self.kind, length, len(body))
+        if self.kind == "HELLO":
+            self.version, self.role, name = HELLO.unpack(body)
+            self.name = text(name)
+        elif self.kind == "READY":
+            self.status, self.level, t = READY.unpack(body)
+            self.text = text(t)
+        elif self.kind == "CREATED":
+            a, t = CREATED.unpack(body)
+            self.address, self.text = text(a), text(t)
+        elif self.kind == "PROGRESS":
+            self.offset, self.sent = PROGRESS.unpack(body)
+        elif self.kind == "RECEIPT":
+            self.level, n, self.length, self.sent, self.sha256, o, v, raw = RECEIPT.unpack(body)
+            self.object, self.raw = text(o), raw[:n]
+        elif self.kind == "FAILED":
+            (self.failure, self.http, self.retry_after, self.offset, self.sent,
+             t) = FAILED.unpack(body)
+            self.text = text(t)
+
+    def __repr__(self):
+        return f"<{' '.join(f'{k}={v!r}' for k, v in vars(self).items())}>"
+
+
+class Core:
+    """Listens, starts one uploader as a made-up user, and speaks to it."""
+
+    def __init__(self, folder, program, uid=64123, env=None):
+        self.folder = pathlib.Path(folder)
+        self.path = str(self.folder / "core.sock")
+        self.program, self.uid, self.env = str(program), uid, env or {}
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(self.path)
+        os.chmod(self.path, 0o777)
+        self.listener.listen(4)
+        self.process = self.sock = None
+        self.generation = 0
+        self.progress = []
+
+    def start(self):
+        """Starts the program and takes its HELLO."""
+        command = [self.program, "--socket", self.path, "test"]
+        if os.getuid() == 0:
+            command = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
+                       *command]
+        self.log = open(self.folder / "uploader.log", "ab")
+        self.process = subprocess.Popen(command, stderr=self.log, env={**os.environ, **self.env})
+        ready, _, _ = select.select([self.listener], [], [], 10)
+        assert ready, "the uploader did not connect"
+        self.sock, _ = self.listener.accept()
+        hello = self.get("HELLO")
+        assert (hello.version, hello.role, hello.name) == (1, 2, "test")
+        self.put("WELCOME", WELCOME.pack(1, 7, b"station-1"))
+        return self
+
+    def open(self, driver, where, flags=0, slots=4, stall_ms=5000, answer_ms=5000,
+             chunk_min=256 << 10, chunk_max=256 << 20, ca="", cert="", key="", headers=""):
+        self.put("DESTINATION", DESTINATION.pack(
+            driver, flags, slots, stall_ms, answer_ms, 0, chunk_min, chunk_max,
+            *(s.encode() for s in (str(where), ca, cert, key, str(headers)))))
+        return self.get("READY", wait=15)
+
+    def put(self, kind, body=b"\0\0\0\0", slot=0, generation=0, fds=()):
+        control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.sock.sendmsg([HEAD.pack(MSG[kind], slot, len(body), generation), body], control)
+
+    def get(self, *kinds, wait=30):
+        """The next message that is not PROGRESS; asserts that it is one of these kinds."""
+        end = time.monotonic() + wait
+        while True:
+            left = end - time.monotonic()
+            ready, _, _ = select.select([self.sock], [], [], max(left, 0))
+            assert ready, f"no {' or '.join(kinds)} within {wait} s"
+            data = self.sock.recv(8192)
+            assert data, f"the uploader went away instead of {' or '.join(kinds)}"
+            m = Message(data)
+            if m.kind == "PROGRESS" and "PROGRESS" not in kinds:
+                self.progress.append(m)
+                continue
+            assert m.kind in kinds, f"{m} instead of {' or '.join(kinds)}"
+            return m
+
+    def upload(self, path, slot=0, address="", name="clip.mp4", size=None, sha256=None, asset=None):
+        """UPLOAD of a file; the generation is a new one."""
+        data = pathlib.Path(path).read_bytes()
+        digest = sha256 or hashlib.sha256(data).digest()
+        self.generation += 1
+        fd = os.open(path, os.O_RDONLY)
+        self.put("UPLOAD", UPLOAD.pack(
+            len(data) if size is None else size, digest, 1790000000, 2, 0,
+            (asset or hashlib.sha256(b"camera" + digest).hexdigest()).encode(),
+            b"BWC-0001", name if isinstance(name, bytes) else name.encode(), address.encode()),
+            slot, self.generation, [fd])
+        os.close(fd)
+        return self.generation
+
+    def whole(self, path, slot=0, **how):
+        """UPLOAD to its end, PROCEED wherever it is waited for: (CREATED messages, last message)."""
+        generation = self.upload(path, slot, **how)
+        created = []
+        while True:
+            m = self.get("CREATED", "RECEIPT", "FAILED", wait=90)
+            assert (m.slot, m.generation) == (slot, generation), m
+            if m.kind != "CREATED":
+                return created, m
+            created.append(m)
+            self.put("PROCEED", slot=slot, generation=generation)
+
+    def text(self):
+        return (self.folder / "uploader.log").read_text()
+
+    def close(self):
+        """Closes the connection; the uploader's exit status."""
+        if self.sock:
+            self.sock.close()
+            self.sock = None
+        if self.process is None:
+            return None
+        try:
+            return self.process.wait(10)
+        finally:
+            self.kill()
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            self.log.close()
+        if self.sock:
+            self.sock.close()
+            self.sock = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+        self.listener.close()

@@ -1,0 +1,254 @@
+"""Servers for the upload tests: a stock @tus/server, and one whose every answer is scripted.
+
+Both listen on loopback only. Nothing is installed here: `make npm` puts the stock server's packages
+into build/npm.
+"""
+import base64
+import os
+import pathlib
+import select
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+NPM = HERE.parent.parent / "build" / "npm"
+
+
+class TusServer:
+    """The stock server as a process: start, stop, kill, restart on the same port and folder."""
+
+    def __init__(self, folder, port=0, **settings):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = port
+        self.settings = {k.upper(): str(v) for k, v in settings.items()}
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/files"
+
+    def start(self):
+        # The packages are found from where the script lies, so it is run from their folder.
+        script = NPM / "tus-server.mjs"
+        source = (HERE / "servers" / "tus-server.mjs").read_text()
+        if not script.exists() or script.read_text() != source:
+            script.write_text(source)
+        self.process = subprocess.Popen(
+            ["node", str(script)], stdout=subprocess.PIPE, cwd=NPM,
+            env={**os.environ, "PORT": str(self.port), "DIR": str(self.folder), **self.settings})
+        line = self.process.stdout.readline().decode().split()
+        if len(line) != 2 or line[0] != "ready":
+            raise RuntimeError(f"tus server did not start: {line} (make npm?)")
+        self.port = int(line[1])
+        return self
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+    def uploads(self):
+        """The finished and unfinished uploads: name => bytes."""
+        return {p.name: p.read_bytes() for p in self.folder.iterdir() if p.suffix != ".json"}
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+class Request:
+    """One request as it came, its body read as far as the script wants."""
+
+    def __init__(self, conn, method, path, headers):
+        self.conn, self.method, self.path, self.headers = conn, method, path, headers
+        self.body = b""
+
+    @property
+    def length(self):
+        return int(self.headers.get("content-length", "0"))
+
+    def read(self, limit=None):
+        """Reads the body up to limit bytes in all (None: the whole); what there is at EOF."""
+        want = self.length if limit is None else min(limit, self.length)
+        if self.headers.get("expect", "").lower() == "100-continue" and not self.body:
+            self.conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while len(self.body) < want:
+            piece = self.conn.recv(min(1 << 16, want - len(self.body)))
+            if not piece:
+                break
+            self.body += piece
+        return self.body
+
+
+class FaultServer:
+    """An HTTP server whose answers are a script.
+
+    script: a list of callables, one per request in the order they arrive; each gets (server, request)
+    and returns bytes to send (b"" sends nothing), or None to reset the connection. When the list is
+    at its end, `otherwise` answers: by default an honest tus server in memory.
+    """
+
+    def __init__(self, script=(), otherwise=None):
+        self.script = list(script)
+        self.otherwise = otherwise or honest
+        self.requests = []
+        self.uploads = {}  # path => [length, bytearray]
+        self.connections = 0
+        self.lock = threading.Lock()
+        self.released = threading.Event()  # for scripts that hold an answer back
+        self.closing = False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/files"
+
+    def close(self):
+        self.closing = True
+        self.released.set()
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def seen(self, method=None):
+        return [r for r in self.requests if method is None or r.method == method]
+
+    def _accept(self):
+        while not self.closing:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _head(self, conn, held):
+        while b"\r\n\r\n" not in held:
+            piece = conn.recv(1)
+            if not piece:
+                return None
+            held += piece
+        lines = held.decode("latin-1").split("\r\n")
+        method, path, _ = lines[0].split(" ")
+        headers = dict((k.strip().lower(), v.strip())
+                       for k, v in (line.split(":", 1) for line in lines[1:] if ":" in line))
+        return Request(conn, method, path, headers)
+
+    def _serve(self, conn):
+        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            while True:
+                request = self._head(conn, b"")
+                if request is None:
+                    return
+                with self.lock:
+                    self.requests.append(request)
+                    step = self.script.pop(0) if self.script and request.method != "OPTIONS" else None
+                answer = step(self, request) if step else self.otherwise(self, request)
+                if answer is None:
+                    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
+                conn.sendall(answer)
+                if b"connection: close" in answer.lower():
+                    return
+        except OSError:
+            pass
+        finally:
+            conn.close()
+
+
+def answer(status, *headers, body=b"", reason="x"):
+    lines = [f"HTTP/1.1 {status} {reason}", *headers]
+    if status >= 200 and status != 204:
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+def say(status, *headers, read=True, body=b""):
+    """A step: reads the body (read=False: not; a number: so much of it), then answers."""
+    def step(_server, request):
+        if read is not False:
+            request.read(None if read is True else read)
+        return answer(status, *headers, body=body)
+    return step
+
+
+def cut(after=0, keep=False):
+    """A step: takes so many body bytes, then resets; keep: they count as received."""
+    def step(server, request):
+        request.read(after)
+        if keep:
+            _append(server, request)
+        return None
+    return step
+
+
+def lost(_server, request):
+    """A step: does what was asked, but its answer is lost."""
+    honest(_server, request)
+    return None
+
+
+def hang(_server, request):
+    """A step: reads the body and never answers (until the server closes)."""
+    request.read()
+    _server.released.wait()
+    return None
+
+
+def _append(server, request):
+    upload = server.uploads.get(request.path)
+    if upload is None:
+        return None
+    if int(request.headers.get("upload-offset", "-1")) != len(upload[1]):
+        return False
+    upload[1] += request.body
+    return True
+
+
+def honest(server, request):
+    """A small tus server, as strict as the stock one."""
+    method = request.headers.get("x-http-method-override", request.method)
+    if method == "OPTIONS":
+        return answer(204, "Tus-Resumable: 1.0.0", "Tus-Extension: creation,termination", reason="")
+    if method == "POST":
+        path = f"/files/{len(server.uploads) + 1}"
+        server.uploads[path] = [int(request.headers["upload-length"]), bytearray()]
+        return answer(201, f"Location: {server.url}/{len(server.uploads)}", "Upload-Offset: 0")
+    upload = server.uploads.get(request.path)
+    if upload is None:
+        return answer(404)
+    if method == "HEAD":
+        return answer(204, f"Upload-Offset: {len(upload[1])}", f"Upload-Length: {upload[0]}",
+                      "Cache-Control: no-store")
+    if method == "PATCH":
+        request.read()
+        if not _append(server, request):
+            return answer(409)
+        return answer(204, f"upload-offset: {len(upload[1])}", reason="")
+    if method == "GET":
+        return answer(200, body=bytes(upload[1]))
+    return answer(405)

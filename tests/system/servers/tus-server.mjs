@@ -1,0 +1,24 @@
+// A stock tus server for tests: @tus/server with @tus/file-store, on loopback.
+// PORT (0 = any), DIR, EXPIRE_MS, REQUEST_TIMEOUT_MS, MAX_SIZE, DRAIN_MS, RELATIVE=1. Prints "ready PORT".
+import http from 'node:http'
+import { Server } from '@tus/server'
+import { FileStore } from '@tus/file-store'
+
+const { env } = process
+const number = (name, otherwise) => Number(env[name] || otherwise)
+const tus = new Server({
+  path: '/files',
+  datastore: new FileStore({
+    directory: env.DIR,
+    expirationPeriodInMilliseconds: number('EXPIRE_MS', 0),
+  }),
+  relativeLocation: env.RELATIVE === '1',
+  maxSize: number('MAX_SIZE', 0) || undefined,
+  lockDrainTimeout: number('DRAIN_MS', 3000),
+})
+const server = http.createServer((request, response) => tus.handle(request, response))
+server.requestTimeout = number('REQUEST_TIMEOUT_MS', 300000)
+server.connectionsCheckingInterval = 500
+server.listen(number('PORT', 0), '127.0.0.1', () => {
+  console.log(`ready ${server.address().port}`)
+})

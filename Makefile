@@ -74,7 +74,13 @@ dockd_src := \
 dockd_pkg := libsystemd sqlite3 libconfig libcrypto libseccomp
 
 dockctl_src := \
-	dockd/ctl.c
+	dockd/ctl.c \
+	dockd/ctl_ask.c \
+	dockd/ctl_export.c \
+	dockd/ctl_json.c \
+	dockd/ctl_text.c \
+	dockd/asset.c \
+	dockd/light.c
 dockctl_pkg := jansson libcrypto
 
 dockd-verify_src := \
@@ -139,11 +145,14 @@ test_handover_src := tests/double/handover_die.c
 
 unit_tests := \
 	msg \
+	ptp \
 	digest
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
-	msg
+	msg \
+	ptp
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
+fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 
 # ---- rules ----
 
@@ -194,6 +203,7 @@ test-programs: $(test_programs) all
 
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
+unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 unit_objs_digest := dockd/verify/digest.c
 unit_pkg_digest := libcrypto
 $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \

@@ -1,0 +1,2 @@
+#include "vcam.h"
+const struct face face_ffs;

@@ -1,0 +1,93 @@
+/*
+ * ctl: what the files of dockctl share: asking the daemon, and showing what it answers.
+ *
+ * Only dockctl's files include it. ctl.c reads the command line, ctl_ask.c speaks to the control
+ * socket, ctl_text.c and ctl_json.c show, ctl_export.c copies out.
+ */
+#ifndef DOCKD_CTL_H
+#define DOCKD_CTL_H
+
+#include "base/msg.h"
+
+#include <stdio.h>
+
+/* Exit codes, in dockctl(1). */
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_TIMED_OUT = 3,
+	CTL_NO_DAEMON = 4,
+	CTL_NOT_PERMITTED = 5,
+};
+
+struct json_t;
+
+/* ---- ctl_ask.c ---- */
+
+/* Connects to the control socket. The descriptor, or -errno. */
+int ask_open(const char *path);
+
+/* One part of an answer; takes what it wants of m->fds (sets them to -1). 0 goes on, else ends. */
+typedef int ask_part(void *context, struct msg *m);
+
+/*
+ * Asks, and gives each part of the answer to part (may be NULL: none expected). Pages are fetched
+ * until the last for those asks that have pages. patience_ms: how long a silence may last, -1: for
+ * ever. 0 with the END's text and status in *end; -ETIMEDOUT: silence; -EPIPE: the daemon went away;
+ * -EPROTO; or what part returned. A refusal by the daemon is end->status and 0 here.
+ */
+int ask_all(int sock, const struct proto_ask *ask, int patience_ms, ask_part *part, void *context,
+    struct proto_ctl_end *end);
+
+/* ---- ctl_text.c: for people; local time; text from cameras is made harmless ---- */
+
+#define TEXT_ESCAPED(n) (4 * (n)) /* room that n bytes of text may need */
+
+/*
+ * Text from outside for a terminal: controls, direction marks and broken UTF-8 as \xNN. With
+ * terminal false only what is not UTF-8 is changed. Cut at room.
+ */
+const char *text_clean(const char *text, bool terminal, char *out, size_t room);
+
+void text_status(FILE *out, const struct proto_ctl_status *s);
+void text_destination(FILE *out, const struct proto_ctl_destination *d, bool first);
+void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first);
+void text_bay(FILE *out, const struct proto_ctl_bay *b);
+void text_asset_row(FILE *out, const struct proto_ctl_asset *a, bool first);
+void text_asset(FILE *out, const struct proto_ctl_asset *a);
+void text_upload(FILE *out, const struct proto_ctl_upload *u);
+
+/* "1.2 GB" */
+const char *text_bytes(uint64_t bytes, char *out, size_t room);
+
+/* ---- ctl_json.c: new references ---- */
+
+struct json_t *json_status(const struct proto_ctl_status *s);
+struct json_t *json_destination(const struct proto_ctl_destination *d);
+struct json_t *json_bay(const struct proto_ctl_bay *b);
+struct json_t *json_asset(const struct proto_ctl_asset *a);
+struct json_t *json_upload(const struct proto_ctl_upload *u);
+/* One line; releases value. false: writing failed. */
+bool json_line(FILE *out, struct json_t *value);
+
+/* ---- ctl_export.c ---- */
+
+struct export_wish {
+	const char *folder;
+	bool ledger_only;
+	bool quiet; /* no line a file */
+};
+
+/*
+ * Copies assets and ledger out by the descriptors that the daemon hands over. An enum ctl_exit; what
+ * went wrong is on standard error, and *summary (a new reference) says what was done.
+ */
+int export_run(int sock, const struct export_wish *wish, struct json_t **summary);
+
+/* ---- ctl.c ---- */
+
+/* Words for "dockctl: ..." on standard error, and the exit code for an error of asking. */
+int ctl_complain(int err, const struct proto_ctl_end *end);
+
+#endif

@@ -1,0 +1,402 @@
+#include "ctl.h"
+
+#include "asset.h"
+#include "light.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- text from outside ---- */
+
+/* Length of the well-formed UTF-8 sequence at s (RFC 3629) and its value, 0 where there is none. */
+static unsigned utf8_sequence(const unsigned char *s, uint32_t *value)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
+	             (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+
+	if (n == 0)
+		return 0;
+	*value = n == 1 ? s[0] : s[0] & (0x7fu >> n);
+	for (unsigned i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*value = *value << 6 | (s[i] & 0x3f);
+	}
+	if (*value < least[n] || *value > 0x10ffff || (*value >= 0xd800 && *value <= 0xdfff))
+		return 0;
+	return n;
+}
+
+/* Controls (C0, DEL, C1), line separators and marks that turn the direction of writing. */
+static bool is_harmful(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || (c >= 0x200b && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+const char *text_clean(const char *text, bool terminal, char *out, size_t room)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t used = 0;
+
+	while (*s) {
+		uint32_t value;
+		unsigned n = utf8_sequence(s, &value);
+		bool keep = n > 0 && !(terminal && is_harmful(value));
+
+		if (n == 0)
+			n = 1;
+		if (used + (keep ? n : 4 * n) >= room)
+			break;
+		for (unsigned i = 0; i < n; i++, s++) {
+			if (keep)
+				out[used++] = (char)*s;
+			else
+				used += (size_t)snprintf(out + used, room - used, "\\x%02X", *s);
+		}
+	}
+	out[used] = '\0';
+	return out;
+}
+
+/* Prints text in a column: made harmless, padded and cut to columns (0: neither). */
+static void put(FILE *out, const char *text, size_t columns)
+{
+	char clean[TEXT_ESCAPED(PROTO_PATH_LEN)];
+	const char *s = text_clean(text, true, clean, sizeof(clean));
+	size_t shown = 0;
+
+	for (; *s && (columns == 0 || shown < columns || (*s & 0xc0) == 0x80); s++) {
+		putc(*s, out);
+		shown += ((unsigned char)*s & 0xc0) != 0x80;
+	}
+	for (; shown < columns; shown++)
+		putc(' ', out);
+	if (columns > 0)
+		fputs("  ", out);
+}
+
+static void put_line(FILE *out, const char *label, const char *text)
+{
+	fprintf(out, "%-11s", label);
+	put(out, text, 0);
+	putc('\n', out);
+}
+
+/* ---- numbers ---- */
+
+const char *text_bytes(uint64_t bytes, char *out, size_t room)
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
+	double value = (double)bytes / 1000;
+	size_t unit = 0;
+
+	if (bytes < 1000) {
+		snprintf(out, room, "%" PRIu64 " B", bytes);
+		return out;
+	}
+	for (; value >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+		value /= 1000;
+	snprintf(out, room, value < 9.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return out;
+}
+
+/* Local time; the date only where it is not today. "-" where no time is known. */
+static const char *local_time(int64_t seconds, char *out, size_t room)
+{
+	time_t t = (time_t)seconds, now = time(NULL);
+	struct tm tm, today;
+
+	if (seconds == 0 || seconds == PROTO_NO_TIME || !localtime_r(&t, &tm) ||
+	    !localtime_r(&now, &today) ||
+	    strftime(out, room, tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday ? "%H:%M:%S" :
+	        "%Y-%m-%d %H:%M", &tm) == 0)
+		snprintf(out, room, "-");
+	return out;
+}
+
+/* A time of the camera's own clock face, as that face showed it. */
+static const char *camera_time(int64_t seconds, char *out, size_t room)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (seconds == PROTO_NO_TIME || !gmtime_r(&t, &tm) ||
+	    strftime(out, room, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		snprintf(out, room, "not known");
+	return out;
+}
+
+/* ---- words ---- */
+
+static const char *light_sentence(unsigned light)
+{
+	switch ((enum light_state)light) {
+	case LIGHT_OFF:
+		return "not watched: use another bay";
+	case LIGHT_EMPTY:
+		return "empty";
+	case LIGHT_READING:
+		return "being read: leave it";
+	case LIGHT_CHARGING:
+		return "held safely, charging";
+	case LIGHT_TAKE:
+		return "may be taken";
+	case LIGHT_LEAVE:
+		return "leave it, call for help";
+	}
+	return "?";
+}
+
+static const char *station_sentence(unsigned light)
+{
+	switch ((enum station_light)light) {
+	case STATION_WELL:
+		return "all well";
+	case STATION_AWAY:
+		return "evidence server out of reach; clips are kept here meanwhile";
+	case STATION_NEEDS_IT:
+		return "needs IT";
+	}
+	return "?";
+}
+
+/* What the gate's code says in words, or the text itself. */
+static const char *reason_sentence(const char *reason)
+{
+	for (int g = GATE_OPEN; g <= GATE_SPACE; g++) {
+		if (strcmp(reason, gate_word((enum gate)g)) == 0)
+			return gate_sentence((enum gate)g);
+	}
+	return reason;
+}
+
+/* ---- what is shown ---- */
+
+void text_status(FILE *out, const struct proto_ctl_status *s)
+{
+	char line[512], a[32], b[32], when[48];
+
+	put_line(out, "Station", s->station);
+	put_line(out, "State", station_sentence(s->station_light));
+	snprintf(line, sizeof(line), "%" PRIu32 " docked, %" PRIu32 " bays%s", s->occupied, s->bays,
+	    s->hotplug_connected ? "" : "; NOT WATCHED: dockd-hotplug is not connected");
+	put_line(out, "Cameras", line);
+	snprintf(line, sizeof(line), "%" PRIu64 " taken in, %" PRIu64 " proved at the server, %" PRIu64
+	    " erased from cameras", s->assets, s->receipted, s->erased);
+	put_line(out, "Files", line);
+	if (s->unsent_bytes > 0 || s->oldest_unsent_s != 0) {
+		snprintf(line, sizeof(line), "%s, the oldest here since %s",
+		    text_bytes(s->unsent_bytes, a, sizeof(a)),
+		    local_time(s->oldest_unsent_s, when, sizeof(when)));
+		put_line(out, "To send", line);
+	} else {
+		put_line(out, "To send", "nothing");
+	}
+	snprintf(line, sizeof(line), "%s free, %s of it kept in reserve%s",
+	    text_bytes(s->disk_free_bytes, a, sizeof(a)),
+	    text_bytes(s->disk_reserve_bytes, b, sizeof(b)),
+	    s->intake_stopped ? "; NOTHING IS TAKEN IN" : "");
+	put_line(out, "Disk", line);
+	if (s->plaintext)
+		put_line(out, "", "NOT ENCRYPTED: allow-plaintext is set, evidence lies on a plain volume");
+	if (s->erase)
+		snprintf(line, sizeof(line), "when receipted, proof at least \"%s\"",
+		    level_word((enum receipt_level)s->accept_level));
+	else
+		snprintf(line, sizeof(line), "never");
+	put_line(out, "Erasing", line);
+	snprintf(line, sizeof(line), "%s, %" PRIu64 " dockings, %" PRIu64 " ledger records", s->version,
+	    s->dockings, s->records);
+	put_line(out, "dockd", line);
+	if (s->text[0])
+		put_line(out, "TO DO", s->text);
+}
+
+void text_destination(FILE *out, const struct proto_ctl_destination *d, bool first)
+{
+	char bytes[32], waiting[64];
+
+	if (first) {
+		putc('\n', out);
+		put(out, "DESTINATION", 16);
+		put(out, "DRIVER", 6);
+		put(out, "PROOF", 15);
+		put(out, "WAITING", 22);
+		fputs("STATE\n", out);
+	}
+	snprintf(waiting, sizeof(waiting), "%" PRIu64 " (%s)", d->queued,
+	    text_bytes(d->queued_bytes, bytes, sizeof(bytes)));
+	put(out, d->name, 16);
+	put(out, d->driver, 6);
+	put(out, level_word((enum receipt_level)d->level), 15);
+	put(out, waiting, 22);
+	if (!d->connected)
+		fputs("its uploader is not connected", out);
+	else if (d->away)
+		fputs("out of reach", out);
+	else if (d->active > 0)
+		fprintf(out, "sending %" PRIu32, d->active);
+	else
+		fputs("ready", out);
+	if (d->text[0]) {
+		fputs(": ", out);
+		put(out, d->text, 0);
+	}
+	putc('\n', out);
+}
+
+/* "3 of 7, 1.2 GB to read" while reading; else how many are held. */
+static void describe_progress(const struct proto_ctl_bay *b, char *out, size_t room)
+{
+	char bytes[32];
+
+	if (b->docking == 0)
+		snprintf(out, room, "-");
+	else if (b->pending > 0)
+		snprintf(out, room, "%" PRIu32 " of %" PRIu32 " held, %s to read", b->held,
+		    b->held + b->pending, text_bytes(b->pending_bytes, bytes, sizeof(bytes)));
+	else
+		snprintf(out, room, "%" PRIu32 " held, %" PRIu32 " at server", b->held, b->receipted);
+}
+
+void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first)
+{
+	char progress[96], battery[16] = "-";
+
+	if (first) {
+		put(out, "BAY", 10);
+		put(out, "CAMERA", 18);
+		put(out, "LIGHT", 23);
+		put(out, "BATTERY", 7);
+		put(out, "FILES", 30);
+		fputs("REMARK\n", out);
+	}
+	if (b->battery_percent >= 0)
+		snprintf(battery, sizeof(battery), "%" PRId32 " %%", b->battery_percent);
+	describe_progress(b, progress, sizeof(progress));
+	put(out, b->bay, 10);
+	put(out, b->camera[0] ? b->camera : "-", 18);
+	put(out, light_sentence(b->light), 23);
+	put(out, battery, 7);
+	put(out, progress, 30);
+	put(out, b->text, 0);
+	putc('\n', out);
+}
+
+void text_bay(FILE *out, const struct proto_ctl_bay *b)
+{
+	char line[256], a[32], c[32], when[48];
+
+	put_line(out, "Bay", b->bay);
+	put_line(out, "Port", b->port);
+	put_line(out, "Light", light_sentence(b->light));
+	put_line(out, "State", b->state);
+	if (b->text[0])
+		put_line(out, "Remark", b->text);
+	if (b->docking == 0)
+		return;
+	put_line(out, "Camera", b->camera[0] ? b->camera : "not known");
+	put_line(out, "Model", b->model);
+	put_line(out, "Profile", b->profile);
+	snprintf(line, sizeof(line), "%" PRIu64 ", since %s", b->docking,
+	    local_time(b->docked_at_s, when, sizeof(when)));
+	put_line(out, "Docking", line);
+	if (b->battery_percent >= 0)
+		snprintf(line, sizeof(line), "%" PRId32 " %%", b->battery_percent);
+	put_line(out, "Battery", b->battery_percent >= 0 ? line : "not known");
+	if (b->clock_offset_ms != INT64_MIN)
+		snprintf(line, sizeof(line), "%+.1f s against the station's", (double)b->clock_offset_ms / 1000);
+	put_line(out, "Clock", b->clock_offset_ms != INT64_MIN ? line : "not known");
+	describe_progress(b, line, sizeof(line));
+	put_line(out, "Files", line);
+	snprintf(line, sizeof(line), "%s from the camera", text_bytes(b->pulled_bytes, a, sizeof(a)));
+	put_line(out, "Read", line);
+	if (b->now_asset) {
+		snprintf(line, sizeof(line), "file %" PRIu64 ": %s of %s", b->now_asset,
+		    text_bytes(b->now_bytes, a, sizeof(a)), text_bytes(b->now_size, c, sizeof(c)));
+		put_line(out, "Now", line);
+	}
+}
+
+void text_asset_row(FILE *out, const struct proto_ctl_asset *a, bool first)
+{
+	char text[64];
+
+	if (first) {
+		put(out, "NUMBER", 8);
+		put(out, "STATE", 9);
+		put(out, "SIZE", 8);
+		put(out, "CAMERA", 18);
+		put(out, "FILE", 40);
+		fputs("REMARK\n", out);
+	}
+	snprintf(text, sizeof(text), "%" PRIu64, a->number);
+	put(out, text, 8);
+	put(out, rung_word((enum rung)a->rung), 9);
+	put(out, text_bytes(a->size_bytes, text, sizeof(text)), 8);
+	put(out, a->camera, 18);
+	put(out, a->path, 40);
+	put(out, reason_sentence(a->reason), 0);
+	putc('\n', out);
+}
+
+void text_asset(FILE *out, const struct proto_ctl_asset *a)
+{
+	char line[256], b[32], c[32], when[48];
+
+	snprintf(line, sizeof(line), "%" PRIu64 " (%s)", a->number, kind_word((enum object_kind)a->kind));
+	put_line(out, "Number", line);
+	put_line(out, "File", a->path);
+	put_line(out, "Camera", a->camera);
+	if (a->bay[0])
+		put_line(out, "Bay", a->bay);
+	put_line(out, "State", rung_word((enum rung)a->rung));
+	if (a->reason[0])
+		put_line(out, "Why", reason_sentence(a->reason));
+	snprintf(line, sizeof(line), "%" PRIu64 " bytes (%s)", a->size_bytes,
+	    text_bytes(a->size_bytes, b, sizeof(b)));
+	put_line(out, "Size", line);
+	put_line(out, "Written", camera_time(a->mtime_s, when, sizeof(when)));
+	put_line(out, "Taken in", local_time(a->staged_at_s, when, sizeof(when)));
+	snprintf(line, sizeof(line), "%s here; %s read from cameras, %" PRIu32 " interruptions",
+	    text_bytes(a->staged_bytes, b, sizeof(b)), text_bytes(a->pulled_bytes, c, sizeof(c)),
+	    a->interruptions);
+	put_line(out, "Pulled", line);
+	put_line(out, "SHA-256", a->sha256[0] ? a->sha256 : "not yet");
+	put_line(out, "Asset id", a->asset[0] ? a->asset : "not yet");
+	put_line(out, "Signature", a->signature);
+	if (a->merged_into) {
+		snprintf(line, sizeof(line), "file %" PRIu64 " holds the same bytes and stands for it",
+		    a->merged_into);
+		put_line(out, "Merged", line);
+	}
+}
+
+void text_upload(FILE *out, const struct proto_ctl_upload *u)
+{
+	char line[256], b[32], when[48];
+
+	fputs("\n", out);
+	put_line(out, "At", u->destination);
+	if (u->rung >= RUNG_RECEIPTED)
+		snprintf(line, sizeof(line), "receipted %s, proof: %s",
+		    local_time(u->receipted_at_s, when, sizeof(when)),
+		    level_word((enum receipt_level)u->level));
+	else
+		snprintf(line, sizeof(line), "%s, %s there",
+		    u->rung == RUNG_SENT ? "being sent" : "waiting",
+		    text_bytes(u->offset_bytes, b, sizeof(b)));
+	put_line(out, "  State", line);
+	if (u->reason[0])
+		put_line(out, "  Why", u->reason);
+	if (u->next_try_s)
+		put_line(out, "  Next try", local_time(u->next_try_s, when, sizeof(when)));
+	snprintf(line, sizeof(line), "%" PRIu32 "; %s sent in all", u->attempts,
+	    text_bytes(u->sent_bytes, b, sizeof(b)));
+	put_line(out, "  Attempts", line);
+	if (u->address[0])
+		put_line(out, "  Address", u->address);
+}

@@ -7,7 +7,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -357,6 +357,7 @@ int main(int argc, char **argv)
 		{ "log", required_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
+	const struct timeval patience = { .tv_sec = 5 };
 	const char *socket_path = NULL, *log_path = NULL;
 	struct pollfd fds[2];
 	int option, r, watch;
@@ -378,7 +379,7 @@ int main(int argc, char **argv)
 	r = greet(socket_path);
 	if (r < 0)
 		fatal("%s: %s", socket_path, strerror(-r));
-	if (fcntl(core, F_SETFL, O_NONBLOCK) < 0)
+	if (setsockopt(core, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
 		fatal("core socket: %s", strerror(errno));
 	r = scan();
 	if (r == 0)

@@ -133,7 +133,8 @@ static void check(struct verify *v, const struct msg *m, struct proto_status *re
 	answer(v, MSG_DIGEST, &digest);
 	if (err < 0) {
 		result->status = -EIO;
-		snprintf(result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
+		snprintf(
+		    result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
 	} else if (sum.length_bytes != ask->size_bytes) {
 		result->status = -EMSGSIZE;
 		snprintf(result->text, sizeof(result->text),

@@ -55,7 +55,10 @@ dockd_src := \
 	dockd/setting.c \
 	dockd/profile.c \
 	dockd/bay.c \
+	dockd/bay_view.c \
 	dockd/docking.c \
+	dockd/errand.c \
+	dockd/books.c \
 	dockd/intake.c \
 	dockd/uplink.c \
 	dockd/link.c \

@@ -1,6 +1,7 @@
 #include "bay.h"
 
 #include "docking.h"
+#include "errand.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -17,7 +18,6 @@
 #define DEATHS_MAX 4          /* of workers in a row, before FAULT */
 #define ARRIVALS_MAX 20       /* on one port */
 #define ARRIVALS_SPAN_US 60000000
-#define CLOCK_FAULT_MS 300000 /* a clock that is off by more and cannot be set */
 #define SECOND_US UINT64_C(1000000)
 
 uint64_t bay_now_us(void)
@@ -560,7 +560,7 @@ void bays_plan(struct bays *h)
 
 		plan_open(b);
 		if (b->state == BAY_READY)
-			docking_plan(b, pulls_beside(h, b) < h->settings.pulls_per_port);
+			errand_plan(b, pulls_beside(h, b) < h->settings.pulls_per_port);
 	}
 }
 
@@ -584,7 +584,7 @@ void bays_act(struct bays *h)
 				b->state = BAY_CLOSED;
 			continue;
 		}
-		docking_act(b);
+		errand_act(b);
 	}
 }
 
@@ -700,93 +700,4 @@ bool bays_idle(const struct bays *h)
 		}
 	}
 	return true;
-}
-
-/* ---- what people see ---- */
-
-static bool is_charged(const struct bay *b)
-{
-	if (b->camera.features & CAMERA_BATTERY)
-		return b->camera.battery_percent >= 95;
-	return bay_now_us() - b->docked_us >= b->profile->charge_minutes * 60 * SECOND_US;
-}
-
-static bool clock_is_wrong(const struct bay *b)
-{
-	return b->clock_known &&
-	       (b->clock_offset_ms > CLOCK_FAULT_MS || b->clock_offset_ms < -CLOCK_FAULT_MS);
-}
-
-static bool is_nearly_full(const struct bay *b)
-{
-	return b->profile->room_bytes && b->camera.capacity_bytes &&
-	       b->camera.free_bytes < b->profile->room_bytes;
-}
-
-enum light_state bay_light(const struct bay *b)
-{
-	switch (b->state) {
-	case BAY_EMPTY:
-	case BAY_LEFT:
-		return b->house->hotplug ? LIGHT_EMPTY : LIGHT_OFF;
-	case BAY_FOREIGN:
-		return b->configured ? LIGHT_LEAVE : LIGHT_OFF;
-	case BAY_BLOCKED:
-	case BAY_FAULT:
-		return LIGHT_LEAVE;
-	case BAY_CLOSED:
-	case BAY_OPENING:
-	case BAY_ATTACHING:
-	case BAY_CLOCK:
-	case BAY_LISTING:
-	case BAY_READY:
-	case BAY_FETCHING:
-	case BAY_COMPARING:
-	case BAY_ERASING:
-	case BAY_LOOKING:
-		break;
-	}
-	if (b->sum.pending && (b->house->stopped || !journal_works(b->house->journal)))
-		return LIGHT_LEAVE;
-	if (b->state == BAY_FETCHING || b->state == BAY_ERASING || b->state == BAY_COMPARING)
-		return LIGHT_READING;
-	if (b->trouble[0] || b->sum.troubled)
-		return b->final || b->sum.troubled || !b->sum.pending ? LIGHT_LEAVE : LIGHT_READING;
-	if (!b->final || (b->house->settings.take_when_server && b->sum.receipted < b->sum.objects))
-		return LIGHT_READING;
-	if (clock_is_wrong(b) || is_nearly_full(b))
-		return LIGHT_LEAVE;
-	return is_charged(b) ? LIGHT_TAKE : LIGHT_CHARGING;
-}
-
-const char *bay_state_word(const struct bay *b)
-{
-	static const char *const words[] = {
-		[BAY_EMPTY] = "empty", [BAY_FOREIGN] = "foreign", [BAY_BLOCKED] = "blocked",
-		[BAY_CLOSED] = "waiting", [BAY_OPENING] = "opening", [BAY_ATTACHING] = "opening",
-		[BAY_CLOCK] = "setting-clock", [BAY_LISTING] = "listing", [BAY_READY] = "idle",
-		[BAY_FETCHING] = "reading", [BAY_COMPARING] = "comparing", [BAY_ERASING] = "erasing",
-		[BAY_LOOKING] = "idle", [BAY_FAULT] = "fault", [BAY_LEFT] = "left",
-	};
-
-	return words[b->state];
-}
-
-void bay_text(const struct bay *b, char *out, size_t room)
-{
-	const char *text = "";
-
-	if (b->fault[0] && b->state != BAY_EMPTY)
-		text = b->fault;
-	else if (b->trouble[0])
-		text = b->trouble;
-	else if (b->sum.troubled)
-		text = "some of its files need a person: see dockctl queue";
-	else if (b->sum.pending && b->house->stopped)
-		text = b->house->stop_why;
-	else if (b->final && clock_is_wrong(b))
-		text = "the camera's clock is wrong and cannot be set from here: set it by hand";
-	else if (b->final && b->profile && is_nearly_full(b))
-		text = "the camera is nearly full: its clips are held here but not erased from it";
-	snprintf(out, room, "%s", text);
 }

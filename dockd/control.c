@@ -1,6 +1,6 @@
 #include "control.h"
 
-#include "docking.h"
+#include "errand.h"
 
 #include "base/log.h"
 #include "ledger.h"
@@ -348,7 +348,7 @@ static int answer_asset(struct client *k)
 		return send_end(k, -ENOENT, 0, "no clip of that number");
 	fill_asset(c, &a, &row);
 	if (!row.reason[0])
-		snprintf(row.reason, sizeof(row.reason), "%s", docking_gate_text(c->p.bays, &a));
+		snprintf(row.reason, sizeof(row.reason), "%s", errand_gate_text(c->p.bays, &a));
 	r = send_row(k, MSG_ASSET, &row, -1);
 	if (r == 0)
 		r = send_uploads(k, &a);

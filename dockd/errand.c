@@ -1,0 +1,421 @@
+#include "errand.h"
+
+#include "books.h"
+#include "docking.h"
+
+#include "base/handover.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define LINK_BATCH 128 /* new objects recorded in one turn */
+#define CLOCK_TOLERANCE_MS 2000
+#define LOOK_EVERY_US 60000000
+#define LIST_GAP_MAX_S 60
+
+static struct index *ix(const struct bay *b)
+{
+	return journal_index(b->house->journal);
+}
+
+/* Gives one new row of the listing its asset. */
+static void link_row(struct bay *b, const struct listing_row *row)
+{
+	static struct asset a;
+	struct record *r;
+	bool here = index_asset_in_docking(ix(b), b->docking, b->identity, row->path, &a) == 0;
+
+	if (here && row->kind == KIND_LOG && a.rung >= RUNG_STAGED && row->size_bytes >= a.size_bytes) {
+		/* a log is a snapshot: what it gained since is the next docking's */
+		listing_link(ix(b), b->docking, row->row, a.number);
+		return;
+	}
+	if (here && a.rung == RUNG_LISTED && !a.gone && row->size_bytes >= a.size_bytes) {
+		r = books_begin("resized");
+		record_number(r, "asset", (int64_t)a.number);
+		record_number(r, "size", (int64_t)row->size_bytes);
+		if (row->mtime_s != PROTO_NO_TIME)
+			record_number(r, "mtime", row->mtime_s);
+		books_write(b, r);
+		listing_link(ix(b), b->docking, row->row, a.number);
+		return;
+	}
+	listing_link(ix(b), b->docking, row->row, books_found(b, row));
+}
+
+/* Open erase intents of this camera that no outcome followed: the listing tells. */
+static void settle_erases(struct bay *b)
+{
+	static uint64_t assets[64], dockings[64];
+	static struct asset a;
+	static struct listing_row row;
+	int n = index_open_erases(ix(b), assets, dockings, 64);
+
+	for (int i = 0; i < n; i++) {
+		if (index_asset(ix(b), assets[i], &a) < 0 || strcmp(a.camera, b->identity) != 0)
+			continue;
+		if (b->state == BAY_ERASING && b->asset.number == assets[i])
+			continue;
+		if (listing_by_asset(ix(b), b->docking, assets[i], &row) == 0)
+			books_erased(b, assets[i], "unsure", "interrupted; the camera still shows it");
+		else if (!b->partial)
+			books_erased(b, assets[i], "inferred", "interrupted; the camera no longer shows it");
+	}
+}
+
+static bool link_rows(struct bay *b)
+{
+	static struct listing_row rows[LINK_BATCH];
+	int n = listing_unlinked(ix(b), b->docking, rows, LINK_BATCH);
+
+	for (int i = 0; i < n; i++)
+		link_row(b, &rows[i]);
+	if (n == LINK_BATCH) {
+		b->house->again = true;
+		return false;
+	}
+	settle_erases(b);
+	b->linked = true;
+	return true;
+}
+
+/* How much of NUMBER.part may be trusted in this boot; cuts off the rest. */
+static int64_t trusted_length(struct bay *b)
+{
+	struct staging *s = b->house->staging;
+	struct asset *a = &b->asset;
+	int64_t length = staging_part_length(s, a->number);
+	uint64_t trusted;
+
+	if (length == -ENOENT && a->prefix_of && a->restarts == 0 && a->file == FILE_NONE) {
+		static struct asset before;
+
+		if (index_asset(ix(b), a->prefix_of, &before) == 0 && before.file == FILE_SEALED &&
+		    staging_seed(s, a->number, before.number, before.size_bytes) == 0)
+			return (int64_t)before.size_bytes;
+	}
+	if (length <= 0)
+		return 0;
+	trusted = (uint64_t)length;
+	if (strcmp(a->boot, staging_boot(s)) != 0 && trusted > a->durable_bytes)
+		trusted = a->durable_bytes;
+	if (trusted > b->row.size_bytes)
+		trusted = 0;
+	if (trusted < (uint64_t)length && staging_cut(s, a->number, trusted) < 0)
+		return -EIO;
+	return (int64_t)trusted;
+}
+
+static bool plan_pull(struct bay *b)
+{
+	uint64_t sealed_bytes;
+	struct record *r;
+	int64_t from;
+
+	if (listing_next(ix(b), b->docking, false, &b->row) < 0)
+		return false;
+	if (index_asset(ix(b), b->row.asset, &b->asset) < 0)
+		return false;
+	if (staging_sealed(b->house->staging, b->asset.number, &sealed_bytes) &&
+	    sealed_bytes == b->row.size_bytes) {
+		/* sealed, and the service ended before that was on record */
+		docking_whole(b);
+		b->house->again = true;
+		return false;
+	}
+	if (b->camera.capacity_bytes && b->pulled_bytes > 3 * b->camera.capacity_bytes + (64u << 20)) {
+		bay_fault(b, "the camera gave more than three times what it can hold: it is not believed");
+		return false;
+	}
+	if (!staging_admits(b->house->staging, b->row.size_bytes)) {
+		books_trouble(b, "the station's disk is full: it goes on by itself when there is room");
+		b->due_us = bay_now_us() + 5000000;
+		return false;
+	}
+	if (strncmp(b->trouble, "the station's disk is full", 26) == 0)
+		b->trouble[0] = '\0';
+	from = trusted_length(b);
+	if (from < 0) {
+		docking_disk_failed(b, (int)from);
+		return false;
+	}
+	b->offset_bytes = (uint64_t)from;
+	r = books_begin("pull");
+	record_number(r, "asset", (int64_t)b->asset.number);
+	record_number(r, "docking", (int64_t)b->docking);
+	record_number(r, "offset", from);
+	record_text(r, "boot", staging_boot(b->house->staging));
+	books_write(b, r);
+	b->plan = PLAN_FETCH;
+	return true;
+}
+
+/* b: the bay where its camera is docked now, or NULL. */
+static enum gate ask_gate(const struct bays *h, const struct bay *b, const struct asset *a)
+{
+	static struct upload up[CONFIG_DESTINATIONS];
+	const struct upload *ups[CONFIG_DESTINATIONS];
+	struct index *index = journal_index(h->journal);
+	struct gate_facts f = {
+		.erase = h->settings.erase,
+		.accept = h->settings.accept,
+		.journal_works = journal_works(h->journal) && !h->stopped,
+		.asset = a,
+		.uploads = ups,
+		.uploads_n = h->destinations_n,
+		.any = h->settings.any,
+	};
+
+	if (b) {
+		f.camera_erases = (b->camera.features & CAMERA_ERASES) && b->profile->erasable;
+		f.identity_proved = b->identity_proved;
+		f.logs_receipted = listing_logs_open(index, b->docking) == 0;
+		f.signing = b->profile->signing;
+		f.logs = b->profile->logs;
+		f.docking = b->docking;
+	}
+	for (size_t i = 0; i < h->destinations_n; i++) {
+		if (index_upload(index, a->number, h->destination[i], &up[i]) < 0)
+			memset(&up[i], 0, sizeof(up[i]));
+		ups[i] = &up[i];
+	}
+	return gate_ask(&f);
+}
+
+const char *errand_gate_text(const struct bays *h, const struct asset *a)
+{
+	static char text[PROTO_TEXT_LEN * 2];
+	const struct bay *at = NULL;
+	enum gate g;
+
+	for (size_t i = 0; i < h->n; i++) {
+		if (h->bay[i]->known && strcmp(h->bay[i]->identity, a->camera) == 0)
+			at = h->bay[i];
+	}
+	g = ask_gate(h, at, a);
+	if (g == GATE_ERASED)
+		return "";
+	if (g == GATE_OPEN)
+		return "erasable: it goes at the next opportunity";
+	if (!at && g != GATE_NEVER && g < GATE_SIGNATURE)
+		snprintf(text, sizeof(text), "%s: %.150s", gate_word(g), gate_sentence(g));
+	else if (!at && g != GATE_NEVER)
+		snprintf(text, sizeof(text), "not-docked: its camera is not docked now");
+	else
+		snprintf(text, sizeof(text), "%s: %.150s", gate_word(g), gate_sentence(g));
+	return text;
+}
+
+/* The next asset that the gate lets go, or that must be compared first. */
+static bool plan_erase(struct bay *b)
+{
+	uint64_t numbers[16];
+	struct record *r;
+	int n;
+
+	if (!b->house->settings.erase || !(b->camera.features & CAMERA_ERASES))
+		return false;
+	n = index_to_erase(ix(b), b->docking, b->erase_cursor, numbers, 16);
+	for (int i = 0; i < n; i++) {
+		enum gate g;
+
+		b->erase_cursor = numbers[i];
+		if (index_asset(ix(b), numbers[i], &b->asset) < 0 ||
+		    listing_by_asset(ix(b), b->docking, numbers[i], &b->row) < 0)
+			continue;
+		g = ask_gate(b->house, b, &b->asset);
+		if (g == GATE_NOT_COMPARED && b->asset.file == FILE_SEALED) {
+			b->plan = PLAN_COMPARE;
+			return true;
+		}
+		if (g != GATE_OPEN)
+			continue;
+		r = books_begin("erase-intent");
+		record_number(r, "asset", (int64_t)numbers[i]);
+		record_number(r, "docking", (int64_t)b->docking);
+		books_write(b, r);
+		b->plan = PLAN_ERASE;
+		return true;
+	}
+	if (n == 16)
+		b->house->again = true;
+	else
+		b->erase_check = false;
+	return false;
+}
+
+static void plan_clock(struct bay *b)
+{
+	b->clock_done = true;
+	if (b->profile->set_clock && b->clock_known && (b->camera.features & CAMERA_CLOCK_SET) &&
+	    (b->clock_offset_ms > CLOCK_TOLERANCE_MS || b->clock_offset_ms < -CLOCK_TOLERANCE_MS))
+		b->plan = PLAN_CLOCK;
+}
+
+/* Whether it is time for another listing: the second one, or after erasing, or while things grow. */
+static bool listing_is_due(struct bay *b, uint64_t now)
+{
+	uint64_t gap_us;
+
+	if (b->listings == 0)
+		return true;
+	if (b->erased_some && !b->erase_check)
+		return true;
+	if (b->final)
+		return false;
+	if (b->list_gap_s == 0)
+		b->list_gap_s = b->profile->settle_s;
+	gap_us = b->list_gap_s * UINT64_C(1000000);
+	if (now - b->listed_us < gap_us) {
+		b->due_us = b->listed_us + gap_us;
+		return false;
+	}
+	if (b->listings >= 2) {
+		b->list_gap_s = b->list_gap_s * 2 > LIST_GAP_MAX_S ? LIST_GAP_MAX_S : b->list_gap_s * 2;
+		if (b->list_gap_s < b->profile->settle_s)
+			b->list_gap_s = b->profile->settle_s;
+	}
+	return true;
+}
+
+void errand_plan(struct bay *b, bool may_pull)
+{
+	uint64_t now = bay_now_us();
+
+	b->plan = PLAN_NONE;
+	if (b->state != BAY_READY || !journal_works(b->house->journal))
+		return;
+	if (b->due_us && now < b->due_us && b->linked && b->sum.pending)
+		return;
+	b->due_us = 0;
+	if (!b->clock_done) {
+		plan_clock(b);
+		if (b->plan != PLAN_NONE)
+			return;
+	}
+	if (b->listings && !b->linked && !link_rows(b))
+		return;
+	if (b->listings)
+		listing_sum(ix(b), b->docking, &b->sum);
+	if (b->listings && b->sum.pending && !b->house->stopped) {
+		bool fetches = may_pull && plan_pull(b);
+
+		if (fetches || b->state != BAY_READY)
+			return;
+		if (b->due_us || !may_pull)
+			return;
+	}
+	if (b->listings >= 2 && !b->final && b->sum.pending == 0 && b->sum.held == b->sum.objects) {
+		b->final = true;
+		log_info("all-held", "bay=%s docking=%" PRIu64 " objects=%" PRIu64 " bytes=%" PRIu64
+		    " pulled=%" PRIu64, b->name, b->docking, b->sum.objects, b->sum.bytes, b->pulled_bytes);
+	}
+	if (b->erase_check && b->listings && plan_erase(b))
+		return;
+	if (listing_is_due(b, now)) {
+		b->plan = PLAN_LIST;
+		return;
+	}
+	if (now - b->looked_us > LOOK_EVERY_US)
+		b->plan = PLAN_LOOK;
+}
+
+static void send_or_lose(struct bay *b, enum bay_state then, unsigned type, const void *body,
+    const int *fds, unsigned nfds)
+{
+	int r = child_send(b->child, type, body, fds, nfds);
+
+	b->state = then;
+	b->sign_us = bay_now_us();
+	b->sign_bytes = 0;
+	if (r < 0)
+		child_kill(b->child, "it does not read its requests");
+}
+
+static void act_fetch(struct bay *b)
+{
+	struct proto_fetch f = {
+		.storage = b->row.storage,
+		.handle = b->row.handle,
+		.offset_bytes = b->offset_bytes,
+		.size_bytes = b->row.size_bytes,
+		.mtime_s = b->row.mtime_s,
+		.snapshot = b->row.kind == KIND_LOG,
+	};
+	struct rlimit limit = { b->row.size_bytes, b->row.size_bytes };
+	int fd;
+
+	if (b->plan == PLAN_COMPARE) {
+		fd = staging_read(b->house->staging, b->asset.number);
+		f.offset_bytes = f.size_bytes;
+		b->offset_bytes = f.size_bytes;
+	} else {
+		fd = staging_part(b->house->staging, b->asset.number, b->row.size_bytes);
+	}
+	if (fd < 0) {
+		if (b->plan == PLAN_FETCH)
+			docking_disk_failed(b, fd);
+		return;
+	}
+	/* hard limit stays open: the next FETCH may be larger */
+	limit.rlim_max = RLIM_INFINITY;
+	if (prlimit(child_pid(b->child), RLIMIT_FSIZE, &limit, NULL) < 0)
+		log_warn("prlimit", "bay=%s reason=\"%s\"", b->name, strerror(errno));
+	handover("docking-fetch");
+	send_or_lose(b, b->plan == PLAN_COMPARE ? BAY_COMPARING : BAY_FETCHING, MSG_FETCH, &f, &fd, 1);
+	b->part_fd = fd;
+}
+
+static void act_erase(struct bay *b)
+{
+	static struct proto_erase e;
+
+	memset(&e, 0, sizeof(e));
+	e.storage = b->row.storage;
+	e.handle = b->row.handle;
+	e.size_bytes = b->row.size_bytes;
+	e.mtime_s = b->row.mtime_s;
+	snprintf(e.path, sizeof(e.path), "%s", b->row.path);
+	handover("docking-erase");
+	send_or_lose(b, BAY_ERASING, MSG_ERASE, &e, NULL, 0);
+}
+
+void errand_act(struct bay *b)
+{
+	struct proto_set_clock clock = { 0 };
+	enum bay_plan plan = b->plan;
+
+	if (plan == PLAN_NONE || plan == PLAN_OPEN || b->state != BAY_READY)
+		return;
+	switch (plan) {
+	case PLAN_NONE:
+	case PLAN_OPEN:
+		break;
+	case PLAN_CLOCK:
+		clock.clock_s = time(NULL) + b->profile->clock_utc_offset_minutes * INT64_C(60);
+		send_or_lose(b, BAY_CLOCK, MSG_SET_CLOCK, &clock, NULL, 0);
+		break;
+	case PLAN_LIST:
+		if (listing_begin(ix(b), b->docking) < 0)
+			break;
+		b->erased_some = false;
+		send_or_lose(b, BAY_LISTING, MSG_LIST, NULL, NULL, 0);
+		break;
+	case PLAN_FETCH:
+	case PLAN_COMPARE:
+		act_fetch(b);
+		break;
+	case PLAN_ERASE:
+		act_erase(b);
+		break;
+	case PLAN_LOOK:
+		send_or_lose(b, BAY_LOOKING, MSG_LOOK, NULL, NULL, 0);
+		break;
+	}
+	b->plan = PLAN_NONE;
+}

@@ -1,0 +1,275 @@
+"""A whole station for tests: the real core, verify and uploaders, the simulated dock and cameras.
+
+Each program runs as a made-up user of its own, so that who may do what is exercised. A small
+service manager starts hotplug and the uploaders again when they end, as systemd would. Nothing is
+waited for by time: dockctl wait, the simulator's wait, or the end of a process.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build"))
+CORE, HOTPLUG, UPLOADER = 64001, 64002, 64003
+CORE_GROUP, ADMIN_GROUP = 64010, 64011
+PROGRAMS = ["test/dockd", "test/dockd-camera", "test/dockd-verify", "test/dockd-hotplug",
+            "test/dockd-uploader", "test/vcam", "dockctl"]
+_bin = None
+
+
+def programs():
+    """A copy of the programs that every made-up user may run (a checkout may lie in a closed folder)."""
+    global _bin
+    if _bin is None:
+        _bin = pathlib.Path(tempfile.mkdtemp(prefix="dockd-bin-"))
+        _bin.chmod(0o755)
+        for name in PROGRAMS:
+            shutil.copy2(BUILD / name, _bin / pathlib.Path(name).name)
+        shutil.copytree(ROOT / "etc/profiles", _bin / "profiles")
+        for path in [_bin / "profiles", *(_bin / "profiles").iterdir()]:
+            path.chmod(0o755)
+    return _bin
+
+
+def drop_programs():
+    global _bin
+    if _bin is not None:
+        shutil.rmtree(_bin, ignore_errors=True)
+        _bin = None
+
+
+def as_user(uid, *groups):
+    extra = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", extra]
+
+
+class Timeout(Exception):
+    pass
+
+
+class Service:
+    """One program that a service manager keeps running."""
+
+    def __init__(self, name, command, log, env=None, keep=True):
+        self.name, self.command, self.log, self.keep = name, command, log, keep
+        self.env = {**os.environ, **(env or {})}
+        self.starts, self.codes = 0, []
+        self.lock = threading.Lock()
+        self.process = None
+        self._start()
+
+    def _start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.env,
+                                            stdin=subprocess.DEVNULL)
+        self.starts += 1
+        threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
+
+    def _watch(self, process):
+        code = process.wait()
+        with self.lock:
+            self.codes.append(code)
+            if self.keep and len(self.codes) < 200:
+                self._start()
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, timeout=20):
+        with self.lock:
+            self.keep = False
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+def conf_value(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value) + ("L" if abs(value) > 2**31 - 1 else "")
+    if isinstance(value, dict):
+        return "{ " + " ".join(f"{k} = {conf_value(v)};" for k, v in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "( " + ", ".join(conf_value(v) for v in value) + " )"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class Station:
+    """with Station(...) as s: settings are those of dockd.conf, '_' for '-'."""
+
+    def __init__(self, env=None, uploader_env=None, hotplug_env=None, start=True, folder=None,
+                 profile=None, **settings):
+        self.bin = programs()
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="dockd-station-"))
+        self.folder.chmod(0o755)
+        self.env, self.uploader_env, self.hotplug_env = env or {}, uploader_env or {}, hotplug_env or {}
+        self.cameras = []
+        self.core = self.hotplug = None
+        self.uploaders = {}
+        self._dir("state", CORE, 0o700)
+        self._dir("run", CORE, 0o755)
+        self._dir("dock", HOTPLUG, 0o755)
+        self._dir("leds", CORE, 0o755)
+        self._dir("store", UPLOADER, 0o755)
+        self._dir("logs", 0, 0o777)
+        self._dir("profiles", 0, 0o755)
+        for path in (self.bin / "profiles").iterdir():
+            text = path.read_text()
+            if profile and path.name == "simulator.conf":
+                text = self._profile(text, profile)
+            (self.folder / "profiles" / path.name).write_text(text)
+        self.settings = {
+            "station": "test-station",
+            "state-dir": self.folder / "state",
+            "run-dir": self.folder / "run",
+            "leds-dir": self.folder / "leds",
+            "allow-plaintext": True,
+            "reserve-bytes": 1 << 20,
+            "hotplug-user": HOTPLUG,
+            "uploader-user": UPLOADER,
+            "core-group": CORE_GROUP,
+            "admin-group": ADMIN_GROUP,
+            "rejoin-seconds": 1,
+            "retry-min-seconds": 1,
+            "retry-max-seconds": 2,
+            "destinations": [{"name": "store", "driver": "dir", "folder": self.folder / "store"}],
+            **{k.replace("_", "-"): v for k, v in settings.items()},
+        }
+        self.write_config()
+        if start:
+            self.start()
+
+    @staticmethod
+    def _profile(text, changes):
+        """The simulator's profile with other settings: each line of a changed setting is replaced."""
+        lines = [line for line in text.splitlines()
+                 if not any(line.startswith(f"{k.replace('_', '-')} ") for k in changes)]
+        lines += [f"{k.replace('_', '-')} = {conf_value(v)};" for k, v in changes.items()
+                  if v is not None]
+        return "\n".join(lines) + "\n"
+
+    def _dir(self, name, uid, mode):
+        path = self.folder / name
+        if not path.exists():
+            path.mkdir()
+            os.chown(path, uid, uid)
+            path.chmod(mode)
+
+    def write_config(self):
+        text = "".join(f"{k} = {conf_value(v)};\n" for k, v in self.settings.items())
+        (self.folder / "dockd.conf").write_text(text)
+
+    # -- programs --
+
+    def start_core(self):
+        self.core = Service("dockd", [
+            *as_user(CORE, CORE_GROUP, ADMIN_GROUP), self.bin / "dockd", "-c",
+            self.folder / "dockd.conf", "--libexec", self.bin, "--profiles",
+            self.folder / "profiles"], self.folder / "logs/dockd.log", self.env, keep=False)
+        self.ctl("wait", "idle", "--timeout", "0.05", check=False, connect=True)
+
+    def start_hotplug(self):
+        self.hotplug = Service("hotplug", [
+            *as_user(HOTPLUG, CORE_GROUP), self.bin / "dockd-hotplug", "--socket",
+            self.folder / "run/core.sock", "--dock", self.folder / "dock"],
+            self.folder / "logs/hotplug.log", self.hotplug_env)
+
+    def start_uploader(self, name):
+        self.uploaders[name] = Service(f"uploader {name}", [
+            *as_user(UPLOADER, CORE_GROUP), self.bin / "dockd-uploader", "--socket",
+            self.folder / "run/core.sock", name], self.folder / f"logs/uploader-{name}.log",
+            self.uploader_env)
+
+    def start(self):
+        self.start_core()
+        self.start_hotplug()
+        for destination in self.settings["destinations"]:
+            self.start_uploader(destination["name"])
+        return self
+
+    def stop_core(self, number=signal.SIGTERM):
+        return self.core.stop(number)
+
+    def close(self):
+        for camera in self.cameras:
+            camera.close()
+        for service in [*self.uploaders.values(), self.hotplug, self.core]:
+            if service is not None:
+                service.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            self.close()
+        finally:
+            if kind is None:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            else:
+                print(f"station kept in {self.folder}\n{self.log()[-6000:]}")
+
+    # -- what a person would ask --
+
+    def ctl(self, *args, check=True, connect=False, as_uid=0):
+        """dockctl --json ...: the parsed answer; connect: tries until the core listens."""
+        command = [self.bin / "dockctl", "--json", "--socket", self.folder / "run/control.sock",
+                   *map(str, args)]
+        for _ in range(2000 if connect else 1):
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode != 4 or (self.core and self.core.process.poll() is not None):
+                break
+            threading.Event().wait(0.01) if connect else None
+        if done.returncode == 3 and check:
+            raise Timeout(f"{args}: {done.stdout}{done.stderr}\n{self.situation()}")
+        if check and done.returncode != 0:
+            raise AssertionError(f"dockctl {args}: {done.returncode} {done.stdout}{done.stderr}")
+        return json.loads(done.stdout) if done.stdout.strip() else {"exit": done.returncode}
+
+    def wait(self, *condition, timeout=60):
+        return self.ctl("wait", *condition, "--timeout", timeout)
+
+    def situation(self):
+        parts = [self.ctl(what, check=False) for what in ("status", "bay", "queue")]
+        return json.dumps(parts, indent=1)[:6000]
+
+    def log(self, name="dockd"):
+        path = self.folder / f"logs/{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def events(self, event, name="dockd"):
+        return [line for line in self.log(name).splitlines() if f" event={event} " in f"{line} "]
+
+    def bay(self, name):
+        return self.ctl("bay", name)["bays"][0]
+
+    def clips(self):
+        """Every asset, as `dockctl clip` shows it."""
+        out = []
+        number = 0
+        total = self.ctl("status")["assets"]
+        while len(out) < total:
+            number += 1
+            answer = self.ctl("clip", number, check=False)
+            if "clip" in answer:
+                out.append(answer["clip"])
+            elif number > total + 1000:
+                break
+        return out
+
+    def ledger(self):
+        records = []
+        for segment in sorted((self.folder / "state/ledger").iterdir()):
+            records += [json.loads(line) for line in segment.read_text().splitlines()]
+        return records

@@ -13,12 +13,14 @@ import subprocess
 import tempfile
 import threading
 
+from vcam import Camera
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build"))
 CORE, HOTPLUG, UPLOADER = 64001, 64002, 64003
 CORE_GROUP, ADMIN_GROUP = 64010, 64011
 PROGRAMS = ["test/dockd", "test/dockd-camera", "test/dockd-verify", "test/dockd-hotplug",
-            "test/dockd-uploader", "test/vcam", "dockctl"]
+            "test/dockd-uploader", "dockctl"]
 _bin = None
 
 
@@ -28,8 +30,10 @@ def programs():
     if _bin is None:
         _bin = pathlib.Path(tempfile.mkdtemp(prefix="dockd-bin-"))
         _bin.chmod(0o755)
+        (_bin / "test").mkdir()
         for name in PROGRAMS:
             shutil.copy2(BUILD / name, _bin / pathlib.Path(name).name)
+        shutil.copy2(BUILD / "test/vcam", _bin / "test/vcam")
         shutil.copytree(ROOT / "etc/profiles", _bin / "profiles")
         for path in [_bin / "profiles", *(_bin / "profiles").iterdir()]:
             path.chmod(0o755)
@@ -169,6 +173,17 @@ class Station:
     def write_config(self):
         text = "".join(f"{k} = {conf_value(v)};\n" for k, v in self.settings.items())
         (self.folder / "dockd.conf").write_text(text)
+
+    def camera(self, name, objects=None, **scenario):
+        """A simulated camera in somebody's hand; plug("1-1") docks it."""
+        self._dir("cameras", HOTPLUG, 0o755)
+        folder = self.folder / "cameras" / name
+        folder.mkdir(exist_ok=True)
+        os.chown(folder, HOTPLUG, HOTPLUG)
+        camera = Camera(self.bin, folder, name, dock=self.folder / "dock", objects=objects,
+                        wrapper=as_user(HOTPLUG), **scenario)
+        self.cameras.append(camera)
+        return camera
 
     # -- programs --
 

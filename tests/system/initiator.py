@@ -86,7 +86,12 @@ class Host:
         return self.completed.pop(ident)
 
     def settle(self, ident):
-        status, data, length = self.result(ident)
+        try:
+            status, data, length = self.result(ident)
+        except TimedOut:
+            self.send(CANCEL, ident=ident)
+            self.result(ident)
+            raise
         if status == -errno.EPIPE:
             raise Stall
         if status:

@@ -101,7 +101,7 @@ static bool has_clock(struct responder *r)
 	struct camera *c = r->camera;
 
 	return (c->operations & HAS_CLOCK) && c->clock_known &&
-	       !faults_find(&c->faults, HURT_CLOCK_NONE, 0, NULL);
+	       !faults_take(&c->faults, HURT_CLOCK_NONE, 0, NULL);
 }
 
 static void put_u16s(struct dataset *d, const uint16_t *values, size_t n)

@@ -451,7 +451,8 @@ static bool send_some(struct responder *r, struct transfer *t, uint8_t *buf, siz
 	struct fault *f;
 
 	if (n > room - *got) {
-		n = (room - *got) - (room - *got) % r->packet;
+		n = (t->done + room - *got) / r->packet * r->packet;
+		n = n > t->done ? n - t->done : 0;
 		*result = IN_BABBLE;
 		if (n == 0) {
 			t->done += t->total - t->done < r->packet ? t->total - t->done : r->packet;

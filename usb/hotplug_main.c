@@ -32,7 +32,7 @@
 #define SCAN_MS 30000      /* sysfs is read this often whatever libusb says */
 #define WELCOME_MS 10000
 #define SEND_MS 5000       /* a core that does not read for so long is broken */
-#define OPEN_TRIES 6       /* udev may still be setting the node's group */
+#define OPEN_TRIES 41      /* 2 s: udev may be behind when a whole shift docks at once */
 #define OPEN_RETRY_MS 50
 #define USB_FDS 16
 

@@ -125,7 +125,7 @@ done
 grep -q '^dockd:' /etc/group || echo 'dockd:x:64000:' >>/etc/group
 cp "${LAB_here%/tests/lab}"/etc/*.rules /run/udev/rules.d/ 2>/dev/null
 /lib/systemd/systemd-udevd --daemon && udevadm trigger && udevadm settle
-bash "${command[@]}"
+"${command[@]}"
 echo $? >"$LAB_out/.lab-status"
 sync
 busybox poweroff -f

@@ -149,7 +149,10 @@ test_handover_src := tests/double/handover_die.c
 unit_tests := \
 	msg \
 	ptp \
-	digest
+	digest \
+	config \
+	profile \
+	light
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
 	msg \
@@ -207,6 +210,10 @@ test-programs: $(test_programs) all
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c
+unit_pkg_config := libconfig
+unit_objs_profile := dockd/profile.c
+unit_objs_light := dockd/light.c dockd/base/log.c
 unit_objs_digest := dockd/verify/digest.c
 unit_pkg_digest := libcrypto
 $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \

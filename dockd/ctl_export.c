@@ -29,7 +29,7 @@ struct export {
 	json_t *assets;   /* number as text => entry; what an earlier export wrote stays */
 	json_t *segments; /* name => entry */
 	char station[PROTO_NAME_LEN];
-	uint64_t copied, present, failed, copied_bytes;
+	uint64_t copied, present, absent, failed, copied_bytes;
 };
 
 /* ---- copying ---- */
@@ -232,8 +232,12 @@ static int part_asset(void *context, struct msg *m)
 	char name[FILE_NAME_LEN];
 	int there, err;
 
-	if (m->head.type != MSG_ASSET || m->nfds != 1)
+	if (m->head.type != MSG_ASSET)
 		return -EPROTO;
+	if (m->nfds == 0) { /* not whole yet, or no longer held here */
+		x->absent++;
+		return 0;
+	}
 	memcpy(&a, m->body, sizeof(a));
 	if (a.sha256[0] && !is_digest(a.sha256))
 		return -EPROTO;
@@ -445,8 +449,8 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 	err = save_manifest(&x);
 	if (err)
 		fail(&x, MANIFEST, strerror(-err));
-	*summary = json_pack("{sssIsIsIsIsi}", "folder", wish->folder, "copied", (json_int_t)x.copied,
-	    "present", (json_int_t)x.present, "failed", (json_int_t)x.failed, "copied_bytes",
+	*summary = json_pack("{sssIsIsIsIsIsi}", "folder", wish->folder, "copied", (json_int_t)x.copied,
+	    "present", (json_int_t)x.present, "absent", (json_int_t)x.absent, "failed", (json_int_t)x.failed, "copied_bytes",
 	    (json_int_t)x.copied_bytes, "segments", (int)json_object_size(x.segments));
 	if (code == CTL_OK && x.failed > 0)
 		code = CTL_FAILED;

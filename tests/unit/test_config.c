@@ -1,0 +1,455 @@
+/*
+ * config: what good files give, and that every bad one names file, line, setting and what is allowed.
+ */
+#include "../../dockd/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define USERS "hotplug-user = 4001; uploader-user = 4002;\n" /* line 1 of every file here */
+
+struct files {
+	char folder[64];
+	char conf[96], profiles[96];
+	char *errors;
+	struct config config;
+};
+
+static struct files files;
+
+static void put(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void put_profile(const char *name, const char *text)
+{
+	char path[192];
+
+	snprintf(path, sizeof(path), "%s/%s", files.profiles, name);
+	put(path, text);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&files, 0, sizeof(files));
+	snprintf(files.folder, sizeof(files.folder), "/tmp/test_config.XXXXXX");
+	if (!mkdtemp(files.folder))
+		return -1;
+	snprintf(files.conf, sizeof(files.conf), "%s/dockd.conf", files.folder);
+	snprintf(files.profiles, sizeof(files.profiles), "%s/profiles", files.folder);
+	mkdir(files.profiles, 0700);
+	put_profile("a.conf", "name = \"a\"; match = { class = 6; };\n");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = { "a.conf", "b.conf", "notes.txt", ".hidden.conf" };
+	char path[192];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", files.profiles, names[i]);
+		unlink(path);
+	}
+	free(files.errors);
+	unlink(files.conf);
+	rmdir(files.profiles);
+	return rmdir(files.folder);
+}
+
+static int read_text(const char *text)
+{
+	char *whole;
+
+	free(files.errors);
+	files.errors = NULL;
+	assert_true(asprintf(&whole, USERS "%s", text) > 0);
+	put(files.conf, whole);
+	free(whole);
+	return config_read(files.conf, files.profiles, &files.config, &files.errors);
+}
+
+/* A file with these settings is refused, and one problem is at line 2 as wanted. */
+static void refuse(const char *text, const char *wanted)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "%s:%s", files.conf, wanted);
+	assert_true(read_text(text) < 0);
+	assert_non_null(files.errors);
+	if (!strstr(files.errors, line))
+		fail_msg("%s\nis not in\n%s", line, files.errors);
+}
+
+static void defaults_are_the_documented_ones(void **state)
+{
+	const struct config *c = &files.config;
+
+	(void)state;
+	assert_int_equal(read_text("station = \"s\";"), 0);
+	assert_null(files.errors);
+	assert_string_equal(c->state_dir, "/var/lib/dockd");
+	assert_string_equal(c->run_dir, "/run/dockd");
+	assert_string_equal(c->leds_dir, "/sys/class/leds");
+	assert_string_equal(c->log_file, "");
+	assert_false(c->erase);
+	assert_false(c->allow_plaintext);
+	assert_false(c->take_when_server);
+	assert_false(c->any);
+	assert_int_equal(c->accept, LEVEL_SIGNED);
+	assert_int_equal(c->pulls_per_port, 3);
+	assert_int_equal(c->rejoin_s, 10);
+	assert_int_equal(c->retry_min_s, 1);
+	assert_int_equal(c->retry_max_s, 300);
+	assert_int_equal(c->hotplug_uid, 4001);
+	assert_int_equal(c->uploader_uid, 4002);
+	assert_int_equal(c->bays_n, 0);
+	assert_int_equal(c->destinations_n, 1);
+	assert_string_equal(c->destination[0].name, "local");
+	assert_int_equal(c->destination[0].wire.driver, DESTINATION_DIR);
+	assert_string_equal(c->destination[0].wire.where, "/var/lib/dockd-uploader/local");
+	assert_int_equal(c->destination[0].wire.flags, DESTINATION_READ_BACK | DESTINATION_CHECKSUM);
+	assert_int_equal(c->profiles_n, 1);
+	assert_int_equal(c->profile[0].window_bytes, 8 << 20);
+	assert_int_equal(c->profile[0].timeout_ms, 10000);
+	assert_int_equal(c->profile[0].signing, SIGNING_UNSET);
+	assert_int_equal(c->profile[0].logs, LOGS_UNSET);
+	assert_int_equal(c->profile[0].vendor, -1);
+}
+
+static void every_setting_arrives(void **state)
+{
+	const struct config *c = &files.config;
+	const struct proto_destination *w = &c->destination[1].wire;
+
+	(void)state;
+	assert_int_equal(read_text(
+	    "station = \"north-1\"; state-dir = \"/s\"; run-dir = \"/r\"; log = \"/l\";\n"
+	    "leds-dir = \"/leds\"; station-light = \"top:green\"; allow-plaintext = true;\n"
+	    "erase = \"when-receipted\"; accept-receipt = \"readback\"; take-when = \"server\";\n"
+	    "policy = \"any\"; pulls-per-port = 5; rejoin-seconds = 0; verify-jobs = 2;\n"
+	    "reserve-bytes = 50000000000L; retry-min-seconds = 2; retry-max-seconds = 9;\n"
+	    "core-group = 77; admin-group = \"\";\n"
+	    "bays = ( { name = \"1\"; port = \"1-2.3\"; light = \"bay1\"; },\n"
+	    "         { name = \"two\"; port = \"10-4\"; } );\n"
+	    "destinations = ( { name = \"nas\"; driver = \"dir\"; folder = \"/nas\"; read-back = false; },\n"
+	    " { name = \"es\"; driver = \"tus\"; url = \"https://es.example:8443/files/\"; slots = 16;\n"
+	    "   stall-seconds = 7; answer-seconds = 8; chunk-min = 65536; chunk-max = 5000000000L;\n"
+	    "   ca-file = \"/ca\"; certificate-file = \"/crt\"; key-file = \"/key\";\n"
+	    "   headers-file = \"/h\"; read-back = true; checksum = false; method-override = true; } );\n"),
+	    0);
+	assert_string_equal(c->station, "north-1");
+	assert_string_equal(c->log_file, "/l");
+	assert_string_equal(c->station_light, "top:green");
+	assert_true(c->allow_plaintext && c->erase && c->take_when_server && c->any);
+	assert_int_equal(c->accept, LEVEL_READBACK);
+	assert_int_equal(c->pulls_per_port, 5);
+	assert_int_equal(c->rejoin_s, 0);
+	assert_true(c->reserve_bytes == 50000000000ull);
+	assert_int_equal(c->core_gid, 77);
+	assert_int_equal(c->admin_gid, (gid_t)-1);
+	assert_int_equal(c->bays_n, 2);
+	assert_string_equal(c->bay[0].light, "bay1");
+	assert_string_equal(c->bay[1].port, "10-4");
+	assert_int_equal(c->destinations_n, 2);
+	assert_int_equal(c->destination[0].wire.flags, DESTINATION_CHECKSUM);
+	assert_string_equal(c->destination[0].wire.where, "/nas");
+	assert_string_equal(w->where, "https://es.example:8443/files/");
+	assert_int_equal(w->slots, 16);
+	assert_int_equal(w->stall_ms, 7000);
+	assert_int_equal(w->answer_ms, 8000);
+	assert_true(w->chunk_min_bytes == 65536 && w->chunk_max_bytes == 5000000000ull);
+	assert_string_equal(w->key_file, "/key");
+	assert_string_equal(w->headers_file, "/h");
+	assert_int_equal(w->flags, DESTINATION_READ_BACK | DESTINATION_OVERRIDE);
+}
+
+static void a_bad_setting_names_its_place(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} cases[] = {
+		{ "slost = 4;", "2: slost = 4: there is no such setting here" },
+		{ "erase = true;", "2: erase = true: one of \"never\" \"when-receipted\"" },
+		{ "accept-receipt = \"fast\";", "2: accept-receipt = \"fast\": one of \"length\" "
+		  "\"transfer-digest\" \"stored-digest\" \"readback\" \"signed\"" },
+		{ "accept-receipt = \"local\";", "2: accept-receipt = \"local\": one of" },
+		{ "rejoin-seconds = 601;", "2: rejoin-seconds = 601: a whole number from 0 to 600" },
+		{ "rejoin-seconds = -1;", "2: rejoin-seconds = -1: a whole number from 0 to 600" },
+		{ "rejoin-seconds = 1.5;", "2: rejoin-seconds = 1.5: a whole number" },
+		{ "rejoin-seconds = \"5\";", "2: rejoin-seconds = \"5\": a whole number" },
+		{ "reserve-bytes = 50000000000;", "2: 50000000000: a number beyond 2147483647 is written "
+		  "with an L" },
+		{ "allow-plaintext = \"yes\";", "2: allow-plaintext = \"yes\": true or false" },
+		{ "state-dir = \"var\";", "2: state-dir = \"var\": a path from / on" },
+		{ "station = \"a b\";", "2: station = \"a b\": letters, digits" },
+		{ "station = \"\";", "2: station = \"\": letters, digits" },
+		{ "station = 5;", "2: station = 5: a text in quotes" },
+		{ "hotplug-uzer = 1;", "2: hotplug-uzer = 1: there is no such setting here" },
+		{ "core-group = \"no-such-group-x\";", "2: core-group = \"no-such-group-x\": this machine "
+		  "knows no such group" },
+		{ "retry-min-seconds = 400;", "2: retry-min-seconds = 400: retry-min-seconds is at most" },
+		{ "station-light = \"../x\";", "2: station-light = \"../x\": a name in the leds folder" },
+		{ "bays = 3;", "2: bays = 3: a list of at most 64" },
+		{ "bays = ( 3 );", "2: bays[0] = 3: { name" },
+		{ "bays = ( { name = \"1\"; } );", "2: bays[0].port is missing: a USB port" },
+		{ "bays = ( { name = \"1\"; port = \"1-2.\"; } );", "2: bays[0].port = \"1-2.\": a USB port" },
+		{ "bays = ( { name = \"1\"; port = \"1-2\"; }, { name = \"1\"; port = \"1-3\"; } );",
+		  "2: bays[1].name = \"1\": each name once" },
+		{ "bays = ( { name = \"1\"; port = \"1-2\"; }, { name = \"2\"; port = \"1-2\"; } );",
+		  "2: bays[1].port = \"1-2\": each port once; bay 1 has it already" },
+		{ "bays = ( { name = \"1\"; port = \"1-2\"; light = \"l\"; } ); station-light = \"l\";",
+		  "2: station-light = \"l\": a light of its own" },
+		{ "destinations = ( );", "2: destinations = ( ... ): a list of 1 to 8" },
+		{ "destinations = ( { name = \"d\"; driver = \"ftp\"; folder = \"/f\"; } );",
+		  "2: destinations[0].driver = \"ftp\": one of \"dir\" \"tus\"" },
+		{ "destinations = ( { name = \"d\"; driver = \"dir\"; } );",
+		  "2: destinations[0].folder is missing" },
+		{ "destinations = ( { name = \"d\"; driver = \"dir\"; folder = \"/f\"; url = \"https://a/\"; } );",
+		  "2: destinations[0].url = \"https://a/\": only with driver = \"tus\"" },
+		{ "destinations = ( { name = \"d\"; driver = \"dir\"; folder = \"/f\"; slots = 17; } );",
+		  "2: destinations[0].slots = 17: a whole number from 1 to 16" },
+		{ "destinations = ( { name = \"d\"; driver = \"dir\"; folder = \"/f\"; },\n"
+		  "{ name = \"d\"; driver = \"dir\"; folder = \"/g\"; } );",
+		  "3: destinations[1].name = \"d\": each name once" },
+		{ "destinations = ( { name = \"d\"; driver = \"tus\"; url = \"https://a/\"; chunk-min = 8192;\n"
+		  "chunk-max = 4096; } );", "2: destinations[0].chunk-min = 8192: chunk-min is at most" },
+		{ "destinations = ( { name = \"d\"; driver = \"tus\"; url = \"https://a/\"; key-file = \"/k\"; } );",
+		  "2: destinations[0].key-file = \"/k\": only together with certificate-file" },
+		{ "@include \"x\"", "2: @include: not allowed" },
+		{ "erase = \"never\"; erase = \"never\";", "2: duplicate setting name" },
+		{ "erase = ;", "2: syntax error" },
+		{ "log = \"\\x1b[2J\"; erase = \"\\x1b]0;\";", "2: erase = \"\\x1b]0;\": one of" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		refuse(cases[i].text, cases[i].wanted);
+}
+
+static void all_problems_are_told_at_once(void **state)
+{
+	unsigned lines = 0;
+
+	(void)state;
+	put_profile("a.conf", "name = \"a\"; match = { klass = 6; };\n");
+	assert_true(read_text("erase = 1;\npolicy = 2;\nunknown = 3;\nbays = 4;\n") < 0);
+	for (const char *p = files.errors; *p; p++)
+		lines += *p == '\n';
+	assert_int_equal(lines, 5);
+	assert_non_null(strstr(files.errors, "a.conf:1: match.klass = 6: there is no such setting here"));
+}
+
+static void names_of_users_are_looked_up(void **state)
+{
+	(void)state;
+	refuse("uploader-user = 5;", "2: duplicate setting name");
+	put(files.conf, "hotplug-user = \"nobody\"; uploader-user = \"no-such-user-x\";\n");
+	assert_true(config_read(files.conf, files.profiles, &files.config, &files.errors) < 0);
+	assert_non_null(strstr(files.errors,
+	    "1: uploader-user = \"no-such-user-x\": this machine knows no such user"));
+	free(files.errors);
+	put(files.conf, "hotplug-user = \"root\"; uploader-user = 0;\n");
+	assert_true(config_read(files.conf, files.profiles, &files.config, &files.errors) < 0);
+	assert_non_null(strstr(files.errors, "1: hotplug-user = \"root\": any user but root"));
+	assert_non_null(strstr(files.errors, "1: uploader-user = 0: a user by name, or by number from 1"));
+}
+
+static void addresses_are_judged(void **state)
+{
+	static const struct {
+		const char *url;
+		bool good, good_with_http;
+	} cases[] = {
+		{ "https://es.example/files", true, true },
+		{ "https://es.example:443", true, true },
+		{ "https://[2001:db8::1]:443/f", true, true },
+		{ "http://127.0.0.1:1080/files/", true, true },
+		{ "http://127.9.9.9/", true, true },
+		{ "http://localhost:1/", true, true },
+		{ "http://[::1]:1080/", true, true },
+		{ "http://es.example/files", false, true },
+		{ "http://127.0.0.1.example/", false, true },
+		{ "http://localhost.example/", false, true },
+		{ "http://10.0.0.1/", false, true },
+		{ "http://localhost@evil.example/", false, false },
+		{ "https://user:pass@es.example/", false, false },
+		{ "ftp://es.example/", false, false },
+		{ "https:///files", false, false },
+		{ "https://", false, false },
+		{ "https://a:0/", false, false },
+		{ "https://a:65536/", false, false },
+		{ "https://a:99999999999/", false, false },
+		{ "https://a:x/", false, false },
+		{ "https://a:/", false, false },
+		{ "https://[zz]/", false, false },
+		{ "https://[::1", false, false },
+		{ "https://a/b c", false, false },
+		{ "https://a/#x", false, false },
+		{ "", false, false },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int http = 0; http < 2; http++) {
+			snprintf(text, sizeof(text), "allow-http = %s; destinations = ( { name = \"d\"; driver = "
+			    "\"tus\"; url = \"%s\"; } );", http ? "true" : "false", cases[i].url);
+			if ((read_text(text) == 0) != (http ? cases[i].good_with_http : cases[i].good))
+				fail_msg("%s, http %d: %s", cases[i].url, http, files.errors);
+		}
+	}
+}
+
+static void limits_are_exact(void **state)
+{
+	char *text = NULL;
+	size_t len;
+
+	(void)state;
+	for (int n = CONFIG_BAYS; n <= CONFIG_BAYS + 1; n++) {
+		FILE *f = open_memstream(&text, &len);
+
+		fputs("bays = ( ", f);
+		for (int i = 0; i < n; i++)
+			fprintf(f, "%s{ name = \"b%d\"; port = \"1-%d\"; }", i ? ", " : "", i, i + 1);
+		fputs(" );", f);
+		fclose(f);
+		assert_int_equal(read_text(text) == 0, n == CONFIG_BAYS);
+		free(text);
+	}
+	for (int n = PROTO_NAME_LEN - 1; n <= PROTO_NAME_LEN; n++) {
+		assert_true(asprintf(&text, "station = \"%0*d\";", n, 7) > 0);
+		assert_int_equal(read_text(text) == 0, n == PROTO_NAME_LEN - 1);
+		free(text);
+	}
+	assert_non_null(strstr(files.errors, "at most 63 bytes"));
+}
+
+static void profiles_are_read_and_ordered(void **state)
+{
+	const struct profile *p = &files.config.profile[1];
+
+	(void)state;
+	put_profile("notes.txt", "no profile");
+	put_profile(".hidden.conf", "no profile");
+	put_profile("b.conf",
+	    "name = \"b\"; match = { vendor = 0x1209; product = 0xbcbc; class = 6; subclass = 1;\n"
+	    "protocol = 1; interface = \"MTP*\"; manufacturer = \"m\"; model = \"x\"; serial = \"s*\"; };\n"
+	    "driver = \"ptp\"; identity = \"mtp\"; signing = \"none\"; logs = \"yes\"; erasable = true;\n"
+	    "set-clock = true; quirks = ( \"no-partial64\", \"no-reset-request\" ); window-bytes = 65536;\n"
+	    "timeout-seconds = 20; max-objects = 7; settle-seconds = 6; charge-minutes = 90;\n"
+	    "clock-utc-offset-minutes = -60; room-bytes = 18000000000L;\n"
+	    "logs-paths = ( \"*.log\" ); ignore = ( \"*.thm\", \"*.lrv\" ); clips = ( \"*.mp4\" );\n"
+	    "sidecars = ( \"*.p7s\" );\n");
+	assert_int_equal(read_text(""), 0);
+	assert_int_equal(files.config.profiles_n, 2);
+	assert_int_equal(p->vendor, 0x1209);
+	assert_int_equal(p->product, 0xbcbc);
+	assert_string_equal(p->interface_name, "MTP*");
+	assert_int_equal(p->identity, IDENTITY_MTP);
+	assert_int_equal(p->signing, SIGNING_NONE);
+	assert_int_equal(p->logs, LOGS_YES);
+	assert_true(p->erasable && p->set_clock);
+	assert_int_equal(p->quirks, QUIRK_NO_PARTIAL64 | QUIRK_NO_RESET_REQUEST);
+	assert_int_equal(p->timeout_ms, 20000);
+	assert_int_equal(p->clock_utc_offset_minutes, -60);
+	assert_true(p->room_bytes == 18000000000ull);
+	assert_int_equal(p->pattern[0].kind, KIND_LOG);
+	assert_string_equal(p->pattern[0].glob, "*.log");
+	assert_int_equal(p->pattern[1].kind, KIND_IGNORED);
+	assert_string_equal(p->pattern[2].glob, "*.lrv");
+	assert_int_equal(p->pattern[3].kind, KIND_CLIP);
+	assert_int_equal(p->pattern[4].kind, KIND_SIDECAR);
+	assert_int_equal(p->pattern[5].kind, 0);
+}
+
+static void bad_profiles_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} cases[] = {
+		{ "match = { class = 6; };", "b.conf:1: name is missing" },
+		{ "name = \"b\";", "b.conf:1: match is missing" },
+		{ "name = \"b\"; match = { };", "b.conf:1: match = { ... }: { ... } with one of" },
+		{ "name = \"b\"; match = { product = 5; };", "match.product = 5: only together with vendor" },
+		{ "name = \"b\"; match = { vendor = 65536; };", "match.vendor = 65536: a whole number, 0 to" },
+		{ "name = \"a\"; match = { class = 7; };", "b.conf:0: another profile has the same name: a" },
+		{ "name = \"b\"; match = { class = 6; };", "b.conf:0: matches exactly what another" },
+		{ "name = \"b\"; match = { class = 7; };\nquirks = ( \"magic\" );",
+		  "b.conf:2: quirks[0] = \"magic\": one of \"no-zero-reads\"" },
+		{ "name = \"b\"; match = { class = 7; };\nclips = \"*\";", "b.conf:2: clips = \"*\": a list" },
+		{ "name = \"b\"; match = { class = 7; };\nclips = ( \"\" );", "b.conf:2: clips[0] = \"\": a glob" },
+		{ "name = \"b\"; match = { class = 7; };\nclips = ( \"1\", \"2\", \"3\", \"4\", \"5\", \"6\",\n"
+		  "\"7\", \"8\", \"9\", \"10\", \"11\", \"12\", \"13\" );", "b.conf:3: clips[12] = \"13\": at most 12" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put_profile("b.conf", cases[i].text);
+		assert_true(read_text("") < 0);
+		if (!strstr(files.errors, cases[i].wanted))
+			fail_msg("%s\nis not in\n%s", cases[i].wanted, files.errors);
+	}
+}
+
+static void missing_files_are_told(void **state)
+{
+	(void)state;
+	assert_true(config_read("/nonexistent/dockd.conf", files.profiles, &files.config, &files.errors) < 0);
+	assert_string_equal(files.errors,
+	    "/nonexistent/dockd.conf:0: cannot be read: No such file or directory\n");
+	free(files.errors);
+	files.errors = NULL;
+	put(files.conf, USERS);
+	assert_true(config_read(files.conf, "/nonexistent", &files.config, &files.errors) < 0);
+	assert_string_equal(files.errors, "/nonexistent:0: profiles-dir: No such file or directory\n");
+	free(files.errors);
+	files.errors = NULL;
+	put(files.conf, USERS "profiles-dir = \"/nonexistent\";");
+	assert_true(config_read(files.conf, NULL, &files.config, &files.errors) < 0);
+	assert_string_equal(files.errors, "/nonexistent:0: profiles-dir: No such file or directory\n");
+}
+
+static void shipped_files_are_good(void **state)
+{
+	(void)state;
+	put(files.conf, USERS);
+	if (config_read(files.conf, "etc/profiles", &files.config, &files.errors) < 0)
+		fail_msg("%s", files.errors);
+	assert_true(files.config.profiles_n >= 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(defaults_are_the_documented_ones, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_setting_arrives, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_bad_setting_names_its_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_problems_are_told_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_of_users_are_looked_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(addresses_are_judged, setup, teardown),
+		cmocka_unit_test_setup_teardown(limits_are_exact, setup, teardown),
+		cmocka_unit_test_setup_teardown(profiles_are_read_and_ordered, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_profiles_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(missing_files_are_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(shipped_files_are_good, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -232,13 +232,23 @@ help:
 
 #: all             the programs, into build/
 #: check           all that this machine can check: packages, build, unit and system tests
-.PHONY: check setup
+.PHONY: check setup npm
 setup:
-	$(Q)tests/setup.sh build test
+	$(Q)tests/setup.sh build test server
+	$(Q)$(MAKE) --no-print-directory npm
 check: setup
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)$(MAKE) --no-print-directory check-unit
 	$(Q)$(MAKE) --no-print-directory check-system
+
+# The stock upload server of the tests, at the versions of package-lock.json; nothing of it is shipped.
+npm: build/npm/node_modules/.package-lock.json
+build/npm/node_modules/.package-lock.json: tests/system/package.json tests/system/package-lock.json
+	$(call say,NPM,build/npm)
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $^ build/npm/
+	$(Q)cd build/npm && npm ci --silent --ignore-scripts --no-audit --no-fund
+	$(Q)touch $@
 
 #: check-unit      unit tests alone
 #: check-system    system tests alone: the real programs, a simulated dock and servers

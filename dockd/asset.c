@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY_S 86400
-#define YEAR_2015_S 1420070400 /* 2015-01-01T00:00:00Z */
-
 /* One receipt against the asset: its first reason to refuse. */
 static enum gate receipt_ask(const struct gate_facts *f, const struct upload *u)
 {
@@ -243,7 +240,8 @@ int level_of_word(const char *word, enum receipt_level *out)
 
 bool asset_time_plausible(int64_t mtime_s, int64_t now_s)
 {
-	return mtime_s != PROTO_NO_TIME && mtime_s >= YEAR_2015_S && mtime_s <= now_s + DAY_S;
+	return mtime_s != PROTO_NO_TIME && mtime_s >= ASSET_EARLIEST_S &&
+	    mtime_s <= now_s + ASSET_AHEAD_S;
 }
 
 int asset_id_text(const char *camera, const char *sha256_hex, char *out, size_t room)

@@ -122,6 +122,9 @@ const char *level_word(enum receipt_level l);  /* "readback" */
 int level_of_word(const char *word, enum receipt_level *out); /* 0 or -EINVAL */
 int kind_of_word(const char *word, enum object_kind *out);    /* 0 or -EINVAL */
 
+#define ASSET_EARLIEST_S 1420070400 /* 2015-01-01T00:00:00Z */
+#define ASSET_AHEAD_S 86400
+
 /* Whether a camera time may be believed: from 2015 on and at most a day ahead of now_s. */
 bool asset_time_plausible(int64_t mtime_s, int64_t now_s);
 

@@ -30,15 +30,29 @@ int index_commit(struct index *ix);
  */
 int index_apply(struct index *ix, uint64_t seq, const struct record *r);
 
+/*
+ * Whether index_apply could apply it: fields there, asset known (or, for `found`, new). 0, -EBADMSG
+ * or -errno. Journal asks before the record goes into the ledger.
+ */
+int index_check(struct index *ix, const struct record *r);
+
+/*
+ * Which destinations an asset must reach, and whether one of them is enough: what "receipted" means
+ * in counts, sums and queued. Kept in the index; costs a walk over all receipted assets when it
+ * differs from the last one. Until it is told, one receipt from anywhere counts. Destinations not
+ * named lose their queue (asking for one makes it anew). Committed with the next commit.
+ */
+int index_set_policy(struct index *ix, const char *const *destinations, size_t n, bool any);
+
 /* Numbers not yet used by any record. They count up in memory at each call. */
 uint64_t index_new_asset(struct index *ix);
 uint64_t index_new_docking(struct index *ix);
 
 struct index_counts {
 	uint64_t assets, receipted, erased, dockings;
-	uint64_t unsent_bytes;
+	uint64_t unsent_bytes;   /* sealed here, not receipted as the policy asks */
 	int64_t oldest_unsent_s; /* staged_at of the oldest one not receipted; 0 none */
-	uint64_t needs_person;
+	uint64_t needs_person;   /* assets with trouble, and uploads refused */
 };
 int index_counts(struct index *ix, struct index_counts *out); /* kept, not counted: O(1) */
 
@@ -46,15 +60,24 @@ int index_counts(struct index *ix, struct index_counts *out); /* kept, not count
 int index_asset(struct index *ix, uint64_t number, struct asset *out);
 int index_upload(struct index *ix, uint64_t asset, const char *destination, struct upload *out);
 
-/* Up to room assets with number > after, in order; queued: only those not receipted. Count or -errno. */
+/*
+ * Up to room assets with number > after, in order. queued: only those not receipted as the policy
+ * asks (and not merged, gone or retired). Count or -errno.
+ */
 int index_assets(struct index *ix, uint64_t after, bool queued, struct asset *out, size_t room);
-/* All uploads of one asset, up to room. Count or -errno. */
+/* All uploads of one asset, up to room. Count or -errno. A merged asset's are those of merged_into. */
 int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room);
 
 /* An asset with this id other than `than`, whose bytes are held or receipted. 0, -ENOENT. */
 int index_asset_by_id(struct index *ix, const char *id, uint64_t than, struct asset *out);
 
-/* Oldest assets with number > after that are sealed and on rung STAGED (to be verified). Count. */
+/* Assets merged into this one, with number > after. Count or -errno. */
+int index_merged(struct index *ix, uint64_t asset, uint64_t after, uint64_t *numbers, size_t room);
+
+/* The newest asset of this camera and path on rung LISTED, whatever its size. 0, -ENOENT. */
+int index_asset_by_path(struct index *ix, const char *camera, const char *path, struct asset *out);
+
+/* Assets with number > after, sealed, on rung STAGED, without trouble (to be verified). Count. */
 int index_to_verify(struct index *ix, uint64_t after, uint64_t *numbers, size_t room);
 
 /*
@@ -66,7 +89,10 @@ int index_to_upload(struct index *ix, const char *destination, const uint64_t *s
     uint64_t *numbers, size_t room);
 int index_queued(struct index *ix, const char *destination, uint64_t *count, uint64_t *bytes);
 
-/* Assets of `camera` found in dockings so far that are not erased, RECEIPTED somewhere. Count. */
+/*
+ * Assets of this docking's camera, found in dockings so far, that are not erased and have a receipt
+ * from somewhere; merged ones too, by the receipts of the other. Count.
+ */
 int index_to_erase(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,
     size_t room);
 
@@ -100,7 +126,7 @@ struct listing_row {
 
 struct listing_sum {
 	uint64_t objects, bytes;             /* clips, sidecars, logs and others; not ignored ones */
-	uint64_t pending, pending_bytes;     /* linked to assets on rung LISTED (to be pulled) */
+	uint64_t pending, pending_bytes;     /* still to be pulled: what listing_next would give */
 	uint64_t held;                       /* linked, STAGED or more */
 	uint64_t checked;                    /* linked, CHECKED or more */
 	uint64_t receipted;                  /* linked, receipted as the policy asks */
@@ -108,16 +134,21 @@ struct listing_sum {
 	uint64_t troubled;                   /* linked to assets that need a person */
 };
 
-/* A new listing of this docking begins; the rows of the one before are kept to compare with. */
+/*
+ * A new listing of this docking begins; the rows of the one before are kept to compare with, and
+ * all questions are answered from them until listing_end. -ENOSPC: more than 128 dockings list.
+ */
 int listing_begin(struct index *ix, uint64_t docking);
 int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o);
 /*
  * The listing is whole: marks as growing what was there before with another size, drops the old
  * rows, and links rows to known assets of this camera: same path and size and time, and (time
- * plausible, or the asset still on rung LISTED, or last pulled in this docking). 0 or -errno.
+ * plausible, or the asset still on rung LISTED, or last pulled in this docking). Never to erased or
+ * gone ones, never two rows to one asset; where two rows or two assets look alike (two storages),
+ * only the link from the listing before is kept, and the rest is pulled again. 0 or -errno.
  */
 int listing_end(struct index *ix, uint64_t docking, const char *camera, int64_t now_s);
-/* Rows that no asset is linked to, up to room. Count or -errno. */
+/* Rows that no asset is linked to, not ignored or skipped, up to room. Count or -errno. */
 int listing_unlinked(struct index *ix, uint64_t docking, struct listing_row *out, size_t room);
 int listing_link(struct index *ix, uint64_t docking, uint64_t row, uint64_t asset);
 /*
@@ -140,6 +171,12 @@ int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camer
     struct asset *out);
 /* Log rows of the listing whose asset is not receipted as the policy asks. Count or -errno. */
 int listing_logs_open(struct index *ix, uint64_t docking);
+/*
+ * Assets of this docking's camera on rung LISTED, not gone, that its listing does not show; number
+ * > after. Means "gone" only where the listing was whole and not truncated. Count or -errno.
+ */
+int listing_missing(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,
+    size_t room);
 int listing_drop(struct index *ix, uint64_t docking);
 
 #endif

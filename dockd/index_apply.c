@@ -1,0 +1,539 @@
+/*
+ * index_apply: what each type of record makes of the index; the last column of LEDGER.md as code.
+ *
+ * Called by journal, live and in replay alike, so it may look at the record and the index only:
+ * no clock, no files. A record that index_check passes can always be applied.
+ */
+#include "index_db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define FIELDS 9
+
+/* One record being applied. */
+struct act {
+	struct index *ix;
+	const struct record *r;
+	int64_t time_s;
+	uint64_t asset, docking;
+};
+
+struct rule {
+	const char *type;
+	int (*apply)(struct act *a);               /* or */
+	int (*change)(struct act *a, struct asset *x); /* of the record's asset */
+	const char *fields[FIELDS]; /* '#' number or '$' text, then the key */
+};
+
+static uint64_t number(const struct act *a, const char *key)
+{
+	return (uint64_t)record_get_number(a->r, key, 0);
+}
+
+static void text(const struct act *a, const char *key, char *out, size_t room)
+{
+	const char *value = record_get_text(a->r, key);
+
+	snprintf(out, room, "%s", value ? value : "");
+}
+
+static bool is(const struct act *a, const char *key, const char *word)
+{
+	const char *value = record_get_text(a->r, key);
+
+	return value && strcmp(value, word) == 0;
+}
+
+/* ---- dockings ---- */
+
+static int docked(struct act *a)
+{
+	char bay[PROTO_NAME_LEN], port[PROTO_PORT_LEN], serial[PROTO_TEXT_LEN], profile[PROTO_NAME_LEN];
+
+	text(a, "bay", bay, sizeof(bay));
+	text(a, "port", port, sizeof(port));
+	text(a, "serial", serial, sizeof(serial));
+	text(a, "profile", profile, sizeof(profile));
+	a->ix->counts.dockings++;
+	if (a->docking > a->ix->last_docking)
+		a->ix->last_docking = a->docking;
+	if (a->docking > a->ix->new_docking)
+		a->ix->new_docking = a->docking;
+	return db_run(a->ix, Q_DOCKED, "INSERT INTO docking VALUES(?1, ?2, 0, ?3, ?4, ?5, '', ?6)",
+	    "iitttt", (int64_t)a->docking, a->time_s, bay, port, serial, profile);
+}
+
+static int camera(struct act *a)
+{
+	return db_run(a->ix, Q_CAMERA, "UPDATE docking SET camera = ?2 WHERE number = ?1", "it",
+	    (int64_t)a->docking, record_get_text(a->r, "camera"));
+}
+
+static int undocked(struct act *a)
+{
+	return db_run(a->ix, Q_UNDOCKED, "UPDATE docking SET ended = ?2 WHERE number = ?1", "ii",
+	    (int64_t)a->docking, a->time_s);
+}
+
+/* ---- an asset's way ---- */
+
+static int found(struct act *a)
+{
+	struct entry e = { .receipts = 0 };
+	struct asset *x = &e.a;
+
+	x->number = a->asset;
+	x->docking = a->docking;
+	x->prefix_of = number(a, "prefix-of");
+	x->size_bytes = number(a, "size");
+	x->mtime_s = record_get_number(a->r, "mtime", PROTO_NO_TIME);
+	x->protected_ = number(a, "protected") != 0;
+	x->rung = RUNG_LISTED;
+	if (kind_of_word(record_get_text(a->r, "kind"), &x->kind) < 0)
+		x->kind = KIND_OTHER;
+	text(a, "camera", x->camera, sizeof(x->camera));
+	text(a, "profile", x->profile, sizeof(x->profile));
+	text(a, "path", x->path, sizeof(x->path));
+	if (a->asset > a->ix->last_asset)
+		a->ix->last_asset = a->asset;
+	if (a->asset > a->ix->new_asset)
+		a->ix->new_asset = a->asset;
+	return entry_write(a->ix, NULL, &e);
+}
+
+/* Begins again before what was durable: that much is all that the file still holds. */
+static int pull(struct act *a, struct asset *x)
+{
+	if (x->file == FILE_NONE)
+		x->file = FILE_PART;
+	if (number(a, "offset") < x->durable_bytes)
+		x->durable_bytes = number(a, "offset");
+	return 0;
+}
+
+static int durable(struct act *a, struct asset *x)
+{
+	x->file = FILE_PART;
+	x->durable_bytes = number(a, "offset");
+	text(a, "boot", x->boot, sizeof(x->boot));
+	return 0;
+}
+
+static int pulled(struct act *a, struct asset *x)
+{
+	x->pulled_bytes += number(a, "read");
+	if (is(a, "result", "done"))
+		x->pulled_docking = a->docking;
+	else
+		x->interruptions++;
+	return 0;
+}
+
+static int compared(struct act *a, struct asset *x)
+{
+	x->pulled_bytes += number(a, "read");
+	x->pulled_docking = a->docking;
+	return 0;
+}
+
+static int restarted(struct act *a, struct asset *x)
+{
+	(void)a;
+	x->rung = RUNG_LISTED;
+	x->file = FILE_NONE;
+	x->durable_bytes = 0;
+	x->staged_at_s = 0;
+	x->restarts++;
+	x->boot[0] = x->sha256[0] = x->id[0] = x->signature[0] = '\0';
+	return 0;
+}
+
+static int resized(struct act *a, struct asset *x)
+{
+	x->size_bytes = number(a, "size");
+	x->mtime_s = record_get_number(a->r, "mtime", x->mtime_s);
+	return 0;
+}
+
+static int staged(struct act *a, struct asset *x)
+{
+	x->rung = RUNG_STAGED;
+	x->file = FILE_SEALED;
+	x->size_bytes = x->durable_bytes = number(a, "size");
+	x->staged_at_s = a->time_s;
+	text(a, "boot", x->boot, sizeof(x->boot));
+	return 0;
+}
+
+/* What was merged into a copy that turned out bad has to be pulled itself. */
+static int unstaged(struct act *a, struct asset *x)
+{
+	uint64_t page[32];
+	int n, rc = 0;
+
+	while (rc == 0 && (n = index_merged(a->ix, a->asset, 0, page, 32)) != 0) {
+		rc = n < 0 ? n : 0;
+		for (int i = 0; i < n && rc == 0; i++) {
+			struct entry before, after;
+
+			rc = entry_read(a->ix, page[i], &before);
+			if (rc < 0)
+				break;
+			after = before;
+			restarted(a, &after.a);
+			after.a.merged_into = 0;
+			after.receipts = 0;
+			after.receipted = false;
+			rc = entry_write(a->ix, &before, &after);
+		}
+	}
+	return rc < 0 ? rc : restarted(a, x);
+}
+
+static int checked(struct act *a, struct asset *x)
+{
+	x->rung = RUNG_CHECKED;
+	text(a, "sha256", x->sha256, sizeof(x->sha256));
+	text(a, "id", x->id, sizeof(x->id));
+	text(a, "signature", x->signature, sizeof(x->signature));
+	return 0;
+}
+
+static int rechecked(struct act *a, struct asset *x)
+{
+	text(a, "boot", x->boot, sizeof(x->boot));
+	return 0;
+}
+
+static int merged(struct act *a, struct asset *x)
+{
+	x->merged_into = number(a, "into");
+	x->file = FILE_RETIRED;
+	return 0;
+}
+
+static int gone(struct act *a, struct asset *x)
+{
+	(void)a;
+	x->gone = true;
+	return 0;
+}
+
+static int trouble(struct act *a, struct asset *x)
+{
+	x->needs_person = true;
+	text(a, "text", x->trouble, sizeof(x->trouble));
+	return 0;
+}
+
+static int change(struct act *a, const struct rule *rule)
+{
+	struct entry before, after, other;
+	int rc = entry_read(a->ix, a->asset, &before);
+
+	if (rc < 0)
+		return rc;
+	after = before;
+	rc = rule->change(a, &after.a);
+	if (rc == 0 && after.a.merged_into != before.a.merged_into) {
+		rc = entry_read(a->ix, after.a.merged_into, &other);
+		after.receipts = other.receipts;
+		after.receipted = other.receipted;
+	}
+	return rc < 0 ? rc : entry_write(a->ix, &before, &after);
+}
+
+/* ---- uploads ---- */
+
+/* The upload that the record is about; a new one on rung CHECKED where there is none. */
+static int its_upload(struct act *a, struct upload *u)
+{
+	const char *destination = record_get_text(a->r, "destination");
+	int rc = index_upload(a->ix, a->asset, destination, u);
+
+	if (rc != -ENOENT)
+		return rc;
+	memset(u, 0, sizeof(*u));
+	u->asset = a->asset;
+	u->rung = RUNG_CHECKED;
+	text(a, "destination", u->destination, sizeof(u->destination));
+	return 0;
+}
+
+static int upload(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	return rc < 0 ? rc : upload_write(a->ix, &u);
+}
+
+static int created(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	if (u.rung < RUNG_SENT)
+		u.rung = RUNG_SENT;
+	text(a, "address", u.address, sizeof(u.address));
+	return upload_write(a->ix, &u);
+}
+
+static int receipted(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	u.rung = RUNG_RECEIPTED;
+	u.refused = false;
+	u.reason[0] = '\0';
+	u.receipted_at_s = a->time_s;
+	u.length_bytes = number(a, "length");
+	if (level_of_word(record_get_text(a->r, "level"), &u.level) < 0)
+		u.level = LEVEL_NONE;
+	text(a, "sha256", u.sha256, sizeof(u.sha256));
+	rc = upload_write(a->ix, &u);
+	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
+static int refused(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	u.refused = true;
+	text(a, "text", u.reason, sizeof(u.reason));
+	return upload_write(a->ix, &u);
+}
+
+/* ---- erasing ---- */
+
+static int erase_intent(struct act *a)
+{
+	return db_run(a->ix, Q_ERASE_PUT, "INSERT OR REPLACE INTO erase VALUES(?1, ?2)", "ii",
+	    (int64_t)a->asset, (int64_t)a->docking);
+}
+
+static int erased(struct act *a)
+{
+	struct entry before, after;
+	int rc = db_run(a->ix, Q_ERASE_TAKE, "DELETE FROM erase WHERE asset = ?1", "i",
+	    (int64_t)a->asset);
+
+	if (rc == 0)
+		rc = entry_read(a->ix, a->asset, &before);
+	if (rc < 0)
+		return rc;
+	after = before;
+	after.a.erased |= is(a, "result", "done") || is(a, "result", "gone") ||
+	    is(a, "result", "inferred");
+	return entry_write(a->ix, &before, &after);
+}
+
+/* ---- retry ---- */
+
+static int calm(struct index *ix, uint64_t asset)
+{
+	struct entry before, after;
+	int rc = entry_read(ix, asset, &before);
+
+	if (rc < 0)
+		return rc;
+	after = before;
+	after.a.needs_person = false;
+	after.a.trouble[0] = '\0';
+	return entry_write(ix, &before, &after);
+}
+
+/* Clears the trouble of all assets, or of a bay's: what it found, and the camera that is in it. */
+static int calm_many(struct act *a, const char *bay)
+{
+	int rc, found_one = 1;
+	sqlite3_stmt *st;
+
+	do {
+		if (bay)
+			rc = db_query(a->ix, Q_TROUBLES_BAY, "SELECT number FROM asset WHERE"
+			    " needs_person = 1 AND (docking IN (SELECT number FROM docking WHERE bay = ?1)"
+			    " OR camera IN (SELECT camera FROM docking WHERE bay = ?1 AND ended = 0 AND"
+			    " camera <> ''))"
+			    " LIMIT 1", &st, "t", bay);
+		else
+			rc = db_query(a->ix, Q_TROUBLES, "SELECT number FROM asset WHERE"
+			    " needs_person = 1 LIMIT 1", &st, "");
+		found_one = rc == 0 ? db_step(st) : rc;
+		if (found_one == 1) {
+			uint64_t asset = (uint64_t)sqlite3_column_int64(st, 0);
+
+			sqlite3_reset(st);
+			rc = calm(a->ix, asset);
+		}
+	} while (rc == 0 && found_one == 1);
+	return rc < 0 ? rc : found_one;
+}
+
+/* Gives refused uploads another chance: of one asset, of one destination, or all. */
+static int admit(struct act *a, uint64_t asset, const char *destination)
+{
+	int rc, found_one = 1;
+	sqlite3_stmt *st;
+
+	do {
+		struct upload u;
+
+		if (asset)
+			rc = db_query(a->ix, Q_REFUSED_ASSET, "SELECT asset, destination FROM upload"
+			    " WHERE asset = ?1 AND refused = 1 LIMIT 1", &st, "i", (int64_t)asset);
+		else if (destination)
+			rc = db_query(a->ix, Q_REFUSED_DESTINATION, "SELECT asset, destination FROM"
+			    " upload WHERE destination = ?1 AND refused = 1 LIMIT 1", &st, "t",
+			    destination);
+		else
+			rc = db_query(a->ix, Q_REFUSED_ALL, "SELECT asset, destination FROM upload"
+			    " WHERE refused = 1 LIMIT 1", &st, "");
+		found_one = rc == 0 ? db_step(st) : rc;
+		if (found_one != 1)
+			break;
+		u.asset = (uint64_t)sqlite3_column_int64(st, 0);
+		db_text(st, 1, u.destination, sizeof(u.destination));
+		sqlite3_reset(st);
+		rc = index_upload(a->ix, u.asset, u.destination, &u);
+		if (rc < 0)
+			return rc;
+		u.refused = false;
+		u.reason[0] = '\0';
+		rc = upload_write(a->ix, &u);
+	} while (rc == 0);
+	return rc < 0 ? rc : found_one;
+}
+
+static int retry(struct act *a)
+{
+	const char *bay = record_get_text(a->r, "bay");
+	const char *destination = record_get_text(a->r, "destination");
+	int rc = 0;
+
+	if (a->asset)
+		rc = calm(a->ix, a->asset);
+	else if (bay || !destination)
+		rc = calm_many(a, bay);
+	if (rc == 0 && (a->asset || destination || !bay))
+		rc = admit(a, a->asset, destination);
+	return rc;
+}
+
+/* ---- the table ---- */
+
+static const struct rule rules[] = {
+	{ "docked", docked, NULL, { "#docking", "$bay", "$port", "$serial", "$profile" } },
+	{ "camera", camera, NULL, { "#docking", "$camera" } },
+	{ "undocked", undocked, NULL, { "#docking" } },
+	{ "found", found, NULL,
+	    { "#asset", "#docking", "$camera", "$profile", "$kind", "$path", "#size" } },
+	{ "pull", NULL, pull, { "#asset", "#docking", "#offset" } },
+	{ "durable", NULL, durable, { "#asset", "#offset", "$boot" } },
+	{ "pulled", NULL, pulled, { "#asset", "#docking", "$result", "#read" } },
+	{ "compared", NULL, compared, { "#asset", "#docking", "#read" } },
+	{ "restarted", NULL, restarted, { "#asset" } },
+	{ "resized", NULL, resized, { "#asset", "#size" } },
+	{ "staged", NULL, staged, { "#asset", "#size", "$boot" } },
+	{ "unstaged", NULL, unstaged, { "#asset" } },
+	{ "checked", NULL, checked, { "#asset", "$sha256", "$id", "$signature" } },
+	{ "rechecked", NULL, rechecked, { "#asset", "$boot" } },
+	{ "merged", NULL, merged, { "#asset", "#into" } },
+	{ "gone", NULL, gone, { "#asset" } },
+	{ "trouble", NULL, trouble, { "#asset", "$text" } },
+	{ "upload", upload, NULL, { "#asset", "$destination" } },
+	{ "created", created, NULL, { "#asset", "$destination", "$address" } },
+	{ "receipted", receipted, NULL, { "#asset", "$destination", "$level", "#length" } },
+	{ "refused", refused, NULL, { "#asset", "$destination", "$text" } },
+	{ "erase-intent", erase_intent, NULL, { "#asset", "#docking" } },
+	{ "erased", erased, NULL, { "#asset", "$result" } },
+	{ "retry", retry, NULL, { NULL } },
+};
+
+static const struct rule *rule_of(const struct record *r)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (strcmp(rules[i].type, record_type(r)) == 0)
+			return &rules[i];
+	}
+	return NULL;
+}
+
+static int known(struct index *ix, const struct record *r, const char *key, bool wanted)
+{
+	struct entry e;
+	int rc = entry_read(ix, (uint64_t)record_get_number(r, key, 0), &e);
+
+	if (rc == -ENOENT)
+		return wanted ? -EBADMSG : 0;
+	return rc == 0 && !wanted ? -EBADMSG : rc;
+}
+
+int index_check(struct index *ix, const struct record *r)
+{
+	const struct rule *rule = rule_of(r);
+	struct docking d;
+	int rc = 0;
+
+	for (size_t i = 0; rule && i < FIELDS && rule->fields[i]; i++) {
+		const char *key = rule->fields[i] + 1;
+
+		if (rule->fields[i][0] == '$' ? !record_get_text(r, key)
+		    : !record_has(r, key) || record_get_text(r, key) ||
+		        record_get_number(r, key, -1) < 0)
+			return -EBADMSG;
+	}
+	if (rule && record_has(r, "asset"))
+		rc = known(ix, r, "asset", rule->apply != found);
+	if (rc == 0 && rule && record_has(r, "into"))
+		rc = known(ix, r, "into", true);
+	if (rc == 0 && rule && rule->apply == docked) {
+		rc = index_docking(ix, (uint64_t)record_get_number(r, "docking", 0), &d);
+		rc = rc == 0 ? -EBADMSG : rc == -ENOENT ? 0 : rc;
+	}
+	return rc;
+}
+
+/* When the record was written, from its own words; 0 where it has none. */
+static int64_t time_of(const struct record *r)
+{
+	const char *when = record_get_text(r, "time");
+	struct tm tm = { 0 };
+
+	return when && strptime(when, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0;
+}
+
+int index_apply(struct index *ix, uint64_t seq, const struct record *r)
+{
+	struct act a = {
+		.ix = ix, .r = r, .time_s = time_of(r),
+		.asset = (uint64_t)record_get_number(r, "asset", 0),
+		.docking = (uint64_t)record_get_number(r, "docking", 0),
+	};
+	const struct rule *rule = rule_of(r);
+	int rc;
+
+	if (seq <= ix->applied)
+		return 0;
+	rc = index_check(ix, r);
+	if (rc == 0)
+		rc = index_begin(ix);
+	if (rc == 0 && rule)
+		rc = rule->apply ? rule->apply(&a) : change(&a, rule);
+	if (rc < 0)
+		return rc;
+	ix->applied = seq;
+	ix->changed = true;
+	return 0;
+}

@@ -1,0 +1,104 @@
+/*
+ * index_db: what the three files of the index share: the connection, its statements, one asset's
+ * row. Included by index*.c only; it is the one place that includes sqlite3.h.
+ */
+#ifndef DOCKD_INDEX_DB_H
+#define DOCKD_INDEX_DB_H
+
+#include "index.h"
+
+#include <sqlite3.h>
+
+#define INDEX_DESTINATIONS 32
+#define INDEX_LISTINGS 128
+
+/* Statements, prepared at their first use and kept. */
+enum statement {
+	Q_STATE_READ, Q_STATE_WRITE, Q_ASSET, Q_ASSET_NEW, Q_ASSET_SET, Q_UPLOAD, Q_UPLOAD_SET,
+	Q_ASSETS, Q_ASSETS_QUEUED, Q_UPLOADS, Q_BY_ID, Q_BY_PATH, Q_PREFIX, Q_TO_VERIFY, Q_TO_UPLOAD,
+	Q_TO_ERASE, Q_OPEN_ERASES, Q_OPEN_DOCKINGS, Q_DOCKING, Q_OLDEST,
+	Q_DESTINATIONS, Q_DESTINATION_NEW, Q_DESTINATION_SET, Q_DESTINATION_DROP, Q_QUEUE_FILL,
+	Q_QUEUE_SUM, Q_QUEUE_PUT, Q_QUEUE_TAKE, Q_QUEUE_DROP, Q_RECEIPTED, Q_MERGED_INTO,
+	Q_POLICY_SCAN, Q_REQUIRED,
+	Q_DOCKED, Q_CAMERA, Q_UNDOCKED, Q_ERASE_PUT, Q_ERASE_TAKE, Q_TROUBLES, Q_TROUBLES_BAY,
+	Q_REFUSED_ASSET, Q_REFUSED_DESTINATION, Q_REFUSED_ALL,
+	Q_ROW_ADD, Q_ROW, Q_ROW_LINK, Q_ROW_TODO, Q_ROW_SKIP, Q_ROWS_OF_ASSET, Q_ROWS, Q_GROWING,
+	Q_CARRY, Q_LINK_ALL, Q_UNIQUE, Q_TODO_ALL, Q_MISSING, Q_UNLINKED, Q_NEXT, Q_BY_ASSET, Q_PURGE,
+	Q_STATEMENTS
+};
+
+/* An asset with what the index keeps beside it. */
+struct entry {
+	struct asset a;
+	uint32_t receipts; /* destinations that have given one; a merged asset's are the other's */
+	bool receipted;    /* as the policy asks */
+	bool queued;       /* still has to be brought to its receipts */
+};
+
+struct destination {
+	int64_t number;
+	char name[PROTO_NAME_LEN];
+	uint64_t count, bytes; /* assets waiting for it */
+	bool changed;
+};
+
+/* What a docking's camera shows: the last whole listing, the one being told, and the sums. */
+struct listing {
+	uint64_t docking;
+	int64_t whole, coming; /* listing numbers, 0: none */
+	struct listing_sum sum;
+};
+
+struct index {
+	sqlite3 *db;
+	sqlite3_stmt *statement[Q_STATEMENTS];
+	bool writing; /* a transaction is open */
+	bool changed; /* the state row has to be written */
+	uint64_t applied, last_asset, last_docking;
+	uint64_t new_asset, new_docking; /* handed out so far */
+	struct index_counts counts;
+	bool any;
+	size_t required_n;
+	char required[INDEX_DESTINATIONS][PROTO_NAME_LEN];
+	size_t destinations_n;
+	struct destination destination[INDEX_DESTINATIONS];
+	size_t listings_n;
+	struct listing listing[INDEX_LISTINGS];
+	int64_t last_listing;
+	size_t dead_n; /* listings whose rows are still to be deleted */
+	int64_t dead[2 * INDEX_LISTINGS];
+};
+
+/* SQLite's word as -errno: -EUCLEAN corrupt, -ENOSPC, -ENOMEM, else -EIO. */
+int db_error(int rc);
+
+/*
+ * A statement, ready with its values: i = int64_t, t = const char *. 0 or -errno.
+ */
+int db_query(struct index *ix, enum statement q, const char *sql, sqlite3_stmt **st,
+    const char *types, ...);
+/* The next row: 1, or 0 at the end, or -errno; after 0 and -errno the statement is at rest. */
+int db_step(sqlite3_stmt *st);
+/* A statement that gives no rows, or whose rows do not matter. 0 or -errno. */
+int db_run(struct index *ix, enum statement q, const char *sql, const char *types, ...);
+void db_text(sqlite3_stmt *st, int column, char *out, size_t room);
+
+/* Reads one asset; 0, -ENOENT or -errno. */
+int entry_read(struct index *ix, uint64_t number, struct entry *out);
+/*
+ * Writes it back (before NULL: a new one) and keeps counters, queues and listings in step. `after`
+ * gets its derived fields here. 0 or -errno.
+ */
+int entry_write(struct index *ix, const struct entry *before, struct entry *after);
+int upload_write(struct index *ix, const struct upload *u);
+/* Takes the receipts of an asset anew from its uploads, for it and those merged into it. */
+int receipts_renew(struct index *ix, uint64_t asset);
+
+/* A change of an asset for the listings that show it. */
+int listing_follow(struct index *ix, const struct entry *before, const struct entry *after);
+/* All sums anew (the policy changed). */
+int listing_resum(struct index *ix);
+/* Deletes some of the rows that nobody will ask for again. */
+int listing_purge(struct index *ix);
+
+#endif

@@ -1,0 +1,284 @@
+/*
+ * journal: ledger first, index after it, and one dockd on one folder of one station.
+ *
+ * Called by everything in the core that decides. Owns STATE/lock, STATE/station, the ledger and the
+ * index. It must never commit the index before the ledger: the index may lag, never lead.
+ */
+#include "journal.h"
+
+#include "base/handover.h"
+#include "ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REPLAY_COMMIT 5000 /* records a transaction while replaying */
+#define BAD_MAX 1000
+
+struct journal {
+	int dir, lock;
+	struct ledger *ledger;
+	struct index *index;
+	char index_path[512];
+	bool broken;
+	char why[200];
+};
+
+static char open_why[240];
+
+static int take_lock(struct journal *j)
+{
+	j->lock = openat(j->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (j->lock < 0)
+		return -errno;
+	if (flock(j->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+static int write_station(struct journal *j, const char *station)
+{
+	size_t n = strlen(station);
+	int fd = openat(j->dir, "station.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	    0600), rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, station, n) != (ssize_t)n)
+		rc = -EIO;
+	if (rc == 0 && fsync(fd) < 0)
+		rc = -errno;
+	close(fd);
+	if (rc == 0 && renameat(j->dir, "station.new", j->dir, "station") < 0)
+		rc = -errno;
+	if (rc == 0 && fsync(j->dir) < 0)
+		rc = -errno;
+	return rc;
+}
+
+/* The folder belongs to the station whose name it bears; a new one takes this name. */
+static int bind_station(struct journal *j, const char *station)
+{
+	char name[256];
+	ssize_t n;
+	int fd;
+
+	fd = openat(j->dir, "station", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? write_station(j, station) : -errno;
+	n = read(fd, name, sizeof(name) - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	name[n] = '\0';
+	if (strcmp(name, station) == 0)
+		return 0;
+	snprintf(open_why, sizeof(open_why), "the state folder belongs to station \"%.100s\"", name);
+	return -EREMOTE;
+}
+
+static int apply(void *arg, uint64_t seq, const struct record *r)
+{
+	struct journal *j = arg;
+	int rc = index_apply(j->index, seq, r);
+
+	if (rc == -EBADMSG)
+		snprintf(open_why, sizeof(open_why), "ledger record %" PRIu64
+		    " (%s) cannot be applied", seq, record_type(r));
+	if (rc == 0 && seq % REPLAY_COMMIT == 0)
+		rc = index_commit(j->index);
+	return rc;
+}
+
+/* Brings the index up to the ledger. -EUCLEAN: it is corrupt, of another version or ahead. */
+static int catch_up(struct journal *j)
+{
+	int rc = index_open(j->index_path, &j->index);
+
+	if (rc == 0 && index_applied(j->index) > ledger_last(j->ledger))
+		rc = -EUCLEAN;
+	if (rc == 0)
+		rc = ledger_replay(j->ledger, index_applied(j->index) + 1, apply, j);
+	if (rc == -EBADMSG && ledger_why(j->ledger)[0])
+		snprintf(open_why, sizeof(open_why), "%s", ledger_why(j->ledger));
+	if (rc == 0)
+		rc = index_commit(j->index);
+	if (rc < 0) {
+		index_close(j->index);
+		j->index = NULL;
+	}
+	return rc;
+}
+
+/* index.sqlite becomes index.sqlite.bad-N, for whoever wants to know why; its WAL goes. */
+static int set_aside(struct journal *j)
+{
+	char to[600];
+	int rc = -EEXIST;
+
+	for (unsigned n = 1; n <= BAD_MAX && rc == -EEXIST; n++) {
+		snprintf(to, sizeof(to), "index.sqlite.bad-%u", n);
+		if (faccessat(j->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		rc = renameat(j->dir, "index.sqlite", j->dir, to) < 0 ? -errno : 0;
+	}
+	unlinkat(j->dir, "index.sqlite-wal", 0);
+	unlinkat(j->dir, "index.sqlite-shm", 0);
+	if (rc == 0 && fsync(j->dir) < 0)
+		rc = -errno;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int open_all(struct journal *j, const char *state_dir, const char *station)
+{
+	const char *ledger_says = NULL;
+	char path[512];
+	int rc;
+
+	if (mkdir(state_dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	j->dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->dir < 0)
+		return -errno;
+	if (snprintf(path, sizeof(path), "%s/ledger", state_dir) >= (int)sizeof(path) ||
+	    snprintf(j->index_path, sizeof(j->index_path), "%s/index.sqlite", state_dir) >=
+	        (int)sizeof(j->index_path))
+		return -ENAMETOOLONG;
+	rc = take_lock(j);
+	if (rc == -EBUSY)
+		snprintf(open_why, sizeof(open_why), "another dockd runs on this state folder");
+	if (rc == 0)
+		rc = bind_station(j, station);
+	if (rc < 0)
+		return rc;
+	rc = ledger_open(path, &j->ledger, &ledger_says);
+	if (rc < 0 && ledger_says)
+		snprintf(open_why, sizeof(open_why), "%s", ledger_says);
+	if (rc == 0 && fsync(j->dir) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return rc;
+	rc = catch_up(j);
+	if (rc == -EUCLEAN) {
+		rc = set_aside(j);
+		if (rc == 0)
+			rc = catch_up(j);
+	}
+	return rc;
+}
+
+int journal_open(const char *state_dir, const char *station, struct journal **out,
+    const char **why)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	int rc;
+
+	*out = NULL;
+	if (!j)
+		return -ENOMEM;
+	j->dir = j->lock = -1;
+	open_why[0] = '\0';
+	rc = open_all(j, state_dir, station);
+	if (rc < 0) {
+		if (!open_why[0])
+			snprintf(open_why, sizeof(open_why), "state folder: %s", strerror(-rc));
+		if (why)
+			*why = open_why;
+		journal_close(j);
+		return rc;
+	}
+	*out = j;
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	index_close(j->index);
+	ledger_close(j->ledger);
+	if (j->lock >= 0)
+		close(j->lock);
+	if (j->dir >= 0)
+		close(j->dir);
+	free(j);
+}
+
+struct index *journal_index(struct journal *j)
+{
+	return j->index;
+}
+
+struct ledger *journal_ledger(struct journal *j)
+{
+	return j->ledger;
+}
+
+/* From here on nothing is written. A corrupt index is set aside now, so that a restart rebuilds. */
+static int give_up(struct journal *j, const char *what, int rc)
+{
+	j->broken = true;
+	snprintf(j->why, sizeof(j->why), "%s: %s", what, strerror(-rc));
+	if (rc == -EUCLEAN && set_aside(j) == 0)
+		snprintf(j->why, sizeof(j->why), "%s is corrupt and set aside: restart to rebuild it",
+		    what);
+	return rc;
+}
+
+int journal_write(struct journal *j, struct record *r)
+{
+	uint64_t seq;
+	int rc;
+
+	if (j->broken)
+		return -EIO;
+	rc = r->overflow ? -EOVERFLOW : index_check(j->index, r);
+	if (rc < 0)
+		return give_up(j, rc == -EUCLEAN ? "index" : "record", rc);
+	rc = ledger_append(j->ledger, r, &seq);
+	if (rc < 0)
+		return give_up(j, "ledger", rc);
+	rc = index_apply(j->index, seq, r);
+	return rc < 0 ? give_up(j, "index", rc) : 0;
+}
+
+int journal_commit(struct journal *j)
+{
+	bool pending;
+	int rc;
+
+	if (j->broken)
+		return -EIO;
+	pending = ledger_pending(j->ledger);
+	if (pending)
+		handover("journal-append");
+	rc = ledger_commit(j->ledger);
+	if (rc < 0)
+		return give_up(j, "ledger", rc);
+	if (pending)
+		handover("journal-committed");
+	rc = index_commit(j->index);
+	return rc < 0 ? give_up(j, "index", rc) : 0;
+}
+
+bool journal_works(const struct journal *j)
+{
+	return !j->broken;
+}
+
+const char *journal_why(const struct journal *j)
+{
+	return j->why;
+}
+
+uint64_t journal_records(const struct journal *j)
+{
+	return ledger_last(j->ledger);
+}

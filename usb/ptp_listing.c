@@ -143,6 +143,8 @@ static int enter(struct walk *w, uint32_t storage, uint32_t folder, size_t path_
 	n = ptp_array_read(s->body, s->body_len, f->handles, f->handles ? s->body_len / 4 - 1 : 0);
 	if (n < 0)
 		note(w, -EIO, "folder", folder, s->reply.code);
+	if (s->reply.payload_bytes > s->body_len)
+		w->out->truncated = 1;
 	f->count = n > 0 ? (size_t)n : 0;
 	w->depth++;
 	return 0;

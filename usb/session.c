@@ -14,6 +14,7 @@
 #define SILENCE_MS 300u       /* so long nothing after a cancel: the pipe is empty */
 #define FIRST_ANSWER_MS 3000u /* a stale session is found out sooner than by the full time-out */
 #define BUSY_TRIES 20
+#define ANSWER_MAX (64u << 20) /* an answer that is longer breaks the protocol */
 
 static int64_t now_ms(void)
 {
@@ -54,6 +55,7 @@ int session_start(struct session *s, struct transport *t, const struct usb_inter
 		.timeout_ms = timeout_ms,
 		.depth = SESSION_READS,
 		.read_bytes = SESSION_READ_BYTES,
+		.wrong = "",
 	};
 	s->command = transfer_new(t, usb->out, COMMAND_ROOM);
 	if (!s->command)
@@ -187,7 +189,6 @@ int session_begin(struct session *s, uint16_t operation, const uint32_t *params,
 	    (s->quirks & QUIRK_IGNORE_HEADERS) != 0);
 	s->asked_bytes = 0;
 	s->failed = 0;
-	s->wrong = "";
 	s->depth = SESSION_READS;
 	r = send_out(s, ptp_command(s->command->data, operation, transaction, params, n));
 	return r < 0 ? r : fill(s);
@@ -261,8 +262,8 @@ static int keep(struct session *s, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
-/* Reads the rest of a transaction into s->body. */
-static int gather(struct session *s)
+/* Reads the rest of a transaction; the first max bytes of its payload into s->body. */
+static int gather(struct session *s, size_t max)
 {
 	const uint8_t *bytes;
 	size_t len;
@@ -270,7 +271,7 @@ static int gather(struct session *s)
 
 	s->body_len = 0;
 	while ((r = session_read(s, &bytes, &len)) > 0) {
-		r = keep(s, bytes, len);
+		r = keep(s, bytes, len < max - s->body_len ? len : max - s->body_len);
 		if (r < 0)
 			return r;
 	}
@@ -282,9 +283,9 @@ static int gather(struct session *s)
 int session_ask(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
     size_t max)
 {
-	int r = session_begin(s, operation, params, n, max, false);
+	int r = session_begin(s, operation, params, n, ANSWER_MAX, false);
 
-	return r < 0 ? r : gather(s);
+	return r < 0 ? r : gather(s, max);
 }
 
 int session_tell(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
@@ -307,7 +308,7 @@ int session_tell(struct session *s, uint16_t operation, const uint32_t *params, 
 	r = send_out(s, PTP_HEAD_BYTES + len);
 	if (r == 0)
 		r = fill(s);
-	return r < 0 ? r : gather(s);
+	return r < 0 ? r : gather(s, 0);
 }
 
 /* Lets time pass without being deaf to the device. */
@@ -350,6 +351,11 @@ int session_call(struct session *s, uint16_t operation, const uint32_t *params, 
 
 /* ---- recovery (Still Image 5.2 and 7.2.2; the order is mtp-rs's and libmtp's) ---- */
 
+static unsigned control_ms(const struct session *s)
+{
+	return s->timeout_ms < CONTROL_MS ? s->timeout_ms : CONTROL_MS;
+}
+
 static void class_request_cancel(struct session *s)
 {
 	uint8_t data[6];
@@ -357,7 +363,7 @@ static void class_request_cancel(struct session *s)
 	buf_put_le(data, 0x4001, 2);
 	buf_put_le(data + 2, s->reply.transaction, 4);
 	transport_control(s->transport, 0x21, PTP_REQUEST_CANCEL, 0, s->usb.number, data,
-	    sizeof(data), CONTROL_MS);
+	    sizeof(data), control_ms(s));
 }
 
 static void clear_halts(struct session *s)
@@ -402,7 +408,7 @@ static void ask_status(struct session *s)
 	for (unsigned tries = 0; tries < BUSY_TRIES; tries++) {
 		uint8_t data[64];
 		int n = transport_control(s->transport, 0xA1, PTP_REQUEST_STATUS, 0, s->usb.number, data,
-		    sizeof(data), CONTROL_MS);
+		    sizeof(data), control_ms(s));
 		struct buf b = buf_of(data, n > 0 ? (size_t)n : 0);
 		uint16_t code;
 
@@ -470,7 +476,7 @@ static int mend(struct session *s, int why, unsigned rung)
 
 	if (rung == 1 && !(s->quirks & QUIRK_NO_RESET_REQUEST)) {
 		transport_control(s->transport, 0x21, PTP_REQUEST_RESET, 0, s->usb.number, NULL, 0,
-		    CONTROL_MS);
+		    control_ms(s));
 		clear_halts(s);
 	} else if (rung == 2) {
 		if (s->event)
@@ -499,6 +505,8 @@ static int mend(struct session *s, int why, unsigned rung)
 
 int session_recover(struct session *s, int why)
 {
+	const char *wrong = s->wrong;
+
 	s->recoveries++;
 	transfer_cancel(s->command);
 	for (unsigned rung = 0; rung < 3; rung++) {
@@ -508,6 +516,7 @@ int session_recover(struct session *s, int why)
 		if (transport_gone(s->transport))
 			return -ENODEV;
 		r = mend(s, why, rung);
+		s->wrong = wrong;
 		if (r == 0) {
 			if (why != -ECANCELED || rung > 0)
 				log_info("camera-mended", "rung=%u after=%d", rung, why);

@@ -67,7 +67,10 @@ int session_begin(struct session *s, uint16_t operation, const uint32_t *params,
  */
 int session_read(struct session *s, const uint8_t **bytes, size_t *len);
 
-/* A whole transaction; payload of at most max bytes into s->body. 0: see s->reply, or -errno. */
+/*
+ * A whole transaction; the first max bytes of its payload into s->body, the rest is passed over
+ * (s->reply.payload_bytes tells). 0: see s->reply, or -errno.
+ */
 int session_ask(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
     size_t max);
 

@@ -69,6 +69,9 @@ dockd_src := \
 	dockd/record.c \
 	dockd/ledger.c \
 	dockd/index.c \
+	dockd/index_asset.c \
+	dockd/index_policy.c \
+	dockd/index_ask.c \
 	dockd/index_apply.c \
 	dockd/index_listing.c \
 	dockd/journal.c \

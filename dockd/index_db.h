@@ -81,7 +81,21 @@ int db_query(struct index *ix, enum statement q, const char *sql, sqlite3_stmt *
 int db_step(sqlite3_stmt *st);
 /* A statement that gives no rows, or whose rows do not matter. 0 or -errno. */
 int db_run(struct index *ix, enum statement q, const char *sql, const char *types, ...);
+int db_exec(struct index *ix, const char *sql);
 void db_text(sqlite3_stmt *st, int column, char *out, size_t room);
+
+static inline uint64_t db_u64(sqlite3_stmt *st, int column)
+{
+	return (uint64_t)sqlite3_column_int64(st, column);
+}
+
+#define ASSET_COLUMNS "number, docking, prefix_of, kind, protected, camera, profile, path," \
+	" pulled_docking, merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts," \
+	" file, rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts," \
+	" receipted, queued"
+
+/* The asset of a row of ASSET_COLUMNS. */
+void entry_load(sqlite3_stmt *st, struct entry *e);
 
 /* Reads one asset; 0, -ENOENT or -errno. */
 int entry_read(struct index *ix, uint64_t number, struct entry *out);
@@ -93,6 +107,9 @@ int entry_write(struct index *ix, const struct entry *before, struct entry *afte
 int upload_write(struct index *ix, const struct upload *u);
 /* Takes the receipts of an asset anew from its uploads, for it and those merged into it. */
 int receipts_renew(struct index *ix, uint64_t asset);
+
+/* The destination of this name; one not known yet gets its queue filled. 0 or -errno. */
+int destination_find(struct index *ix, const char *name, struct destination **out);
 
 /* A change of an asset for the listings that show it. */
 int listing_follow(struct index *ix, const struct entry *before, const struct entry *after);

@@ -1,0 +1,347 @@
+/*
+ * index_asset: one asset's row and its uploads, and what follows from a change of them.
+ *
+ * Called by index_apply. The counters, the queues of the destinations and the sums of the listings
+ * follow each change in entry_write and upload_write, so that nothing is counted when it is asked.
+ */
+#include "index_db.h"
+
+#include <errno.h>
+#include <string.h>
+
+void entry_load(sqlite3_stmt *st, struct entry *e)
+{
+	struct asset *a = &e->a;
+
+	memset(e, 0, sizeof(*e));
+	a->number = db_u64(st, 0);
+	a->docking = db_u64(st, 1);
+	a->prefix_of = db_u64(st, 2);
+	a->kind = (enum object_kind)sqlite3_column_int(st, 3);
+	a->protected_ = sqlite3_column_int(st, 4) != 0;
+	db_text(st, 5, a->camera, sizeof(a->camera));
+	db_text(st, 6, a->profile, sizeof(a->profile));
+	db_text(st, 7, a->path, sizeof(a->path));
+	a->pulled_docking = db_u64(st, 8);
+	a->merged_into = db_u64(st, 9);
+	a->size_bytes = db_u64(st, 10);
+	a->durable_bytes = db_u64(st, 11);
+	a->pulled_bytes = db_u64(st, 12);
+	a->mtime_s = sqlite3_column_int64(st, 13);
+	a->staged_at_s = sqlite3_column_int64(st, 14);
+	a->interruptions = (uint32_t)sqlite3_column_int64(st, 15);
+	a->restarts = (uint32_t)sqlite3_column_int64(st, 16);
+	a->file = (enum asset_file)sqlite3_column_int(st, 17);
+	a->rung = (enum rung)sqlite3_column_int(st, 18);
+	a->erased = sqlite3_column_int(st, 19) != 0;
+	a->gone = sqlite3_column_int(st, 20) != 0;
+	a->needs_person = sqlite3_column_int(st, 21) != 0;
+	db_text(st, 22, a->boot, sizeof(a->boot));
+	db_text(st, 23, a->sha256, sizeof(a->sha256));
+	db_text(st, 24, a->id, sizeof(a->id));
+	db_text(st, 25, a->signature, sizeof(a->signature));
+	db_text(st, 26, a->trouble, sizeof(a->trouble));
+	e->receipts = (uint32_t)sqlite3_column_int64(st, 27);
+	e->receipted = sqlite3_column_int(st, 28) != 0;
+	e->queued = sqlite3_column_int(st, 29) != 0;
+}
+
+int entry_read(struct index *ix, uint64_t number, struct entry *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_ASSET, "SELECT " ASSET_COLUMNS " FROM asset WHERE number = ?1", &st,
+	    "i", (int64_t)number);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	entry_load(st, out);
+	sqlite3_reset(st);
+	return 0;
+}
+
+static int insert(struct index *ix, const struct asset *a)
+{
+	return db_run(ix, Q_ASSET_NEW, "INSERT INTO asset(number, docking, prefix_of, kind, protected,"
+	    " camera, profile, path) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", "iiiiittt",
+	    (int64_t)a->number, (int64_t)a->docking, (int64_t)a->prefix_of, (int64_t)a->kind,
+	    (int64_t)a->protected_, a->camera, a->profile, a->path);
+}
+
+static int update(struct index *ix, const struct entry *e)
+{
+	const struct asset *a = &e->a;
+
+	return db_run(ix, Q_ASSET_SET, "UPDATE asset SET pulled_docking = ?2, merged_into = ?3,"
+	    " size = ?4, durable = ?5, pulled = ?6, mtime = ?7, staged_at = ?8, interruptions = ?9,"
+	    " restarts = ?10, file = ?11, rung = ?12, erased = ?13, gone = ?14, needs_person = ?15,"
+	    " boot = ?16, sha256 = ?17, id = ?18, signature = ?19, trouble = ?20, receipts = ?21,"
+	    " receipted = ?22, queued = ?23 WHERE number = ?1", "iiiiiiiiiiiiiiitttttiii",
+	    (int64_t)a->number, (int64_t)a->pulled_docking, (int64_t)a->merged_into,
+	    (int64_t)a->size_bytes, (int64_t)a->durable_bytes, (int64_t)a->pulled_bytes, a->mtime_s,
+	    a->staged_at_s, (int64_t)a->interruptions, (int64_t)a->restarts, (int64_t)a->file,
+	    (int64_t)a->rung, (int64_t)a->erased, (int64_t)a->gone, (int64_t)a->needs_person, a->boot,
+	    a->sha256, a->id, a->signature, a->trouble, (int64_t)e->receipts, (int64_t)e->receipted,
+	    (int64_t)e->queued);
+}
+
+/* Takes an asset out of the counters (sign -1) or puts it in (1). */
+static void account(struct index *ix, const struct entry *e, uint64_t sign)
+{
+	struct index_counts *c = &ix->counts;
+
+	c->assets += sign;
+	c->receipted += e->receipted ? sign : 0;
+	c->erased += e->a.erased ? sign : 0;
+	c->needs_person += e->a.needs_person ? sign : 0;
+	if (e->queued && e->a.file == FILE_SEALED)
+		c->unsent_bytes += sign * e->a.size_bytes;
+	ix->changed = true;
+}
+
+static bool is_to_send(const struct asset *a)
+{
+	return a->file == FILE_SEALED && a->rung == RUNG_CHECKED && a->merged_into == 0;
+}
+
+static int64_t class_of(const struct asset *a)
+{
+	return a->kind == KIND_LOG || a->kind == KIND_SIDECAR ? 0 : 1;
+}
+
+static int64_t recorded_of(const struct asset *a)
+{
+	return asset_time_plausible(a->mtime_s, a->staged_at_s) ? a->mtime_s : a->staged_at_s;
+}
+
+/* Puts an asset into the queue of one destination, or takes it out of it. */
+static int queue_move(struct index *ix, struct destination *d, const struct asset *a, bool in)
+{
+	int rc;
+
+	if (in)
+		rc = db_run(ix, Q_QUEUE_PUT, "INSERT OR IGNORE INTO queue VALUES(?1, ?2, ?3, ?4, ?5)",
+		    "iiiii", d->number, class_of(a), recorded_of(a), (int64_t)a->number,
+		    (int64_t)a->size_bytes);
+	else
+		rc = db_run(ix, Q_QUEUE_TAKE, "DELETE FROM queue WHERE destination = ?1 AND class = ?2"
+		    " AND recorded = ?3 AND asset = ?4", "iiii", d->number, class_of(a),
+		    recorded_of(a), (int64_t)a->number);
+	if (rc < 0)
+		return rc;
+	if (sqlite3_changes(ix->db) > 0) {
+		d->count += in ? 1 : (uint64_t)-1;
+		d->bytes += in ? a->size_bytes : (uint64_t)0 - a->size_bytes;
+		d->changed = true;
+	}
+	return 0;
+}
+
+/* The queues of all destinations for an asset that was `before` and is `after`. */
+static int queue_follow(struct index *ix, const struct entry *before, const struct entry *after)
+{
+	bool was = before && is_to_send(&before->a), is = is_to_send(&after->a);
+	struct upload u;
+	int rc = 0;
+
+	if (was == is)
+		return 0;
+	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++) {
+		struct destination *d = &ix->destination[i];
+
+		if (was) {
+			rc = queue_move(ix, d, &before->a, false);
+			continue;
+		}
+		rc = index_upload(ix, after->a.number, d->name, &u);
+		if (rc == -ENOENT || (rc == 0 && u.rung != RUNG_RECEIPTED && !u.refused))
+			rc = queue_move(ix, d, &after->a, true);
+	}
+	return rc;
+}
+
+int entry_write(struct index *ix, const struct entry *before, struct entry *after)
+{
+	struct asset *a = &after->a;
+	int rc = 0;
+
+	after->queued = !after->receipted && a->merged_into == 0 && !a->gone &&
+	    a->file != FILE_RETIRED;
+	if (!before)
+		rc = insert(ix, a);
+	if (rc == 0)
+		rc = update(ix, after);
+	if (rc == 0)
+		rc = queue_follow(ix, before, after);
+	if (rc == 0)
+		rc = listing_follow(ix, before, after);
+	if (rc < 0)
+		return rc;
+	if (before)
+		account(ix, before, (uint64_t)-1);
+	account(ix, after, 1);
+	return 0;
+}
+
+int index_asset(struct index *ix, uint64_t number, struct asset *out)
+{
+	struct entry e;
+	int rc = entry_read(ix, number, &e);
+
+	if (rc == 0)
+		*out = e.a;
+	return rc;
+}
+
+/* ---- uploads and what they add up to ---- */
+
+#define UPLOAD_COLUMNS \
+	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address"
+
+static void upload_load(sqlite3_stmt *st, struct upload *u)
+{
+	memset(u, 0, sizeof(*u));
+	u->asset = db_u64(st, 0);
+	db_text(st, 1, u->destination, sizeof(u->destination));
+	u->rung = (enum rung)sqlite3_column_int(st, 2);
+	u->level = (enum receipt_level)sqlite3_column_int(st, 3);
+	u->refused = sqlite3_column_int(st, 4) != 0;
+	u->receipted_at_s = sqlite3_column_int64(st, 5);
+	u->length_bytes = db_u64(st, 6);
+	db_text(st, 7, u->sha256, sizeof(u->sha256));
+	db_text(st, 8, u->reason, sizeof(u->reason));
+	db_text(st, 9, u->address, sizeof(u->address));
+}
+
+int index_upload(struct index *ix, uint64_t asset, const char *destination, struct upload *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_UPLOAD, "SELECT " UPLOAD_COLUMNS
+	    " FROM upload WHERE asset = ?1 AND destination = ?2", &st, "it", (int64_t)asset,
+	    destination);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	upload_load(st, out);
+	sqlite3_reset(st);
+	return 0;
+}
+
+int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room)
+{
+	sqlite3_stmt *st;
+	int n = 0, rc = db_query(ix, Q_UPLOADS, "SELECT " UPLOAD_COLUMNS
+	    " FROM upload WHERE asset = ?1 LIMIT ?2", &st, "ii", (int64_t)asset, (int64_t)room);
+
+	while (rc == 0 && (rc = db_step(st)) == 1) {
+		upload_load(st, &out[n++]);
+		rc = 0;
+	}
+	return rc < 0 ? rc : n;
+}
+
+int upload_write(struct index *ix, const struct upload *u)
+{
+	struct upload was;
+	struct entry e;
+	bool waits;
+	int rc = index_upload(ix, u->asset, u->destination, &was);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	ix->counts.needs_person += (uint64_t)u->refused - (rc == 0 && was.refused);
+	ix->changed = true;
+	rc = db_run(ix, Q_UPLOAD_SET, "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
+	    " ?7, ?8, ?9, ?10)", "itiiiiittt", (int64_t)u->asset, u->destination, (int64_t)u->rung,
+	    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s, (int64_t)u->length_bytes,
+	    u->sha256, u->reason, u->address);
+	if (rc == 0)
+		rc = entry_read(ix, u->asset, &e);
+	if (rc < 0)
+		return rc;
+	waits = is_to_send(&e.a) && u->rung != RUNG_RECEIPTED && !u->refused;
+	for (size_t i = 0; i < ix->destinations_n; i++) {
+		if (strcmp(ix->destination[i].name, u->destination) == 0)
+			return queue_move(ix, &ix->destination[i], &e.a, waits);
+	}
+	return 0;
+}
+
+/* How many destinations have given a receipt, and whether that is what the policy asks. */
+static int receipts_of(struct index *ix, uint64_t asset, uint32_t *receipts, bool *receipted)
+{
+	uint32_t n = 0, required = 0;
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_RECEIPTED,
+	    "SELECT destination FROM upload WHERE asset = ?1 AND rung = 5", &st, "i", (int64_t)asset);
+
+	while (rc == 0 && (rc = db_step(st)) == 1) {
+		const char *name = (const char *)sqlite3_column_text(st, 0);
+
+		n++;
+		for (size_t i = 0; i < ix->required_n; i++)
+			required += name && strcmp(ix->required[i], name) == 0;
+		rc = 0;
+	}
+	*receipts = n;
+	if (ix->required_n == 0)
+		*receipted = n > 0;
+	else
+		*receipted = ix->any ? required > 0 : required == ix->required_n;
+	return rc;
+}
+
+/* Numbers merged into asset, a page at a time. Count or -errno. */
+static int merged_page(struct index *ix, uint64_t asset, uint64_t after, uint64_t *numbers,
+    size_t room)
+{
+	sqlite3_stmt *st;
+	int n = 0, rc = db_query(ix, Q_MERGED_INTO, "SELECT number FROM asset WHERE merged_into = ?1"
+	    " AND merged_into > 0 AND number > ?2 ORDER BY number LIMIT ?3", &st, "iii",
+	    (int64_t)asset, (int64_t)after, (int64_t)room);
+
+	while (rc == 0 && (rc = db_step(st)) == 1) {
+		numbers[n++] = db_u64(st, 0);
+		rc = 0;
+	}
+	return rc < 0 ? rc : n;
+}
+
+int index_merged(struct index *ix, uint64_t asset, uint64_t after, uint64_t *numbers, size_t room)
+{
+	return merged_page(ix, asset, after, numbers, room);
+}
+
+static int receipts_store(struct index *ix, uint64_t number, uint32_t receipts, bool receipted)
+{
+	struct entry before, after;
+	int rc = entry_read(ix, number, &before);
+
+	if (rc < 0)
+		return rc;
+	after = before;
+	after.receipts = receipts;
+	after.receipted = receipted;
+	return entry_write(ix, &before, &after);
+}
+
+int receipts_renew(struct index *ix, uint64_t asset)
+{
+	uint64_t page[32], after = 0;
+	uint32_t receipts;
+	bool receipted;
+	int rc = receipts_of(ix, asset, &receipts, &receipted), n;
+
+	if (rc == 0)
+		rc = receipts_store(ix, asset, receipts, receipted);
+	while (rc == 0 && (n = merged_page(ix, asset, after, page, 32)) != 0) {
+		rc = n < 0 ? n : 0;
+		for (int i = 0; i < n && rc == 0; i++)
+			rc = receipts_store(ix, page[i], receipts, receipted);
+		after = n > 0 ? page[n - 1] : after;
+	}
+	return rc;
+}

@@ -13,7 +13,8 @@ declare -A packages=(
 	[test]="binutils libcmocka-dev openssl procps python3 python3-pytest util-linux"
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
-	[lab]="busybox-static cpio kmod qemu-system-x86 umtp-responder usbutils"
+	[lab]="android-file-transfer busybox-static cpio dmsetup e2fsprogs gphoto2 kmod mtp-tools
+		qemu-system-x86 udev umtp-responder usbutils"
 	[server]="nodejs npm"
 )
 

@@ -155,7 +155,8 @@ unit_tests := \
 	digest \
 	config \
 	profile \
-	light
+	light \
+	ctl
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
 	msg \
@@ -217,6 +218,9 @@ unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/
 unit_pkg_config := libconfig
 unit_objs_profile := dockd/profile.c
 unit_objs_light := dockd/light.c dockd/base/log.c
+unit_objs_ctl := dockd/ctl_ask.c dockd/ctl_json.c dockd/ctl_text.c dockd/asset.c dockd/light.c \
+	dockd/base/proto.c dockd/base/msg.c dockd/base/log.c
+unit_pkg_ctl := jansson libcrypto
 unit_objs_digest := dockd/verify/digest.c
 unit_pkg_digest := libcrypto
 $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \

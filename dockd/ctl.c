@@ -27,6 +27,7 @@ struct ctl {
 	size_t shown;   /* rows */
 	json_t *object; /* status or clip, completed by later parts */
 	bool all_bays;
+	uint64_t generation; /* of the status shown last */
 };
 
 static const char usage_text[] =
@@ -149,6 +150,7 @@ static int part_status(void *context, struct msg *m)
 
 	if (m->head.type == MSG_STATUS && !c->object && c->shown == 0) {
 		memcpy(&s, m->body, sizeof(s));
+		c->generation = s.generation;
 		if (c->json)
 			c->object = json_status(&s);
 		else
@@ -261,10 +263,10 @@ static int run_watch(struct ctl *c)
 			putchar('\n');
 		if (fflush(stdout) != 0)
 			return CTL_FAILED;
+		question.cursor = c->generation;
 		err = ask(c, &question, -1, NULL, &end);
 		if (err || end.status)
 			return ctl_complain(err, &end);
-		question.cursor = end.generation;
 	}
 }
 

@@ -225,7 +225,7 @@ static int copy_asset(struct export *x, const struct proto_ctl_asset *a, const c
 	return 0;
 }
 
-static int part_asset(void *context, struct msg *m)
+static int export_asset(void *context, struct msg *m)
 {
 	struct export *x = context;
 	struct proto_ctl_asset a;
@@ -278,7 +278,7 @@ static int check_beginning(struct export *x, const char *name, int in)
 	return err;
 }
 
-static int part_segment(void *context, struct msg *m)
+static int export_segment(void *context, struct msg *m)
 {
 	struct export *x = context;
 	struct proto_ctl_segment s;
@@ -379,7 +379,7 @@ static int save_manifest(struct export *x)
 
 /* ---- the whole ---- */
 
-static int part_station(void *context, struct msg *m)
+static int export_station(void *context, struct msg *m)
 {
 	struct export *x = context;
 	struct proto_ctl_status s;
@@ -430,7 +430,7 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 	int err, code;
 
 	*summary = NULL;
-	code = ask_for(&x, sock, ASK_STATUS, part_station);
+	code = ask_for(&x, sock, ASK_STATUS, export_station);
 	if (code)
 		return code;
 	err = open_all(&x);
@@ -443,9 +443,9 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 		goto out;
 	}
 	if (!wish->ledger_only)
-		code = ask_for(&x, sock, ASK_EXPORT, part_asset);
+		code = ask_for(&x, sock, ASK_EXPORT, export_asset);
 	if (code == CTL_OK)
-		code = ask_for(&x, sock, ASK_LEDGER, part_segment);
+		code = ask_for(&x, sock, ASK_LEDGER, export_segment);
 	err = save_manifest(&x);
 	if (err)
 		fail(&x, MANIFEST, strerror(-err));

@@ -26,9 +26,11 @@ static struct index *ix(const struct bay *b)
 /* Gives one new row of the listing its asset. */
 static void link_row(struct bay *b, const struct listing_row *row)
 {
+	static struct listing_row other;
 	static struct asset a;
 	struct record *r;
-	bool here = index_asset_in_docking(ix(b), b->docking, b->identity, row->path, &a) == 0;
+	bool here = index_asset_in_docking(ix(b), b->docking, b->identity, row->path, &a) == 0 &&
+	            listing_by_asset(ix(b), b->docking, a.number, &other) == -ENOENT;
 
 	if (here && row->kind == KIND_LOG && a.rung >= RUNG_STAGED && row->size_bytes >= a.size_bytes) {
 		/* a log is a snapshot: what it gained since is the next docking's */

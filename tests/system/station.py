@@ -81,7 +81,7 @@ class Service:
             if self.keep and len(self.codes) < 200:
                 self._start()
 
-    def signal(self, number):
+    def send(self, number):
         self.process.send_signal(number)
 
     def stop(self, number=signal.SIGTERM, timeout=20):

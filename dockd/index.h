@@ -56,7 +56,7 @@ struct index_counts {
 };
 int index_counts(struct index *ix, struct index_counts *out); /* kept, not counted: O(1) */
 
-/* 0, -ENOENT, or -errno. */
+/* 0, -ENOENT, or -errno. The uploads of a merged asset are those of the one it was merged into. */
 int index_asset(struct index *ix, uint64_t number, struct asset *out);
 int index_upload(struct index *ix, uint64_t asset, const char *destination, struct upload *out);
 
@@ -65,7 +65,7 @@ int index_upload(struct index *ix, uint64_t asset, const char *destination, stru
  * asks (and not merged, gone or retired). Count or -errno.
  */
 int index_assets(struct index *ix, uint64_t after, bool queued, struct asset *out, size_t room);
-/* All uploads of one asset, up to room. Count or -errno. A merged asset's are those of merged_into. */
+/* All uploads of one asset, up to room. Count or -errno. */
 int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room);
 
 /* An asset with this id other than `than`, whose bytes are held or receipted. 0, -ENOENT. */
@@ -165,7 +165,8 @@ int index_log_prefix(struct index *ix, const char *camera, const char *path, uin
     struct asset *out);
 /*
  * The newest asset of this camera and path that was found, pulled or compared in this docking, on
- * any rung: the object grew, or the log got longer, since. 0, -ENOENT.
+ * any rung, and that no row of the listing is linked to: the object grew, or the log got longer,
+ * since. 0, -ENOENT.
  */
 int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camera, const char *path,
     struct asset *out);

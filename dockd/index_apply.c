@@ -104,13 +104,14 @@ static int found(struct act *a)
 	return entry_write(a->ix, NULL, &e);
 }
 
-/* Begins again before what was durable: that much is all that the file still holds. */
+/* Beginning before what was durable says that the file holds no more than that now. */
 static int pull(struct act *a, struct asset *x)
 {
 	if (x->file == FILE_NONE)
 		x->file = FILE_PART;
 	if (number(a, "offset") < x->durable_bytes)
 		x->durable_bytes = number(a, "offset");
+	text(a, "boot", x->boot, sizeof(x->boot));
 	return 0;
 }
 
@@ -145,7 +146,7 @@ static int restarted(struct act *a, struct asset *x)
 	x->rung = RUNG_LISTED;
 	x->file = FILE_NONE;
 	x->durable_bytes = 0;
-	x->staged_at_s = 0;
+	x->staged_at_s = x->stamp_ns = 0;
 	x->restarts++;
 	x->boot[0] = x->sha256[0] = x->id[0] = x->signature[0] = '\0';
 	return 0;
@@ -199,11 +200,14 @@ static int checked(struct act *a, struct asset *x)
 	text(a, "sha256", x->sha256, sizeof(x->sha256));
 	text(a, "id", x->id, sizeof(x->id));
 	text(a, "signature", x->signature, sizeof(x->signature));
+	x->stamp_ns = record_get_number(a->r, "stamp", 0);
 	return 0;
 }
 
 static int rechecked(struct act *a, struct asset *x)
 {
+	x->staged_at_s = a->time_s;
+	x->stamp_ns = record_get_number(a->r, "stamp", 0);
 	text(a, "boot", x->boot, sizeof(x->boot));
 	return 0;
 }
@@ -252,7 +256,7 @@ static int change(struct act *a, const struct rule *rule)
 static int its_upload(struct act *a, struct upload *u)
 {
 	const char *destination = record_get_text(a->r, "destination");
-	int rc = index_upload(a->ix, a->asset, destination, u);
+	int rc = upload_read(a->ix, a->asset, destination, u);
 
 	if (rc != -ENOENT)
 		return rc;
@@ -284,6 +288,23 @@ static int created(struct act *a)
 	return upload_write(a->ix, &u);
 }
 
+static int recreated(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	u.rung = RUNG_CHECKED;
+	u.level = LEVEL_NONE;
+	u.receipted_at_s = 0;
+	u.length_bytes = 0;
+	u.sha256[0] = u.address[0] = '\0';
+	text(a, "text", u.reason, sizeof(u.reason));
+	rc = upload_write(a->ix, &u);
+	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
 static int receipted(struct act *a)
 {
 	struct upload u;
@@ -301,6 +322,20 @@ static int receipted(struct act *a)
 	text(a, "sha256", u.sha256, sizeof(u.sha256));
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
+/* What was made there is no good: the next upload begins anew. */
+static int recreated(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	u.rung = RUNG_CHECKED;
+	u.address[0] = '\0';
+	text(a, "text", u.reason, sizeof(u.reason));
+	return upload_write(a->ix, &u);
 }
 
 static int refused(struct act *a)
@@ -406,7 +441,7 @@ static int admit(struct act *a, uint64_t asset, const char *destination)
 		u.asset = (uint64_t)sqlite3_column_int64(st, 0);
 		db_text(st, 1, u.destination, sizeof(u.destination));
 		sqlite3_reset(st);
-		rc = index_upload(a->ix, u.asset, u.destination, &u);
+		rc = upload_read(a->ix, u.asset, u.destination, &u);
 		if (rc < 0)
 			return rc;
 		u.refused = false;
@@ -439,7 +474,7 @@ static const struct rule rules[] = {
 	{ "undocked", undocked, NULL, { "#docking" } },
 	{ "found", found, NULL,
 	    { "#asset", "#docking", "$camera", "$profile", "$kind", "$path", "#size" } },
-	{ "pull", NULL, pull, { "#asset", "#docking", "#offset" } },
+	{ "pull", NULL, pull, { "#asset", "#docking", "#offset", "$boot" } },
 	{ "durable", NULL, durable, { "#asset", "#offset", "$boot" } },
 	{ "pulled", NULL, pulled, { "#asset", "#docking", "$result", "#read" } },
 	{ "compared", NULL, compared, { "#asset", "#docking", "#read" } },
@@ -454,7 +489,9 @@ static const struct rule rules[] = {
 	{ "trouble", NULL, trouble, { "#asset", "$text" } },
 	{ "upload", upload, NULL, { "#asset", "$destination" } },
 	{ "created", created, NULL, { "#asset", "$destination", "$address" } },
+	{ "recreated", recreated, NULL, { "#asset", "$destination" } },
 	{ "receipted", receipted, NULL, { "#asset", "$destination", "$level", "#length" } },
+	{ "recreated", recreated, NULL, { "#asset", "$destination" } },
 	{ "refused", refused, NULL, { "#asset", "$destination", "$text" } },
 	{ "erase-intent", erase_intent, NULL, { "#asset", "#docking" } },
 	{ "erased", erased, NULL, { "#asset", "$result" } },

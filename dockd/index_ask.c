@@ -10,8 +10,8 @@
 int index_counts(struct index *ix, struct index_counts *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_OLDEST, "SELECT staged_at FROM asset WHERE queued = 1 AND staged_at > 0"
-	    " ORDER BY staged_at LIMIT 1", &st, "");
+	int rc = db_query(ix, Q_OLDEST, "SELECT since FROM asset WHERE queued = 1 AND since > 0"
+	    " ORDER BY since LIMIT 1", &st, "");
 
 	*out = ix->counts;
 	out->oldest_unsent_s = 0;
@@ -87,6 +87,17 @@ int index_log_prefix(struct index *ix, const char *camera, const char *path, uin
 	int rc = db_query(ix, Q_PREFIX, "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
 	    " path = ?2 AND kind = 4 AND file = 2 AND size < ?3 ORDER BY number DESC LIMIT 1", &st,
 	    "tti", camera, path, (int64_t)size_bytes);
+
+	return one_asset(st, rc, out);
+}
+
+int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camera, const char *path,
+    struct asset *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_IN_DOCKING, "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
+	    " path = ?2 AND (docking = ?3 OR pulled_docking = ?3) ORDER BY number DESC LIMIT 1", &st,
+	    "tti", camera, path, (int64_t)docking);
 
 	return one_asset(st, rc, out);
 }

@@ -44,6 +44,9 @@ void entry_load(sqlite3_stmt *st, struct entry *e)
 	e->receipts = (uint32_t)sqlite3_column_int64(st, 27);
 	e->receipted = sqlite3_column_int(st, 28) != 0;
 	e->queued = sqlite3_column_int(st, 29) != 0;
+	a->stamp_ns = sqlite3_column_int64(st, 30);
+	e->since_s = sqlite3_column_int64(st, 31);
+	a->stamp_ns = sqlite3_column_int64(st, 30);
 }
 
 int entry_read(struct index *ix, uint64_t number, struct entry *out)
@@ -77,13 +80,13 @@ static int update(struct index *ix, const struct entry *e)
 	    " size = ?4, durable = ?5, pulled = ?6, mtime = ?7, staged_at = ?8, interruptions = ?9,"
 	    " restarts = ?10, file = ?11, rung = ?12, erased = ?13, gone = ?14, needs_person = ?15,"
 	    " boot = ?16, sha256 = ?17, id = ?18, signature = ?19, trouble = ?20, receipts = ?21,"
-	    " receipted = ?22, queued = ?23 WHERE number = ?1", "iiiiiiiiiiiiiiitttttiii",
+	    " receipted = ?22, queued = ?23, stamp = ?24 WHERE number = ?1", "iiiiiiiiiiiiiiitttttiiii",
 	    (int64_t)a->number, (int64_t)a->pulled_docking, (int64_t)a->merged_into,
 	    (int64_t)a->size_bytes, (int64_t)a->durable_bytes, (int64_t)a->pulled_bytes, a->mtime_s,
 	    a->staged_at_s, (int64_t)a->interruptions, (int64_t)a->restarts, (int64_t)a->file,
 	    (int64_t)a->rung, (int64_t)a->erased, (int64_t)a->gone, (int64_t)a->needs_person, a->boot,
 	    a->sha256, a->id, a->signature, a->trouble, (int64_t)e->receipts, (int64_t)e->receipted,
-	    (int64_t)e->queued);
+	    (int64_t)e->queued, a->stamp_ns);
 }
 
 /* Takes an asset out of the counters (sign -1) or puts it in (1). */
@@ -110,24 +113,25 @@ static int64_t class_of(const struct asset *a)
 	return a->kind == KIND_LOG || a->kind == KIND_SIDECAR ? 0 : 1;
 }
 
-static int64_t recorded_of(const struct asset *a)
+static int64_t recorded_of(const struct entry *e)
 {
-	return asset_time_plausible(a->mtime_s, a->staged_at_s) ? a->mtime_s : a->staged_at_s;
+	return asset_time_plausible(e->a.mtime_s, e->since_s) ? e->a.mtime_s : e->since_s;
 }
 
 /* Puts an asset into the queue of one destination, or takes it out of it. */
-static int queue_move(struct index *ix, struct destination *d, const struct asset *a, bool in)
+static int queue_move(struct index *ix, struct destination *d, const struct entry *e, bool in)
 {
+	const struct asset *a = &e->a;
 	int rc;
 
 	if (in)
 		rc = db_run(ix, Q_QUEUE_PUT, "INSERT OR IGNORE INTO queue VALUES(?1, ?2, ?3, ?4, ?5)",
-		    "iiiii", d->number, class_of(a), recorded_of(a), (int64_t)a->number,
+		    "iiiii", d->number, class_of(a), recorded_of(e), (int64_t)a->number,
 		    (int64_t)a->size_bytes);
 	else
 		rc = db_run(ix, Q_QUEUE_TAKE, "DELETE FROM queue WHERE destination = ?1 AND class = ?2"
 		    " AND recorded = ?3 AND asset = ?4", "iiii", d->number, class_of(a),
-		    recorded_of(a), (int64_t)a->number);
+		    recorded_of(e), (int64_t)a->number);
 	if (rc < 0)
 		return rc;
 	if (sqlite3_changes(ix->db) > 0) {
@@ -151,12 +155,12 @@ static int queue_follow(struct index *ix, const struct entry *before, const stru
 		struct destination *d = &ix->destination[i];
 
 		if (was) {
-			rc = queue_move(ix, d, &before->a, false);
+			rc = queue_move(ix, d, before, false);
 			continue;
 		}
-		rc = index_upload(ix, after->a.number, d->name, &u);
+		rc = upload_read(ix, after->a.number, d->name, &u);
 		if (rc == -ENOENT || (rc == 0 && u.rung != RUNG_RECEIPTED && !u.refused))
-			rc = queue_move(ix, d, &after->a, true);
+			rc = queue_move(ix, d, after, true);
 	}
 	return rc;
 }
@@ -168,6 +172,10 @@ int entry_write(struct index *ix, const struct entry *before, struct entry *afte
 
 	after->queued = !after->receipted && a->merged_into == 0 && !a->gone &&
 	    a->file != FILE_RETIRED;
+	if (a->rung == RUNG_LISTED)
+		after->since_s = 0;
+	else if (after->since_s == 0)
+		after->since_s = a->staged_at_s;
 	if (!before)
 		rc = insert(ix, a);
 	if (rc == 0)
@@ -214,13 +222,8 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	db_text(st, 9, u->address, sizeof(u->address));
 }
 
-int index_upload(struct index *ix, uint64_t asset, const char *destination, struct upload *out)
+static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
 {
-	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_UPLOAD, "SELECT " UPLOAD_COLUMNS
-	    " FROM upload WHERE asset = ?1 AND destination = ?2", &st, "it", (int64_t)asset,
-	    destination);
-
 	if (rc == 0)
 		rc = db_step(st);
 	if (rc <= 0)
@@ -230,11 +233,34 @@ int index_upload(struct index *ix, uint64_t asset, const char *destination, stru
 	return 0;
 }
 
+int upload_read(struct index *ix, uint64_t asset, const char *destination, struct upload *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_UPLOAD_ROW, "SELECT " UPLOAD_COLUMNS
+	    " FROM upload WHERE asset = ?1 AND destination = ?2", &st, "it", (int64_t)asset,
+	    destination);
+
+	return one_upload(st, rc, out);
+}
+
+/* The asset whose uploads count for ?1: the one that it was merged into, or itself. */
+#define ITS_ROOT "coalesce((SELECT nullif(merged_into, 0) FROM asset WHERE number = ?1), ?1)"
+
+int index_upload(struct index *ix, uint64_t asset, const char *destination, struct upload *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_UPLOAD, "SELECT " UPLOAD_COLUMNS
+	    " FROM upload WHERE asset = " ITS_ROOT " AND destination = ?2", &st, "it",
+	    (int64_t)asset, destination);
+
+	return one_upload(st, rc, out);
+}
+
 int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room)
 {
 	sqlite3_stmt *st;
 	int n = 0, rc = db_query(ix, Q_UPLOADS, "SELECT " UPLOAD_COLUMNS
-	    " FROM upload WHERE asset = ?1 LIMIT ?2", &st, "ii", (int64_t)asset, (int64_t)room);
+	    " FROM upload WHERE asset = " ITS_ROOT " LIMIT ?2", &st, "ii", (int64_t)asset, (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		upload_load(st, &out[n++]);
@@ -248,7 +274,7 @@ int upload_write(struct index *ix, const struct upload *u)
 	struct upload was;
 	struct entry e;
 	bool waits;
-	int rc = index_upload(ix, u->asset, u->destination, &was);
+	int rc = upload_read(ix, u->asset, u->destination, &was);
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
@@ -265,7 +291,7 @@ int upload_write(struct index *ix, const struct upload *u)
 	waits = is_to_send(&e.a) && u->rung != RUNG_RECEIPTED && !u->refused;
 	for (size_t i = 0; i < ix->destinations_n; i++) {
 		if (strcmp(ix->destination[i].name, u->destination) == 0)
-			return queue_move(ix, &ix->destination[i], &e.a, waits);
+			return queue_move(ix, &ix->destination[i], &e, waits);
 	}
 	return 0;
 }

@@ -14,8 +14,8 @@
 
 /* Statements, prepared at their first use and kept. */
 enum statement {
-	Q_STATE_READ, Q_STATE_WRITE, Q_ASSET, Q_ASSET_NEW, Q_ASSET_SET, Q_UPLOAD, Q_UPLOAD_SET,
-	Q_ASSETS, Q_ASSETS_QUEUED, Q_UPLOADS, Q_BY_ID, Q_BY_PATH, Q_PREFIX, Q_TO_VERIFY, Q_TO_UPLOAD,
+	Q_STATE_READ, Q_STATE_WRITE, Q_ASSET, Q_ASSET_NEW, Q_ASSET_SET, Q_UPLOAD, Q_UPLOAD_ROW, Q_UPLOAD_SET,
+	Q_ASSETS, Q_ASSETS_QUEUED, Q_UPLOADS, Q_BY_ID, Q_BY_PATH, Q_PREFIX, Q_IN_DOCKING, Q_LOGS_OPEN, Q_TO_VERIFY, Q_TO_UPLOAD,
 	Q_TO_ERASE, Q_OPEN_ERASES, Q_OPEN_DOCKINGS, Q_DOCKING, Q_OLDEST,
 	Q_DESTINATIONS, Q_DESTINATION_NEW, Q_DESTINATION_SET, Q_DESTINATION_DROP, Q_QUEUE_FILL,
 	Q_QUEUE_SUM, Q_QUEUE_PUT, Q_QUEUE_TAKE, Q_QUEUE_DROP, Q_RECEIPTED, Q_MERGED_INTO,
@@ -23,7 +23,7 @@ enum statement {
 	Q_DOCKED, Q_CAMERA, Q_UNDOCKED, Q_ERASE_PUT, Q_ERASE_TAKE, Q_TROUBLES, Q_TROUBLES_BAY,
 	Q_REFUSED_ASSET, Q_REFUSED_DESTINATION, Q_REFUSED_ALL,
 	Q_ROW_ADD, Q_ROW, Q_ROW_LINK, Q_ROW_TODO, Q_ROW_SKIP, Q_ROWS_OF_ASSET, Q_ROWS, Q_GROWING,
-	Q_CARRY, Q_LINK_ALL, Q_UNIQUE, Q_TODO_ALL, Q_MISSING, Q_UNLINKED, Q_NEXT, Q_BY_ASSET, Q_PURGE,
+	Q_CARRY, Q_LINK_ALL, Q_UNIQUE, Q_TODO_ALL, Q_MISSING, Q_UNLINKED, Q_NEXT, Q_BY_ASSET, Q_IN_DOCKING, Q_PURGE,
 	Q_STATEMENTS
 };
 
@@ -33,6 +33,7 @@ struct entry {
 	uint32_t receipts; /* destinations that have given one; a merged asset's are the other's */
 	bool receipted;    /* as the policy asks */
 	bool queued;       /* still has to be brought to its receipts */
+	int64_t since_s;   /* when it was staged first; staged_at_s moves with each check */
 };
 
 struct destination {
@@ -47,6 +48,7 @@ struct listing {
 	uint64_t docking;
 	int64_t whole, coming; /* listing numbers, 0: none */
 	struct listing_sum sum;
+	uint64_t logs_open; /* log rows whose asset is not receipted */
 };
 
 struct index {
@@ -92,7 +94,7 @@ static inline uint64_t db_u64(sqlite3_stmt *st, int column)
 #define ASSET_COLUMNS "number, docking, prefix_of, kind, protected, camera, profile, path," \
 	" pulled_docking, merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts," \
 	" file, rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts," \
-	" receipted, queued"
+	" receipted, queued, stamp"
 
 /* The asset of a row of ASSET_COLUMNS. */
 void entry_load(sqlite3_stmt *st, struct entry *e);
@@ -104,6 +106,8 @@ int entry_read(struct index *ix, uint64_t number, struct entry *out);
  * gets its derived fields here. 0 or -errno.
  */
 int entry_write(struct index *ix, const struct entry *before, struct entry *after);
+/* The upload row of this very asset, merged or not. 0, -ENOENT or -errno. */
+int upload_read(struct index *ix, uint64_t asset, const char *destination, struct upload *out);
 int upload_write(struct index *ix, const struct upload *u);
 /* Takes the receipts of an asset anew from its uploads, for it and those merged into it. */
 int receipts_renew(struct index *ix, uint64_t asset);

@@ -17,7 +17,7 @@
 struct part {
 	uint64_t row, size_bytes;
 	int64_t listing;
-	bool first, skip, todo, ignored;
+	bool first, log, skip, todo, ignored;
 };
 
 static struct listing *find(struct index *ix, uint64_t docking)
@@ -112,10 +112,13 @@ int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o
 /* ---- sums ---- */
 
 /* Takes one row into the sums (sign 1) or out of them (-1). e: its asset, NULL = not linked. */
-static void count(struct listing_sum *s, const struct part *p, const struct entry *e, uint64_t sign)
+static void count(struct listing *l, const struct part *p, const struct entry *e, uint64_t sign)
 {
+	struct listing_sum *s = &l->sum;
+
 	if (p->ignored)
 		return;
+	l->logs_open += p->log && !(e && e->receipted) ? sign : 0;
 	s->objects += sign;
 	s->bytes += sign * p->size_bytes;
 	if (p->todo) {
@@ -128,6 +131,8 @@ static void count(struct listing_sum *s, const struct part *p, const struct entr
 	s->held += e->a.rung >= RUNG_STAGED ? sign : 0;
 	s->checked += e->a.rung >= RUNG_CHECKED ? sign : 0;
 	s->receipted += e->receipted ? sign : 0;
+	s->troubled += e->a.needs_person ? sign : 0;
+	s->troubled += e->a.needs_person ? sign : 0;
 }
 
 static bool is_todo(const struct part *p, const struct entry *e)
@@ -146,26 +151,29 @@ static void part_load(sqlite3_stmt *st, struct part *p)
 	p->skip = skip != 0;
 	p->ignored = skip == SKIP_IGNORED;
 	p->todo = sqlite3_column_int(st, 5) != 0;
+	p->log = sqlite3_column_int(st, 6) == KIND_LOG;
 }
 
-#define PART_COLUMNS "row, listing, size, class, skip, todo"
+#define PART_COLUMNS "row, listing, size, class, skip, todo, kind"
 
 static int sum_anew(struct index *ix, struct listing *l)
 {
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_ROWS, "SELECT " PART_COLUMNS ", asset,"
-	    " (SELECT rung + 16 * receipted FROM asset WHERE number = row.asset)"
+	    " (SELECT rung + 16 * receipted + 32 * needs_person FROM asset WHERE number = row.asset)"
 	    " FROM scratch.row WHERE listing = ?1", &st, "i", l->whole);
 
 	memset(&l->sum, 0, sizeof(l->sum));
+	l->logs_open = 0;
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		struct entry e = { .receipts = 0 };
 		struct part p;
-		int facts = sqlite3_column_int(st, 7);
+		int facts = sqlite3_column_int(st, 8);
 
 		part_load(st, &p);
 		e.a.rung = (enum rung)(facts & 15);
-		e.receipted = facts >= 16;
+		e.receipted = (facts & 16) != 0;
+		e.a.needs_person = (facts & 32) != 0;
 		count(&l->sum, &p, sqlite3_column_int64(st, 6) ? &e : NULL, 1);
 		rc = 0;
 	}
@@ -198,9 +206,9 @@ static int move(struct index *ix, struct part *p, const struct entry *before,
 		    (int64_t)p->row, (int64_t)todo);
 	if (rc < 0)
 		return rc;
-	count(&l->sum, p, before, (uint64_t)-1);
+	count(l, p, before, (uint64_t)-1);
 	p->todo = todo;
-	count(&l->sum, p, after, 1);
+	count(l, p, after, 1);
 	return 0;
 }
 
@@ -379,7 +387,7 @@ static int row_read(struct index *ix, uint64_t docking, uint64_t row, struct par
 	if (rc <= 0)
 		return rc < 0 ? rc : -ENOENT;
 	part_load(st, p);
-	*linked = (uint64_t)sqlite3_column_int64(st, 6);
+	*linked = (uint64_t)sqlite3_column_int64(st, 7);
 	sqlite3_reset(st);
 	return *linked ? entry_read(ix, *linked, e) : 0;
 }
@@ -447,6 +455,50 @@ int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out)
 		return -ENOENT;
 	*out = l->sum;
 	return 0;
+}
+
+int listing_logs_open(struct index *ix, uint64_t docking)
+{
+	sqlite3_stmt *st;
+	int n, rc = db_query(ix, Q_LOGS_OPEN, "SELECT count(*) FROM scratch.row WHERE listing = ?1 AND"
+	    " kind = 4 AND NOT EXISTS(SELECT 1 FROM asset WHERE number = row.asset AND receipted = 1)",
+	    &st, "i", whole_of(ix, docking));
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -EIO;
+	n = sqlite3_column_int(st, 0);
+	sqlite3_reset(st);
+	return n;
+}
+
+int listing_logs_open(struct index *ix, uint64_t docking)
+{
+	struct listing *l = find(ix, docking);
+
+	if (!l || l->whole == 0)
+		return -ENOENT;
+	return l->logs_open > INT32_MAX ? INT32_MAX : (int)l->logs_open;
+}
+
+int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camera, const char *path,
+    struct asset *out)
+{
+	uint64_t number = 0;
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_IN_DOCKING, "SELECT number FROM asset WHERE camera = ?2 AND path = ?3"
+	    " AND (docking = ?1 OR pulled_docking = ?1) AND NOT EXISTS(SELECT 1 FROM scratch.row WHERE"
+	    " row.asset = asset.number AND row.asset > 0 AND listing = ?4) ORDER BY number DESC"
+	    " LIMIT 1", &st, "itti", (int64_t)docking, camera, path, whole_of(ix, docking));
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	number = db_u64(st, 0);
+	sqlite3_reset(st);
+	return index_asset(ix, number, out);
 }
 
 int listing_missing(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,

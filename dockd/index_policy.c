@@ -34,8 +34,8 @@ static int destination_make(struct index *ix, const char *name, struct destinati
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	rc = db_run(ix, Q_QUEUE_FILL, "INSERT INTO queue SELECT ?1,"
 	    " CASE WHEN kind IN (3, 4) THEN 0 ELSE 1 END,"
-	    " CASE WHEN mtime BETWEEN " NUMBER(ASSET_EARLIEST_S) " AND staged_at + " NUMBER(ASSET_AHEAD_S)
-	    " THEN mtime ELSE staged_at END,"
+	    " CASE WHEN mtime BETWEEN " NUMBER(ASSET_EARLIEST_S) " AND since + " NUMBER(ASSET_AHEAD_S)
+	    " THEN mtime ELSE since END,"
 	    " number, size FROM asset WHERE " TO_SEND " AND NOT EXISTS(SELECT 1 FROM upload WHERE"
 	    " asset = asset.number AND destination = ?2 AND (rung = 5 OR refused = 1))", "it",
 	    d->number, name);

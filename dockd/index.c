@@ -33,7 +33,7 @@ static const char schema[] =
     " mtime INTEGER, staged_at INTEGER, interruptions INTEGER, restarts INTEGER, file INTEGER,"
     " rung INTEGER, erased INTEGER, gone INTEGER, needs_person INTEGER, boot TEXT, sha256 TEXT,"
     " id TEXT, signature TEXT, trouble TEXT, receipts INTEGER, receipted INTEGER, queued INTEGER,"
-    " stamp INTEGER);"
+    " stamp INTEGER, since INTEGER);"
     "CREATE INDEX asset_path ON asset(camera, path);"
     "CREATE INDEX asset_id ON asset(id) WHERE id <> '';"
     "CREATE INDEX asset_merged ON asset(merged_into) WHERE merged_into > 0;"

@@ -288,6 +288,7 @@ static int created(struct act *a)
 	return upload_write(a->ix, &u);
 }
 
+/* What was made there is no good: the next upload begins anew. */
 static int recreated(struct act *a)
 {
 	struct upload u;
@@ -322,20 +323,6 @@ static int receipted(struct act *a)
 	text(a, "sha256", u.sha256, sizeof(u.sha256));
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
-}
-
-/* What was made there is no good: the next upload begins anew. */
-static int recreated(struct act *a)
-{
-	struct upload u;
-	int rc = its_upload(a, &u);
-
-	if (rc < 0)
-		return rc;
-	u.rung = RUNG_CHECKED;
-	u.address[0] = '\0';
-	text(a, "text", u.reason, sizeof(u.reason));
-	return upload_write(a->ix, &u);
 }
 
 static int refused(struct act *a)
@@ -489,7 +476,6 @@ static const struct rule rules[] = {
 	{ "trouble", NULL, trouble, { "#asset", "$text" } },
 	{ "upload", upload, NULL, { "#asset", "$destination" } },
 	{ "created", created, NULL, { "#asset", "$destination", "$address" } },
-	{ "recreated", recreated, NULL, { "#asset", "$destination" } },
 	{ "receipted", receipted, NULL, { "#asset", "$destination", "$level", "#length" } },
 	{ "recreated", recreated, NULL, { "#asset", "$destination" } },
 	{ "refused", refused, NULL, { "#asset", "$destination", "$text" } },

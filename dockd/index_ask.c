@@ -91,17 +91,6 @@ int index_log_prefix(struct index *ix, const char *camera, const char *path, uin
 	return one_asset(st, rc, out);
 }
 
-int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camera, const char *path,
-    struct asset *out)
-{
-	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_IN_DOCKING, "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
-	    " path = ?2 AND (docking = ?3 OR pulled_docking = ?3) ORDER BY number DESC LIMIT 1", &st,
-	    "tti", camera, path, (int64_t)docking);
-
-	return one_asset(st, rc, out);
-}
-
 static int numbers_of(sqlite3_stmt *st, int rc, uint64_t *numbers)
 {
 	int n = 0;

@@ -46,7 +46,6 @@ void entry_load(sqlite3_stmt *st, struct entry *e)
 	e->queued = sqlite3_column_int(st, 29) != 0;
 	a->stamp_ns = sqlite3_column_int64(st, 30);
 	e->since_s = sqlite3_column_int64(st, 31);
-	a->stamp_ns = sqlite3_column_int64(st, 30);
 }
 
 int entry_read(struct index *ix, uint64_t number, struct entry *out)
@@ -80,13 +79,14 @@ static int update(struct index *ix, const struct entry *e)
 	    " size = ?4, durable = ?5, pulled = ?6, mtime = ?7, staged_at = ?8, interruptions = ?9,"
 	    " restarts = ?10, file = ?11, rung = ?12, erased = ?13, gone = ?14, needs_person = ?15,"
 	    " boot = ?16, sha256 = ?17, id = ?18, signature = ?19, trouble = ?20, receipts = ?21,"
-	    " receipted = ?22, queued = ?23, stamp = ?24 WHERE number = ?1", "iiiiiiiiiiiiiiitttttiiii",
+	    " receipted = ?22, queued = ?23, stamp = ?24, since = ?25 WHERE number = ?1",
+	    "iiiiiiiiiiiiiiitttttiiiii",
 	    (int64_t)a->number, (int64_t)a->pulled_docking, (int64_t)a->merged_into,
 	    (int64_t)a->size_bytes, (int64_t)a->durable_bytes, (int64_t)a->pulled_bytes, a->mtime_s,
 	    a->staged_at_s, (int64_t)a->interruptions, (int64_t)a->restarts, (int64_t)a->file,
 	    (int64_t)a->rung, (int64_t)a->erased, (int64_t)a->gone, (int64_t)a->needs_person, a->boot,
 	    a->sha256, a->id, a->signature, a->trouble, (int64_t)e->receipts, (int64_t)e->receipted,
-	    (int64_t)e->queued, a->stamp_ns);
+	    (int64_t)e->queued, a->stamp_ns, e->since_s);
 }
 
 /* Takes an asset out of the counters (sign -1) or puts it in (1). */

@@ -132,7 +132,6 @@ static void count(struct listing *l, const struct part *p, const struct entry *e
 	s->checked += e->a.rung >= RUNG_CHECKED ? sign : 0;
 	s->receipted += e->receipted ? sign : 0;
 	s->troubled += e->a.needs_person ? sign : 0;
-	s->troubled += e->a.needs_person ? sign : 0;
 }
 
 static bool is_todo(const struct part *p, const struct entry *e)
@@ -174,7 +173,7 @@ static int sum_anew(struct index *ix, struct listing *l)
 		e.a.rung = (enum rung)(facts & 15);
 		e.receipted = (facts & 16) != 0;
 		e.a.needs_person = (facts & 32) != 0;
-		count(&l->sum, &p, sqlite3_column_int64(st, 6) ? &e : NULL, 1);
+		count(l, &p, sqlite3_column_int64(st, 7) ? &e : NULL, 1);
 		rc = 0;
 	}
 	return rc;
@@ -455,22 +454,6 @@ int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out)
 		return -ENOENT;
 	*out = l->sum;
 	return 0;
-}
-
-int listing_logs_open(struct index *ix, uint64_t docking)
-{
-	sqlite3_stmt *st;
-	int n, rc = db_query(ix, Q_LOGS_OPEN, "SELECT count(*) FROM scratch.row WHERE listing = ?1 AND"
-	    " kind = 4 AND NOT EXISTS(SELECT 1 FROM asset WHERE number = row.asset AND receipted = 1)",
-	    &st, "i", whole_of(ix, docking));
-
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -EIO;
-	n = sqlite3_column_int(st, 0);
-	sqlite3_reset(st);
-	return n;
 }
 
 int listing_logs_open(struct index *ix, uint64_t docking)

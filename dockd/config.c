@@ -147,10 +147,10 @@ static const struct setting bay_settings[] = {
 };
 
 enum { /* places in destination_settings */
-	DEST_NAME, DEST_DRIVER, DEST_FOLDER, DEST_SLOTS, DEST_READ_BACK,
+	DEST_NAME, DEST_DRIVER, DEST_FOLDER, DEST_SLOTS,
 	DEST_URL, /* from here on: only driver = "tus" */
-	DEST_STALL, DEST_ANSWER, DEST_CHUNK_MIN, DEST_CHUNK_MAX,
-	DEST_CA, DEST_CERTIFICATE, DEST_KEY, DEST_HEADERS, DEST_CHECKSUM, DEST_OVERRIDE,
+	DEST_STALL, DEST_ANSWER, DEST_CHUNK_MIN, DEST_CHUNK_MAX, DEST_CA, DEST_CERTIFICATE,
+	DEST_KEY, DEST_HEADERS, DEST_READ_BACK, DEST_CHECKSUM, DEST_OVERRIDE,
 	DEST_SETTINGS,
 };
 
@@ -316,7 +316,7 @@ static void read_bays(struct setting_errors *e, const struct config_setting_t *r
 
 static void default_destination(struct draft_destination *d)
 {
-	*d = (struct draft_destination){ .read_back = true, .checksum = true };
+	*d = (struct draft_destination){ .checksum = true };
 	d->d.wire.driver = DESTINATION_DIR;
 	d->d.wire.slots = 4;
 	d->d.wire.stall_ms = 60 * 1000;
@@ -395,8 +395,6 @@ static void read_destinations(struct setting_errors *e, const struct config_sett
 		memset(seen, 0, sizeof(seen));
 		default_destination(&d);
 		setting_read(e, node, destination_settings, ITEMS(destination_settings), &d, seen);
-		if (!seen[DEST_READ_BACK])
-			d.read_back = d.d.wire.driver == DESTINATION_DIR;
 		check_destination(e, node, &d, seen, draft->allow_http);
 		take_destination(&d, &c->destination[i]);
 		for (size_t k = 0; k < i; k++) {

@@ -123,7 +123,7 @@ static void defaults_are_the_documented_ones(void **state)
 	assert_string_equal(c->destination[0].name, "local");
 	assert_int_equal(c->destination[0].wire.driver, DESTINATION_DIR);
 	assert_string_equal(c->destination[0].wire.where, "/var/lib/dockd-uploader/local");
-	assert_int_equal(c->destination[0].wire.flags, DESTINATION_READ_BACK | DESTINATION_CHECKSUM);
+	assert_int_equal(c->destination[0].wire.flags, DESTINATION_CHECKSUM);
 	assert_int_equal(c->profiles_n, 1);
 	assert_int_equal(c->profile[0].window_bytes, 8 << 20);
 	assert_int_equal(c->profile[0].timeout_ms, 10000);
@@ -147,7 +147,7 @@ static void every_setting_arrives(void **state)
 	    "core-group = 77; admin-group = \"\";\n"
 	    "bays = ( { name = \"1\"; port = \"1-2.3\"; light = \"bay1\"; },\n"
 	    "         { name = \"two\"; port = \"10-4\"; } );\n"
-	    "destinations = ( { name = \"nas\"; driver = \"dir\"; folder = \"/nas\"; read-back = false; },\n"
+	    "destinations = ( { name = \"nas\"; driver = \"dir\"; folder = \"/nas\"; },\n"
 	    " { name = \"es\"; driver = \"tus\"; url = \"https://es.example:8443/files/\"; slots = 16;\n"
 	    "   stall-seconds = 7; answer-seconds = 8; chunk-min = 65536; chunk-max = 5000000000L;\n"
 	    "   ca-file = \"/ca\"; certificate-file = \"/crt\"; key-file = \"/key\";\n"

@@ -207,11 +207,12 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 	struct core *c = arg;
 
 	(void)s;
-	if (si->ssi_signo == SIGHUP)
+	if (si->ssi_signo == SIGHUP) {
 		reload(c);
-	else
-		sd_event_exit(c->event, 0);
-	return 0;
+		return 0;
+	}
+	log_info("stopping", "signal=%s by=%u", sigabbrev_np((int)si->ssi_signo), si->ssi_pid);
+	return sd_event_exit(c->event, 0);
 }
 
 static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
@@ -289,17 +290,20 @@ static void turn(struct core *c)
 
 static int loop(struct core *c)
 {
-	int r = 0;
+	for (;;) {
+		int r = sd_event_run(c->event, UINT64_MAX);
 
-	while (r >= 0 && sd_event_get_state(c->event) != SD_EVENT_FINISHED) {
-		r = sd_event_run(c->event, UINT64_MAX);
-		for (unsigned i = 0; i < TURN_EVENTS && r > 0; i++)
+		for (unsigned i = 0; i < TURN_EVENTS && r > 0; i++) {
+			if (sd_event_get_state(c->event) == SD_EVENT_FINISHED)
+				return 0;
 			r = sd_event_run(c->event, 0);
+		}
 		if (sd_event_get_state(c->event) == SD_EVENT_FINISHED)
-			break;
+			return 0;
+		if (r < 0)
+			return r;
 		turn(c);
 	}
-	return r;
 }
 
 /* ---- start ---- */
@@ -470,6 +474,8 @@ static int serve(const char *config_path, const char *profiles_dir)
 	    c->config->state_dir);
 	sd_notify(0, "READY=1");
 	r = loop(c);
+	if (r < 0)
+		log_error("loop", "reason=\"%s\"", strerror(-r));
 	stop(c);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

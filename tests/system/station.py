@@ -177,6 +177,9 @@ class Station:
     def camera(self, name, objects=None, **scenario):
         """A simulated camera in somebody's hand; plug("1-1") docks it."""
         self._dir("cameras", HOTPLUG, 0o755)
+        scenario["usb"] = {"vendor": 0x1209, "product": 0xbcbc, "model": "vcam",
+                           **scenario.get("usb", {})}
+        scenario.setdefault("battery", 100)
         folder = self.folder / "cameras" / name
         folder.mkdir(exist_ok=True)
         os.chown(folder, HOTPLUG, HOTPLUG)
@@ -192,7 +195,7 @@ class Station:
             *as_user(CORE, CORE_GROUP, ADMIN_GROUP), self.bin / "dockd", "-c",
             self.folder / "dockd.conf", "--libexec", self.bin, "--profiles",
             self.folder / "profiles"], self.folder / "logs/dockd.log", self.env, keep=False)
-        self.ctl("wait", "idle", "--timeout", "0.05", check=False, connect=True)
+        self.ctl("status", connect=True)
 
     def start_hotplug(self):
         self.hotplug = Service("hotplug", [
@@ -267,21 +270,14 @@ class Station:
         return [line for line in self.log(name).splitlines() if f" event={event} " in f"{line} "]
 
     def bay(self, name):
-        return self.ctl("bay", name)["bays"][0]
+        return self.ctl("bay", name)
+
+    def clip(self, number):
+        return self.ctl("clip", number)
 
     def clips(self):
-        """Every asset, as `dockctl clip` shows it."""
-        out = []
-        number = 0
-        total = self.ctl("status")["assets"]
-        while len(out) < total:
-            number += 1
-            answer = self.ctl("clip", number, check=False)
-            if "clip" in answer:
-                out.append(answer["clip"])
-            elif number > total + 1000:
-                break
-        return out
+        """Every asset, as `dockctl clip` shows it; numbers have no holes."""
+        return [self.clip(n) for n in range(1, self.ctl("status")["assets"] + 1)]
 
     def ledger(self):
         records = []

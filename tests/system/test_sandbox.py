@@ -19,6 +19,7 @@ import termios
 import time
 from pathlib import Path
 
+import fake_core
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +156,7 @@ def place(tmp_path_factory):
             break
         f.chmod(0o755)
     shutil.copy(PROBE, folder)
+    Path("/dev/shm/dockd-probe").unlink(missing_ok=True)
     outside = folder / "outside"
     outside.mkdir()
     (outside / "file").write_text("not yours")
@@ -229,23 +231,31 @@ def test_no_sandbox_beside_a_thread(place, profile):
 
 SANDBOXED = ["dockd", "dockd-verify", "dockd-camera", "dockd-hotplug", "dockd-uploader"]
 ARGUMENTS = {
+    "dockd": lambda: ["-c", "/dev/null", "--profiles", str(ROOT / "etc/profiles")],
     "dockd-verify": lambda: ["--socket", "3", "--parent", str(os.getpid())],
     "dockd-camera": lambda: ["--socket", "3", "--parent", str(os.getpid())],
+    "dockd-hotplug": lambda: ["--socket", "/no/such/socket"],
+    "dockd-uploader": lambda: ["--socket", "/no/such/socket", "nowhere"],
 }
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be refused as root")
 @pytest.mark.parametrize("program", SANDBOXED)
 def test_root_is_refused(program):
-    path = BUILD / program
-    if not path.exists():
-        pytest.skip(f"{program} is not built")
-    arguments = ARGUMENTS.get(program, list)()
     done = subprocess.run(
-        [path, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, stdin=subprocess.DEVNULL
+        [BUILD / program, *ARGUMENTS[program]()], capture_output=True, text=True, timeout=DEADLINE_S, stdin=subprocess.DEVNULL
     )
     assert done.returncode == 1
     assert "root" in done.stderr
+
+
+def check_shut_in(pid):
+    """The kernel's own word; of a process that has ended and is not reaped, too."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    words = dict(line.split(":", 1) for line in lines)
+    assert words["Seccomp"].strip() == "2"
+    assert words["NoNewPrivs"].strip() == "1"
+    assert words["Uid"].split() == [str(USER)] * 4 or os.getuid() != 0
 
 
 class Verify:
@@ -333,7 +343,6 @@ def test_verify_is_shut_in_while_it_reads(place, files):
     os.write(full, bytes(65536 - 32))
     v = Verify(place)
     v.ask(len(content), clip, full)
-    status = Path(f"/proc/{v.process.pid}/status")
     # Once the pipe is full, the first leaf is in it and the program cannot end.
     queued = array.array("i", [0])
     deadline = time.monotonic() + DEADLINE_S
@@ -341,9 +350,7 @@ def test_verify_is_shut_in_while_it_reads(place, files):
         select.select([], [], [], 0.01)
         fcntl.ioctl(readable, termios.FIONREAD, queued)
     assert queued[0] == 65536
-    words = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    assert words["Seccomp"].strip() == "2"
-    assert words["NoNewPrivs"].strip() == "1"
+    check_shut_in(v.process.pid)
     assert os.stat(f"/proc/{v.process.pid}/mem").st_uid == 0, "dumpable"
     os.close(full)
     while os.read(readable, 65536):
@@ -400,6 +407,49 @@ def test_verify_descriptors_missing(place, files, given):
     assert v.answer() == (None, b"")
     assert v.end() == 1
     assert "not due" in v.log
+
+
+MSG_ATTACH, MSG_FAULT = 32, 48
+DRIVER_PTP = 1
+
+
+def test_camera_is_shut_in_before_it_reads(place):
+    """Handed something that is no camera, it has its sandbox up when it says so."""
+    core, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    core.settimeout(DEADLINE_S)
+    program = place / "dockd-camera"
+    shutil.copy(BUILD / "dockd-camera", program)
+    process = subprocess.Popen(
+        [program, "--socket", str(theirs.fileno()), "--parent", str(os.getpid())],
+        pass_fds=[theirs.fileno()],
+        stderr=subprocess.DEVNULL,
+        **as_user(USER),
+    )
+    theirs.close()
+    body = struct.pack("=6I", PROTO_VERSION, DRIVER_PTP, 0, 1 << 20, 1000, 100) + bytes(1200)
+    head = struct.pack("=HHII", MSG_ATTACH, 0, len(body), 0)
+    with open("/dev/null", "rb") as device:
+        rights = array.array("i", [device.fileno()])
+        core.sendmsg([head + body], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+    kind = struct.unpack("=H", core.recv(8192)[:2])[0]
+    assert kind == MSG_FAULT
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    check_shut_in(process.pid)
+    assert process.wait() >= 0, "killed by its own sandbox"
+    core.close()
+
+
+def test_uploader_is_shut_in_before_it_is_ready(place, tmp_path):
+    folder = place / "destination"
+    folder.mkdir()
+    if os.getuid() == 0:
+        os.chown(folder, USER, USER)
+    program = place / "dockd-uploader"
+    shutil.copy(BUILD / "dockd-uploader", program)
+    with fake_core.Core(place, program, uid=USER) as core:
+        assert core.open(fake_core.DIR, folder).status == 0
+        check_shut_in(core.process.pid)
+        assert core.close() == 0
 
 
 def test_verify_not_its_parent(place):

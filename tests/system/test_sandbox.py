@@ -231,7 +231,7 @@ def test_no_sandbox_beside_a_thread(place, profile):
 
 SANDBOXED = ["dockd", "dockd-verify", "dockd-camera", "dockd-hotplug", "dockd-uploader"]
 ARGUMENTS = {
-    "dockd": lambda: ["-c", "/dev/null", "--profiles", str(ROOT / "etc/profiles")],
+    "dockd": lambda: ["-c", "dockd.conf", "--profiles", str(ROOT / "etc/profiles")],
     "dockd-verify": lambda: ["--socket", "3", "--parent", str(os.getpid())],
     "dockd-camera": lambda: ["--socket", "3", "--parent", str(os.getpid())],
     "dockd-hotplug": lambda: ["--socket", "/no/such/socket"],
@@ -241,9 +241,10 @@ ARGUMENTS = {
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be refused as root")
 @pytest.mark.parametrize("program", SANDBOXED)
-def test_root_is_refused(program):
+def test_root_is_refused(program, tmp_path):
+    (tmp_path / "dockd.conf").write_text('hotplug-user = "64002"; uploader-user = "64003";')
     done = subprocess.run(
-        [BUILD / program, *ARGUMENTS[program]()], capture_output=True, text=True, timeout=DEADLINE_S, stdin=subprocess.DEVNULL
+        [BUILD / program, *ARGUMENTS[program]()], cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, stdin=subprocess.DEVNULL
     )
     assert done.returncode == 1
     assert "root" in done.stderr

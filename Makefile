@@ -152,6 +152,8 @@ test_handover_src := tests/double/handover_die.c
 unit_tests := \
 	msg \
 	ptp \
+	sysfs \
+	ports \
 	digest \
 	config \
 	profile \
@@ -214,6 +216,8 @@ test-programs: $(test_programs) all
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
+unit_objs_ports := usb/ports.c
 unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c
 unit_pkg_config := libconfig
 unit_objs_profile := dockd/profile.c

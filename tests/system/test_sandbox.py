@@ -242,9 +242,16 @@ ARGUMENTS = {
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be refused as root")
 @pytest.mark.parametrize("program", SANDBOXED)
 def test_root_is_refused(program, tmp_path):
-    (tmp_path / "dockd.conf").write_text('hotplug-user = "64002"; uploader-user = "64003";')
+    (tmp_path / "dockd.conf").write_text(
+        'hotplug-user = 64002; uploader-user = 64003; core-group = ""; admin-group = "";'
+    )
     done = subprocess.run(
-        [BUILD / program, *ARGUMENTS[program]()], cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, stdin=subprocess.DEVNULL
+        [BUILD / program, *ARGUMENTS[program]()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 1
     assert "root" in done.stderr

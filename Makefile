@@ -158,11 +158,22 @@ unit_tests := \
 	config \
 	profile \
 	light \
-	ctl
+	ctl \
+	record \
+	ledger \
+	asset \
+	staging \
+	volume
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
 	msg \
-	ptp
+	record \
+	ptp \
+	config
+fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c \
+	dockd/base/proto.c
+fuzz_pkg_config := libconfig
+fuzz_objs_record := dockd/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 
@@ -214,6 +225,11 @@ endif
 test-programs: $(test_programs) all
 
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
+unit_objs_record := dockd/record.c
+unit_objs_ledger := dockd/record.c
+unit_objs_asset := dockd/asset.c
+unit_pkg_asset := libcrypto
+unit_objs_staging := dockd/base/handover.c
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c

@@ -1,0 +1,270 @@
+/*
+ * asset: the gate opens when every fact is there and refuses when any one is missing.
+ */
+#include "../../dockd/asset.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static struct asset asset;
+static struct upload first, second;
+static const struct upload *uploads[2];
+static struct gate_facts facts;
+
+static void receipt(struct upload *u, const char *name)
+{
+	memset(u, 0, sizeof(*u));
+	u->asset = 7;
+	snprintf(u->destination, sizeof(u->destination), "%s", name);
+	u->rung = RUNG_RECEIPTED;
+	u->level = LEVEL_SIGNED;
+	u->length_bytes = 1000;
+	snprintf(u->sha256, sizeof(u->sha256), "%s", SHA);
+}
+
+static void sign(const char *result)
+{
+	snprintf(asset.signature, sizeof(asset.signature), "%s", result);
+}
+
+/* All facts there: signed receipts of two destinations, a signed clip, a receipted log. */
+static void open_facts(void)
+{
+	memset(&asset, 0, sizeof(asset));
+	asset.number = 7;
+	asset.pulled_docking = 3;
+	asset.size_bytes = 1000;
+	asset.kind = KIND_CLIP;
+	asset.file = FILE_SEALED;
+	asset.rung = RUNG_CHECKED;
+	snprintf(asset.sha256, sizeof(asset.sha256), "%s", SHA);
+	snprintf(asset.camera, sizeof(asset.camera), "CAM");
+	snprintf(asset.signature, sizeof(asset.signature), "valid");
+	receipt(&first, "one");
+	receipt(&second, "two");
+	uploads[0] = &first;
+	uploads[1] = &second;
+	facts = (struct gate_facts){
+		.erase = true, .accept = LEVEL_SIGNED, .journal_works = true, .camera_erases = true,
+		.identity_proved = true, .logs_receipted = true, .signing = SIGNING_YES,
+		.logs = LOGS_YES, .docking = 3, .asset = &asset, .uploads = uploads, .uploads_n = 2,
+	};
+}
+
+#define REFUSES(change, why) do { \
+	open_facts(); \
+	change; \
+	assert_string_equal(gate_word(gate_ask(&facts)), gate_word(why)); \
+} while (0)
+
+#define OPENS(change) REFUSES(change, GATE_OPEN)
+
+static void all_there(void **state)
+{
+	(void)state;
+	OPENS((void)0);
+	OPENS(facts.signing = SIGNING_NONE);
+	OPENS((facts.signing = SIGNING_NONE, sign("unsigned")));
+	OPENS((facts.logs = LOGS_NONE, facts.logs_receipted = false));
+	OPENS((facts.accept = LEVEL_READBACK, first.level = LEVEL_READBACK));
+	OPENS(facts.uploads_n = 1);
+	OPENS(asset.file = FILE_RETIRED);
+}
+
+static void each_missing_fact_refuses(void **state)
+{
+	(void)state;
+	REFUSES(facts.erase = false, GATE_NEVER);
+	REFUSES(facts.asset = NULL, GATE_NOT_CHECKED);
+	REFUSES(asset.rung = RUNG_STAGED, GATE_NOT_CHECKED);
+	REFUSES(asset.rung = RUNG_LISTED, GATE_NOT_CHECKED);
+	REFUSES(asset.rung = (enum rung)0, GATE_NOT_CHECKED);
+	REFUSES(asset.sha256[0] = '\0', GATE_NOT_CHECKED);
+	REFUSES(asset.sha256[63] = '\0', GATE_NOT_CHECKED);
+	REFUSES(facts.uploads_n = 0, GATE_NOT_RECEIPTED);
+	REFUSES(facts.uploads = NULL, GATE_NOT_RECEIPTED);
+	REFUSES(uploads[1] = NULL, GATE_NOT_RECEIPTED);
+	REFUSES(first.rung = RUNG_SENT, GATE_NOT_RECEIPTED);
+	REFUSES(second.rung = RUNG_SENT, GATE_NOT_RECEIPTED);
+	REFUSES(second.rung = (enum rung)0, GATE_NOT_RECEIPTED);
+	REFUSES(second.refused = true, GATE_NOT_RECEIPTED);
+	REFUSES(first.length_bytes = 999, GATE_RECEIPT_LENGTH);
+	REFUSES(asset.size_bytes = 1001, GATE_RECEIPT_LENGTH);
+	REFUSES(second.sha256[5] = 'f', GATE_RECEIPT_DIGEST);
+	REFUSES(second.sha256[0] = '\0', GATE_RECEIPT_DIGEST);
+	REFUSES(first.level = LEVEL_READBACK, GATE_RECEIPT_LEVEL);
+	REFUSES(first.level = LEVEL_NONE, GATE_RECEIPT_LEVEL);
+	REFUSES(first.level = (enum receipt_level)99, GATE_RECEIPT_LEVEL);
+	REFUSES(facts.accept = LEVEL_NONE, GATE_RECEIPT_LEVEL);
+	REFUSES(facts.accept = (enum receipt_level)99, GATE_RECEIPT_LEVEL);
+	REFUSES((facts.accept = LEVEL_LOCAL, second.level = LEVEL_LOCAL), GATE_RECEIPT_LOCAL);
+	REFUSES(sign("unsigned"), GATE_SIGNATURE);
+	REFUSES(sign("mismatch"), GATE_SIGNATURE);
+	REFUSES(asset.signature[0] = '\0', GATE_SIGNATURE);
+	REFUSES((facts.signing = SIGNING_NONE, sign("cut-short")), GATE_SIGNATURE);
+	REFUSES(facts.signing = SIGNING_UNSET, GATE_SIGNATURE_UNKNOWN);
+	REFUSES(facts.signing = (enum profile_signing)9, GATE_SIGNATURE_UNKNOWN);
+	REFUSES(facts.logs_receipted = false, GATE_LOG);
+	REFUSES(facts.logs = LOGS_UNSET, GATE_LOG_UNKNOWN);
+	REFUSES(facts.logs = (enum profile_logs)9, GATE_LOG_UNKNOWN);
+	REFUSES(facts.identity_proved = false, GATE_IDENTITY);
+	REFUSES(asset.camera[0] = '\0', GATE_IDENTITY);
+	REFUSES(asset.protected_ = true, GATE_PROTECTED);
+	REFUSES(asset.pulled_docking = 2, GATE_NOT_COMPARED);
+	REFUSES(asset.pulled_docking = 0, GATE_NOT_COMPARED);
+	REFUSES((facts.docking = 0, asset.pulled_docking = 0), GATE_NOT_COMPARED);
+	REFUSES(facts.camera_erases = false, GATE_CANNOT_ERASE);
+	REFUSES(asset.needs_person = true, GATE_NEEDS_PERSON);
+	REFUSES(asset.erased = true, GATE_ERASED);
+	REFUSES(asset.gone = true, GATE_ERASED);
+	REFUSES(facts.journal_works = false, GATE_SPACE);
+}
+
+/* Each fact can only close: with any two of them missing it stays shut. */
+static void two_missing_facts_refuse(void **state)
+{
+	static bool *const facts_of[] = { &facts.erase, &facts.journal_works, &facts.camera_erases,
+		&facts.identity_proved, &facts.logs_receipted };
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		for (size_t k = 0; k < 5; k++) {
+			open_facts();
+			*facts_of[i] = *facts_of[k] = false;
+			assert_int_not_equal(gate_ask(&facts), GATE_OPEN);
+		}
+	}
+	memset(&facts, 0, sizeof(facts));
+	assert_int_not_equal(gate_ask(&facts), GATE_OPEN);
+}
+
+static void any_destination(void **state)
+{
+	(void)state;
+	OPENS((facts.any = true, second.rung = RUNG_SENT));
+	OPENS((facts.any = true, uploads[0] = NULL));
+	OPENS((facts.any = true, first.level = LEVEL_LOCAL));
+	REFUSES((facts.any = true, first.rung = second.rung = RUNG_SENT), GATE_NOT_RECEIPTED);
+	REFUSES((facts.any = true, first.rung = RUNG_SENT, second.level = LEVEL_LENGTH),
+	    GATE_RECEIPT_LEVEL);
+	REFUSES((facts.any = true, first.length_bytes = 1, second.sha256[0] = 'x'),
+	    GATE_RECEIPT_DIGEST);
+	REFUSES((facts.any = true, facts.uploads_n = 0), GATE_NOT_RECEIPTED);
+}
+
+/* One way round the enum: every level below the accepted one refuses, every other opens. */
+static void levels(void **state)
+{
+	(void)state;
+	for (int accept = LEVEL_LOCAL; accept <= LEVEL_SIGNED; accept++) {
+		for (int level = LEVEL_NONE; level <= LEVEL_SIGNED; level++) {
+			bool opens = level >= accept && level > LEVEL_LOCAL;
+
+			open_facts();
+			facts.accept = (enum receipt_level)accept;
+			first.level = second.level = (enum receipt_level)level;
+			assert_int_equal(gate_ask(&facts) == GATE_OPEN, opens);
+		}
+	}
+}
+
+static void words(void **state)
+{
+	enum receipt_level l;
+	enum object_kind k;
+
+	(void)state;
+	for (int g = GATE_OPEN; g <= GATE_SPACE; g++) {
+		assert_string_not_equal(gate_word((enum gate)g), "unknown");
+		assert_true(strlen(gate_sentence((enum gate)g)) > 10);
+		for (int h = g + 1; h <= GATE_SPACE; h++)
+			assert_string_not_equal(gate_word((enum gate)g), gate_word((enum gate)h));
+	}
+	assert_string_equal(gate_word((enum gate)99), "unknown");
+	assert_string_equal(gate_word((enum gate)-1), "unknown");
+	for (int i = LEVEL_LOCAL; i <= LEVEL_SIGNED; i++) {
+		assert_int_equal(level_of_word(level_word((enum receipt_level)i), &l), 0);
+		assert_int_equal(l, i);
+	}
+	for (int i = KIND_FOLDER; i <= KIND_IGNORED; i++) {
+		assert_int_equal(kind_of_word(kind_word((enum object_kind)i), &k), 0);
+		assert_int_equal(k, i);
+	}
+	assert_int_equal(level_of_word("fast", &l), -EINVAL);
+	assert_int_equal(level_of_word("none", &l), -EINVAL);
+	assert_string_equal(rung_word(RUNG_RECEIPTED), "receipted");
+}
+
+static void rungs(void **state)
+{
+	(void)state;
+	open_facts();
+	assert_int_equal(asset_rung(&asset, uploads, 2, false), RUNG_RECEIPTED);
+	second.rung = RUNG_SENT;
+	assert_int_equal(asset_rung(&asset, uploads, 2, false), RUNG_SENT);
+	assert_int_equal(asset_rung(&asset, uploads, 2, true), RUNG_RECEIPTED);
+	uploads[1] = NULL;
+	assert_int_equal(asset_rung(&asset, uploads, 2, false), RUNG_CHECKED);
+	assert_int_equal(asset_rung(&asset, NULL, 0, false), RUNG_CHECKED);
+	asset.rung = RUNG_STAGED;
+	assert_int_equal(asset_rung(&asset, uploads, 2, true), RUNG_STAGED);
+	asset.erased = true;
+	assert_int_equal(asset_rung(&asset, uploads, 2, true), RUNG_ERASED);
+}
+
+static void times(void **state)
+{
+	int64_t now = 1800000000;
+
+	(void)state;
+	assert_true(asset_time_plausible(now, now));
+	assert_true(asset_time_plausible(now + 86400, now));
+	assert_false(asset_time_plausible(now + 86401, now));
+	assert_true(asset_time_plausible(1420070400, now));
+	assert_false(asset_time_plausible(1420070399, now));
+	assert_false(asset_time_plausible(0, now));
+	assert_false(asset_time_plausible(PROTO_NO_TIME, now));
+}
+
+/* printf 'dockd asset v1\nCAM\n%s\n' SHA | sha256sum */
+static void ids(void **state)
+{
+	char text[200], id[PROTO_ID_LEN], other[PROTO_ID_LEN], camera[400];
+
+	(void)state;
+	assert_int_equal(asset_id_text("CAM", SHA, text, sizeof(text)), 15 + 4 + 65);
+	assert_string_equal(text, "dockd asset v1\nCAM\n" SHA "\n");
+	assert_int_equal(asset_id_text("CAM", SHA, text, 84), -ENOSPC);
+	assert_int_equal(asset_id("CAM", SHA, id), 0);
+	assert_string_equal(id, "ba4fff5c6f076831d712804047d371ee7b2f4d8860eb8f3f53aca89c0ad9c5e4");
+	assert_int_equal(asset_id("CAN", SHA, other), 0);
+	assert_string_not_equal(id, other);
+	memset(camera, 'x', sizeof(camera));
+	camera[399] = '\0';
+	assert_int_equal(asset_id(camera, SHA, id), -ENOSPC);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_there),
+		cmocka_unit_test(each_missing_fact_refuses),
+		cmocka_unit_test(two_missing_facts_refuse),
+		cmocka_unit_test(any_destination),
+		cmocka_unit_test(levels),
+		cmocka_unit_test(words),
+		cmocka_unit_test(rungs),
+		cmocka_unit_test(times),
+		cmocka_unit_test(ids),
+	};
+
+	return cmocka_run_group_tests_name("asset", tests, NULL, NULL);
+}

@@ -223,7 +223,9 @@ static int look_storages(struct camera *c, struct proto_camera *out)
 			c->large = true;
 		if (out->capacity_bytes <= INT64_MAX)
 			out->capacity_bytes += storage.capacity_bytes;
-		if (storage.free_bytes <= INT64_MAX && out->free_bytes <= INT64_MAX)
+		if (storage.free_bytes > storage.capacity_bytes) /* QEMU 7.2 says so */
+			storage.free_bytes = storage.capacity_bytes;
+		if (out->free_bytes <= INT64_MAX)
 			out->free_bytes += storage.free_bytes;
 	}
 	return 0;

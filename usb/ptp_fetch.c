@@ -18,6 +18,7 @@
 
 #define DURABLE_BYTES (64ull << 20)
 #define OVERLAP_BYTES (32u << 10)
+#define LONG_BYTES (1u << 20) /* from here on it is worth to ask for large buffers */
 
 enum way { WAY_WHOLE, WAY_PARTIAL, WAY_PARTIAL64 };
 
@@ -487,13 +488,18 @@ int ptp_fetch(struct camera *c, const struct proto_fetch *fetch, int file,
     struct proto_fetched *out, struct proto_reason *why)
 {
 	struct pull p = { .camera = c, .asked = fetch, .file = file, .out = out };
+	bool is_long = fetch->size_bytes >= LONG_BYTES;
 	int r;
 
 	memset(out, 0, sizeof(*out));
 	p.valid = p.durable = fetch->offset_bytes;
 	r = c->session.renewed ? -ESTALE : prepare(&p);
+	if (r == 0 && !p.over && is_long)
+		r = session_widen(&c->session, SESSION_READ_BYTES);
 	if (r == 0 && !p.over && fetch->size_bytes > 0)
 		r = pull(&p);
+	if (r == 0 && is_long)
+		r = session_widen(&c->session, SESSION_SMALL_BYTES);
 	if (out->result != FETCH_DISK && out->result != FETCH_MISMATCH)
 		make_durable(&p);
 	if (r == 0 && !p.over)

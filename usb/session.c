@@ -45,6 +45,18 @@ int session_idle(struct session *s)
 
 /* ---- start and end ---- */
 
+int session_widen(struct session *s, size_t bytes)
+{
+	for (unsigned i = 0; i < SESSION_SLOTS; i++) {
+		transfer_free(s->slot[i]);
+		s->slot[i] = transfer_new(s->transport, s->usb.in, bytes);
+		if (!s->slot[i])
+			return -ENOMEM;
+	}
+	s->read_bytes = bytes;
+	return 0;
+}
+
 int session_start(struct session *s, struct transport *t, const struct usb_interface *usb,
     uint32_t quirks, unsigned timeout_ms)
 {
@@ -54,17 +66,13 @@ int session_start(struct session *s, struct transport *t, const struct usb_inter
 		.quirks = quirks,
 		.timeout_ms = timeout_ms,
 		.depth = SESSION_READS,
-		.read_bytes = SESSION_READ_BYTES,
 		.wrong = "",
 	};
 	s->command = transfer_new(t, usb->out, COMMAND_ROOM);
 	if (!s->command)
 		return -ENOMEM;
-	for (unsigned i = 0; i < SESSION_SLOTS; i++) {
-		s->slot[i] = transfer_new(t, usb->in, SESSION_READ_BYTES);
-		if (!s->slot[i])
-			return -ENOMEM;
-	}
+	if (session_widen(s, SESSION_SMALL_BYTES) < 0)
+		return -ENOMEM;
 	if (usb->event) {
 		s->event = transfer_new(t, usb->event, ROUND_BYTES);
 		if (!s->event)
@@ -84,7 +92,7 @@ static void take_back_reads(struct session *s)
 
 void session_end(struct session *s)
 {
-	if (s->command)
+	if (s->command && s->slot[SESSION_SLOTS - 1])
 		take_back_reads(s);
 	transfer_free(s->command);
 	transfer_free(s->event);
@@ -176,6 +184,14 @@ static int fill(struct session *s)
 	return 0;
 }
 
+/* As fill; but what came before it was pulled out is still to be taken. */
+static int fill_on(struct session *s)
+{
+	int r = fill(s);
+
+	return r == -ENODEV && s->count > 0 ? 0 : r;
+}
+
 int session_begin(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
     uint64_t payload_max, bool exact)
 {
@@ -191,7 +207,7 @@ int session_begin(struct session *s, uint16_t operation, const uint32_t *params,
 	s->failed = 0;
 	s->depth = SESSION_READS;
 	r = send_out(s, ptp_command(s->command->data, operation, transaction, params, n));
-	return r < 0 ? r : fill(s);
+	return r < 0 ? r : fill_on(s);
 }
 
 static int out_of_step(struct session *s, const char *wrong)
@@ -215,7 +231,7 @@ int session_read(struct session *s, const uint8_t **bytes, size_t *len)
 			take_back_reads(s);
 			return 0;
 		}
-		r = fill(s);
+		r = fill_on(s);
 		if (r < 0)
 			return r;
 		x = s->slot[s->head];
@@ -234,7 +250,7 @@ int session_read(struct session *s, const uint8_t **bytes, size_t *len)
 		if (wrong)
 			return out_of_step(s, wrong);
 		if (s->failed == 0 && s->reply.phase != REPLY_DONE)
-			s->failed = fill(s);
+			s->failed = fill_on(s);
 		if (piece.len > 0) {
 			*bytes = piece.bytes;
 			*len = piece.len;

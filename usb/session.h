@@ -14,6 +14,7 @@
 
 #define SESSION_READS 4                    /* reads in flight */
 #define SESSION_READ_BYTES (256u << 10)
+#define SESSION_SMALL_BYTES (64u << 10)
 #define SESSION_SLOTS (SESSION_READS + 2)  /* and the response's, and the one being written out */
 #define SESSION_TRIES 3
 
@@ -38,7 +39,7 @@ struct session {
 	struct transfer *slot[SESSION_SLOTS];
 	unsigned head, count; /* reads under way: count of them from slot[head] on */
 	unsigned depth;       /* SESSION_READS, less where USB memory is short */
-	size_t read_bytes;    /* SESSION_READ_BYTES, less where USB memory is short */
+	size_t read_bytes;    /* of one read: the buffers' size, less where USB memory is short */
 	uint64_t asked_bytes; /* taken in this transaction, plus the room of reads under way */
 	int failed;           /* the read that ended the pipe, told after its last bytes */
 };
@@ -49,6 +50,12 @@ struct session {
  */
 int session_start(struct session *s, struct transport *t, const struct usb_interface *usb,
     uint32_t quirks, unsigned timeout_ms);
+
+/*
+ * Before a long pull (bytes SESSION_READ_BYTES) and after it (SESSION_SMALL_BYTES): gives the reads
+ * buffers of that size. Between transactions only. 0 or -ENOMEM.
+ */
+int session_widen(struct session *s, size_t bytes);
 
 /* Takes back what is under way and frees it. */
 void session_end(struct session *s);

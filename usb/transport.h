@@ -24,6 +24,7 @@ struct transfer {
 	size_t len;       /* bytes moved; valid when not busy */
 	int status;       /* 0, -EPIPE (stall), -ECANCELED, -EOVERFLOW, -ENODEV, -EIO */
 	int busy;         /* submitted and not yet complete */
+	bool mapped;      /* data is memory that the kernel's USB side shares with us */
 	void *inner;      /* the implementation's own */
 };
 
@@ -67,7 +68,10 @@ void transport_run(struct transport *t, unsigned timeout_ms);
 /* Descriptors to poll while idle, with their events; the number. When one is ready: transport_run. */
 size_t transport_fds(struct transport *t, struct pollfd *fds, size_t max);
 
-/* A transfer with its buffer, or NULL. */
+/*
+ * A transfer with its buffer, or NULL. Large buffers for bulk-IN are shared with the kernel where
+ * that saves a copy; they count against usbfs_memory_mb as long as they live.
+ */
 struct transfer *transfer_new(struct transport *t, uint8_t endpoint, size_t room);
 
 /* Cancels it if need be, and frees it. x may be NULL. */

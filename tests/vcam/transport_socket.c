@@ -79,10 +79,8 @@ static int send_all(struct transport *t, const struct vusb_head *head, const voi
 
 			if (n < 0 && errno == EINTR)
 				continue;
-			if (n <= 0) {
-				unplugged(t);
-				return -ENODEV;
-			}
+			if (n <= 0)
+				return -ENODEV; /* what came before is still to be read */
 			parts[i] += n;
 			lens[i] -= (size_t)n;
 		}
@@ -261,7 +259,11 @@ static int submit(struct transfer *x, const struct vusb_head *head, const void *
 	x->status = 0;
 	x->busy = 1;
 	t->under_way[i] = x;
-	return send_all(t, &request->head, data);
+	if (send_all(t, &request->head, data) == 0)
+		return 0;
+	t->under_way[i] = NULL;
+	x->busy = 0;
+	return -ENODEV;
 }
 
 int transfer_submit(struct transfer *x, size_t len)

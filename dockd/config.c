@@ -108,27 +108,31 @@ static const struct setting root_settings[] = {
 	  .good = good_path, .allowed = PATH_ALLOWED },
 	{ .name = "station-light", .type = SETTING_TEXT, SETTING_AT(draft, config.station_light),
 	  .good = good_light, .allowed = LIGHT_ALLOWED },
-	{ .name = "allow-plaintext", .type = SETTING_BOOL, SETTING_AT(draft, config.allow_plaintext) },
+	{ .name = "allow-plaintext", .type = SETTING_BOOL,
+	  SETTING_AT(draft, config.allow_plaintext) },
 	{ .name = "allow-http", .type = SETTING_BOOL, SETTING_AT(draft, allow_http) },
-	{ .name = "erase", .type = SETTING_CHOICE, SETTING_AT(draft, config.erase), .choices = erases },
+	{ .name = "erase", .type = SETTING_CHOICE, SETTING_AT(draft, config.erase),
+	  .choices = erases },
 	{ .name = "accept-receipt", .type = SETTING_CHOICE, SETTING_AT(draft, config.accept),
 	  .choices = levels,
-	  .allowed = "a copy on the station's own disk (\"local\") proves nothing and never allows erasing" },
+	  .allowed = "a copy on the station's own disk (\"local\") proves nothing "
+	             "and never allows erasing" },
 	{ .name = "take-when", .type = SETTING_CHOICE, SETTING_AT(draft, config.take_when_server),
 	  .choices = takes },
-	{ .name = "policy", .type = SETTING_CHOICE, SETTING_AT(draft, config.any), .choices = policies },
-	{ .name = "pulls-per-port", .type = SETTING_NUMBER, SETTING_AT(draft, config.pulls_per_port),
-	  .min = 1, .max = 16 },
+	{ .name = "policy", .type = SETTING_CHOICE, SETTING_AT(draft, config.any),
+	  .choices = policies },
+	{ .name = "pulls-per-port", .type = SETTING_NUMBER,
+	  SETTING_AT(draft, config.pulls_per_port), .min = 1, .max = 16 },
 	{ .name = "rejoin-seconds", .type = SETTING_NUMBER, SETTING_AT(draft, config.rejoin_s),
 	  .min = 0, .max = 600 },
 	{ .name = "verify-jobs", .type = SETTING_NUMBER, SETTING_AT(draft, config.verify_jobs),
 	  .min = 0, .max = 64 },
 	{ .name = "reserve-bytes", .type = SETTING_NUMBER, SETTING_AT(draft, config.reserve_bytes),
 	  .min = 0, .max = INT64_MAX },
-	{ .name = "retry-min-seconds", .type = SETTING_NUMBER, SETTING_AT(draft, config.retry_min_s),
-	  .min = 1, .max = 86400 },
-	{ .name = "retry-max-seconds", .type = SETTING_NUMBER, SETTING_AT(draft, config.retry_max_s),
-	  .min = 1, .max = 86400 },
+	{ .name = "retry-min-seconds", .type = SETTING_NUMBER,
+	  SETTING_AT(draft, config.retry_min_s), .min = 1, .max = 86400 },
+	{ .name = "retry-max-seconds", .type = SETTING_NUMBER,
+	  SETTING_AT(draft, config.retry_max_s), .min = 1, .max = 86400 },
 	{ .name = "hotplug-user", .type = SETTING_USER, SETTING_AT(draft, config.hotplug_uid) },
 	{ .name = "uploader-user", .type = SETTING_USER, SETTING_AT(draft, config.uploader_uid) },
 	{ .name = "core-group", .type = SETTING_GROUP, SETTING_AT(draft, config.core_gid) },
@@ -222,8 +226,8 @@ static bool good_tail(const char *tail)
 }
 
 /*
- * What is wrong with a destination's URL (RFC 3986 section 3), or NULL. No user and password in it: it is logged
- * and shown. Plain http goes to this machine only, unless allowed.
+ * What is wrong with a destination's URL (RFC 3986 section 3), or NULL. No user and password in it:
+ * it is logged and shown. Plain http goes to this machine only, unless allowed.
  */
 static const char *url_trouble(const char *url, bool allow_http)
 {
@@ -271,8 +275,8 @@ static const char *url_trouble(const char *url, bool allow_http)
 
 /* ---- bays ---- */
 
-static void read_bays(struct setting_errors *e, const struct config_setting_t *root,
-    struct config *c)
+static void read_bays(
+    struct setting_errors *e, const struct config_setting_t *root, struct config *c)
 {
 	const struct config_setting_t *list = setting_find(root, "bays");
 	bool seen[ITEMS(bay_settings)];
@@ -333,8 +337,8 @@ static void take_destination(const struct draft_destination *d, struct config_de
 	*out = d->d;
 	memcpy(out->wire.where, where, strlen(where) + 1);
 	out->wire.flags = (d->read_back ? DESTINATION_READ_BACK : 0) |
-	                  (d->checksum ? DESTINATION_CHECKSUM : 0) |
-	                  (d->method_override ? DESTINATION_OVERRIDE : 0);
+	    (d->checksum ? DESTINATION_CHECKSUM : 0) |
+	    (d->method_override ? DESTINATION_OVERRIDE : 0);
 }
 
 static void check_destination(struct setting_errors *e, const struct config_setting_t *node,
@@ -361,16 +365,19 @@ static void check_destination(struct setting_errors *e, const struct config_sett
 			    "only with driver = \"tus\"");
 	}
 	if (d->d.wire.chunk_min_bytes > d->d.wire.chunk_max_bytes)
-		setting_wrong(e, setting_find(node, seen[DEST_CHUNK_MIN] ? "chunk-min" : "chunk-max"),
+		setting_wrong(e,
+		    setting_find(node, seen[DEST_CHUNK_MIN] ? "chunk-min" : "chunk-max"),
 		    "chunk-min is at most chunk-max (defaults 262144 and 268435456)");
 	if (d->d.wire.key_file[0] && !d->d.wire.certificate_file[0])
-		setting_wrong(e, setting_find(node, "key-file"), "only together with certificate-file");
+		setting_wrong(
+		    e, setting_find(node, "key-file"), "only together with certificate-file");
 	if (d->d.wire.certificate_file[0] && !d->d.wire.key_file[0])
-		setting_wrong(e, setting_find(node, "certificate-file"), "only together with key-file");
+		setting_wrong(
+		    e, setting_find(node, "certificate-file"), "only together with key-file");
 }
 
-static void read_destinations(struct setting_errors *e, const struct config_setting_t *root,
-    struct draft *draft)
+static void read_destinations(
+    struct setting_errors *e, const struct config_setting_t *root, struct draft *draft)
 {
 	const struct config_setting_t *list = setting_find(root, "destinations");
 	struct config *c = &draft->config;
@@ -410,10 +417,10 @@ static void read_destinations(struct setting_errors *e, const struct config_sett
 static bool same_match(const struct profile *a, const struct profile *b)
 {
 	return a->vendor == b->vendor && a->product == b->product && a->class == b->class &&
-	       a->subclass == b->subclass && a->protocol == b->protocol &&
-	       strcmp(a->interface_name, b->interface_name) == 0 &&
-	       strcmp(a->manufacturer, b->manufacturer) == 0 && strcmp(a->model, b->model) == 0 &&
-	       strcmp(a->serial, b->serial) == 0;
+	    a->subclass == b->subclass && a->protocol == b->protocol &&
+	    strcmp(a->interface_name, b->interface_name) == 0 &&
+	    strcmp(a->manufacturer, b->manufacturer) == 0 && strcmp(a->model, b->model) == 0 &&
+	    strcmp(a->serial, b->serial) == 0;
 }
 
 static void problem(struct setting_errors *e, const char *path, const char *text, const char *more)
@@ -433,7 +440,8 @@ static void read_profile(struct setting_errors *e, const char *path, struct conf
 		if (p->name[0] && strcmp(p->name, other->name) == 0)
 			problem(e, path, "another profile has the same name: ", p->name);
 		else if (same_match(p, other))
-			problem(e, path, "matches exactly what another profile matches: ", other->name);
+			problem(
+			    e, path, "matches exactly what another profile matches: ", other->name);
 	}
 	c->profiles_n++;
 }
@@ -452,8 +460,9 @@ static void read_profiles(struct setting_errors *e, const char *folder, struct c
 	int n = scandir(folder, &names, is_profile, alphasort);
 
 	if (n <= 0) {
-		problem(e, folder, "profiles-dir: ", n < 0 ? strerror(errno) :
-		    "no *.conf in it: without profiles no camera is known");
+		problem(e, folder, "profiles-dir: ",
+		    n < 0 ? strerror(errno) :
+			    "no *.conf in it: without profiles no camera is known");
 		if (n < 0)
 			return;
 	}
@@ -463,7 +472,8 @@ static void read_profiles(struct setting_errors *e, const char *folder, struct c
 		if (len < 0 || (size_t)len >= sizeof(path))
 			problem(e, folder, "profiles-dir: path too long", "");
 		else if (c->profiles_n == CONFIG_PROFILES)
-			problem(e, path, "more profiles than there is room for; the last that counts is ",
+			problem(e, path,
+			    "more profiles than there is room for; the last that counts is ",
 			    c->profile[CONFIG_PROFILES - 1].name);
 		else
 			read_profile(e, path, c);
@@ -494,8 +504,8 @@ static void set_defaults(struct draft *d)
 	c->core_gid = c->admin_gid = (gid_t)-1;
 }
 
-static void default_user(struct setting_errors *e, const char *path, const char *setting,
-    const char *name, uid_t *uid)
+static void default_user(
+    struct setting_errors *e, const char *path, const char *setting, const char *name, uid_t *uid)
 {
 	if (setting_user_id(name, uid) == 0)
 		return;
@@ -519,8 +529,8 @@ static void complete(struct setting_errors *e, const char *path,
 	if (!root || !setting_find(root, "admin-group"))
 		setting_group_id("dockd-admin", &c->admin_gid);
 	if ((!root || !setting_find(root, "station")) && !setting_is_name(c->station))
-		problem(e, path, "station is missing, and the host name is none: ",
-		    SETTING_NAME_ALLOWED);
+		problem(e, path,
+		    "station is missing, and the host name is none: ", SETTING_NAME_ALLOWED);
 	if (!root || !setting_find(root, "destinations")) {
 		default_destination(&d);
 		snprintf(d.d.name, sizeof(d.d.name), "local");
@@ -530,16 +540,18 @@ static void complete(struct setting_errors *e, const char *path,
 	}
 }
 
-static void read_file(struct setting_errors *e, const char *path, const struct setting_file *file,
-    struct draft *d)
+static void read_file(
+    struct setting_errors *e, const char *path, const struct setting_file *file, struct draft *d)
 {
 	const struct config_setting_t *root = setting_file_root(file);
 	struct config *c = &d->config;
 
 	setting_read(e, root, root_settings, ITEMS(root_settings), d, NULL);
 	if (c->retry_min_s > c->retry_max_s)
-		setting_wrong(e, setting_find(root, setting_find(root, "retry-min-seconds") ?
-		    "retry-min-seconds" : "retry-max-seconds"),
+		setting_wrong(e,
+		    setting_find(root,
+			setting_find(root, "retry-min-seconds") ? "retry-min-seconds" :
+								  "retry-max-seconds"),
 		    "retry-min-seconds is at most retry-max-seconds (defaults 1 and 300)");
 	read_bays(e, root, c);
 	for (size_t i = 0; i < c->bays_n; i++) {

@@ -49,9 +49,12 @@ static const struct setting profile_settings[] = {
 	{ .name = "name", .type = SETTING_TEXT, SETTING_AT(profile, name), .good = setting_is_name,
 	  .allowed = SETTING_NAME_ALLOWED },
 	{ .name = "match", .type = SETTING_LATER },
-	{ .name = "driver", .type = SETTING_CHOICE, SETTING_AT(profile, driver), .choices = drivers },
-	{ .name = "identity", .type = SETTING_CHOICE, SETTING_AT(profile, identity), .choices = identities },
-	{ .name = "signing", .type = SETTING_CHOICE, SETTING_AT(profile, signing), .choices = signings },
+	{ .name = "driver", .type = SETTING_CHOICE, SETTING_AT(profile, driver),
+	  .choices = drivers },
+	{ .name = "identity", .type = SETTING_CHOICE, SETTING_AT(profile, identity),
+	  .choices = identities },
+	{ .name = "signing", .type = SETTING_CHOICE, SETTING_AT(profile, signing),
+	  .choices = signings },
 	{ .name = "logs", .type = SETTING_CHOICE, SETTING_AT(profile, logs), .choices = logs },
 	{ .name = "erasable", .type = SETTING_BOOL, SETTING_AT(profile, erasable) },
 	{ .name = "set-clock", .type = SETTING_BOOL, SETTING_AT(profile, set_clock) },
@@ -91,7 +94,8 @@ static const struct setting match_settings[] = {
 };
 /* clang-format on */
 
-static const struct setting_choice *choice_of(const struct setting_choice *choices, const char *word)
+static const struct setting_choice *choice_of(
+    const struct setting_choice *choices, const char *word)
 {
 	for (; word && choices->word; choices++) {
 		if (strcmp(choices->word, word) == 0)
@@ -100,18 +104,20 @@ static const struct setting_choice *choice_of(const struct setting_choice *choic
 	return NULL;
 }
 
-static void read_match(struct setting_errors *e, const struct config_setting_t *root,
-    struct profile *p)
+static void read_match(
+    struct setting_errors *e, const struct config_setting_t *root, struct profile *p)
 {
 	const struct config_setting_t *match = setting_find(root, "match");
 
 	if (!match) {
-		setting_missing(e, root, "match", "{ ... } with one of vendor product class subclass "
+		setting_missing(e, root, "match",
+		    "{ ... } with one of vendor product class subclass "
 		    "protocol interface manufacturer model serial at least");
 		return;
 	}
 	if (!setting_is_group(match) || setting_count(match) == 0) {
-		setting_wrong(e, match, "{ ... } with one of vendor product class subclass protocol "
+		setting_wrong(e, match,
+		    "{ ... } with one of vendor product class subclass protocol "
 		    "interface manufacturer model serial at least");
 		return;
 	}
@@ -120,8 +126,8 @@ static void read_match(struct setting_errors *e, const struct config_setting_t *
 		setting_wrong(e, setting_find(match, "product"), "only together with vendor");
 }
 
-static void read_quirks(struct setting_errors *e, const struct config_setting_t *root,
-    struct profile *p)
+static void read_quirks(
+    struct setting_errors *e, const struct config_setting_t *root, struct profile *p)
 {
 	const struct config_setting_t *node = setting_find(root, "quirks");
 
@@ -136,7 +142,8 @@ static void read_quirks(struct setting_errors *e, const struct config_setting_t 
 		if (c)
 			p->quirks |= (uint32_t)c->value;
 		else
-			setting_wrong(e, item, "one of \"no-zero-reads\" \"ignore-headers\" "
+			setting_wrong(e, item,
+			    "one of \"no-zero-reads\" \"ignore-headers\" "
 			    "\"no-proplist\" \"no-partial64\" \"no-partial\" \"offset-bug\" "
 			    "\"long-timeout\" \"keep-session\" \"no-release\" \"no-battery\" "
 			    "\"no-reset-request\"");
@@ -156,10 +163,11 @@ static void read_globs(struct setting_errors *e, const struct config_setting_t *
 		const char *glob = setting_text(item);
 
 		if (!glob || !glob[0] || strlen(glob) >= PROTO_GLOB_LEN) {
-			setting_wrong(e, item, "a glob in quotes, 1 to %d bytes", PROTO_GLOB_LEN - 1);
+			setting_wrong(
+			    e, item, "a glob in quotes, 1 to %d bytes", PROTO_GLOB_LEN - 1);
 		} else if (*used == PROTO_PATTERNS) {
-			setting_wrong(e, item, "at most %d globs in all lists of a profile together",
-			    PROTO_PATTERNS);
+			setting_wrong(e, item,
+			    "at most %d globs in all lists of a profile together", PROTO_PATTERNS);
 		} else {
 			p->pattern[*used].kind = kind;
 			memcpy(p->pattern[*used].glob, glob, strlen(glob) + 1);
@@ -175,9 +183,17 @@ void config_profile_read(struct setting_errors *e, const char *path, struct prof
 	size_t used = 0;
 
 	*out = (struct profile){
-		.vendor = -1, .product = -1, .class = -1, .subclass = -1, .protocol = -1,
-		.driver = DRIVER_PTP, .identity = IDENTITY_USB,
-		.window_bytes = 8u << 20, .timeout_ms = 10000, .max_objects = 100000, .settle_s = 5,
+		.vendor = -1,
+		.product = -1,
+		.class = -1,
+		.subclass = -1,
+		.protocol = -1,
+		.driver = DRIVER_PTP,
+		.identity = IDENTITY_USB,
+		.window_bytes = 8u << 20,
+		.timeout_ms = 10000,
+		.max_objects = 100000,
+		.settle_s = 5,
 	};
 	if (setting_file_open(path, e, &file) < 0)
 		return;

@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/dockd/control.sock"
-#define PATIENCE_MS 60000 /* for an answer that is not parked */
+#define PATIENCE_MS 60000  /* for an answer that is not parked */
 #define WAIT_MAX_S 4000000 /* --timeout; fits proto_ask in milliseconds */
 
 /* The command line, and what an answer needs to be shown. */
 struct ctl {
 	bool json;
-	bool all;          /* queue --all */
-	bool ledger_only;  /* export --ledger */
+	bool all;         /* queue --all */
+	bool ledger_only; /* export --ledger */
 	unsigned timeout_s;
 	const char *socket;
 	char **args; /* behind the command */
@@ -38,7 +38,7 @@ static const char usage_text[] =
     "  clip NUMBER                   one file: where it is, and why it is not further\n"
     "  queue [--all]                 files not yet proved at the server (--all: every file)\n"
     "  retry [clip N|bay NAME|all]   try again what needed a person\n"
-    "  wait CONDITION [--timeout S]  clip N STATE | all STATE | bay NAME LIGHT | idle | dockings N\n"
+    "  wait CONDITION [--timeout S]  clip N STATE|all STATE|bay NAME LIGHT|idle|dockings N\n"
     "  export DIR [--ledger]         copy files and ledger out (--ledger: the ledger only)\n"
     "  help, --version\n";
 
@@ -74,7 +74,8 @@ int ctl_complain(int err, const struct proto_ctl_end *end)
 	if (!err)
 		return CTL_OK;
 	if (err == -ETIMEDOUT && end && end->status == err) {
-		fprintf(stderr, "dockctl: it did not happen in time%s%s\n", text[0] ? ": " : "", text);
+		fprintf(
+		    stderr, "dockctl: it did not happen in time%s%s\n", text[0] ? ": " : "", text);
 		return CTL_TIMED_OUT;
 	}
 	if (err == -ENOTCONN) {
@@ -93,8 +94,11 @@ int ctl_complain(int err, const struct proto_ctl_end *end)
 		fprintf(stderr, "dockctl: not permitted%s%s\n", text[0] ? ": " : "", text);
 		return CTL_NOT_PERMITTED;
 	}
-	fprintf(stderr, "dockctl: %s\n", text[0] ? text : err == -EPROTO ?
-	    "dockd answered what was not asked: are dockd and dockctl of one version?" : strerror(-err));
+	fprintf(stderr, "dockctl: %s\n",
+	    text[0] ? text :
+		err == -EPROTO ?
+		      "dockd answered what was not asked: are dockd and dockctl of one version?" :
+		      strerror(-err));
 	return CTL_FAILED;
 }
 
@@ -113,8 +117,8 @@ static int reach(struct ctl *c, struct proto_ctl_end *end)
 		    c->socket);
 	} else {
 		end->status = -ENOTCONN;
-		snprintf(end->text, sizeof(end->text), "dockd is not running: %.160s: %s", c->socket,
-		    strerror(-c->sock));
+		snprintf(end->text, sizeof(end->text), "dockd is not running: %.160s: %s",
+		    c->socket, strerror(-c->sock));
 	}
 	return end->status;
 }
@@ -161,7 +165,8 @@ static int part_status(void *context, struct msg *m)
 		return -EPROTO;
 	memcpy(&d, m->body, sizeof(d));
 	if (c->json)
-		json_array_append_new(json_object_get(c->object, "destinations"), json_destination(&d));
+		json_array_append_new(
+		    json_object_get(c->object, "destinations"), json_destination(&d));
 	else
 		text_destination(stdout, &d, c->shown++ == 0);
 	return 0;
@@ -346,7 +351,8 @@ static int run_queue(struct ctl *c)
 	if (c->json && !err && !end.status)
 		puts("]}");
 	else if (!c->json && !err && !end.status && c->shown == 0)
-		puts(c->all ? "nothing has been taken in yet" : "nothing waits: all is at the server");
+		puts(c->all ? "nothing has been taken in yet" :
+			      "nothing waits: all is at the server");
 	return ctl_complain(err, &end);
 }
 
@@ -406,26 +412,30 @@ static const char *read_condition(char **args, int n, struct proto_ask *out)
 		out->wait_for = WAIT_IDLE;
 	} else if (strcmp(what, "dockings") == 0 && n == 2) {
 		out->wait_for = WAIT_DOCKINGS;
-		return read_number(args[1], INT64_MAX, &out->cursor) ? NULL : "dockings takes a number";
+		return read_number(args[1], INT64_MAX, &out->cursor) ? NULL :
+								       "dockings takes a number";
 	} else if (strcmp(what, "clip") == 0 && n == 3) {
 		out->wait_for = WAIT_ASSET_RUNG;
 		if (!read_number(args[1], INT64_MAX, &out->number))
 			return "clip takes a number";
-		return read_rung(args[2], &out->rung) ? NULL :
+		return read_rung(args[2], &out->rung) ?
+		    NULL :
 		    "a state is one of listed staged checked sent receipted erasable erased";
 	} else if (strcmp(what, "all") == 0 && n == 2) {
 		out->wait_for = WAIT_ALL_RUNG;
-		return read_rung(args[1], &out->rung) ? NULL :
+		return read_rung(args[1], &out->rung) ?
+		    NULL :
 		    "a state is one of listed staged checked sent receipted erasable erased";
 	} else if (strcmp(what, "bay") == 0 && n == 3) {
 		out->wait_for = WAIT_BAY_LIGHT;
 		if (!args[1][0] || strlen(args[1]) >= PROTO_NAME_LEN)
 			return "bay takes a name";
 		snprintf(out->text, sizeof(out->text), "%s", args[1]);
-		return read_light(args[2], &out->rung) ? NULL :
+		return read_light(args[2], &out->rung) ?
+		    NULL :
 		    "a light is one of off empty reading charging take leave";
 	} else {
-		return "a condition is clip N STATE, all STATE, bay NAME LIGHT, idle, or dockings N";
+		return "a condition: clip N STATE, all STATE, bay NAME LIGHT, idle, dockings N";
 	}
 	return NULL;
 }

@@ -34,8 +34,8 @@ typedef int ask_part(void *context, struct msg *m);
 /*
  * Asks, and gives each part of the answer to part (may be NULL: none expected). Pages are fetched
  * until the last for those asks that have pages. patience_ms: how long a silence may last, -1: for
- * ever. 0 with the END's text and status in *end; -ETIMEDOUT: silence; -EPIPE: the daemon went away;
- * -EPROTO; or what part returned. A refusal by the daemon is end->status and 0 here.
+ * ever. 0 with the END's text and status in *end; -ETIMEDOUT: silence; -EPIPE: the daemon went
+ * away; -EPROTO; or what part returned. A refusal by the daemon is end->status and 0 here.
  */
 int ask_all(int sock, const struct proto_ask *ask, int patience_ms, ask_part *part, void *context,
     struct proto_ctl_end *end);
@@ -80,8 +80,8 @@ struct export_wish {
 };
 
 /*
- * Copies assets and ledger out by the descriptors that the daemon hands over. An enum ctl_exit; what
- * went wrong is on standard error, and *summary (a new reference) says what was done.
+ * Copies assets and ledger out by the descriptors that the daemon hands over. An enum ctl_exit;
+ * what went wrong is on standard error, and *summary (a new reference) says what was done.
  */
 int export_run(int sock, const struct export_wish *wish, struct json_t **summary);
 

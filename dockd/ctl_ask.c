@@ -46,8 +46,8 @@ static int wait_readable(int sock, int patience_ms)
 }
 
 /* One page: 0 when its END came. */
-static int take_page(int sock, int patience_ms, ask_part *part, void *context,
-    struct proto_ctl_end *end)
+static int take_page(
+    int sock, int patience_ms, ask_part *part, void *context, struct proto_ctl_end *end)
 {
 	struct msg m;
 	int err;
@@ -82,8 +82,8 @@ static int take_page(int sock, int patience_ms, ask_part *part, void *context,
 	}
 }
 
-int ask_all(int sock, const struct proto_ask *wanted, int patience_ms, ask_part *part, void *context,
-    struct proto_ctl_end *end)
+int ask_all(int sock, const struct proto_ask *wanted, int patience_ms, ask_part *part,
+    void *context, struct proto_ctl_end *end)
 {
 	struct proto_ask ask = *wanted;
 	int err;

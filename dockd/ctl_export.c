@@ -21,7 +21,8 @@
 #define FILE_NAME_LEN 96
 
 /* One export under way. */
-struct export {
+struct export
+{
 	const struct export_wish *wish;
 	int folder, ledger; /* descriptors */
 	unsigned char *buffer;
@@ -173,8 +174,8 @@ static void note_asset(struct export *x, const struct proto_ctl_asset *a, const 
 }
 
 /* One that an earlier export has put there: the same bytes, or left alone and told. */
-static int check_present(struct export *x, const struct proto_ctl_asset *a, const char *name, int there,
-    int in)
+static int check_present(
+    struct export *x, const struct proto_ctl_asset *a, const char *name, int there, int in)
 {
 	char hex[2 * EVP_MAX_MD_SIZE + 1] = "", now[2 * EVP_MAX_MD_SIZE + 1] = "";
 	uint64_t len, now_len = a->size_bytes;
@@ -257,7 +258,8 @@ static int export_asset(void *context, struct msg *m)
 static bool good_segment(const char *name)
 {
 	return name[0] && name[0] != '.' && strlen(name) < FILE_NAME_LEN &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] == '\0';
+	    name[strspn(
+		name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] == '\0';
 }
 
 /* An earlier export's part of a segment, which only grows: 0 where it is how the new one begins. */
@@ -293,8 +295,10 @@ static int export_segment(void *context, struct msg *m)
 		return -EPROTO;
 	err = check_beginning(x, s.name, m->fds[0]);
 	if (err)
-		return fail(x, s.name, err == -EEXIST ?
-		    "the ledger there is not the beginning of this one; left as it is" : strerror(-err));
+		return fail(x, s.name,
+		    err == -EEXIST ?
+			"the ledger there is not the beginning of this one; left as it is" :
+			strerror(-err));
 	snprintf(part, sizeof(part), ".%s.part", s.name);
 	out = open_part(x->ledger, part);
 	if (out < 0)
@@ -314,8 +318,8 @@ static int export_segment(void *context, struct msg *m)
 		unlinkat(x->ledger, part, 0);
 		return fail(x, s.name, strerror(-err));
 	}
-	json_object_set_new(x->segments, s.name, json_pack("{sIss}", "length_bytes", (json_int_t)len,
-	    "sha256", hex));
+	json_object_set_new(x->segments, s.name,
+	    json_pack("{sIss}", "length_bytes", (json_int_t)len, "sha256", hex));
 	say(x, s.name, "ledger copied");
 	return 0;
 }
@@ -323,8 +327,8 @@ static int export_segment(void *context, struct msg *m)
 /* ---- manifest ---- */
 
 /*
- * What an earlier export to this folder wrote, so that it stays in the new manifest. -EEXIST: it is of
- * another station, or none of ours.
+ * What an earlier export to this folder wrote, so that it stays in the new manifest. -EEXIST: it is
+ * of another station, or none of ours.
  */
 static int load_manifest(struct export *x)
 {
@@ -359,7 +363,8 @@ static int save_manifest(struct export *x)
 	gmtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	manifest = json_pack("{ssssssss sOsO}", "format", "dockd export v1", "station", x->station,
-	    "exported_at", when, "dockctl", DOCKD_VERSION, "assets", x->assets, "ledger", x->segments);
+	    "exported_at", when, "dockctl", DOCKD_VERSION, "assets", x->assets, "ledger",
+	    x->segments);
 	fd = open_part(x->folder, "." MANIFEST ".part");
 	if (!manifest || fd < 0) {
 		json_decref(manifest);
@@ -437,8 +442,10 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 	if (!err)
 		err = load_manifest(&x);
 	if (err) {
-		fprintf(stderr, "dockctl: %s: %s\n", wish->folder, err == -EEXIST ?
-		    "holds an export of another station, or a manifest that is none" : strerror(-err));
+		fprintf(stderr, "dockctl: %s: %s\n", wish->folder,
+		    err == -EEXIST ?
+			"holds an export of another station, or a manifest that is none" :
+			strerror(-err));
 		code = CTL_FAILED;
 		goto out;
 	}
@@ -449,9 +456,10 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 	err = save_manifest(&x);
 	if (err)
 		fail(&x, MANIFEST, strerror(-err));
-	*summary = json_pack("{sssIsIsIsIsIsi}", "folder", wish->folder, "copied", (json_int_t)x.copied,
-	    "present", (json_int_t)x.present, "absent", (json_int_t)x.absent, "failed", (json_int_t)x.failed, "copied_bytes",
-	    (json_int_t)x.copied_bytes, "segments", (int)json_object_size(x.segments));
+	*summary = json_pack("{sssIsIsIsIsIsi}", "folder", wish->folder, "copied",
+	    (json_int_t)x.copied, "present", (json_int_t)x.present, "absent", (json_int_t)x.absent,
+	    "failed", (json_int_t)x.failed, "copied_bytes", (json_int_t)x.copied_bytes, "segments",
+	    (int)json_object_size(x.segments));
 	if (code == CTL_OK && x.failed > 0)
 		code = CTL_FAILED;
 out:

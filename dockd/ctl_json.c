@@ -52,27 +52,27 @@ static const char *station_word(unsigned light)
 struct json_t *json_status(const struct proto_ctl_status *s)
 {
 	return json_pack("{so so so so so so so so so so so so so si si sb ss sb sb ss ss so}",
-	    "station", text_of(s->station), "version", text_of(s->version),
-	    "generation", number_of(s->generation), "assets", number_of(s->assets),
-	    "receipted", number_of(s->receipted), "erased", number_of(s->erased),
-	    "unsent_bytes", number_of(s->unsent_bytes), "dockings", number_of(s->dockings),
-	    "records", number_of(s->records), "disk_free_bytes", number_of(s->disk_free_bytes),
-	    "disk_reserve_bytes", number_of(s->disk_reserve_bytes),
-	    "oldest_unsent", time_of(s->oldest_unsent_s, true), "text", text_of(s->text),
-	    "bays", (int)s->bays, "occupied", (int)s->occupied, "hotplug", s->hotplug_connected != 0,
-	    "station_light", station_word(s->station_light), "plaintext", s->plaintext != 0,
-	    "intake_stopped", s->intake_stopped != 0, "erase", s->erase ? "when-receipted" : "never",
-	    "accept_receipt", level_word((enum receipt_level)s->accept_level),
-	    "destinations", json_array());
+	    "station", text_of(s->station), "version", text_of(s->version), "generation",
+	    number_of(s->generation), "assets", number_of(s->assets), "receipted",
+	    number_of(s->receipted), "erased", number_of(s->erased), "unsent_bytes",
+	    number_of(s->unsent_bytes), "dockings", number_of(s->dockings), "records",
+	    number_of(s->records), "disk_free_bytes", number_of(s->disk_free_bytes),
+	    "disk_reserve_bytes", number_of(s->disk_reserve_bytes), "oldest_unsent",
+	    time_of(s->oldest_unsent_s, true), "text", text_of(s->text), "bays", (int)s->bays,
+	    "occupied", (int)s->occupied, "hotplug", s->hotplug_connected != 0, "station_light",
+	    station_word(s->station_light), "plaintext", s->plaintext != 0, "intake_stopped",
+	    s->intake_stopped != 0, "erase", s->erase ? "when-receipted" : "never",
+	    "accept_receipt", level_word((enum receipt_level)s->accept_level), "destinations",
+	    json_array());
 }
 
 struct json_t *json_destination(const struct proto_ctl_destination *d)
 {
-	return json_pack("{so so so sb si ss sb so so so}", "name", text_of(d->name),
-	    "driver", text_of(d->driver), "text", text_of(d->text), "connected", d->connected != 0,
-	    "active", (int)d->active, "level", level_word((enum receipt_level)d->level),
-	    "away", d->away != 0, "queued", number_of(d->queued),
-	    "queued_bytes", number_of(d->queued_bytes), "sent_bytes", number_of(d->sent_bytes));
+	return json_pack("{so so so sb si ss sb so so so}", "name", text_of(d->name), "driver",
+	    text_of(d->driver), "text", text_of(d->text), "connected", d->connected != 0, "active",
+	    (int)d->active, "level", level_word((enum receipt_level)d->level), "away", d->away != 0,
+	    "queued", number_of(d->queued), "queued_bytes", number_of(d->queued_bytes),
+	    "sent_bytes", number_of(d->sent_bytes));
 }
 
 static json_t *features_of(uint32_t features)
@@ -90,47 +90,48 @@ static json_t *features_of(uint32_t features)
 
 struct json_t *json_bay(const struct proto_ctl_bay *b)
 {
-	json_t *now = b->now_asset == 0 ? json_null() :
+	json_t *now = b->now_asset == 0 ?
+	    json_null() :
 	    json_pack("{so so so}", "number", number_of(b->now_asset), "bytes",
-	        number_of(b->now_bytes), "size_bytes", number_of(b->now_size));
+		number_of(b->now_bytes), "size_bytes", number_of(b->now_size));
 
-	return json_pack("{so so so so so so so ss so so si si si si so so so so so so}",
-	    "bay", text_of(b->bay), "port", text_of(b->port), "state", text_of(b->state),
-	    "camera", text_or_null(b->camera), "model", text_or_null(b->model),
-	    "profile", text_or_null(b->profile), "text", text_of(b->text),
-	    "light", light_word((enum light_state)b->light), "features", features_of(b->features),
-	    "battery_percent", b->battery_percent < 0 ? json_null() : json_integer(b->battery_percent),
-	    "objects", (int)b->objects, "pending", (int)b->pending, "held", (int)b->held,
-	    "receipted", (int)b->receipted, "docking", number_of(b->docking),
-	    "pending_bytes", number_of(b->pending_bytes), "pulled_bytes", number_of(b->pulled_bytes),
-	    "now", now, "clock_offset_ms",
+	return json_pack("{so so so so so so so ss so so si si si si so so so so so so}", "bay",
+	    text_of(b->bay), "port", text_of(b->port), "state", text_of(b->state), "camera",
+	    text_or_null(b->camera), "model", text_or_null(b->model), "profile",
+	    text_or_null(b->profile), "text", text_of(b->text), "light",
+	    light_word((enum light_state)b->light), "features", features_of(b->features),
+	    "battery_percent",
+	    b->battery_percent < 0 ? json_null() : json_integer(b->battery_percent), "objects",
+	    (int)b->objects, "pending", (int)b->pending, "held", (int)b->held, "receipted",
+	    (int)b->receipted, "docking", number_of(b->docking), "pending_bytes",
+	    number_of(b->pending_bytes), "pulled_bytes", number_of(b->pulled_bytes), "now", now,
+	    "clock_offset_ms",
 	    b->clock_offset_ms == INT64_MIN ? json_null() : json_integer(b->clock_offset_ms),
 	    "docked_at", time_of(b->docked_at_s, true));
 }
 
 struct json_t *json_asset(const struct proto_ctl_asset *a)
 {
-	return json_pack("{so so so so so so so ss ss si so so so so so so so so}",
-	    "number", number_of(a->number), "docking", number_of(a->docking),
-	    "size_bytes", number_of(a->size_bytes), "staged_bytes", number_of(a->staged_bytes),
-	    "pulled_bytes", number_of(a->pulled_bytes), "mtime", time_of(a->mtime_s, false),
-	    "staged_at", time_of(a->staged_at_s, true), "rung", rung_word((enum rung)a->rung),
-	    "kind", kind_word((enum object_kind)a->kind), "interruptions", (int)a->interruptions,
-	    "merged_into", a->merged_into ? number_of(a->merged_into) : json_null(),
-	    "asset", text_or_null(a->asset), "sha256", text_or_null(a->sha256),
-	    "camera", text_of(a->camera), "bay", text_of(a->bay),
-	    "signature", text_of(a->signature), "reason", text_of(a->reason),
-	    "path", text_of(a->path));
+	return json_pack("{so so so so so so so ss ss si so so so so so so so so}", "number",
+	    number_of(a->number), "docking", number_of(a->docking), "size_bytes",
+	    number_of(a->size_bytes), "staged_bytes", number_of(a->staged_bytes), "pulled_bytes",
+	    number_of(a->pulled_bytes), "mtime", time_of(a->mtime_s, false), "staged_at",
+	    time_of(a->staged_at_s, true), "rung", rung_word((enum rung)a->rung), "kind",
+	    kind_word((enum object_kind)a->kind), "interruptions", (int)a->interruptions,
+	    "merged_into", a->merged_into ? number_of(a->merged_into) : json_null(), "asset",
+	    text_or_null(a->asset), "sha256", text_or_null(a->sha256), "camera", text_of(a->camera),
+	    "bay", text_of(a->bay), "signature", text_of(a->signature), "reason",
+	    text_of(a->reason), "path", text_of(a->path));
 }
 
 struct json_t *json_upload(const struct proto_ctl_upload *u)
 {
 	return json_pack("{so so so so so si ss ss so so}", "destination", text_of(u->destination),
 	    "offset_bytes", number_of(u->offset_bytes), "sent_bytes", number_of(u->sent_bytes),
-	    "next_try", time_of(u->next_try_s, true), "receipted_at", time_of(u->receipted_at_s, true),
-	    "attempts", (int)u->attempts, "level", level_word((enum receipt_level)u->level),
-	    "rung", rung_word((enum rung)u->rung), "reason", text_of(u->reason),
-	    "address", text_or_null(u->address));
+	    "next_try", time_of(u->next_try_s, true), "receipted_at",
+	    time_of(u->receipted_at_s, true), "attempts", (int)u->attempts, "level",
+	    level_word((enum receipt_level)u->level), "rung", rung_word((enum rung)u->rung),
+	    "reason", text_of(u->reason), "address", text_or_null(u->address));
 }
 
 bool json_line(FILE *out, struct json_t *value)

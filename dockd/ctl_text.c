@@ -13,8 +13,11 @@
 static unsigned utf8_sequence(const unsigned char *s, uint32_t *value)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
-	             (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+	unsigned n = s[0] < 0x80  ? 1 :
+	    (s[0] & 0xe0) == 0xc0 ? 2 :
+	    (s[0] & 0xf0) == 0xe0 ? 3 :
+	    (s[0] & 0xf8) == 0xf0 ? 4 :
+				    0;
 
 	if (n == 0)
 		return 0;
@@ -33,7 +36,7 @@ static unsigned utf8_sequence(const unsigned char *s, uint32_t *value)
 static bool is_harmful(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
 const char *text_clean(const char *text, bool terminal, char *out, size_t room)
@@ -111,8 +114,10 @@ static const char *local_time(int64_t seconds, char *out, size_t room)
 
 	if (seconds == 0 || seconds == PROTO_NO_TIME || !localtime_r(&t, &tm) ||
 	    !localtime_r(&now, &today) ||
-	    strftime(out, room, tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday ? "%H:%M:%S" :
-	        "%Y-%m-%d %H:%M", &tm) == 0)
+	    strftime(out, room,
+		tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday ? "%H:%M:%S" :
+									     "%Y-%m-%d %H:%M",
+		&tm) == 0)
 		snprintf(out, room, "-");
 	return out;
 }
@@ -184,8 +189,10 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	snprintf(line, sizeof(line), "%" PRIu32 " docked, %" PRIu32 " bays%s", s->occupied, s->bays,
 	    s->hotplug_connected ? "" : "; NOT WATCHED: dockd-hotplug is not connected");
 	put_line(out, "Cameras", line);
-	snprintf(line, sizeof(line), "%" PRIu64 " taken in, %" PRIu64 " proved at the server, %" PRIu64
-	    " erased from cameras", s->assets, s->receipted, s->erased);
+	snprintf(line, sizeof(line),
+	    "%" PRIu64 " taken in, %" PRIu64 " proved at the server, %" PRIu64
+	    " erased from cameras",
+	    s->assets, s->receipted, s->erased);
 	put_line(out, "Files", line);
 	if (s->unsent_bytes > 0 || s->oldest_unsent_s != 0) {
 		snprintf(line, sizeof(line), "%s, the oldest here since %s",
@@ -201,15 +208,16 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	    s->intake_stopped ? "; NOTHING IS TAKEN IN" : "");
 	put_line(out, "Disk", line);
 	if (s->plaintext)
-		put_line(out, "", "NOT ENCRYPTED: allow-plaintext is set, evidence lies on a plain volume");
+		put_line(out, "",
+		    "NOT ENCRYPTED: allow-plaintext is set, evidence lies on a plain volume");
 	if (s->erase)
 		snprintf(line, sizeof(line), "when receipted, proof at least \"%s\"",
 		    level_word((enum receipt_level)s->accept_level));
 	else
 		snprintf(line, sizeof(line), "never");
 	put_line(out, "Erasing", line);
-	snprintf(line, sizeof(line), "%s, %" PRIu64 " dockings, %" PRIu64 " ledger records", s->version,
-	    s->dockings, s->records);
+	snprintf(line, sizeof(line), "%s, %" PRIu64 " dockings, %" PRIu64 " ledger records",
+	    s->version, s->dockings, s->records);
 	put_line(out, "dockd", line);
 	if (s->text[0])
 		put_line(out, "TO DO", s->text);
@@ -259,7 +267,8 @@ static void describe_progress(const struct proto_ctl_bay *b, char *out, size_t r
 		snprintf(out, room, "%" PRIu32 " of %" PRIu32 " held, %s to read", b->held,
 		    b->held + b->pending, text_bytes(b->pending_bytes, bytes, sizeof(bytes)));
 	else
-		snprintf(out, room, "%" PRIu32 " held, %" PRIu32 " at server", b->held, b->receipted);
+		snprintf(
+		    out, room, "%" PRIu32 " held, %" PRIu32 " at server", b->held, b->receipted);
 }
 
 void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first)
@@ -308,11 +317,13 @@ void text_bay(FILE *out, const struct proto_ctl_bay *b)
 		snprintf(line, sizeof(line), "%" PRId32 " %%", b->battery_percent);
 	put_line(out, "Battery", b->battery_percent >= 0 ? line : "not known");
 	if (b->clock_offset_ms != INT64_MIN)
-		snprintf(line, sizeof(line), "%+.1f s against the station's", (double)b->clock_offset_ms / 1000);
+		snprintf(line, sizeof(line), "%+.1f s against the station's",
+		    (double)b->clock_offset_ms / 1000);
 	put_line(out, "Clock", b->clock_offset_ms != INT64_MIN ? line : "not known");
 	describe_progress(b, line, sizeof(line));
 	put_line(out, "Files", line);
-	snprintf(line, sizeof(line), "%s from the camera", text_bytes(b->pulled_bytes, a, sizeof(a)));
+	snprintf(
+	    line, sizeof(line), "%s from the camera", text_bytes(b->pulled_bytes, a, sizeof(a)));
 	put_line(out, "Read", line);
 	if (b->now_asset) {
 		snprintf(line, sizeof(line), "file %" PRIu64 ": %s of %s", b->now_asset,
@@ -347,7 +358,8 @@ void text_asset(FILE *out, const struct proto_ctl_asset *a)
 {
 	char line[256], b[32], c[32], when[48];
 
-	snprintf(line, sizeof(line), "%" PRIu64 " (%s)", a->number, kind_word((enum object_kind)a->kind));
+	snprintf(line, sizeof(line), "%" PRIu64 " (%s)", a->number,
+	    kind_word((enum object_kind)a->kind));
 	put_line(out, "Number", line);
 	put_line(out, "File", a->path);
 	put_line(out, "Camera", a->camera);
@@ -369,8 +381,8 @@ void text_asset(FILE *out, const struct proto_ctl_asset *a)
 	put_line(out, "Asset id", a->asset[0] ? a->asset : "not yet");
 	put_line(out, "Signature", a->signature);
 	if (a->merged_into) {
-		snprintf(line, sizeof(line), "file %" PRIu64 " holds the same bytes and stands for it",
-		    a->merged_into);
+		snprintf(line, sizeof(line),
+		    "file %" PRIu64 " holds the same bytes and stands for it", a->merged_into);
 		put_line(out, "Merged", line);
 	}
 }

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COLOURS 3   /* channels of a multicolour lamp that we know: red, green, blue */
-#define CHANNELS 8  /* channels that one lamp may have */
+#define COLOURS 3       /* channels of a multicolour lamp that we know: red, green, blue */
+#define CHANNELS 8      /* channels that one lamp may have */
 #define REOPEN_TICKS 40 /* a lamp that is missing is looked for again */
 #define WHITE 0xffffffu
 
@@ -19,16 +19,17 @@
 struct lamp {
 	struct lamp *next;
 	char name[PROTO_NAME_LEN];
-	int brightness;      /* descriptor, -1: missing */
-	int intensity;       /* descriptor, -1: one colour */
+	int brightness; /* descriptor, -1: missing */
+	int intensity;  /* descriptor, -1: one colour */
 	unsigned max;
 	unsigned channels;
-	unsigned shift[CHANNELS]; /* of the channel's byte in 0xRRGGBB; 32: a colour we do not mix */
+	unsigned
+	    shift[CHANNELS]; /* of the channel's byte in 0xRRGGBB; 32: a colour we do not mix */
 	bool told;           /* that it is missing or cannot be written */
 	bool station;
-	unsigned state;      /* enum light_state or station_light */
-	bool lit, written;   /* what was written last, and whether anything was */
-	uint32_t colour;     /* written last */
+	unsigned state;    /* enum light_state or station_light */
+	bool lit, written; /* what was written last, and whether anything was */
+	uint32_t colour;   /* written last */
 };
 
 struct lights {
@@ -131,8 +132,8 @@ const char *light_word(enum light_state state)
 
 /* ---- lamps: Documentation/leds/leds-class.rst and leds-class-multicolor.rst of Linux ---- */
 
-static int open_attribute(const struct lights *l, const struct lamp *lamp, const char *attribute,
-    int flags)
+static int open_attribute(
+    const struct lights *l, const struct lamp *lamp, const char *attribute, int flags)
 {
 	char path[PATH_MAX];
 
@@ -141,8 +142,8 @@ static int open_attribute(const struct lights *l, const struct lamp *lamp, const
 }
 
 /* A whole attribute as text; "" where there is none. */
-static void read_attribute(const struct lights *l, const struct lamp *lamp, const char *attribute,
-    char *out, size_t room)
+static void read_attribute(
+    const struct lights *l, const struct lamp *lamp, const char *attribute, char *out, size_t room)
 {
 	int fd = open_attribute(l, lamp, attribute, O_RDONLY);
 	ssize_t n = fd < 0 ? -1 : read(fd, out, room - 1);
@@ -240,8 +241,8 @@ static int write_colour(const struct lamp *lamp, uint32_t colour)
 
 	for (unsigned i = 0; i < lamp->channels; i++) {
 		unsigned byte = lamp->shift[i] < 32 ? (colour >> lamp->shift[i]) & 0xff : 0;
-		int n = snprintf(text + used, sizeof(text) - used, "%s%u", i ? " " : "",
-		    byte * lamp->max / 255);
+		int n = snprintf(
+		    text + used, sizeof(text) - used, "%s%u", i ? " " : "", byte * lamp->max / 255);
 
 		used += (size_t)n;
 	}
@@ -343,7 +344,8 @@ void lights_tick(struct lights *l, uint64_t tick)
 		if (lamp->brightness < 0 && tick % REOPEN_TICKS == 0)
 			open_lamp(l, lamp);
 		if (lamp->station)
-			show(lamp, light_station_is_lit(lamp->state, tick), station_colour(lamp->state));
+			show(lamp, light_station_is_lit(lamp->state, tick),
+			    station_colour(lamp->state));
 		else
 			show(lamp, light_is_lit(lamp->state, tick), light_colour(lamp->state));
 	}

@@ -47,8 +47,8 @@ static bool interface_fits(const struct profile *p, const struct proto_arrived *
 static bool profile_fits(const struct profile *p, const struct proto_arrived *a)
 {
 	return number_fits(p->vendor, a->vendor) && number_fits(p->product, a->product) &&
-	       glob_fits(p->manufacturer, a->manufacturer) && glob_fits(p->model, a->model) &&
-	       glob_fits(p->serial, a->serial) && interface_fits(p, a);
+	    glob_fits(p->manufacturer, a->manufacturer) && glob_fits(p->model, a->model) &&
+	    glob_fits(p->serial, a->serial) && interface_fits(p, a);
 }
 
 unsigned profile_weight(const struct profile *p)
@@ -67,8 +67,8 @@ unsigned profile_weight(const struct profile *p)
 	return weight;
 }
 
-const struct profile *profile_match(const struct profile *profiles, size_t n,
-    const struct proto_arrived *a, char *tie, size_t room)
+const struct profile *profile_match(
+    const struct profile *profiles, size_t n, const struct proto_arrived *a, char *tie, size_t room)
 {
 	const struct profile *best = NULL, *equal = NULL;
 

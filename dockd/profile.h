@@ -35,7 +35,7 @@ struct profile {
 	uint32_t settle_s;       /* two listings so far apart make a size final; default 5 */
 	uint32_t charge_minutes; /* battery unknown: charged after so long on the dock; default 0 */
 	int32_t clock_utc_offset_minutes; /* of the camera's clock face; default 0 = it shows UTC */
-	uint64_t room_bytes;     /* free on the camera for a shift, else "leave it"; default 0 */
+	uint64_t room_bytes; /* free on the camera for a shift, else "leave it"; default 0 */
 	struct proto_pattern pattern[PROTO_PATTERNS];
 };
 

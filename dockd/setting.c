@@ -41,7 +41,8 @@ static void print_place(FILE *out, const config_setting_t *node)
 	const config_setting_t *up[DEPTH_MAX];
 	size_t n = 0;
 
-	for (; node && !config_setting_is_root(node) && n < DEPTH_MAX; node = config_setting_parent(node))
+	for (; node && !config_setting_is_root(node) && n < DEPTH_MAX;
+	     node = config_setting_parent(node))
 		up[n++] = node;
 	for (size_t i = n; i-- > 0;) {
 		if (!config_setting_name(up[i])) {
@@ -79,7 +80,8 @@ static void print_value(FILE *out, const config_setting_t *node)
 	}
 }
 
-void setting_wrong(struct setting_errors *e, const struct config_setting_t *node, const char *fmt, ...)
+void setting_wrong(
+    struct setting_errors *e, const struct config_setting_t *node, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -102,7 +104,8 @@ void setting_missing(struct setting_errors *e, const struct config_setting_t *gr
 
 	fprintf(e->out, "%s:%u: ", file_of(group), line ? line : 1);
 	print_place(e->out, group);
-	fprintf(e->out, "%s%s is missing: %s\n", config_setting_is_root(group) ? "" : ".", name, text);
+	fprintf(
+	    e->out, "%s%s is missing: %s\n", config_setting_is_root(group) ? "" : ".", name, text);
 	e->n++;
 }
 
@@ -176,10 +179,12 @@ static void scan_file(struct setting_errors *e, struct scan *s)
 			continue;
 		}
 		if (c == '@') {
-			fprintf(e->out, "%s:%u: @include: not allowed, all settings in one file\n", s->path, line);
+			fprintf(e->out, "%s:%u: @include: not allowed, all settings in one file\n",
+			    s->path, line);
 			e->n++;
 		}
-		for (; isalnum(c) || c == '_' || c == '-' || c == '+' || c == '.'; c = scan_next(s)) {
+		for (; isalnum(c) || c == '_' || c == '-' || c == '+' || c == '.';
+		     c = scan_next(s)) {
 			if (n < sizeof(word) - 1)
 				word[n++] = (char)c;
 		}
@@ -187,7 +192,7 @@ static void scan_file(struct setting_errors *e, struct scan *s)
 		if (n == 0) {
 			c = scan_next(s);
 		} else if (is_cut(word)) {
-			fprintf(e->out, "%s:%u: %s: a number beyond 2147483647 is written with an L behind it\n",
+			fprintf(e->out, "%s:%u: %s: a number beyond 2147483647 ends in L\n",
 			    s->path, line, word);
 			e->n++;
 		}
@@ -213,8 +218,9 @@ int setting_file_open(const char *path, struct setting_errors *e, struct setting
 	fclose(in);
 	if (!config_read_file(&f->config, path)) {
 		file = config_error_file(&f->config);
-		fprintf(e->out, "%s:%d: %s: settings are written name = value;\n", file ? file : path,
-		    config_error_line(&f->config), config_error_text(&f->config));
+		fprintf(e->out, "%s:%d: %s: settings are written name = value;\n",
+		    file ? file : path, config_error_line(&f->config),
+		    config_error_text(&f->config));
 		goto wrong;
 	}
 	*out = f;
@@ -272,7 +278,8 @@ bool setting_is_group(const struct config_setting_t *node)
 
 const char *setting_text(const struct config_setting_t *node)
 {
-	return config_setting_type(node) == CONFIG_TYPE_STRING ? config_setting_get_string(node) : NULL;
+	return config_setting_type(node) == CONFIG_TYPE_STRING ? config_setting_get_string(node) :
+								 NULL;
 }
 
 /* ---- values ---- */
@@ -318,8 +325,8 @@ static void store(void *at, size_t size, int64_t value)
 		memcpy(at, &value, sizeof(value));
 }
 
-static void read_text(struct setting_errors *e, const config_setting_t *node,
-    const struct setting *s, char *at)
+static void read_text(
+    struct setting_errors *e, const config_setting_t *node, const struct setting *s, char *at)
 {
 	const char *text = setting_text(node);
 
@@ -333,8 +340,8 @@ static void read_text(struct setting_errors *e, const config_setting_t *node,
 		memcpy(at, text, strlen(text) + 1);
 }
 
-static void read_number(struct setting_errors *e, const config_setting_t *node,
-    const struct setting *s, void *at)
+static void read_number(
+    struct setting_errors *e, const config_setting_t *node, const struct setting *s, void *at)
 {
 	int64_t value = is_whole(node) ? config_setting_get_int64(node) : 0;
 
@@ -343,11 +350,12 @@ static void read_number(struct setting_errors *e, const config_setting_t *node,
 	else if (s->allowed)
 		setting_wrong(e, node, "a whole number, %s", s->allowed);
 	else
-		setting_wrong(e, node, "a whole number from %" PRId64 " to %" PRId64, s->min, s->max);
+		setting_wrong(
+		    e, node, "a whole number from %" PRId64 " to %" PRId64, s->min, s->max);
 }
 
-static void read_choice(struct setting_errors *e, const config_setting_t *node,
-    const struct setting *s, void *at)
+static void read_choice(
+    struct setting_errors *e, const config_setting_t *node, const struct setting *s, void *at)
 {
 	const char *text = setting_text(node);
 	char words[256] = "";
@@ -363,12 +371,12 @@ static void read_choice(struct setting_errors *e, const config_setting_t *node,
 		n = snprintf(words + used, sizeof(words) - used, " \"%s\"", c->word);
 		used += n > 0 && (size_t)n < sizeof(words) - used ? (size_t)n : 0;
 	}
-	setting_wrong(e, node, "one of%s%s%s", words, s->allowed ? "; " : "",
-	    s->allowed ? s->allowed : "");
+	setting_wrong(
+	    e, node, "one of%s%s%s", words, s->allowed ? "; " : "", s->allowed ? s->allowed : "");
 }
 
-static void read_id(struct setting_errors *e, const config_setting_t *node, const struct setting *s,
-    void *at)
+static void read_id(
+    struct setting_errors *e, const config_setting_t *node, const struct setting *s, void *at)
 {
 	const char *text = setting_text(node);
 	bool user = s->type == SETTING_USER;
@@ -387,7 +395,7 @@ static void read_id(struct setting_errors *e, const config_setting_t *node, cons
 		setting_wrong(e, node, "a %s by name or number", user ? "user" : "group");
 		return;
 	} else if (text[0] != '\0' &&
-	           (user ? setting_user_id(text, &id) : setting_group_id(text, &id)) < 0) {
+	    (user ? setting_user_id(text, &id) : setting_group_id(text, &id)) < 0) {
 		setting_wrong(e, node, "this machine knows no such %s", user ? "user" : "group");
 		return;
 	}
@@ -397,8 +405,8 @@ static void read_id(struct setting_errors *e, const config_setting_t *node, cons
 		memcpy(at, &id, sizeof(id));
 }
 
-static void read_one(struct setting_errors *e, const config_setting_t *node,
-    const struct setting *s, char *at)
+static void read_one(
+    struct setting_errors *e, const config_setting_t *node, const struct setting *s, char *at)
 {
 	switch (s->type) {
 	case SETTING_TEXT:

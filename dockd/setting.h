@@ -41,8 +41,8 @@ struct setting_choice {
 struct setting {
 	const char *name;
 	enum setting_type type;
-	size_t offset, size; /* of the field within base */
-	int64_t min, max, scale; /* scale 0 is 1 */
+	size_t offset, size;                  /* of the field within base */
+	int64_t min, max, scale;              /* scale 0 is 1 */
 	const struct setting_choice *choices; /* ends with word NULL */
 	bool (*good)(const char *text);
 	const char *allowed; /* for people; made from the range or the choices where NULL */
@@ -60,7 +60,7 @@ const struct config_setting_t *setting_file_root(const struct setting_file *f);
 
 /*
  * Reads every member of group by the table into the struct at base. What is wrong or in no table
- * is a problem in e, and the field keeps what it had. seen[i] (may be NULL): table entry i was there.
+ * is a problem in e, and the field keeps what it had. seen[i] (may be NULL): entry i was there.
  */
 void setting_read(struct setting_errors *e, const struct config_setting_t *group,
     const struct setting *table, size_t n, void *base, bool *seen);
@@ -82,7 +82,7 @@ void setting_wrong(struct setting_errors *e, const struct config_setting_t *node
 void setting_missing(struct setting_errors *e, const struct config_setting_t *group,
     const char *name, const char *text);
 
-/* Our own names (station, bay, destination, profile): they stand in logs, folders and unit names. */
+/* Our own names (station, bay, destination, profile): they stand in logs, folders and units. */
 #define SETTING_NAME_ALLOWED "letters, digits, '.', '_' and '-', a letter or digit first"
 bool setting_is_name(const char *text);
 

@@ -1,5 +1,6 @@
 /*
- * config: what good files give, and that every bad one names file, line, setting and what is allowed.
+ * config: what good files give, and that every bad one names file, line, setting and what is
+ * allowed.
  */
 #include "../../dockd/config.h"
 
@@ -138,20 +139,21 @@ static void every_setting_arrives(void **state)
 	const struct proto_destination *w = &c->destination[1].wire;
 
 	(void)state;
-	assert_int_equal(read_text(
-	    "station = \"north-1\"; state-dir = \"/s\"; run-dir = \"/r\"; log = \"/l\";\n"
-	    "leds-dir = \"/leds\"; station-light = \"top:green\"; allow-plaintext = true;\n"
-	    "erase = \"when-receipted\"; accept-receipt = \"readback\"; take-when = \"server\";\n"
-	    "policy = \"any\"; pulls-per-port = 5; rejoin-seconds = 0; verify-jobs = 2;\n"
-	    "reserve-bytes = 50000000000L; retry-min-seconds = 2; retry-max-seconds = 9;\n"
-	    "core-group = 77; admin-group = \"\";\n"
-	    "bays = ( { name = \"1\"; port = \"1-2.3\"; light = \"bay1\"; },\n"
-	    "         { name = \"two\"; port = \"10-4\"; } );\n"
-	    "destinations = ( { name = \"nas\"; driver = \"dir\"; folder = \"/nas\"; },\n"
-	    " { name = \"es\"; driver = \"tus\"; url = \"https://es.example:8443/files/\"; slots = 16;\n"
-	    "   stall-seconds = 7; answer-seconds = 8; chunk-min = 65536; chunk-max = 5000000000L;\n"
-	    "   ca-file = \"/ca\"; certificate-file = \"/crt\"; key-file = \"/key\";\n"
-	    "   headers-file = \"/h\"; read-back = true; checksum = false; method-override = true; } );\n"),
+	assert_int_equal(
+	    read_text(
+		"station = \"north-1\"; state-dir = \"/s\"; run-dir = \"/r\"; log = \"/l\";\n"
+		"leds-dir = \"/leds\"; station-light = \"top:green\"; allow-plaintext = true;\n"
+		"erase = \"when-receipted\"; accept-receipt = \"readback\"; take-when = \"server\";\n"
+		"policy = \"any\"; pulls-per-port = 5; rejoin-seconds = 0; verify-jobs = 2;\n"
+		"reserve-bytes = 50000000000L; retry-min-seconds = 2; retry-max-seconds = 9;\n"
+		"core-group = 77; admin-group = \"\";\n"
+		"bays = ( { name = \"1\"; port = \"1-2.3\"; light = \"bay1\"; },\n"
+		"         { name = \"two\"; port = \"10-4\"; } );\n"
+		"destinations = ( { name = \"nas\"; driver = \"dir\"; folder = \"/nas\"; },\n"
+		" { name = \"es\"; driver = \"tus\"; url = \"https://es.example:8443/files/\"; slots = 16;\n"
+		"   stall-seconds = 7; answer-seconds = 8; chunk-min = 65536; chunk-max = 5000000000L;\n"
+		"   ca-file = \"/ca\"; certificate-file = \"/crt\"; key-file = \"/key\";\n"
+		"   headers-file = \"/h\"; read-back = true; checksum = false; method-override = true; } );\n"),
 	    0);
 	assert_string_equal(c->station, "north-1");
 	assert_string_equal(c->log_file, "/l");
@@ -186,51 +188,58 @@ static void a_bad_setting_names_its_place(void **state)
 	} cases[] = {
 		{ "slost = 4;", "2: slost = 4: there is no such setting here" },
 		{ "erase = true;", "2: erase = true: one of \"never\" \"when-receipted\"" },
-		{ "accept-receipt = \"fast\";", "2: accept-receipt = \"fast\": one of \"length\" "
-		  "\"transfer-digest\" \"stored-digest\" \"readback\" \"signed\"" },
+		{ "accept-receipt = \"fast\";",
+		    "2: accept-receipt = \"fast\": one of \"length\" "
+		    "\"transfer-digest\" \"stored-digest\" \"readback\" \"signed\"" },
 		{ "accept-receipt = \"local\";", "2: accept-receipt = \"local\": one of" },
-		{ "rejoin-seconds = 601;", "2: rejoin-seconds = 601: a whole number from 0 to 600" },
+		{ "rejoin-seconds = 601;",
+		    "2: rejoin-seconds = 601: a whole number from 0 to 600" },
 		{ "rejoin-seconds = -1;", "2: rejoin-seconds = -1: a whole number from 0 to 600" },
 		{ "rejoin-seconds = 1.5;", "2: rejoin-seconds = 1.5: a whole number" },
 		{ "rejoin-seconds = \"5\";", "2: rejoin-seconds = \"5\": a whole number" },
-		{ "reserve-bytes = 50000000000;", "2: 50000000000: a number beyond 2147483647 is written "
-		  "with an L" },
+		{ "reserve-bytes = 50000000000;",
+		    "2: 50000000000: a number beyond 2147483647 ends in L" },
 		{ "allow-plaintext = \"yes\";", "2: allow-plaintext = \"yes\": true or false" },
 		{ "state-dir = \"var\";", "2: state-dir = \"var\": a path from / on" },
 		{ "station = \"a b\";", "2: station = \"a b\": letters, digits" },
 		{ "station = \"\";", "2: station = \"\": letters, digits" },
 		{ "station = 5;", "2: station = 5: a text in quotes" },
 		{ "hotplug-uzer = 1;", "2: hotplug-uzer = 1: there is no such setting here" },
-		{ "core-group = \"no-such-group-x\";", "2: core-group = \"no-such-group-x\": this machine "
-		  "knows no such group" },
-		{ "retry-min-seconds = 400;", "2: retry-min-seconds = 400: retry-min-seconds is at most" },
-		{ "station-light = \"../x\";", "2: station-light = \"../x\": a name in the leds folder" },
+		{ "core-group = \"no-such-group-x\";",
+		    "2: core-group = \"no-such-group-x\": this machine "
+		    "knows no such group" },
+		{ "retry-min-seconds = 400;",
+		    "2: retry-min-seconds = 400: retry-min-seconds is at most" },
+		{ "station-light = \"../x\";",
+		    "2: station-light = \"../x\": a name in the leds folder" },
 		{ "bays = 3;", "2: bays = 3: a list of at most 64" },
 		{ "bays = ( 3 );", "2: bays[0] = 3: { name" },
 		{ "bays = ( { name = \"1\"; } );", "2: bays[0].port is missing: a USB port" },
-		{ "bays = ( { name = \"1\"; port = \"1-2.\"; } );", "2: bays[0].port = \"1-2.\": a USB port" },
+		{ "bays = ( { name = \"1\"; port = \"1-2.\"; } );",
+		    "2: bays[0].port = \"1-2.\": a USB port" },
 		{ "bays = ( { name = \"1\"; port = \"1-2\"; }, { name = \"1\"; port = \"1-3\"; } );",
-		  "2: bays[1].name = \"1\": each name once" },
+		    "2: bays[1].name = \"1\": each name once" },
 		{ "bays = ( { name = \"1\"; port = \"1-2\"; }, { name = \"2\"; port = \"1-2\"; } );",
-		  "2: bays[1].port = \"1-2\": each port once; bay 1 has it already" },
+		    "2: bays[1].port = \"1-2\": each port once; bay 1 has it already" },
 		{ "bays = ( { name = \"1\"; port = \"1-2\"; light = \"l\"; } ); station-light = \"l\";",
-		  "2: station-light = \"l\": a light of its own" },
+		    "2: station-light = \"l\": a light of its own" },
 		{ "destinations = ( );", "2: destinations = ( ... ): a list of 1 to 8" },
 		{ "destinations = ( { name = \"d\"; driver = \"ftp\"; folder = \"/f\"; } );",
-		  "2: destinations[0].driver = \"ftp\": one of \"dir\" \"tus\"" },
+		    "2: destinations[0].driver = \"ftp\": one of \"dir\" \"tus\"" },
 		{ "destinations = ( { name = \"d\"; driver = \"dir\"; } );",
-		  "2: destinations[0].folder is missing" },
+		    "2: destinations[0].folder is missing" },
 		{ "destinations = ( { name = \"d\"; driver = \"dir\"; folder = \"/f\"; url = \"https://a/\"; } );",
-		  "2: destinations[0].url = \"https://a/\": only with driver = \"tus\"" },
+		    "2: destinations[0].url = \"https://a/\": only with driver = \"tus\"" },
 		{ "destinations = ( { name = \"d\"; driver = \"dir\"; folder = \"/f\"; slots = 17; } );",
-		  "2: destinations[0].slots = 17: a whole number from 1 to 16" },
+		    "2: destinations[0].slots = 17: a whole number from 1 to 16" },
 		{ "destinations = ( { name = \"d\"; driver = \"dir\"; folder = \"/f\"; },\n"
 		  "{ name = \"d\"; driver = \"dir\"; folder = \"/g\"; } );",
-		  "3: destinations[1].name = \"d\": each name once" },
+		    "3: destinations[1].name = \"d\": each name once" },
 		{ "destinations = ( { name = \"d\"; driver = \"tus\"; url = \"https://a/\"; chunk-min = 8192;\n"
-		  "chunk-max = 4096; } );", "2: destinations[0].chunk-min = 8192: chunk-min is at most" },
+		  "chunk-max = 4096; } );",
+		    "2: destinations[0].chunk-min = 8192: chunk-min is at most" },
 		{ "destinations = ( { name = \"d\"; driver = \"tus\"; url = \"https://a/\"; key-file = \"/k\"; } );",
-		  "2: destinations[0].key-file = \"/k\": only together with certificate-file" },
+		    "2: destinations[0].key-file = \"/k\": only together with certificate-file" },
 		{ "@include \"x\"", "2: @include: not allowed" },
 		{ "erase = \"never\"; erase = \"never\";", "2: duplicate setting name" },
 		{ "erase = ;", "2: syntax error" },
@@ -252,13 +261,15 @@ static void all_problems_are_told_at_once(void **state)
 	for (const char *p = files.errors; *p; p++)
 		lines += *p == '\n';
 	assert_int_equal(lines, 5);
-	assert_non_null(strstr(files.errors, "a.conf:1: match.klass = 6: there is no such setting here"));
+	assert_non_null(
+	    strstr(files.errors, "a.conf:1: match.klass = 6: there is no such setting here"));
 }
 
 static void names_of_users_are_looked_up(void **state)
 {
 	(void)state;
 	refuse("uploader-user = 5;", "2: duplicate setting name");
+	free(files.errors);
 	put(files.conf, "hotplug-user = \"nobody\"; uploader-user = \"no-such-user-x\";\n");
 	assert_true(config_read(files.conf, files.profiles, &files.config, &files.errors) < 0);
 	assert_non_null(strstr(files.errors,
@@ -267,7 +278,8 @@ static void names_of_users_are_looked_up(void **state)
 	put(files.conf, "hotplug-user = \"root\"; uploader-user = 0;\n");
 	assert_true(config_read(files.conf, files.profiles, &files.config, &files.errors) < 0);
 	assert_non_null(strstr(files.errors, "1: hotplug-user = \"root\": any user but root"));
-	assert_non_null(strstr(files.errors, "1: uploader-user = 0: a user by name, or by number from 1"));
+	assert_non_null(
+	    strstr(files.errors, "1: uploader-user = 0: a user by name, or by number from 1"));
 }
 
 static void addresses_are_judged(void **state)
@@ -308,9 +320,12 @@ static void addresses_are_judged(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		for (int http = 0; http < 2; http++) {
-			snprintf(text, sizeof(text), "allow-http = %s; destinations = ( { name = \"d\"; driver = "
-			    "\"tus\"; url = \"%s\"; } );", http ? "true" : "false", cases[i].url);
-			if ((read_text(text) == 0) != (http ? cases[i].good_with_http : cases[i].good))
+			snprintf(text, sizeof(text),
+			    "allow-http = %s; destinations = ( { name = \"d\"; driver = "
+			    "\"tus\"; url = \"%s\"; } );",
+			    http ? "true" : "false", cases[i].url);
+			if ((read_text(text) == 0) !=
+			    (http ? cases[i].good_with_http : cases[i].good))
 				fail_msg("%s, http %d: %s", cases[i].url, http, files.errors);
 		}
 	}
@@ -327,7 +342,8 @@ static void limits_are_exact(void **state)
 
 		fputs("bays = ( ", f);
 		for (int i = 0; i < n; i++)
-			fprintf(f, "%s{ name = \"b%d\"; port = \"1-%d\"; }", i ? ", " : "", i, i + 1);
+			fprintf(
+			    f, "%s{ name = \"b%d\"; port = \"1-%d\"; }", i ? ", " : "", i, i + 1);
 		fputs(" );", f);
 		fclose(f);
 		assert_int_equal(read_text(text) == 0, n == CONFIG_BAYS);
@@ -387,16 +403,23 @@ static void bad_profiles_are_refused(void **state)
 		{ "match = { class = 6; };", "b.conf:1: name is missing" },
 		{ "name = \"b\";", "b.conf:1: match is missing" },
 		{ "name = \"b\"; match = { };", "b.conf:1: match = { ... }: { ... } with one of" },
-		{ "name = \"b\"; match = { product = 5; };", "match.product = 5: only together with vendor" },
-		{ "name = \"b\"; match = { vendor = 65536; };", "match.vendor = 65536: a whole number, 0 to" },
-		{ "name = \"a\"; match = { class = 7; };", "b.conf:0: another profile has the same name: a" },
-		{ "name = \"b\"; match = { class = 6; };", "b.conf:0: matches exactly what another" },
+		{ "name = \"b\"; match = { product = 5; };",
+		    "match.product = 5: only together with vendor" },
+		{ "name = \"b\"; match = { vendor = 65536; };",
+		    "match.vendor = 65536: a whole number, 0 to" },
+		{ "name = \"a\"; match = { class = 7; };",
+		    "b.conf:0: another profile has the same name: a" },
+		{ "name = \"b\"; match = { class = 6; };",
+		    "b.conf:0: matches exactly what another" },
 		{ "name = \"b\"; match = { class = 7; };\nquirks = ( \"magic\" );",
-		  "b.conf:2: quirks[0] = \"magic\": one of \"no-zero-reads\"" },
-		{ "name = \"b\"; match = { class = 7; };\nclips = \"*\";", "b.conf:2: clips = \"*\": a list" },
-		{ "name = \"b\"; match = { class = 7; };\nclips = ( \"\" );", "b.conf:2: clips[0] = \"\": a glob" },
+		    "b.conf:2: quirks[0] = \"magic\": one of \"no-zero-reads\"" },
+		{ "name = \"b\"; match = { class = 7; };\nclips = \"*\";",
+		    "b.conf:2: clips = \"*\": a list" },
+		{ "name = \"b\"; match = { class = 7; };\nclips = ( \"\" );",
+		    "b.conf:2: clips[0] = \"\": a glob" },
 		{ "name = \"b\"; match = { class = 7; };\nclips = ( \"1\", \"2\", \"3\", \"4\", \"5\", \"6\",\n"
-		  "\"7\", \"8\", \"9\", \"10\", \"11\", \"12\", \"13\" );", "b.conf:3: clips[12] = \"13\": at most 12" },
+		  "\"7\", \"8\", \"9\", \"10\", \"11\", \"12\", \"13\" );",
+		    "b.conf:3: clips[12] = \"13\": at most 12" },
 	};
 
 	(void)state;
@@ -411,19 +434,22 @@ static void bad_profiles_are_refused(void **state)
 static void missing_files_are_told(void **state)
 {
 	(void)state;
-	assert_true(config_read("/nonexistent/dockd.conf", files.profiles, &files.config, &files.errors) < 0);
-	assert_string_equal(files.errors,
-	    "/nonexistent/dockd.conf:0: cannot be read: No such file or directory\n");
+	assert_true(config_read("/nonexistent/dockd.conf", files.profiles, &files.config,
+			&files.errors) < 0);
+	assert_string_equal(
+	    files.errors, "/nonexistent/dockd.conf:0: cannot be read: No such file or directory\n");
 	free(files.errors);
 	files.errors = NULL;
 	put(files.conf, USERS);
 	assert_true(config_read(files.conf, "/nonexistent", &files.config, &files.errors) < 0);
-	assert_string_equal(files.errors, "/nonexistent:0: profiles-dir: No such file or directory\n");
+	assert_string_equal(
+	    files.errors, "/nonexistent:0: profiles-dir: No such file or directory\n");
 	free(files.errors);
 	files.errors = NULL;
 	put(files.conf, USERS "profiles-dir = \"/nonexistent\";");
 	assert_true(config_read(files.conf, NULL, &files.config, &files.errors) < 0);
-	assert_string_equal(files.errors, "/nonexistent:0: profiles-dir: No such file or directory\n");
+	assert_string_equal(
+	    files.errors, "/nonexistent:0: profiles-dir: No such file or directory\n");
 }
 
 static void shipped_files_are_good(void **state)

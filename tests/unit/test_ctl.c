@@ -20,7 +20,9 @@ int ctl_main(int argc, char **argv);
 #include <cmocka.h>
 
 #define CLIP_TEXT "the clip's bytes"
-#define EVIL "DCIM/\x1b[2J\xe2\x80\xae" "4pm.\xff.mp4"
+#define EVIL                                                                                       \
+	"DCIM/\x1b[2J\xe2\x80\xae"                                                                 \
+	"4pm.\xff.mp4"
 
 static struct {
 	char folder[64];
@@ -30,12 +32,12 @@ static struct {
 
 /* ---- the scripted daemon: a child that ends with 0 where it was asked what it expected ---- */
 
-#define EXPECT(condition)                                                                 \
-	do {                                                                              \
-		if (!(condition)) {                                                       \
-			fprintf(stderr, "daemon, line %d: %s\n", __LINE__, #condition);   \
-			_exit(1);                                                         \
-		}                                                                         \
+#define EXPECT(condition)                                                                          \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "daemon, line %d: %s\n", __LINE__, #condition);            \
+			_exit(1);                                                                  \
+		}                                                                                  \
 	} while (0)
 
 static struct proto_ask asked(int sock, unsigned what)
@@ -66,23 +68,44 @@ static void tell_end(int sock, int status, uint64_t cursor, const char *text)
 
 static void tell_status(int sock)
 {
-	struct proto_ctl_status s = { .station = "north", .version = "9.9", .generation = 7, .assets = 1204,
-		.receipted = 1200, .unsent_bytes = 1234567890, .oldest_unsent_s = 1700000000, .bays = 40,
-		.occupied = 3, .station_light = STATION_AWAY, .accept_level = LEVEL_SIGNED,
-		.disk_free_bytes = 5000000000, .text = "start dockd-hotplug" };
+	struct proto_ctl_status s = { .station = "north",
+		.version = "9.9",
+		.generation = 7,
+		.assets = 1204,
+		.receipted = 1200,
+		.unsent_bytes = 1234567890,
+		.oldest_unsent_s = 1700000000,
+		.bays = 40,
+		.occupied = 3,
+		.station_light = STATION_AWAY,
+		.accept_level = LEVEL_SIGNED,
+		.disk_free_bytes = 5000000000,
+		.text = "start dockd-hotplug" };
 
 	asked(sock, ASK_STATUS);
 	tell(sock, MSG_STATUS, &s);
-	tell(sock, MSG_DESTINED, &(struct proto_ctl_destination){ .name = "es", .driver = "tus",
-	    .connected = 1, .away = 1, .queued = 4, .text = "no route to host" });
+	tell(sock, MSG_DESTINED,
+	    &(struct proto_ctl_destination){ .name = "es",
+		.driver = "tus",
+		.connected = 1,
+		.away = 1,
+		.queued = 4,
+		.text = "no route to host" });
 	tell(sock, MSG_DESTINED, &(struct proto_ctl_destination){ .name = "nas", .driver = "dir" });
 	tell_end(sock, 0, 0, "");
 }
 
 static void tell_bay(int sock, const char *name, unsigned light)
 {
-	struct proto_ctl_bay b = { .port = "1-2", .state = "ready", .camera = "BWC-1", .light = light,
-		.battery_percent = -1, .clock_offset_ms = INT64_MIN, .docking = 3, .held = 2, .features = 9 };
+	struct proto_ctl_bay b = { .port = "1-2",
+		.state = "ready",
+		.camera = "BWC-1",
+		.light = light,
+		.battery_percent = -1,
+		.clock_offset_ms = INT64_MIN,
+		.docking = 3,
+		.held = 2,
+		.features = 9 };
 
 	snprintf(b.bay, sizeof(b.bay), "%s", name);
 	tell(sock, MSG_BAY, &b);
@@ -90,9 +113,16 @@ static void tell_bay(int sock, const char *name, unsigned light)
 
 static struct proto_ctl_asset asset(uint64_t number)
 {
-	struct proto_ctl_asset a = { .number = number, .docking = 3, .size_bytes = strlen(CLIP_TEXT),
-		.mtime_s = PROTO_NO_TIME, .rung = RUNG_CHECKED, .kind = KIND_CLIP, .camera = "BWC-1",
-		.signature = "unsigned", .reason = "never", .path = EVIL };
+	struct proto_ctl_asset a = { .number = number,
+		.docking = 3,
+		.size_bytes = strlen(CLIP_TEXT),
+		.mtime_s = PROTO_NO_TIME,
+		.rung = RUNG_CHECKED,
+		.kind = KIND_CLIP,
+		.camera = "BWC-1",
+		.signature = "unsigned",
+		.reason = "never",
+		.path = EVIL };
 
 	return a;
 }
@@ -350,8 +380,12 @@ static void play_clip(int sock)
 
 	EXPECT(asked(sock, ASK_ASSET).number == 17);
 	tell(sock, MSG_ASSET, &a);
-	tell(sock, MSG_UPLOADING, &(struct proto_ctl_upload){ .number = 17, .destination = "es",
-	    .rung = RUNG_SENT, .offset_bytes = 5, .address = "https://es/f/1" });
+	tell(sock, MSG_UPLOADING,
+	    &(struct proto_ctl_upload){ .number = 17,
+		.destination = "es",
+		.rung = RUNG_SENT,
+		.offset_bytes = 5,
+		.address = "https://es/f/1" });
 	tell_end(sock, 0, 0, "");
 }
 
@@ -363,10 +397,12 @@ static void clip_with_its_uploads_and_no_escapes(void **state)
 	assert_int_equal(dockctl(play_clip, "clip 17 --json"), CTL_OK);
 	a = parsed();
 	assert_string_equal(text_at(a, "rung"), "checked");
-	assert_string_equal(text_at(a, "path"), "DCIM/\x1b[2J\xe2\x80\xae" "4pm.\\xFF.mp4");
+	assert_string_equal(text_at(a, "path"),
+	    "DCIM/\x1b[2J\xe2\x80\xae"
+	    "4pm.\\xFF.mp4");
 	assert_true(json_is_null(json_object_get(a, "mtime")));
-	assert_string_equal(text_at(json_array_get(json_object_get(a, "uploads"), 0), "address"),
-	    "https://es/f/1");
+	assert_string_equal(
+	    text_at(json_array_get(json_object_get(a, "uploads"), 0), "address"), "https://es/f/1");
 	json_decref(a);
 	assert_int_equal(dockctl(play_clip, "clip 17"), CTL_OK);
 	assert_null(strchr(t.out, '\x1b'));
@@ -433,15 +469,25 @@ static void conditions_are_asked_as_meant(void **state)
 		const char *line;
 		struct proto_ask ask;
 	} cases[] = {
-		{ "wait clip 9 receipted", { .ask = ASK_WAIT, .wait_for = WAIT_ASSET_RUNG, .number = 9,
-		    .rung = RUNG_RECEIPTED } },
-		{ "wait all staged --timeout 3", { .ask = ASK_WAIT, .wait_for = WAIT_ALL_RUNG,
-		    .rung = RUNG_STAGED, .timeout_ms = 3000 } },
-		{ "wait bay 4 take", { .ask = ASK_WAIT, .wait_for = WAIT_BAY_LIGHT, .rung = LIGHT_TAKE,
-		    .text = "4" } },
-		{ "wait --timeout 4000000 idle", { .ask = ASK_WAIT, .wait_for = WAIT_IDLE,
-		    .timeout_ms = 4000000000 } },
-		{ "wait dockings 12", { .ask = ASK_WAIT, .wait_for = WAIT_DOCKINGS, .cursor = 12 } },
+		{ "wait clip 9 receipted",
+		    { .ask = ASK_WAIT,
+			.wait_for = WAIT_ASSET_RUNG,
+			.number = 9,
+			.rung = RUNG_RECEIPTED } },
+		{ "wait all staged --timeout 3",
+		    { .ask = ASK_WAIT,
+			.wait_for = WAIT_ALL_RUNG,
+			.rung = RUNG_STAGED,
+			.timeout_ms = 3000 } },
+		{ "wait bay 4 take",
+		    { .ask = ASK_WAIT,
+			.wait_for = WAIT_BAY_LIGHT,
+			.rung = LIGHT_TAKE,
+			.text = "4" } },
+		{ "wait --timeout 4000000 idle",
+		    { .ask = ASK_WAIT, .wait_for = WAIT_IDLE, .timeout_ms = 4000000000 } },
+		{ "wait dockings 12",
+		    { .ask = ASK_WAIT, .wait_for = WAIT_DOCKINGS, .cursor = 12 } },
 		{ "retry", { .ask = ASK_RETRY } },
 		{ "retry all", { .ask = ASK_RETRY } },
 		{ "retry clip 3", { .ask = ASK_RETRY, .number = 3 } },
@@ -462,8 +508,11 @@ static void exit_codes_tell_what_went_wrong(void **state)
 	static const struct {
 		int status, code;
 	} cases[] = {
-		{ -ETIMEDOUT, CTL_TIMED_OUT }, { -ENOENT, CTL_FAILED }, { -EPERM, CTL_NOT_PERMITTED },
-		{ -EINVAL, CTL_FAILED }, { 0, CTL_OK },
+		{ -ETIMEDOUT, CTL_TIMED_OUT },
+		{ -ENOENT, CTL_FAILED },
+		{ -EPERM, CTL_NOT_PERMITTED },
+		{ -EINVAL, CTL_FAILED },
+		{ 0, CTL_OK },
 	};
 
 	(void)state;
@@ -479,11 +528,12 @@ static void exit_codes_tell_what_went_wrong(void **state)
 
 static void wrong_lines_are_usage_errors_without_a_daemon(void **state)
 {
-	static const char *const lines[] = { "", "frob", "--frob", "status x", "clip", "clip x", "clip 0",
-		"clip -1", "clip 1x", "clip 99999999999999999999", "wait", "wait idle now", "wait bay 1 green",
-		"wait clip 1 sealed", "wait all", "wait idle --timeout 0", "wait idle --timeout 5s",
-		"status --timeout 5", "status --all", "queue --ledger", "retry clip", "retry clip x",
-		"retry bay", "retry some", "export", "watch x", "queue x", "bay 1 2" };
+	static const char *const lines[] = { "", "frob", "--frob", "status x", "clip", "clip x",
+		"clip 0", "clip -1", "clip 1x", "clip 99999999999999999999", "wait",
+		"wait idle now", "wait bay 1 green", "wait clip 1 sealed", "wait all",
+		"wait idle --timeout 0", "wait idle --timeout 5s", "status --timeout 5",
+		"status --all", "queue --ledger", "retry clip", "retry clip x", "retry bay",
+		"retry some", "export", "watch x", "queue x", "bay 1 2" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -718,10 +768,15 @@ static void text_is_made_harmless(void **state)
 		const char *in, *terminal, *json;
 	} cases[] = {
 		{ "plain", "plain", "plain" },
-		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa5", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa5",
-		  "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa5" },
+		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa5",
+		    "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa5",
+		    "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa5" },
 		{ "a\nb\x7f", "a\\x0Ab\\x7F", "a\nb\x7f" },
-		{ "\xc2\x9b" "31m", "\\xC2\\x9B31m", "\xc2\x9b" "31m" },
+		{ "\xc2\x9b"
+		  "31m",
+		    "\\xC2\\x9B31m",
+		    "\xc2\x9b"
+		    "31m" },
 		{ "\xe2\x81\xa6x", "\\xE2\\x81\\xA6x", "\xe2\x81\xa6x" },
 		{ "\xc0\xaf", "\\xC0\\xAF", "\\xC0\\xAF" },
 		{ "\xed\xa0\x80", "\\xED\\xA0\\x80", "\\xED\\xA0\\x80" },
@@ -732,8 +787,10 @@ static void text_is_made_harmless(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_string_equal(text_clean(cases[i].in, true, out, sizeof(out)), cases[i].terminal);
-		assert_string_equal(text_clean(cases[i].in, false, out, sizeof(out)), cases[i].json);
+		assert_string_equal(
+		    text_clean(cases[i].in, true, out, sizeof(out)), cases[i].terminal);
+		assert_string_equal(
+		    text_clean(cases[i].in, false, out, sizeof(out)), cases[i].json);
 	}
 	assert_string_equal(text_clean("ab\xc3\xa9", true, out, 5), "ab\xc3\xa9");
 	assert_string_equal(text_clean("abc\xc3\xa9", true, out, 5), "abc");
@@ -746,8 +803,8 @@ static void sizes_are_short(void **state)
 		uint64_t bytes;
 		const char *text;
 	} cases[] = { { 0, "0 B" }, { 999, "999 B" }, { 1000, "1.0 kB" }, { 9940, "9.9 kB" },
-		{ 9960, "10 kB" }, { 999499, "999 kB" }, { 999500, "1.0 MB" }, { 1234567890, "1.2 GB" },
-		{ UINT64_MAX, "18 EB" } };
+		{ 9960, "10 kB" }, { 999499, "999 kB" }, { 999500, "1.0 MB" },
+		{ 1234567890, "1.2 GB" }, { UINT64_MAX, "18 EB" } };
 	char out[32];
 
 	(void)state;
@@ -761,16 +818,21 @@ int main(void)
 		cmocka_unit_test_setup_teardown(status_for_people_and_programs, setup, teardown),
 		cmocka_unit_test_setup_teardown(pages_are_fetched_to_the_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_bay_by_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(watch_goes_on_until_the_daemon_ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(clip_with_its_uploads_and_no_escapes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    watch_goes_on_until_the_daemon_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    clip_with_its_uploads_and_no_escapes, setup, teardown),
 		cmocka_unit_test_setup_teardown(queue_is_one_object_over_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(conditions_are_asked_as_meant, setup, teardown),
 		cmocka_unit_test_setup_teardown(exit_codes_tell_what_went_wrong, setup, teardown),
-		cmocka_unit_test_setup_teardown(wrong_lines_are_usage_errors_without_a_daemon, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    wrong_lines_are_usage_errors_without_a_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_daemon_that_misbehaves_ends_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(export_writes_names_of_ours_and_resumes, export_setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    export_writes_names_of_ours_and_resumes, export_setup, teardown),
 		cmocka_unit_test_setup_teardown(export_overwrites_nothing, export_setup, teardown),
-		cmocka_unit_test_setup_teardown(export_refuses_altered_copies_and_odd_names, export_setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    export_refuses_altered_copies_and_odd_names, export_setup, teardown),
 		cmocka_unit_test(text_is_made_harmless),
 		cmocka_unit_test(sizes_are_short),
 	};

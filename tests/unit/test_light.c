@@ -18,8 +18,8 @@
 #define SAMPLES 60 /* fifteen seconds of ticks */
 
 /*
- * What an onlooker makes of a lamp who knows nothing but when it was lit, and may have begun to look
- * at any moment. Runs of equal samples that begin and end within sight are counted.
+ * What an onlooker makes of a lamp who knows nothing but when it was lit, and may have begun to
+ * look at any moment. Runs of equal samples that begin and end within sight are counted.
  */
 static enum light_state decode(const bool *lit, size_t n)
 {
@@ -149,7 +149,8 @@ static int teardown(void **state)
 
 	for (size_t i = 0; i < 3; i++) {
 		for (size_t k = 0; k < 5; k++) {
-			snprintf(path, sizeof(path), "%s/%s/%s", d->folder, lamps[i], attributes[k]);
+			snprintf(
+			    path, sizeof(path), "%s/%s/%s", d->folder, lamps[i], attributes[k]);
 			unlink(path);
 		}
 		snprintf(path, sizeof(path), "%s/%s", d->folder, lamps[i]);
@@ -279,11 +280,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timing_alone_tells_the_state),
 		cmocka_unit_test(timing_is_as_designed),
-		cmocka_unit_test_setup_teardown(lamp_is_ours_and_follows_the_ticks, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    lamp_is_ours_and_follows_the_ticks, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_changes_are_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(colours_follow_multi_index, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_off_and_free_leave_them_dark, setup, teardown),
-		cmocka_unit_test_setup_teardown(missing_lamp_is_told_once_and_found_later, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    missing_lamp_is_told_once_and_found_later, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("light", tests, NULL, NULL);

@@ -19,7 +19,7 @@ static struct proto_arrived camera(void)
 		.port = "1-2", .vendor = 0x46f4, .product = 4, .interfaces = 2,
 		.serial = "BWC-0001", .manufacturer = "Maker", .model = "Cam 3",
 		.interface = {
-			{ .number = 0, .class = 255, .subclass = 1, .protocol = 9, .name = "debug" },
+			{ .number = 0, .class = 255, .subclass = 1, .protocol = 9, .name = "x" },
 			{ .number = 1, .class = 6, .subclass = 1, .protocol = 1, .name = "MTP" },
 		},
 	};
@@ -75,7 +75,8 @@ static void any_field_that_differs_is_no_match(void **state)
 		{ IDS(0x46f5, -1, -1, -1, -1), .name = "vendor" },
 		{ IDS(0x46f4, 5, -1, -1, -1), .name = "product" },
 		{ IDS(-1, -1, 8, -1, -1), .name = "class" },
-		{ IDS(-1, -1, 255, -1, -1), .name = "mixed", .interface_name = "MTP" }, /* of two interfaces */
+		{ IDS(-1, -1, 255, -1, -1), .name = "mixed",
+		    .interface_name = "MTP" }, /* of two interfaces */
 		{ IDS(-1, -1, 6, -1, 9), .name = "protocol" },
 		{ IDS(-1, -1, -1, -1, -1), .name = "case", .model = "cam*" },
 		{ IDS(-1, -1, -1, -1, -1), .name = "part", .model = "Cam" },
@@ -98,7 +99,8 @@ static void a_tie_names_both_unless_a_third_is_better(void **state)
 	const struct profile three[] = {
 		{ IDS(-1, -1, -1, -1, -1), .name = "one", .model = "Cam*" },
 		{ IDS(-1, -1, -1, -1, -1), .name = "two", .model = "* 3" },
-		{ IDS(-1, -1, -1, -1, -1), .name = "three", .model = "Cam 3", .serial = "BWC-0001" },
+		{ IDS(-1, -1, -1, -1, -1), .name = "three", .model = "Cam 3",
+		    .serial = "BWC-0001" },
 	};
 	struct proto_arrived device = camera();
 	const struct profile *p;

@@ -195,7 +195,7 @@ class Station:
             *as_user(CORE, CORE_GROUP, ADMIN_GROUP), self.bin / "dockd", "-c",
             self.folder / "dockd.conf", "--libexec", self.bin, "--profiles",
             self.folder / "profiles"], self.folder / "logs/dockd.log", self.env, keep=False)
-        self.ctl("status", connect=True)
+        self.ctl("status", check=False, connect=True)
 
     def start_hotplug(self):
         self.hotplug = Service("hotplug", [

@@ -11,6 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A receipt of the lower levels states no digest; one that does, and every higher level, must agree. */
+static bool digest_agrees(const struct asset *a, const struct upload *u)
+{
+	if (u->sha256[0])
+		return strcmp(u->sha256, a->sha256) == 0;
+	return u->level == LEVEL_LENGTH || u->level == LEVEL_TRANSFER_DIGEST;
+}
+
 /* One receipt against the asset: its first reason to refuse. */
 static enum gate receipt_ask(const struct gate_facts *f, const struct upload *u)
 {
@@ -20,7 +28,7 @@ static enum gate receipt_ask(const struct gate_facts *f, const struct upload *u)
 		return GATE_NOT_RECEIPTED;
 	if (u->length_bytes != a->size_bytes)
 		return GATE_RECEIPT_LENGTH;
-	if (strcmp(u->sha256, a->sha256) != 0)
+	if (!digest_agrees(a, u))
 		return GATE_RECEIPT_DIGEST;
 	if (f->accept <= LEVEL_NONE || f->accept > LEVEL_SIGNED || u->level < f->accept ||
 	    u->level > LEVEL_SIGNED)

@@ -75,6 +75,9 @@ static void all_there(void **state)
 	OPENS((facts.signing = SIGNING_NONE, sign("unsigned")));
 	OPENS((facts.logs = LOGS_NONE, facts.logs_receipted = false));
 	OPENS((facts.accept = LEVEL_READBACK, first.level = LEVEL_READBACK));
+	OPENS((facts.accept = LEVEL_LENGTH, first.level = LEVEL_LENGTH, first.sha256[0] = '\0'));
+	OPENS((facts.accept = LEVEL_LENGTH, first.level = LEVEL_TRANSFER_DIGEST,
+	    first.sha256[0] = '\0'));
 	OPENS(facts.uploads_n = 1);
 	OPENS(asset.file = FILE_RETIRED);
 }
@@ -100,6 +103,10 @@ static void each_missing_fact_refuses(void **state)
 	REFUSES(asset.size_bytes = 1001, GATE_RECEIPT_LENGTH);
 	REFUSES(second.sha256[5] = 'f', GATE_RECEIPT_DIGEST);
 	REFUSES(second.sha256[0] = '\0', GATE_RECEIPT_DIGEST);
+	REFUSES((facts.accept = LEVEL_LENGTH, first.level = LEVEL_LENGTH, first.sha256[0] = 'x'),
+	    GATE_RECEIPT_DIGEST);
+	REFUSES((facts.accept = LEVEL_LENGTH, first.level = LEVEL_STORED_DIGEST,
+	    first.sha256[0] = '\0'), GATE_RECEIPT_DIGEST);
 	REFUSES(first.level = LEVEL_READBACK, GATE_RECEIPT_LEVEL);
 	REFUSES(first.level = LEVEL_NONE, GATE_RECEIPT_LEVEL);
 	REFUSES(first.level = (enum receipt_level)99, GATE_RECEIPT_LEVEL);

@@ -110,14 +110,18 @@ def conf_value(value):
 
 
 class Station:
-    """with Station(...) as s: settings are those of dockd.conf, '_' for '-'."""
+    """with Station(...) as s: settings are those of dockd.conf, '_' for '-'.
+
+    keep_core: the core is started again when it ends, as the other services always are.
+    """
 
     def __init__(self, env=None, uploader_env=None, hotplug_env=None, start=True, folder=None,
-                 profile=None, **settings):
+                 profile=None, keep_core=False, **settings):
         self.bin = programs()
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="dockd-station-"))
         self.folder.chmod(0o755)
         self.env, self.uploader_env, self.hotplug_env = env or {}, uploader_env or {}, hotplug_env or {}
+        self.keep_core = keep_core
         self.cameras = []
         self.core = self.hotplug = None
         self.uploaders = {}
@@ -194,7 +198,7 @@ class Station:
         self.core = Service("dockd", [
             *as_user(CORE, CORE_GROUP, ADMIN_GROUP), self.bin / "dockd", "-c",
             self.folder / "dockd.conf", "--libexec", self.bin, "--profiles",
-            self.folder / "profiles"], self.folder / "logs/dockd.log", self.env, keep=False)
+            self.folder / "profiles"], self.folder / "logs/dockd.log", self.env, self.keep_core)
         self.ctl("status", check=False, connect=True)
 
     def start_hotplug(self):
@@ -246,7 +250,8 @@ class Station:
                    *map(str, args)]
         for _ in range(2000 if connect else 1):
             done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode != 4 or (self.core and self.core.process.poll() is not None):
+            if done.returncode != 4 or (self.core and not self.core.keep and
+                                        self.core.process.poll() is not None):
                 break
             threading.Event().wait(0.01) if connect else None
         if done.returncode == 3 and check:

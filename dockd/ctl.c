@@ -351,8 +351,7 @@ static int run_queue(struct ctl *c)
 	if (c->json && !err && !end.status)
 		puts("]}");
 	else if (!c->json && !err && !end.status && c->shown == 0)
-		puts(c->all ? "nothing has been taken in yet" :
-			      "nothing waits: all is at the server");
+		puts(c->all ? "nothing has been taken in yet" : "nothing waits: all is receipted");
 	return ctl_complain(err, &end);
 }
 

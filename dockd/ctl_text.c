@@ -168,16 +168,6 @@ static const char *station_sentence(unsigned light)
 	return "?";
 }
 
-/* What the gate's code says in words, or the text itself. */
-static const char *reason_sentence(const char *reason)
-{
-	for (int g = GATE_OPEN; g <= GATE_SPACE; g++) {
-		if (strcmp(reason, gate_word((enum gate)g)) == 0)
-			return gate_sentence((enum gate)g);
-	}
-	return reason;
-}
-
 /* ---- what is shown ---- */
 
 void text_status(FILE *out, const struct proto_ctl_status *s)
@@ -190,8 +180,7 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	    s->hotplug_connected ? "" : "; NOT WATCHED: dockd-hotplug is not connected");
 	put_line(out, "Cameras", line);
 	snprintf(line, sizeof(line),
-	    "%" PRIu64 " taken in, %" PRIu64 " proved at the server, %" PRIu64
-	    " erased from cameras",
+	    "%" PRIu64 " taken in, %" PRIu64 " receipted, %" PRIu64 " erased from cameras",
 	    s->assets, s->receipted, s->erased);
 	put_line(out, "Files", line);
 	if (s->unsent_bytes > 0 || s->oldest_unsent_s != 0) {
@@ -268,7 +257,7 @@ static void describe_progress(const struct proto_ctl_bay *b, char *out, size_t r
 		    b->held + b->pending, text_bytes(b->pending_bytes, bytes, sizeof(bytes)));
 	else
 		snprintf(
-		    out, room, "%" PRIu32 " held, %" PRIu32 " at server", b->held, b->receipted);
+		    out, room, "%" PRIu32 " held, %" PRIu32 " receipted", b->held, b->receipted);
 }
 
 void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first)
@@ -350,7 +339,7 @@ void text_asset_row(FILE *out, const struct proto_ctl_asset *a, bool first)
 	put(out, text_bytes(a->size_bytes, text, sizeof(text)), 8);
 	put(out, a->camera, 18);
 	put(out, a->path, 40);
-	put(out, reason_sentence(a->reason), 0);
+	put(out, a->reason, 0);
 	putc('\n', out);
 }
 
@@ -367,7 +356,7 @@ void text_asset(FILE *out, const struct proto_ctl_asset *a)
 		put_line(out, "Bay", a->bay);
 	put_line(out, "State", rung_word((enum rung)a->rung));
 	if (a->reason[0])
-		put_line(out, "Why", reason_sentence(a->reason));
+		put_line(out, "Why", a->reason);
 	snprintf(line, sizeof(line), "%" PRIu64 " bytes (%s)", a->size_bytes,
 	    text_bytes(a->size_bytes, b, sizeof(b)));
 	put_line(out, "Size", line);
@@ -394,9 +383,10 @@ void text_upload(FILE *out, const struct proto_ctl_upload *u)
 	fputs("\n", out);
 	put_line(out, "At", u->destination);
 	if (u->rung >= RUNG_RECEIPTED)
-		snprintf(line, sizeof(line), "receipted %s, proof: %s",
+		snprintf(line, sizeof(line), "receipted %s, proof: %s%s",
 		    local_time(u->receipted_at_s, when, sizeof(when)),
-		    level_word((enum receipt_level)u->level));
+		    level_word((enum receipt_level)u->level),
+		    u->level == LEVEL_LOCAL ? " (on this station's own disk: proves nothing)" : "");
 	else
 		snprintf(line, sizeof(line), "%s, %s there",
 		    u->rung == RUNG_SENT ? "being sent" : "waiting",

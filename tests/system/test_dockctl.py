@@ -1,0 +1,109 @@
+"""dockctl on a real station: what it shows, who may use it, what it copies out, and its page."""
+import hashlib
+import json
+import re
+import subprocess
+
+import pytest
+from station import ADMIN_GROUP, ROOT, Station, as_user
+
+CLIPS = [{"path": f"DCIM/100/{n}.mp4", "size": 200_000 + n} for n in range(3)]
+
+
+@pytest.fixture(scope="module")
+def station():
+    with Station(bays=[{"name": "1", "port": "1-1"}, {"name": "2", "port": "1-2"}]) as s:
+        s.camera("cam", objects=CLIPS).plug("1-1")
+        s.wait("dockings", 1)
+        s.wait("all", "receipted")
+        s.wait("bay", "1", "take")
+        yield s
+
+
+def run(station, *args, uid=None, groups=()):
+    command = [station.bin / "dockctl", "--socket", station.folder / "run/control.sock", *args]
+    return subprocess.run([*(as_user(uid, *groups) if uid else []), *command], capture_output=True,
+                          text=True, timeout=60)
+
+
+def test_people_read_the_light(station):
+    shown = run(station, "status").stdout
+    assert re.search(r"^Files +3 taken in, 3 receipted, 0 erased from cameras$", shown, re.M)
+    assert "NOT ENCRYPTED" in shown
+    assert re.search(r"^1 .*may be taken .*3 held, 3 receipted", shown, re.M)
+    assert re.search(r"^2 .* empty ", run(station, "bay").stdout, re.M)
+    assert "proof: local (on this station's own disk: proves nothing)" in run(
+        station, "clip", "1").stdout
+    assert run(station, "queue").stdout == "nothing waits: all is receipted\n"
+
+
+def keys(value):
+    """Every key at every depth, without those that are numbers and names of ours."""
+    if isinstance(value, list):
+        return set().union(*map(keys, value))
+    if isinstance(value, dict):
+        return set(value).union(*map(keys, value.values()))
+    return set()
+
+
+def test_every_key_is_in_the_page(station):
+    page = (ROOT / "dockd/dockctl.1").read_text()
+    written = set(" ".join(re.findall(r"^\.Va (.*)$", page, re.M)).split())
+    said = [station.ctl(*a) for a in [("status",), ("bay",), ("bay", "1"), ("queue", "--all"),
+                                      ("clip", 1)]]
+    assert keys(said) <= written
+
+
+@pytest.mark.parametrize("groups,code", [((), 5), ((ADMIN_GROUP,), 0)])
+def test_only_the_group_may_ask(station, groups, code):
+    assert run(station, "status", uid=64050, groups=groups).returncode == code
+
+
+def test_exit_codes(station):
+    assert run(station, "clip", "99").returncode == 1
+    assert run(station, "bay", "nowhere").returncode == 1
+    assert run(station, "frobnicate").returncode == 2
+    assert run(station, "wait", "bay", "1", "leave", "--timeout", "1").returncode == 3
+    assert subprocess.run([station.bin / "dockctl", "--socket", "/nonexistent/sock", "status"],
+                          capture_output=True, timeout=60).returncode == 4
+
+
+def test_export_is_what_was_taken_in(station, tmp_path):
+    folder = tmp_path / "out"
+    assert station.ctl("export", folder)["copied"] == 3
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for number, entry in manifest["assets"].items():
+        copy = (folder / entry["file"]).read_bytes()
+        assert hashlib.sha256(copy).hexdigest() == entry["sha256"] == station.clip(number)["sha256"]
+    for name, entry in manifest["ledger"].items():
+        copy = (folder / "ledger" / name).read_bytes()
+        assert hashlib.sha256(copy).hexdigest() == entry["sha256"]
+        assert (station.folder / "state/ledger" / name).read_bytes().startswith(copy)
+    again = station.ctl("export", folder)
+    assert (again["copied"], again["present"], again["failed"]) == (0, 3, 0)
+    assert [r["asset"] for r in station.ledger() if r["type"] == "exported"] == [1, 2, 3] * 2
+    (folder / manifest["assets"]["2"]["file"]).chmod(0o600)
+    (folder / manifest["assets"]["2"]["file"]).write_bytes(b"altered")
+    done = run(station, "export", folder)
+    assert done.returncode == 1 and "is not the same" in done.stderr
+    assert (folder / manifest["assets"]["2"]["file"]).read_bytes() == b"altered"
+
+
+def test_watch_tells_each_change(station):
+    watch = subprocess.Popen([station.bin / "dockctl", "--json", "--socket",
+                              station.folder / "run/control.sock", "watch"],
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        first = json.loads(watch.stdout.readline())
+        assert first["status"]["occupied"] == 1
+        station.camera("late", objects=CLIPS[:1]).plug("1-2")
+        for line in watch.stdout:
+            now = json.loads(line)
+            assert now["status"]["generation"] != first["status"]["generation"]
+            if now["status"]["occupied"] == 2:
+                break
+        else:
+            pytest.fail("watch ended")
+    finally:
+        watch.kill()
+        watch.wait()

@@ -152,6 +152,7 @@ test_handover_src := tests/double/handover_die.c
 unit_tests := \
 	msg \
 	ptp \
+	tus \
 	sysfs \
 	ports \
 	digest \
@@ -169,6 +170,7 @@ fuzz_targets := \
 	msg \
 	record \
 	ptp \
+	tus \
 	config
 fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c \
 	dockd/base/proto.c
@@ -176,6 +178,8 @@ fuzz_pkg_config := libconfig
 fuzz_objs_record := dockd/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+fuzz_objs_tus := uploader/tus_reply.c
+fuzz_pkg_tus := libcurl libcrypto
 
 # ---- rules ----
 
@@ -232,6 +236,8 @@ unit_pkg_asset := libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+unit_objs_tus := uploader/tus_reply.c uploader/disk.c
+unit_pkg_tus := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
 unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c
@@ -283,6 +289,16 @@ PYTEST ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
 .PHONY: check-system
 check-system: test-programs
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/system
+
+#: check-lab       on real USB in the virtual station (tests/lab): hotplug, dockings, pulling out, power cut
+#: bench-pull      there too: a pull beside a bare loop, gphoto2, mtp-getfile and aft-mtp-cli
+.PHONY: check-lab bench-pull
+check-lab: test-programs npm
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check
+bench-pull: all $(BUILD)/bench/bare_pull
+	$(Q)tests/lab/lab prepare
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/lab run tests/lab/bench_pull.py
+$(eval $(call link,$(BUILD)/bench/bare_pull,tests/bench/bare_pull.c,libusb-1.0))
 
 #: check-asan      both again under AddressSanitizer and UBSan, without the sandboxes (build/asan)
 # A worker that dies of a finding is replaced by its core, so findings are counted, not exit codes.

@@ -109,7 +109,7 @@ mount -t 9p -o trans=virtio,version=9p2000.L,msize=1048576 out "$LAB_out"
 . "$LAB_out/.lab-env"
 mkdir -p /lib/modules
 ln -sfn "$LAB_CACHE/lib/modules/$LAB_KERNEL" "/lib/modules/$LAB_KERNEL"
-mount -t tmpfs run /run
+mount -t tmpfs -o size=85% run /run
 mkdir -p /run/udev/rules.d /dev/shm /dev/pts
 mount -t tmpfs shm /dev/shm
 mount -t devpts pts /dev/pts

@@ -15,7 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
-BUILD = os.environ.get("LAB_BUILD") or os.path.join(TREE, "build")
+BUILD = os.environ.get("DOCKD_BUILD") or os.path.join(TREE, "build")
 HOTPLUG_UID, GROUP_GID = 64001, 64000
 
 PROTO_VERSION = 1

@@ -1,0 +1,76 @@
+"""The shipped programs as a whole station in the guest, and real cameras to dock at it.
+
+The station of the system tests, with nothing doubled: the real dockd-hotplug, the real USB stack.
+"""
+
+import hashlib
+import os
+import pathlib
+import sys
+
+from probe import HERE, shell, until
+
+sys.path.insert(0, os.path.join(HERE, "..", "system"))
+import station as system  # noqa: E402
+from station import CORE_GROUP, HOTPLUG, Service, Station, as_user  # noqa: E402
+
+NODE_GROUP = 64000  # "dockd" in lab-guest.sh: whose the device nodes are
+system.PROGRAMS = ["dockd", "dockd-camera", "dockd-verify", "dockd-hotplug", "dockd-uploader",
+                   "dockctl"]
+
+
+class LabStation(Station):
+    def start_hotplug(self):
+        self.hotplug = Service("hotplug", [
+            *as_user(HOTPLUG, CORE_GROUP, NODE_GROUP), self.bin / "dockd-hotplug", "--socket",
+            self.folder / "run/core.sock"], self.folder / "logs/hotplug.log")
+
+
+def fill(folder, files):
+    """Makes files {path: bytes}, of random contents; {digest: path}."""
+    made = {}
+    for path, size in files.items():
+        to = pathlib.Path(folder, path)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with open(to, "wb") as f:
+            left, digest = size, hashlib.blake2b()
+            while left > 0:
+                piece = os.urandom(min(left, 1 << 20))
+                f.write(piece)
+                digest.update(piece)
+                left -= len(piece)
+        made[digest.hexdigest()] = str(to)
+    return made
+
+
+def digests(folder):
+    """{digest: path} of what a server holds."""
+    found = {}
+    for path in pathlib.Path(folder).rglob("*"):
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".json":
+            found[hashlib.blake2b(path.read_bytes()).hexdigest()] = path.name
+    return found
+
+
+def on_bus(serial):
+    """The port ("1-2") of the device with this serial, or None."""
+    for device in pathlib.Path("/sys/bus/usb/devices").iterdir():
+        try:
+            if (device / "serial").read_text().strip() == serial:
+                return device.name
+        except OSError:
+            continue
+    return None
+
+
+def wait_on_bus(serial, seconds=30):
+    return until(seconds, lambda: on_bus(serial))
+
+
+def node_of(port):
+    device = pathlib.Path("/sys/bus/usb/devices", port)
+    return "/dev/bus/usb/%03d/%03d" % tuple(
+        int((device / name).read_text()) for name in ("busnum", "devnum"))
+
+
+__all__ = ["LabStation", "fill", "digests", "on_bus", "wait_on_bus", "node_of", "shell", "until"]

@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""Pulled out in the middle of a clip and docked again in another bay, on real USB.
+
+The simulator's gadget at ten exact bytes, uMTP-Responder at about ten points, QEMU by device_del.
+Each clip must end the same byte for byte, with at most 64 KiB read twice for each interruption.
+"""
+
+import hashlib
+import os
+import pathlib
+import sys
+
+from labstation import LabStation, digests, fill, on_bus, wait_on_bus
+from probe import BUILD, HERE, Tally, shell, until
+
+sys.path.insert(0, os.path.join(HERE, "..", "system"))
+from vcam import Camera, clip, generate  # noqa: E402
+
+MIB = 1 << 20
+OVERLAP = 64 << 10
+t = Tally("pulled")
+out = os.environ["LAB_OUT"]
+os.makedirs("/run/station")
+
+
+def staged(number):
+    """Bytes of this asset in staging so far."""
+    for path in pathlib.Path("/run/station/state/staging").rglob("%016x*" % number):
+        if path.suffix in (".part", ""):
+            return path.stat().st_size
+    return 0
+
+
+def asset_of(path, seconds=60):
+    """The number of the asset with this path, once it has been found."""
+    def look():
+        return next((r for r in s.ledger() if r["type"] == "found" and r["path"] == path), None)
+    return until(seconds, look)["asset"]
+
+
+def verdict(name, path, size, content, interruptions):
+    number = asset_of(path)
+    s.wait("clip", number, "receipted", timeout=200)
+    c = s.clip(number)
+    t.check("%s: interrupted %d times of %d, then whole" %
+            (name, c["interruptions"], interruptions), c["interruptions"] == interruptions, c)
+    t.check("%s: the same bytes at the destination" % name,
+            content in digests("/run/station/store"), c)
+    again = c["pulled_bytes"] - size
+    t.check("%s: %d bytes read again" % (name, again),
+            0 <= again <= OVERLAP * c["interruptions"], c)
+
+
+# ---- the simulator: two gadgets that are one camera, in two bays ----
+
+def simulator():
+    size = 64 * MIB
+    points = [1, 499, 500, 512, 256 * 1024 - 12, 8 * MIB, 8 * MIB + 1, 33333333, 50 * MIB + 500,
+              size - 1]
+    path = "DCIM/exact.mp4"
+    body = [clip(path, size, 7, mtime=1790000000)]
+    twins = [Camera.gadget(BUILD, "/run/vcam", "V%d" % n, n, objects=body,
+                           usb={"vendor": 0x1209, "product": 0xbcbc, "model": "vcam",
+                                "serial": "BWC-V"}) for n in (0, 1)]
+    for i, at in enumerate(points):
+        camera = twins[i % 2]
+        camera.fault("unplug", object=path, at=at)
+        camera.plug("0")
+        camera.wait("fired:unplug", i // 2 + 1, seconds=60)
+        camera.clear()
+        until(20, lambda: not on_bus("BWC-V"))
+    twins[0].plug("0")
+    content = hashlib.blake2b()
+    for at in range(0, size, 4 * MIB):
+        content.update(generate(7, at, 4 * MIB))
+    verdict("simulator", path, size, content.hexdigest(), len(points))
+    for twin in twins:
+        twin.close()
+
+
+# ---- uMTP-Responder: two gadget ports, pulled out whenever so much has been read ----
+
+def umtp():
+    size = 44 * MIB
+    content = next(iter(fill("/run/clips", {"DCIM/clip one.mp4": size})))
+    path = "DCIM/clip one.mp4"
+    number = None
+    points = [MIB // 2 + 4 * MIB * i for i in range(10)]
+    done = 0
+    for i, at in enumerate(points):
+        n = 2 + i % 2
+        shell("camera_umtp %d BWC-U /run/clips" % n)
+        number = number or asset_of(path)
+        reached = until(90, lambda: staged(number) >= at)
+        shell("camera_pull %d" % n)
+        done += 1 if reached and staged(number) < size else 0
+        until(20, lambda: not on_bus("BWC-U"))
+    shell("camera_umtp 2 BWC-U /run/clips")
+    t.check("uMTP: pulled out at %d points" % done, done >= 9)
+    verdict("uMTP", path, size, content, done)
+    shell("camera_pull 2")
+
+
+# ---- QEMU: device_del, and in again at another port of the controller ----
+
+def qemu():
+    size = 64 * MIB
+    content = next(iter(fill(out + "/q", {"clip q.mp4": size})))
+    number, done = None, 0
+    for i in range(3):
+        shell("hmp device_add usb-mtp,id=q%d,serial=BWC-Q,rootdir=%s/q,desc=q,bus=xhci.0,port=%d" %
+              (i, out, 3 + i % 2))
+        number = number or asset_of("clip q.mp4")
+        at = (i + 1) * size // 4
+        reached = until(60, lambda: staged(number) >= at)
+        shell("hmp device_del q%d" % i)
+        until(20, lambda: not on_bus("BWC-Q"))
+        done += 1 if reached and staged(number) < size else 0
+    shell("hmp device_add usb-mtp,id=q9,serial=BWC-Q,rootdir=%s/q,desc=q,bus=xhci.0,port=6" % out)
+    wait_on_bus("BWC-Q")
+    verdict("QEMU", "clip q.mp4", size, content, done)
+    t.check("QEMU: pulled out at %d points" % done, done >= 2)
+
+
+s = LabStation(folder="/run/station", start=False, profile={"settle_seconds": 1})
+for name in ("umtp-responder.conf", "qemu-mtp.conf"):
+    with open("/run/station/profiles/" + name, "a") as f:
+        f.write("settle-seconds = 1;\n")
+with s.start():
+    for part in (simulator, umtp, qemu):
+        try:
+            part()
+        except Exception as e:
+            t.check(part.__name__, False, "%s: %s" % (type(e).__name__, e))
+    t.check("no bay needs a person", not any(b["light"] == "leave" for b in s.ctl("bay")["bays"]),
+            s.ctl("bay")["bays"])
+    if t.failed:
+        print(s.log()[-5000:], s.log("hotplug")[-2000:])
+t.finish()

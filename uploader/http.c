@@ -409,9 +409,9 @@ static enum http_end end_of(const struct http *h, CURLcode code)
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_CIPHER:
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		return HTTP_TLS;
 	case CURLE_WRITE_ERROR:
+	case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP/1.1 answer */
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
 		return HTTP_BAD;

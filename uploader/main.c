@@ -108,7 +108,7 @@ static int take_upload(struct msg *m)
 {
 	struct transfer *t = slot_of(m);
 	const struct proto_upload *q = (const void *)m->body;
-	int err;
+	int err = 0;
 
 	if (!t || t->state != TRANSFER_IDLE) {
 		log_error("protocol", "message=UPLOAD slot=%u text=\"no such slot, or it is busy\"",
@@ -119,7 +119,11 @@ static int take_upload(struct msg *m)
 	t->core = up.core;
 	t->slot = m->head.slot;
 	t->generation = m->head.generation;
-	err = transfer_begin(t, q, m->fds[0]);
+	/* What kept the destination from working may have been put right meanwhile. */
+	if (up.dest.ready.status < 0)
+		err = up.dest.driver->open(&up.dest);
+	if (err == 0)
+		err = transfer_begin(t, q, m->fds[0]);
 	if (err == 0)
 		m->fds[0] = -1;
 	return err;

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -231,6 +232,26 @@ int transfer_due_ms(const struct transfer *t, int64_t now_ms)
 	return now_ms >= t->pause_until_ms ? 0 : (int)(t->pause_until_ms - now_ms);
 }
 
+/* The act of a transfer that must not begin. */
+static enum act_result not_ready(struct transfer *t)
+{
+	return transfer_fail(t, UPLOAD_DESTINATION, "%s", t->dest->ready.text);
+}
+
+static enum act_result not_whole(struct transfer *t)
+{
+	return transfer_fail(t, UPLOAD_SOURCE, "the station's copy has not the %llu bytes that it should",
+	    (unsigned long long)t->upload.size_bytes);
+}
+
+static bool is_whole(const struct transfer *t)
+{
+	struct stat st;
+
+	return fstat(t->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == t->upload.size_bytes;
+}
+
 int transfer_begin(struct transfer *t, const struct proto_upload *upload, int fd)
 {
 	const struct driver *d = t->dest->driver;
@@ -250,7 +271,12 @@ int transfer_begin(struct transfer *t, const struct proto_upload *upload, int fd
 		t->fd = -1;
 		return err;
 	}
-	go(t, t->address[0] ? d->query : d->create);
+	if (t->dest->ready.status < 0)
+		go(t, not_ready);
+	else if (!is_whole(t))
+		go(t, not_whole);
+	else
+		go(t, t->address[0] ? d->query : d->create);
 	return 0;
 }
 

@@ -187,7 +187,8 @@ static int tus_begin(struct transfer *t)
 	u->back = EVP_MD_CTX_new();
 	if (!t->http)
 		t->http = http_new(t->dest->room, &t->dest->conf, t, answered);
-	if (!t->http || !u->sent || !u->chunk || !u->back) {
+	if (!t->http || !u->sent || !u->chunk || !u->back ||
+	    EVP_DigestInit_ex(u->sent, EVP_sha256(), NULL) != 1) {
 		tus_end(t);
 		return -ENOMEM;
 	}

@@ -74,4 +74,5 @@ void handover(const char *name)
 	if (++passed != strtoul(at + len + 1, NULL, 10) || !first_to_die())
 		return;
 	kill(getpid(), SIGKILL);
+	raise(SIGKILL); /* by tgkill: the uploader's and hotplug's sandboxes refuse kill(2) */
 }

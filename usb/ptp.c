@@ -365,6 +365,47 @@ bool ptp_element_read(struct buf *b, struct ptp_element *out)
 	return !b->broken;
 }
 
+bool ptp_object_from_list(struct buf *b, uint32_t *left, uint32_t handle, struct ptp_object *out)
+{
+	enum { FORMAT = 1, SIZE = 2, NAME = 4 };
+	int64_t created = PTP_NO_TIME;
+	struct ptp_element e;
+	unsigned got = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->mtime_s = PTP_NO_TIME;
+	for (; *left > 0; (*left)--) {
+		struct buf before = *b;
+
+		if (!ptp_element_read(b, &e))
+			return false;
+		if (e.handle != handle) {
+			*b = before;
+			break;
+		}
+		if (e.property == PTP_OBJECT_FORMAT) {
+			out->format = (uint16_t)e.number;
+			got |= FORMAT;
+		} else if (e.property == PTP_OBJECT_SIZE) {
+			out->size_bytes = e.number;
+			got |= SIZE;
+		} else if (e.property == PTP_OBJECT_PROTECTION) {
+			out->protection = (uint16_t)e.number;
+		} else if (e.property == PTP_OBJECT_NAME && e.is_text) {
+			memcpy(out->name, e.text, sizeof(out->name));
+			out->name_odd = e.text_odd;
+			got |= NAME;
+		} else if (e.property == PTP_OBJECT_MODIFIED && e.is_text) {
+			out->mtime_s = ptp_time(e.text, NULL);
+		} else if (e.property == PTP_OBJECT_CREATED && e.is_text) {
+			created = ptp_time(e.text, NULL);
+		}
+	}
+	if (out->mtime_s == PTP_NO_TIME)
+		out->mtime_s = created;
+	return got == (FORMAT | SIZE | NAME);
+}
+
 /* ---- names ---- */
 
 uint64_t ptp_hash(const void *bytes, size_t len)

@@ -168,6 +168,12 @@ bool ptp_prop_settable(const uint8_t *bytes, size_t len);
 bool ptp_element_read(struct buf *b, struct ptp_element *out);
 
 /*
+ * Puts one object together from the elements for this handle that come next in a list of which
+ * *left elements are left. false where there are none, or name, size or format are not among them.
+ */
+bool ptp_object_from_list(struct buf *b, uint32_t *left, uint32_t handle, struct ptp_object *out);
+
+/*
  * Turns a camera's file name into one that can stand in a path, into at least PTP_TEXT_LEN + 20
  * bytes: '/' and control characters become '_', "", "." and ".." too; such names get "~" and a hash
  * of the name as it was, so that two stay two. Returns whether it was odd.

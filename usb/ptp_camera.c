@@ -12,6 +12,7 @@
 #define CONTROL_MS 1000
 #define SMALL_BYTES (64u << 10) /* the most that a dataset may bring */
 #define LONG_TIMEOUT_MS 60000u
+#define TRY_MS 3000u
 
 /* ---- finding the interface ---- */
 
@@ -118,6 +119,40 @@ static int ask_device(struct camera *c, struct proto_reason *why)
 	return 0;
 }
 
+/*
+ * Many cameras list GetObjectPropList and hang at it (libmtp: BROKEN_MTPGETOBJPROPLIST), so it is
+ * tried here, where a new session does no harm yet. 0 or -errno.
+ */
+static int try_prop_list(struct camera *c)
+{
+	struct session *s = &c->session;
+	uint32_t ids[PTP_LISTING_STORAGES];
+	uint32_t params[] = { 0, 0, PTP_ROOT };
+	uint32_t list[] = { 0, 0, 0xFFFFFFFFu, 0, 1 };
+	unsigned timeout_ms = s->timeout_ms;
+	int r;
+
+	if (!c->prop_list)
+		return 0;
+	c->prop_list = false;
+	r = ptp_storage_ids(c, ids);
+	if (r <= 0)
+		return r;
+	params[0] = ids[0];
+	r = session_call(s, PTP_GET_OBJECT_HANDLES, params, 3, 8);
+	if (r < 0 || ptp_array_read(s->body, s->body_len, list, 1) < 1)
+		return r;
+	if (s->timeout_ms > TRY_MS)
+		s->timeout_ms = TRY_MS;
+	r = session_ask(s, PTP_GET_OBJECT_PROP_LIST, list, 5, SMALL_BYTES);
+	s->timeout_ms = timeout_ms;
+	c->prop_list = r == 0 && s->reply.code == PTP_OK;
+	if (r < 0 && r != -ENODEV)
+		r = session_recover(s, r);
+	s->renewed = false;
+	return r;
+}
+
 static int ptp_open(struct transport *t, const struct proto_attach *attach, struct camera **out,
     struct proto_reason *why)
 {
@@ -157,7 +192,10 @@ static int ptp_open(struct transport *t, const struct proto_attach *attach, stru
 	r = session_open(&c->session);
 	if (r < 0)
 		return ptp_fault(c, r, "open session", why);
-	return ask_device(c, why);
+	if (ask_device(c, why) < 0)
+		return -EIO;
+	r = try_prop_list(c);
+	return r < 0 ? ptp_fault(c, r, "property list", why) : 0;
 }
 
 static void ptp_close(struct camera *c)

@@ -444,6 +444,7 @@ static int prepare(struct pull *p)
 	}
 	if (p->object.size_bytes != p->asked->size_bytes || p->object.mtime_s != p->asked->mtime_s) {
 		if (!p->asked->snapshot || p->object.size_bytes < p->asked->size_bytes) {
+			c->prop_list = false; /* should it have told something else: not next time */
 			decide(p, FETCH_CHANGED, "not as it was listed");
 			p->out->now_size_bytes = p->object.size_bytes;
 			return 0;

@@ -7,6 +7,8 @@
  */
 #include "ptp_camera.h"
 
+#include "../dockd/base/log.h"
+
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -15,11 +17,16 @@
 #define DEPTH_MAX 32
 #define NAME_ROOM (PTP_TEXT_LEN + 20)
 #define HASH_TEXT_LEN 17 /* '~' and 16 hex digits */
+#define LIST_WORTH 4     /* objects of a folder from which on one answer for all is worth asking */
+#define LIST_BYTES_MAX (2u << 20)
 
 struct folder {
 	uint32_t *handles;
 	size_t count, next;
 	size_t path_len; /* of the folder's own path */
+	uint8_t *list;   /* its objects' properties in one answer, in the order of handles; or NULL */
+	struct buf at;   /* in list */
+	uint32_t left;   /* elements of list still to come */
 };
 
 struct walk {
@@ -110,6 +117,81 @@ static void note(struct walk *w, int status, const char *what, uint32_t handle, 
 	    handle, code);
 }
 
+/* ---- all of a folder in one answer (MTP 1.1 E.2: GetObjectPropList) ---- */
+
+static void drop_list(struct folder *f)
+{
+	free(f->list);
+	f->list = NULL;
+}
+
+static bool list_begin(struct folder *f, size_t len)
+{
+	f->at = buf_of(f->list, len);
+	f->left = buf_u32(&f->at);
+	return !f->at.broken;
+}
+
+/*
+ * Asks for it, and keeps it where the camera tells of the first object what ObjectInfo tells, since
+ * that is what is compared before pulling and erasing. 0 or -errno; it is not used where anything
+ * is odd.
+ */
+static int ask_list(struct walk *w, struct folder *f, uint32_t folder)
+{
+	const uint32_t params[] = { folder, 0, 0xFFFFFFFFu, 0, 1 };
+	struct camera *c = w->camera;
+	struct session *s = &c->session;
+	struct ptp_object known, told;
+	uint16_t code;
+	int r;
+
+	if (!c->prop_list || f->count < LIST_WORTH || folder == PTP_ROOT)
+		return 0;
+	r = ptp_object_info(c, f->handles[0], &known, &code);
+	if (r < 0 || code != PTP_OK)
+		return r;
+	r = session_call(s, PTP_GET_OBJECT_PROP_LIST, params, 5, LIST_BYTES_MAX);
+	if (r < 0)
+		return r;
+	if (s->reply.code != PTP_OK) {
+		c->prop_list = false;
+		return 0;
+	}
+	if (s->reply.payload_bytes > s->body_len || s->body_len == 0)
+		return 0;
+	f->list = malloc(s->body_len);
+	if (!f->list)
+		return -ENOMEM;
+	memcpy(f->list, s->body, s->body_len);
+	if (!list_begin(f, s->body_len) ||
+	    !ptp_object_from_list(&f->at, &f->left, f->handles[0], &told) ||
+	    told.format != known.format || told.protection != known.protection ||
+	    told.mtime_s != known.mtime_s || strcmp(told.name, known.name) != 0 ||
+	    (told.format != PTP_FORMAT_FOLDER && told.size_bytes != known.size_bytes)) {
+		c->prop_list = false;
+		drop_list(f);
+		return 0;
+	}
+	list_begin(f, s->body_len);
+	return 0;
+}
+
+/* What the camera says of the folder's next object. As ptp_object_info. */
+static int next_info(struct walk *w, struct folder *f, uint32_t handle, struct ptp_object *o,
+    uint16_t *code)
+{
+	*code = PTP_OK;
+	if (f->list && ptp_object_from_list(&f->at, &f->left, handle, o))
+		return 0;
+	if (f->list) {
+		log_info("camera-list-odd", "handle=0x%08x", handle);
+		w->camera->prop_list = false;
+		drop_list(f);
+	}
+	return ptp_object_info(w->camera, handle, o, code);
+}
+
 /* ---- the walk ---- */
 
 /* Asks for a folder's handles and puts it on the stack. path_len: of its path in w->path. */
@@ -147,12 +229,13 @@ static int enter(struct walk *w, uint32_t storage, uint32_t folder, size_t path_
 		w->out->truncated = 1;
 	f->count = n > 0 ? (size_t)n : 0;
 	w->depth++;
-	return 0;
+	return ask_list(w, f, folder);
 }
 
 static void leave(struct walk *w)
 {
 	w->depth--;
+	drop_list(&w->stack[w->depth]);
 	free(w->stack[w->depth].handles);
 }
 
@@ -179,7 +262,8 @@ static void tell(struct walk *w, uint32_t handle, const struct ptp_object *o, bo
 /* One object of the folder on top of the stack: told, or entered. */
 static int visit(struct walk *w, uint32_t storage, uint32_t handle)
 {
-	size_t base = w->stack[w->depth - 1].path_len;
+	struct folder *top = &w->stack[w->depth - 1];
+	size_t base = top->path_len;
 	char name[NAME_ROOM];
 	struct ptp_object o;
 	uint16_t code;
@@ -187,10 +271,11 @@ static int visit(struct walk *w, uint32_t storage, uint32_t handle)
 	int r = handle == 0 || handle == PTP_ROOT ? 1 : seen_before(w, handle);
 
 	if (r != 0) {
+		drop_list(top);
 		w->out->skipped++;
 		return r < 0 ? r : 0;
 	}
-	r = ptp_object_info(w->camera, handle, &o, &code);
+	r = next_info(w, top, handle, &o, &code);
 	if (r < 0)
 		return r;
 	if (code != PTP_OK) {

@@ -47,8 +47,16 @@ static void elements(const uint8_t *data, size_t size)
 	struct buf b = buf_of(data, size);
 	struct ptp_element e;
 
+	struct ptp_object o;
+	uint32_t left = 100;
+
 	while (ptp_element_read(&b, &e))
 		check_text(e.text, sizeof(e.text));
+	b = buf_of(data, size);
+	for (uint32_t handle = 1; handle < 5; handle++) {
+		if (ptp_object_from_list(&b, &left, handle, &o))
+			check_text(o.name, sizeof(o.name));
+	}
 }
 
 static void small(const uint8_t *data, size_t size)

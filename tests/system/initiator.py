@@ -4,7 +4,10 @@ Blocking, one request at a time unless told otherwise, and strict: what is not a
 raised. Layouts: tests/vcam/vusb.h, PIMA 15740, USB still image class.
 """
 
+import ctypes
 import errno
+import fcntl
+import os
 import socket
 import struct
 
@@ -117,11 +120,74 @@ class Host:
         self.settle(self.send(RESET))
 
 
+class Usbfs:
+    """The same over a real bus: a usbfs node (linux/usbdevice_fs.h), synchronous."""
+
+    BULK, CONTROL, CLAIM, RESET_DEVICE, CLEAR = (0xC0185502, 0xC0185500, 0x8004550F, 0x5514,
+                                                 0x80045515)
+
+    def __init__(self, node, timeout=20):
+        self.file = os.open(node, os.O_RDWR | os.O_CLOEXEC)
+        self.timeout_ms = int(timeout * 1000)
+        raw = os.read(self.file, 4096)
+        self.device, self.config = raw[:18], raw[18:]
+        # the three endpoints as the device numbers them: after configuration and interface (9 each)
+        self.endpoints = dict(zip((BULK_IN, BULK_OUT, EVENT), self.config[20:35:7]))
+        self.ioctl(self.CLAIM, struct.pack("I", 0))
+
+    def close(self):
+        os.close(self.file)
+
+    def ioctl(self, request, arg=0):
+        try:
+            return fcntl.ioctl(self.file, request, arg)
+        except OSError as e:
+            if e.errno in (errno.ENODEV, errno.ESHUTDOWN, errno.EPROTO):
+                raise Unplugged from e
+            if e.errno == errno.EPIPE:
+                raise Stall from e
+            if e.errno == errno.ETIMEDOUT:
+                raise TimedOut from e
+            if e.errno == errno.EOVERFLOW:
+                raise Broken(f"status {-e.errno}") from e
+            raise
+
+    def bulk(self, endpoint, buf):
+        raw = bytearray(struct.pack("=IIIIQ", self.endpoints[endpoint], len(buf), self.timeout_ms, 0,
+                                    ctypes.addressof(buf) if len(buf) else 0))
+        return self.ioctl(self.BULK, raw)
+
+    def read(self, endpoint=BULK_IN, wanted=16384):
+        buf = ctypes.create_string_buffer(wanted)
+        n = self.bulk(endpoint, buf)
+        return buf.raw[:n]
+
+    def write(self, data, packet=512):
+        n = self.bulk(BULK_OUT, ctypes.create_string_buffer(data, len(data)))
+        if len(data) % packet == 0:
+            self.bulk(BULK_OUT, b"")
+        return n
+
+    def control(self, kind, request, value=0, index=0, data=b"", length=None):
+        n = len(data) if length is None else length
+        buf = ctypes.create_string_buffer(data, max(n, 1))
+        raw = bytearray(struct.pack("=BBHHHIIQ", kind, request, value, index, n, self.timeout_ms,
+                                    0, ctypes.addressof(buf)))
+        n = self.ioctl(self.CONTROL, raw)
+        return buf.raw[:n]
+
+    def clear_halt(self, endpoint):
+        self.ioctl(self.CLEAR, struct.pack("I", self.endpoints[endpoint]))
+
+    def reset(self):
+        self.ioctl(self.RESET_DEVICE)
+
+
 class Ptp:
-    """Transactions. `strict` raises for every breach; a read never asks for less than a packet."""
+    """Transactions, and strict: every breach is raised. path: a vusb socket or a usbfs node."""
 
     def __init__(self, path, packet=512, timeout=20):
-        self.host = Host(path, timeout)
+        self.host = (Usbfs if path.startswith("/dev/bus/usb") else Host)(path, timeout)
         self.packet = packet
         self.transaction = 0
         self.unread = b""
@@ -132,7 +198,7 @@ class Ptp:
     def container(self, kind, code, payload):
         return struct.pack("<IHHI", 12 + len(payload), kind, code, self.transaction) + payload
 
-    def transfer(self, wanted=1 << 20):
+    def transfer(self, wanted=1 << 17):
         """One USB transfer: up to its short packet."""
         out = bytearray()
         while True:

@@ -240,8 +240,10 @@ def test_bytes_that_are_no_command_halt_both_pipes(camera, ptp):
 
 
 def test_events_and_a_changing_tree(camera, ptp):
+    waiting = ptp.host.send(initiator.SUBMIT, initiator.EVENT, 28)
+    camera.wait("payload", exactly=0)
     camera.add("DCIM/new.mp4", 100)
-    kind, code = struct.unpack_from("<HH", ptp.host.read(initiator.EVENT, 28), 4)
+    kind, code = struct.unpack_from("<HH", ptp.host.settle(waiting)[0], 4)
     assert (kind, code) == (4, 0x4002)
     before = camera.digest("log.txt")
     camera.grow("log.txt", 100)

@@ -207,6 +207,23 @@ class Camera:
         self.process.stdout.close()
         return self.process.wait(timeout=30)
 
+    @classmethod
+    def gadget(cls, build, folder, name, n, **scenario):
+        """The camera on a real bus, as root where the kernel has dummy_hcd: plugged into
+        dummy_udc.N (`plug` takes any name then). Makes the gadget and its FunctionFS mount."""
+        gadget = pathlib.Path(f"/sys/kernel/config/usb_gadget/vcam{n}")
+        mount = pathlib.Path(f"/run/vcam{n}")
+        if not gadget.exists():
+            for sub in ("strings/0x409", "configs/c.1/strings/0x409", f"functions/ffs.vcam{n}"):
+                (gadget / sub).mkdir(parents=True)
+            (gadget / "configs/c.1/strings/0x409/configuration").write_text("mtp\n")
+            (gadget / "configs/c.1/MaxPower").write_text("500\n")
+            (gadget / f"configs/c.1/ffs.vcam{n}").symlink_to(gadget / f"functions/ffs.vcam{n}")
+            mount.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "-t", "functionfs", f"vcam{n}", mount], check=True)
+        return cls(build, folder, name, face="ffs", ffs=str(mount), udc=f"dummy_udc.{n}",
+                   gadget=str(gadget), **scenario)
+
     def __enter__(self):
         return self
 

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 int vcam_plug(struct vcam *v, const char *port)
 {
@@ -37,14 +35,6 @@ void vcam_unplug(struct vcam *v)
 	responder_plug(&v->responder);
 }
 
-void vcam_wake(struct vcam *v)
-{
-	uint64_t one = 1;
-
-	if (write(v->wake_fd, &one, sizeof(one)) < 0)
-		abort();
-}
-
 static int sooner(int a, int b)
 {
 	if (a < 0)
@@ -63,29 +53,20 @@ static int pace_ms(const struct vcam *v)
 
 static void loop(struct vcam *v)
 {
-	struct pollfd fds[1 + FACE_FDS + CONTROL_FDS];
+	struct pollfd fds[FACE_FDS + CONTROL_FDS];
 	unsigned face, control;
-	uint64_t drained;
 	int timeout;
 
-	pthread_mutex_lock(&v->lock);
 	while (!v->quit) {
 		timeout = sooner(control_check_waits(v), pace_ms(v));
-		fds[0] = (struct pollfd){ v->wake_fd, POLLIN, 0 };
-		face = v->face->watch(v, fds + 1);
-		control = control_watch(fds + 1 + face);
-		pthread_mutex_unlock(&v->lock);
-		if (poll(fds, 1 + face + control, timeout) < 0 && errno != EINTR)
+		face = v->face->watch(v, fds);
+		control = control_watch(fds + face);
+		if (poll(fds, face + control, timeout) < 0 && errno != EINTR)
 			abort();
-		pthread_mutex_lock(&v->lock);
-		if (fds[0].revents && read(v->wake_fd, &drained, sizeof(drained)) < 0 &&
-		    errno != EAGAIN)
-			abort();
-		v->face->handle(v, fds + 1, face);
-		control_handle(v, fds + 1 + face, control);
+		control_handle(v, fds + face, control); /* first: what it changes is to be sent */
+		v->face->handle(v, fds, face);
 	}
 	vcam_unplug(v);
-	pthread_mutex_unlock(&v->lock);
 }
 
 static int usage(void)
@@ -150,9 +131,7 @@ int main(int argc, char **argv)
 	if (!v.options.scenario || !v.options.control)
 		return usage();
 	signal(SIGPIPE, SIG_IGN);
-	pthread_mutex_init(&v.lock, NULL);
-	v.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (v.wake_fd < 0 || scenario_load(&v.camera, v.options.scenario) < 0)
+	if (scenario_load(&v.camera, v.options.scenario) < 0)
 		return 1;
 	responder_init(&v.responder, &v.camera);
 	if (v.face->open(&v) < 0 || control_open(v.options.control) < 0)

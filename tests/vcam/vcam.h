@@ -2,14 +2,12 @@
  * vcam: a simulated camera process: one camera, one responder, one face to the host, one control
  * socket.
  *
- * Owned by vcam.c. All of it is touched under `lock` only: the main thread holds it except while it
- * polls; the threads of the FunctionFS face hold it except while they are in endpoint I/O.
+ * Owned by vcam.c. One thread, one poll loop; nothing in it waits but that poll.
  */
 #ifndef VCAM_VCAM_H
 #define VCAM_VCAM_H
 
 #include <poll.h>
-#include <pthread.h>
 
 #include "responder.h"
 
@@ -25,8 +23,6 @@ struct vcam {
 	struct responder responder;
 	const struct face *face;
 	struct options options;
-	pthread_mutex_t lock;
-	int wake_fd; /* eventfd: something changed that the main loop must look at */
 	bool plugged, quit, connected;
 	char port[64];
 	char presence[32];
@@ -57,9 +53,6 @@ void vcam_unplug(struct vcam *v);
 
 /* Puts the plug in at port. 0, -EBUSY (it is in already), or -errno. */
 int vcam_plug(struct vcam *v, const char *port);
-
-/* Makes the main loop turn (from a thread). */
-void vcam_wake(struct vcam *v);
 
 /* ---- control.c ---- */
 

@@ -656,12 +656,13 @@ static int export_setup(void **state)
 	struct export x = { .md = EVP_MD_CTX_new(), .buffer = malloc(COPY_BYTES) };
 	uint64_t len;
 	int fd = file_of(CLIP_TEXT);
+	int err = copy_digest(&x, fd, 1000, -1, &len, clip_sha256);
 
-	if (copy_digest(&x, fd, 1000, -1, &len, clip_sha256) < 0)
-		return -1;
 	close(fd);
 	EVP_MD_CTX_free(x.md);
 	free(x.buffer);
+	if (err)
+		return -1;
 	ledger_text = "{\"seq\":1}\n";
 	segment_name = "0000000000000001.jsonl";
 	station_name = "north";
@@ -760,6 +761,19 @@ static void export_refuses_altered_copies_and_odd_names(void **state)
 	assert_null(strstr(file_text("manifest.json"), fourth));
 }
 
+static void a_name_that_appears_meanwhile_is_not_overwritten(void **state)
+{
+	int at = open(t.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	close(openat(at, "part", O_CREAT | O_WRONLY | O_CLOEXEC, 0400));
+	close(openat(at, "taken", O_CREAT | O_WRONLY | O_CLOEXEC, 0400));
+	assert_int_equal(place(at, "part", "taken"), -EEXIST);
+	assert_int_equal(place(at, "part", "free"), 0);
+	assert_int_equal(faccessat(at, "part", F_OK, 0), -1);
+	close(at);
+}
+
 /* ---- text ---- */
 
 static void text_is_made_harmless(void **state)
@@ -833,6 +847,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(export_overwrites_nothing, export_setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    export_refuses_altered_copies_and_odd_names, export_setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_name_that_appears_meanwhile_is_not_overwritten, setup, teardown),
 		cmocka_unit_test(text_is_made_harmless),
 		cmocka_unit_test(sizes_are_short),
 	};

@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#define IDS(v, p, c, s, r) .vendor = v, .product = p, .class = c, .subclass = s, .protocol = r
+#define IDS(v, p, c, s, r)                                                                         \
+	.vendor = (v), .product = (p), .class = (c), .subclass = (s), .protocol = (r)
 
 static struct proto_arrived camera(void)
 {

@@ -49,6 +49,7 @@ struct driver {
 	/*
 	 * Fills dest->ready and sets dest->told, now or when a request it started has ended. A
 	 * destination that cannot work sets ready.status; open itself fails only for want of memory.
+	 * Called again, until status is 0, for a destination that could not work.
 	 */
 	int (*open)(struct destination *dest);
 	int (*begin)(struct transfer *t); /* t->upload and t->fd are set; 0 or -ENOMEM */

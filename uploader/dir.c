@@ -144,28 +144,58 @@ static int dir_open(struct destination *d)
 	return 0;
 }
 
-/* A mount that has vanished leaves an empty folder on the station's disk: nothing goes there. */
+/*
+ * The folder is another one than before: mounted anew, or a mount has vanished and left an empty
+ * folder on the station's disk. Only the marker tells which.
+ */
+static int adopt_folder(struct destination *d)
+{
+	struct dir *s = d->own;
+	char marker[MARKER_LEN + 1] = "";
+	struct stat st;
+	int err = 0;
+	int fd = open(d->conf.where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		err = -errno;
+	else if (read_marker(fd, marker) < 0 && s->marker[0])
+		err = -ESTALE;
+	else if (s->marker[0] && strcmp(marker, s->marker) != 0)
+		err = -ESTALE;
+	if (err < 0) {
+		close(fd);
+		return err;
+	}
+	close(s->folder);
+	s->folder = fd;
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
+	memcpy(s->marker, marker, sizeof(marker));
+	return 0;
+}
+
+/* Nothing is written to a folder that is not the one that it was. */
 static enum act_result check_folder(struct transfer *t)
 {
+	const char *where = t->dest->conf.where;
 	const struct dir *s = t->dest->own;
 	char marker[MARKER_LEN + 1];
 	struct stat st;
+	int err = 0;
 
-	if (stat(t->dest->conf.where, &st) < 0)
-		return transfer_fail(t, UPLOAD_DESTINATION, "%.160s: %s", t->dest->conf.where,
-		    strerror(errno));
-	if (st.st_dev != s->device || st.st_ino != s->inode)
+	if (stat(where, &st) < 0)
+		err = -errno;
+	else if (st.st_dev != s->device || st.st_ino != s->inode)
+		err = adopt_folder(t->dest);
+	if (err < 0 && err != -ESTALE)
+		return transfer_fail(t, UPLOAD_DESTINATION, "%.160s: %s", where, strerror(-err));
+	if (!err && !s->marker[0] && !t->upload.address[0])
+		return ACT_DONE;
+	if (err < 0 || read_marker(s->folder, marker) < 0 || strcmp(marker, s->marker) != 0)
 		return transfer_fail(t, UPLOAD_DESTINATION,
-		    "%.120s is not the folder it was: was something mounted or unmounted? restart "
-		    "dockd-uploader when it is right", t->dest->conf.where);
-	if (!s->marker[0])
-		return t->upload.address[0] ? transfer_fail(t, UPLOAD_DESTINATION,
-		    "%.120s has no " MARKER ", yet clips have been put there: is the disk or NAS mounted?",
-		    t->dest->conf.where) : ACT_DONE;
-	if (read_marker(s->folder, marker) < 0 || strcmp(marker, s->marker) != 0)
-		return transfer_fail(t, UPLOAD_DESTINATION,
-		    "%.120s: " MARKER " is gone or has changed: is the disk or NAS mounted?",
-		    t->dest->conf.where);
+		    "%.120s: " MARKER " is gone or has changed: is the disk or NAS mounted?", where);
 	return ACT_DONE;
 }
 

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define PROGRESS_MS 1000
+#define REOPEN_MS 5000 /* a destination that could not work is looked at again */
 #define MESSAGES_A_TURN 16
 
 static const struct driver *const drivers[] = { &dir_driver, &tus_driver };
@@ -47,6 +48,7 @@ struct uploader {
 	struct destination dest;
 	struct transfer slots[PROTO_SLOTS];
 	int64_t progress_ms; /* when PROGRESS is due */
+	int64_t reopen_ms;
 };
 
 static struct uploader up;
@@ -108,7 +110,7 @@ static int take_upload(struct msg *m)
 {
 	struct transfer *t = slot_of(m);
 	const struct proto_upload *q = (const void *)m->body;
-	int err = 0;
+	int err;
 
 	if (!t || t->state != TRANSFER_IDLE) {
 		log_error("protocol", "message=UPLOAD slot=%u text=\"no such slot, or it is busy\"",
@@ -119,11 +121,7 @@ static int take_upload(struct msg *m)
 	t->core = up.core;
 	t->slot = m->head.slot;
 	t->generation = m->head.generation;
-	/* What kept the destination from working may have been put right meanwhile. */
-	if (up.dest.ready.status < 0)
-		err = up.dest.driver->open(&up.dest);
-	if (err == 0)
-		err = transfer_begin(t, q, m->fds[0]);
+	err = transfer_begin(t, q, m->fds[0]);
 	if (err == 0)
 		m->fds[0] = -1;
 	return err;
@@ -194,10 +192,26 @@ static int say_ready(void)
 	    "destination=%s driver=%s status=%d level=%u text=\"%s\"", up.dest.name,
 	    up.dest.driver->name, r->status, r->level, log_text(r->text));
 	up.state = STATE_WORK;
+	up.reopen_ms = transfer_now_ms() + REOPEN_MS;
 	return msg_send(up.core, MSG_READY, 0, 0, r, NULL, 0);
 }
 
 /* ---- the loop ---- */
+
+/*
+ * READY said that the destination cannot work. Once what was wrong has been put right the process
+ * ends, and its service starts it anew with another READY. 1: end; 0 or -errno.
+ */
+static int look_again(int64_t now)
+{
+	int err;
+
+	if (now < up.reopen_ms)
+		return 0;
+	up.reopen_ms = now + REOPEN_MS;
+	err = up.dest.driver->open(&up.dest);
+	return err == 0 && up.dest.ready.status == 0 ? 1 : err;
+}
 
 static int sooner(int a, int b)
 {
@@ -260,6 +274,12 @@ static int loop(void)
 		}
 		if (core_lost())
 			return -EPIPE;
+		if (up.state == STATE_WORK && up.dest.ready.status < 0) {
+			err = look_again(transfer_now_ms());
+			if (err != 0)
+				return err < 0 ? err : 0;
+			wait = sooner(wait, REOPEN_MS);
+		}
 		extra.revents = 0;
 		if (curl_multi_poll(up.room.multi, &extra, 1, wait < 0 ? 60000 : wait, NULL) != CURLM_OK)
 			return -EIO;

@@ -144,6 +144,10 @@ static int tus_open(struct destination *d)
 	tus_chunk_init(&s->chunk, d->conf.chunk_min_bytes, d->conf.chunk_max_bytes);
 	if (!check_conf(d))
 		return 0;
+	if (d->told) {
+		d->ready.status = 0;
+		return 0;
+	}
 	if (!s->options)
 		s->options = http_new(d->room, &d->conf, d, options_done);
 	if (!s->options || !http_header(&q.headers, "Tus-Resumable: 1.0.0"))

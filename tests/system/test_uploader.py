@@ -1072,7 +1072,7 @@ def test_dir_asset_that_is_no_id(uploader, store, clip, asset):
 
 def test_dir_stopped_and_resumed(uploader, store, clip):
     path = clip(1)
-    os.truncate(path, 256 * MIB)
+    os.truncate(path, 128 * MIB)
     uploader.open(core.DIR, store)
     generation = uploader.upload(path)
     created = uploader.get("CREATED")
@@ -1081,9 +1081,9 @@ def test_dir_stopped_and_resumed(uploader, store, clip):
     until(lambda: part.exists() and part.stat().st_size >= 4 * MIB)
     uploader.put("STOP_UPLOAD", generation=generation)
     end = uploader.get("FAILED")
-    assert end.failure == core.STOPPED and 4 * MIB <= part.stat().st_size < 256 * MIB
+    assert end.failure == core.STOPPED and 4 * MIB <= part.stat().st_size < 128 * MIB
     _, end = uploader.whole(path, address=created.address)
-    assert end.kind == "RECEIPT" and end.sent <= 252 * MIB
+    assert end.kind == "RECEIPT" and end.sent <= 124 * MIB
     assert stored(store, path).read_bytes() == path.read_bytes()
     assert not part.exists()
 
@@ -1155,14 +1155,34 @@ def test_dir_not_mounted_at_start(uploader, store, clip):
     assert list(store.iterdir()) == []
 
 
+def test_dir_mounted_anew(uploader, store, folder, clip):
+    """Another device and inode than before, but the same marker: it is gone on with."""
+    path = clip(MIB)
+    uploader.open(core.DIR, store)
+    created, _ = uploader.whole(path)
+    shutil.copytree(store, folder / "copy")
+    store.rename(folder / "away")
+    if os.getuid() == 0:
+        for p in [folder / "copy", *(folder / "copy").rglob("*")]:
+            os.chown(p, USER, USER)
+    (folder / "copy").rename(store)
+    _, end = uploader.whole(path, address=created[0].address)
+    assert (end.kind, end.sent) == ("RECEIPT", 0)
+
+
 def test_dir_missing_then_there(uploader, store, clip):
+    """What is put right is found by itself: the process ends, and its service starts it anew."""
     store.rmdir()
     ready = uploader.open(core.DIR, store)
     assert ready.status < 0 and "No such file" in ready.text
     _, end = uploader.whole(clip(MIB))
-    assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION)
+    assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION) and end.text == ready.text
     store.mkdir()
     os.chown(store, USER, USER) if os.getuid() == 0 else None
+    assert uploader.process.wait(20) == 0
+    uploader.kill()
+    uploader.start()
+    assert uploader.open(core.DIR, store).status == 0
     assert uploader.whole(clip(MIB))[1].kind == "RECEIPT"
 
 

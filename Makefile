@@ -160,10 +160,13 @@ unit_tests := \
 	profile \
 	light \
 	ctl \
+	ctl_export \
 	record \
 	ledger \
 	asset \
 	staging \
+	journal \
+	index \
 	volume
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
@@ -233,6 +236,11 @@ unit_objs_record := dockd/record.c
 unit_objs_ledger := dockd/record.c
 unit_objs_asset := dockd/asset.c
 unit_pkg_asset := libcrypto
+index_src := $(filter dockd/index%,$(dockd_src)) dockd/record.c dockd/asset.c
+unit_objs_journal := dockd/journal.c dockd/ledger.c $(index_src)
+unit_pkg_journal := sqlite3 libcrypto
+unit_objs_index := $(index_src)
+unit_pkg_index := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
@@ -244,7 +252,10 @@ unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/
 unit_pkg_config := libconfig
 unit_objs_profile := dockd/profile.c
 unit_objs_light := dockd/light.c dockd/base/log.c
-unit_objs_ctl := dockd/ctl_ask.c dockd/ctl_json.c dockd/ctl_text.c dockd/asset.c dockd/light.c \
+unit_objs_ctl_export := dockd/ctl_ask.c dockd/ctl_json.c dockd/ctl_text.c dockd/asset.c \
+	dockd/light.c dockd/base/proto.c dockd/base/msg.c dockd/base/log.c
+unit_pkg_ctl_export := jansson libcrypto
+unit_objs_ctl := dockd/ctl_export.c dockd/ctl_ask.c dockd/ctl_json.c dockd/ctl_text.c dockd/asset.c dockd/light.c \
 	dockd/base/proto.c dockd/base/msg.c dockd/base/log.c
 unit_pkg_ctl := jansson libcrypto
 unit_objs_digest := dockd/verify/digest.c

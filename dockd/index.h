@@ -159,6 +159,8 @@ int listing_next(struct index *ix, uint64_t docking, bool only_first, struct lis
 /* Leaves a row out until the next listing (it changed, vanished, was refused). */
 int listing_skip(struct index *ix, uint64_t docking, uint64_t row);
 int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct listing_row *out);
+/* Any row of the listing with this path. 0, -ENOENT. */
+int listing_by_path(struct index *ix, uint64_t docking, const char *path, struct listing_row *out);
 int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out);
 /* Newest earlier log of this camera and path, smaller than size, sealed: a prefix. 0, -ENOENT. */
 int index_log_prefix(struct index *ix, const char *camera, const char *path, uint64_t size_bytes,

@@ -140,16 +140,14 @@ static int compared(struct act *a, struct asset *x)
 	return 0;
 }
 
-static int restarted(struct act *a, struct asset *x)
+static void begin_anew(struct asset *x)
 {
-	(void)a;
 	x->rung = RUNG_LISTED;
 	x->file = FILE_NONE;
 	x->durable_bytes = 0;
 	x->staged_at_s = x->stamp_ns = 0;
 	x->restarts++;
 	x->boot[0] = x->sha256[0] = x->id[0] = x->signature[0] = '\0';
-	return 0;
 }
 
 static int resized(struct act *a, struct asset *x)
@@ -170,7 +168,7 @@ static int staged(struct act *a, struct asset *x)
 }
 
 /* What was merged into a copy that turned out bad has to be pulled itself. */
-static int unstaged(struct act *a, struct asset *x)
+static int restarted(struct act *a, struct asset *x)
 {
 	uint64_t page[32];
 	int n, rc = 0;
@@ -184,14 +182,15 @@ static int unstaged(struct act *a, struct asset *x)
 			if (rc < 0)
 				break;
 			after = before;
-			restarted(a, &after.a);
+			begin_anew(&after.a);
 			after.a.merged_into = 0;
-			after.receipts = 0;
-			after.receipted = false;
 			rc = entry_write(a->ix, &before, &after);
+			if (rc == 0)
+				rc = receipts_renew(a->ix, page[i]);
 		}
 	}
-	return rc < 0 ? rc : restarted(a, x);
+	begin_anew(x);
+	return rc;
 }
 
 static int checked(struct act *a, struct asset *x)
@@ -468,7 +467,7 @@ static const struct rule rules[] = {
 	{ "restarted", NULL, restarted, { "#asset" } },
 	{ "resized", NULL, resized, { "#asset", "#size" } },
 	{ "staged", NULL, staged, { "#asset", "#size", "$boot" } },
-	{ "unstaged", NULL, unstaged, { "#asset" } },
+	{ "unstaged", NULL, restarted, { "#asset" } },
 	{ "checked", NULL, checked, { "#asset", "$sha256", "$id", "$signature" } },
 	{ "rechecked", NULL, rechecked, { "#asset", "$boot" } },
 	{ "merged", NULL, merged, { "#asset", "#into" } },
@@ -503,6 +502,20 @@ static int known(struct index *ix, const struct record *r, const char *key, bool
 	return rc == 0 && !wanted ? -EBADMSG : rc;
 }
 
+/* Into another one that stands for itself, and nothing may stand on this one: no chains. */
+static int can_merge(struct index *ix, const struct record *r)
+{
+	uint64_t asset = (uint64_t)record_get_number(r, "asset", 0), one;
+	uint64_t into = (uint64_t)record_get_number(r, "into", 0);
+	struct entry e;
+	int rc = index_merged(ix, asset, 0, &one, 1);
+
+	if (rc != 0 || asset == into)
+		return rc < 0 ? rc : -EBADMSG;
+	rc = entry_read(ix, into, &e);
+	return rc == -ENOENT || (rc == 0 && e.a.merged_into) ? -EBADMSG : rc;
+}
+
 int index_check(struct index *ix, const struct record *r)
 {
 	const struct rule *rule = rule_of(r);
@@ -519,8 +532,8 @@ int index_check(struct index *ix, const struct record *r)
 	}
 	if (rule && record_has(r, "asset"))
 		rc = known(ix, r, "asset", rule->apply != found);
-	if (rc == 0 && rule && record_has(r, "into"))
-		rc = known(ix, r, "into", true);
+	if (rc == 0 && rule && rule->change == merged)
+		rc = can_merge(ix, r);
 	if (rc == 0 && rule && rule->apply == docked) {
 		rc = index_docking(ix, (uint64_t)record_get_number(r, "docking", 0), &d);
 		rc = rc == 0 ? -EBADMSG : rc == -ENOENT ? 0 : rc;

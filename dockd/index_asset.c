@@ -149,15 +149,16 @@ static int queue_follow(struct index *ix, const struct entry *before, const stru
 	struct upload u;
 	int rc = 0;
 
-	if (was == is)
+	if (was == is && (!is || (recorded_of(before) == recorded_of(after) &&
+	                             before->a.size_bytes == after->a.size_bytes)))
 		return 0;
 	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++) {
 		struct destination *d = &ix->destination[i];
 
-		if (was) {
+		if (was)
 			rc = queue_move(ix, d, before, false);
+		if (!is || rc < 0)
 			continue;
-		}
 		rc = upload_read(ix, after->a.number, d->name, &u);
 		if (rc == -ENOENT || (rc == 0 && u.rung != RUNG_RECEIPTED && !u.refused))
 			rc = queue_move(ix, d, after, true);
@@ -358,9 +359,15 @@ int receipts_renew(struct index *ix, uint64_t asset)
 {
 	uint64_t page[32], after = 0;
 	uint32_t receipts;
+	struct entry e;
 	bool receipted;
-	int rc = receipts_of(ix, asset, &receipts, &receipted), n;
+	int rc = entry_read(ix, asset, &e), n;
 
+	if (rc < 0)
+		return rc;
+	if (e.a.merged_into)
+		asset = e.a.merged_into;
+	rc = receipts_of(ix, asset, &receipts, &receipted);
 	if (rc == 0)
 		rc = receipts_store(ix, asset, receipts, receipted);
 	while (rc == 0 && (n = merged_page(ix, asset, after, page, 32)) != 0) {

@@ -445,6 +445,15 @@ int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct 
 	return one_row(st, rc, out);
 }
 
+int listing_by_path(struct index *ix, uint64_t docking, const char *path, struct listing_row *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_ROW_BY_PATH, "SELECT " ROW_COLUMNS " FROM scratch.row WHERE"
+	    " listing = ?1 AND path = ?2 LIMIT 1", &st, "it", whole_of(ix, docking), path);
+
+	return one_row(st, rc, out);
+}
+
 int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out)
 {
 	struct listing *l = find(ix, docking);

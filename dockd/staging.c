@@ -139,7 +139,7 @@ static int read_boot(struct staging *s)
 int staging_open(const char *state_dir, uint64_t reserve_bytes, struct staging **out)
 {
 	struct staging *s = calloc(1, sizeof(*s));
-	struct staging_space space = { 0 };
+	struct staging_space space;
 	int rc, dir = -1;
 
 	*out = NULL;
@@ -194,18 +194,18 @@ int staging_space(struct staging *s, struct staging_space *out)
 {
 	struct statvfs v;
 
+	*out = (struct staging_space){ .reserve_bytes = s->reserve_bytes };
 	if (fstatvfs(s->root, &v) < 0)
 		return -errno;
 	out->free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
 	out->total_bytes = (uint64_t)v.f_blocks * v.f_frsize;
-	out->reserve_bytes = s->reserve_bytes;
 	return 0;
 }
 
 bool staging_admits(struct staging *s, uint64_t bytes)
 {
 	uint64_t keep = s->reserve_bytes + (s->refusing ? s->reserve_bytes / 2 : 0);
-	struct staging_space space = { 0 };
+	struct staging_space space;
 
 	if (staging_space(s, &space) < 0)
 		return false;

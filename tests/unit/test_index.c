@@ -1,0 +1,689 @@
+/*
+ * index: what a listing links to and what it does not, which row is next, what waits for a
+ * destination and in which order, and that none of it grows slow where there is much.
+ */
+#include "../../dockd/index_db.h"
+
+#include "folder.h"
+#include "write.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define NOW 1800000000
+#define T 1790000000
+#define MANY_ROWS 100000
+#define MANY_ASSETS 20000
+
+static char dir[128];
+static struct index *ix;
+static uint64_t seq;
+static struct listing_row rows[64];
+static uint64_t numbers[64];
+static struct proto_object object;
+
+static void open_index(void)
+{
+	char path[256];
+
+	folder_path(path, dir, "index.sqlite");
+	assert_int_equal(index_open(path, &ix), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	folder_make(dir);
+	seq = 0;
+	open_index();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	index_close(ix);
+	folder_drop(dir);
+	return 0;
+}
+
+/* Records get a time of their own: one second apart. */
+static void put(void)
+{
+	char when[40];
+	int rc;
+
+	seq++;
+	snprintf(when, sizeof(when), "2026-11-21T%02u:%02u:%02u.000Z", (unsigned)(seq / 3600 % 24),
+	    (unsigned)(seq / 60 % 60), (unsigned)(seq % 60));
+	record_text(&rec, "time", when);
+	rc = index_apply(ix, seq, &rec);
+	if (rc < 0)
+		fail_msg("%s: %d", record_type(&rec), rc);
+}
+
+static void add(uint64_t docking, uint32_t storage, uint32_t handle, enum object_kind kind,
+    const char *path, uint64_t size, int64_t mtime_s)
+{
+	object.storage = storage;
+	object.handle = handle;
+	object.kind = kind;
+	object.size_bytes = size;
+	object.mtime_s = mtime_s;
+	snprintf(object.path, sizeof(object.path), "%s", path);
+	assert_int_equal(listing_add(ix, docking, &object), 0);
+}
+
+static void clip(uint64_t docking, uint32_t handle, const char *path, uint64_t size, int64_t mtime_s)
+{
+	add(docking, 1, handle, KIND_CLIP, path, size, mtime_s);
+}
+
+static int end(uint64_t docking)
+{
+	assert_int_equal(listing_end(ix, docking, "CAM", NOW), 0);
+	return listing_unlinked(ix, docking, rows, 64);
+}
+
+/* Gives every unlinked row a new asset, as bay does. */
+static void find_all(uint64_t docking)
+{
+	int n;
+
+	while ((n = listing_unlinked(ix, docking, rows, 64)) > 0) {
+		for (int i = 0; i < n; i++) {
+			uint64_t asset = index_new_asset(ix);
+
+			put_found(asset, docking, "CAM", rows[i].kind, rows[i].path, rows[i].size_bytes,
+			    rows[i].mtime_s);
+			assert_int_equal(listing_link(ix, docking, rows[i].row, asset), 0);
+		}
+	}
+	assert_int_equal(n, 0);
+}
+
+static void hold(uint64_t asset, uint64_t docking, uint64_t size, const char *id)
+{
+	put_pull(asset, docking, 0);
+	put_pulled(asset, docking, "done", size);
+	put_staged(asset, size);
+	put_checked(asset, id);
+}
+
+/* The sums as they were kept are those that counting anew gives. */
+static struct listing_sum sum_of(uint64_t docking)
+{
+	struct listing_sum kept, anew;
+	int logs = listing_logs_open(ix, docking);
+
+	assert_int_equal(listing_sum(ix, docking, &kept), 0);
+	assert_int_equal(listing_resum(ix), 0);
+	assert_int_equal(listing_sum(ix, docking, &anew), 0);
+	assert_memory_equal(&kept, &anew, sizeof(kept));
+	assert_int_equal(listing_logs_open(ix, docking), logs);
+	return kept;
+}
+
+static void expect_sum(uint64_t docking, uint64_t objects, uint64_t pending, uint64_t held,
+    uint64_t checked, uint64_t receipted)
+{
+	struct listing_sum s = sum_of(docking);
+
+	assert_int_equal(s.objects, objects);
+	assert_int_equal(s.pending, pending);
+	assert_int_equal(s.held, held);
+	assert_int_equal(s.checked, checked);
+	assert_int_equal(s.receipted, receipted);
+}
+
+static void one_clip_from_listing_to_receipt(void **state)
+{
+	struct index_counts c;
+	struct listing_row row;
+	struct asset a;
+	struct upload u;
+	uint64_t count, bytes;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	assert_int_equal(listing_sum(ix, 1, &(struct listing_sum){ 0 }), -ENOENT);
+	assert_int_equal(listing_begin(ix, 1), 0);
+	clip(1, 7, "DCIM/a.mp4", 100, T);
+	add(1, 1, 8, KIND_IGNORED, "DCIM/a.thm", 5, T);
+	assert_int_equal(listing_next(ix, 1, false, &row), -ENOENT);
+	assert_int_equal(end(1), 1);
+	expect_sum(1, 1, 0, 0, 0, 0);
+	find_all(1);
+	expect_sum(1, 1, 1, 0, 0, 0);
+	assert_int_equal(listing_next(ix, 1, true, &row), -ENOENT);
+	assert_int_equal(listing_next(ix, 1, false, &row), 0);
+	assert_int_equal(row.asset, 1);
+	assert_int_equal(row.handle, 7);
+	assert_string_equal(row.path, "DCIM/a.mp4");
+	assert_int_equal(index_to_verify(ix, 0, numbers, 64), 0);
+	put_pull(1, 1, 0);
+	put_durable(1, 64);
+	put_pulled(1, 1, "stopped", 80);
+	put_pull(1, 1, 70);
+	assert_int_equal(index_asset(ix, 1, &a), 0);
+	assert_int_equal(a.durable_bytes, 64);
+	assert_int_equal(a.interruptions, 1);
+	assert_int_equal(a.file, FILE_PART);
+	put_pull(1, 1, 10);
+	index_asset(ix, 1, &a);
+	assert_int_equal(a.durable_bytes, 10);
+	put_pulled(1, 1, "done", 90);
+	put_staged(1, 100);
+	expect_sum(1, 1, 0, 1, 0, 0);
+	assert_int_equal(index_to_verify(ix, 0, numbers, 64), 1);
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 0);
+	put_checked(1, "id-1");
+	expect_sum(1, 1, 0, 1, 1, 0);
+	assert_int_equal(index_to_verify(ix, 0, numbers, 64), 0);
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 1);
+	assert_int_equal(index_counts(ix, &c), 0);
+	assert_int_equal(c.unsent_bytes, 100);
+	index_asset(ix, 1, &a);
+	assert_int_equal(c.oldest_unsent_s, a.staged_at_s);
+	assert_int_equal(a.pulled_bytes, 170);
+	put_asset("rechecked", 1);
+	index_counts(ix, &c);
+	assert_int_equal(c.oldest_unsent_s, a.staged_at_s);
+	put_at("upload", 1, "one");
+	put_at("created", 1, "one");
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_int_equal(u.rung, RUNG_SENT);
+	assert_string_equal(u.address, "https://example/1");
+	assert_int_equal(index_queued(ix, "one", &count, &bytes), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(bytes, 100);
+	put_at("receipted", 1, "one");
+	expect_sum(1, 1, 0, 1, 1, 1);
+	index_queued(ix, "one", &count, &bytes);
+	assert_int_equal(count + bytes, 0);
+	assert_int_equal(index_to_erase(ix, 1, 0, numbers, 64), 1);
+	put_erase("erase-intent", 1, 1, NULL);
+	assert_int_equal(index_open_erases(ix, numbers, numbers + 32, 32), 1);
+	put_erase("erased", 1, 1, "done");
+	assert_int_equal(index_open_erases(ix, numbers, numbers + 32, 32), 0);
+	assert_int_equal(index_to_erase(ix, 1, 0, numbers, 64), 0);
+	index_counts(ix, &c);
+	assert_int_equal(c.assets, 1);
+	assert_int_equal(c.erased, 1);
+	assert_int_equal(c.receipted, 1);
+	assert_int_equal(c.unsent_bytes, 0);
+	assert_int_equal(c.oldest_unsent_s, 0);
+}
+
+/* Second docking: known by path, size and a plausible time; else it is pulled again. */
+static void already_have_it(void **state)
+{
+	(void)state;
+	put_docked(1, "3", "CAM");
+	listing_begin(ix, 1);
+	clip(1, 1, "known", 100, T);
+	clip(1, 2, "other size", 100, T);
+	clip(1, 3, "other time", 100, T);
+	clip(1, 4, "no time", 100, PROTO_NO_TIME);
+	clip(1, 5, "dead clock", 100, 0);
+	clip(1, 6, "future", 100, NOW + 86401);
+	clip(1, 7, "interrupted, no time", 100, PROTO_NO_TIME);
+	clip(1, 8, "erased", 100, T);
+	clip(1, 9, "lost", 100, T);
+	assert_int_equal(end(1), 9);
+	find_all(1);
+	for (uint64_t i = 1; i <= 8; i++) {
+		if (i != 7)
+			hold(i, 1, 100, "");
+	}
+	put_erase("erased", 8, 1, "done");
+	put_asset("gone", 9);
+	/* at the end of the same docking all that was pulled in it is known */
+	listing_begin(ix, 1);
+	clip(1, 11, "no time", 100, PROTO_NO_TIME);
+	clip(1, 12, "dead clock", 100, 0);
+	clip(1, 13, "known", 100, T);
+	assert_int_equal(end(1), 0);
+	expect_sum(1, 3, 0, 3, 3, 0);
+	begin("undocked", 0);
+	record_number(&rec, "docking", 1);
+	put();
+	assert_int_equal(listing_drop(ix, 1), 0);
+
+	put_docked(2, "3", "CAM");
+	listing_begin(ix, 2);
+	clip(2, 1, "known", 100, T);
+	clip(2, 2, "other size", 101, T);
+	clip(2, 3, "other time", 100, T + 1);
+	clip(2, 4, "no time", 100, PROTO_NO_TIME);
+	clip(2, 5, "dead clock", 100, 0);
+	clip(2, 6, "future", 100, NOW + 86401);
+	clip(2, 7, "interrupted, no time", 100, PROTO_NO_TIME);
+	clip(2, 8, "erased", 100, T);
+	clip(2, 9, "lost", 100, T);
+	assert_int_equal(end(2), 7);
+	for (int i = 0; i < 7; i++)
+		assert_true(strcmp(rows[i].path, "known") != 0 && rows[i].path[0] != 'i');
+	expect_sum(2, 9, 1, 1, 1, 0);
+	assert_int_equal(listing_by_path(ix, 2, "lost", rows), 0);
+	assert_int_equal(listing_by_path(ix, 2, "nothing", rows), -ENOENT);
+	/* another camera shows the same path: its own clip */
+	put_docked(3, "4", "CAM-2");
+	listing_begin(ix, 3);
+	clip(3, 1, "known", 100, T);
+	assert_int_equal(listing_end(ix, 3, "CAM-2", NOW), 0);
+	assert_int_equal(listing_unlinked(ix, 3, rows, 64), 1);
+}
+
+/* Two storages with the same path, size and time: never one asset for both. */
+static void twins_are_kept_apart(void **state)
+{
+	struct listing_row one, two;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	listing_begin(ix, 1);
+	add(1, 1, 1, KIND_CLIP, "a", 100, T);
+	add(1, 2, 2, KIND_CLIP, "a", 100, T);
+	assert_int_equal(end(1), 2);
+	find_all(1);
+	hold(1, 1, 100, "x");
+	/* one of them is held: in the next listing each keeps its own */
+	listing_begin(ix, 1);
+	add(1, 2, 9, KIND_CLIP, "a", 100, T);
+	add(1, 1, 8, KIND_CLIP, "a", 100, T);
+	assert_int_equal(end(1), 0);
+	assert_int_equal(listing_by_asset(ix, 1, 1, &one), 0);
+	assert_int_equal(listing_by_asset(ix, 1, 2, &two), 0);
+	assert_int_equal(one.storage, 1);
+	assert_int_equal(two.storage, 2);
+	/* in the next docking nothing tells them apart: both again */
+	put_docked(2, "3", "CAM");
+	listing_begin(ix, 2);
+	add(2, 1, 1, KIND_CLIP, "a", 100, T);
+	add(2, 2, 2, KIND_CLIP, "a", 100, T);
+	assert_int_equal(end(2), 2);
+	/* and one row against two held copies that differ: again as well */
+	hold(2, 1, 100, "y");
+	listing_begin(ix, 2);
+	add(2, 1, 1, KIND_CLIP, "a", 100, T);
+	assert_int_equal(end(2), 1);
+	put_merged(2, 1);
+	listing_begin(ix, 2);
+	add(2, 1, 1, KIND_CLIP, "a", 100, T);
+	assert_int_equal(end(2), 0);
+}
+
+static void growing_comes_last(void **state)
+{
+	static const char *const order[] = { "log", "sidecar", "old", "young", "dateless", "growing" };
+	struct listing_row row;
+	struct asset a;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	listing_begin(ix, 1);
+	clip(1, 1, "growing", 100, T - 500);
+	clip(1, 2, "old", 100, T);
+	assert_int_equal(end(1), 2);
+	find_all(1);
+	listing_begin(ix, 1);
+	clip(1, 1, "growing", 150, T - 500);
+	clip(1, 3, "young", 100, T + 5);
+	clip(1, 4, "dateless", 100, PROTO_NO_TIME);
+	clip(1, 2, "old", 100, T);
+	add(1, 1, 5, KIND_SIDECAR, "sidecar", 10, T + 9);
+	add(1, 1, 6, KIND_LOG, "log", 10, T + 8);
+	assert_int_equal(end(1), 5);
+	assert_true(rows[0].growing);
+	assert_int_equal(index_asset_in_docking(ix, 1, "CAM", "growing", &a), 0);
+	assert_int_equal(a.size_bytes, 100);
+	assert_int_equal(index_asset_by_path(ix, "CAM", "growing", &a), 0);
+	begin("resized", a.number);
+	record_number(&rec, "size", 150);
+	put();
+	listing_link(ix, 1, rows[0].row, a.number);
+	assert_int_equal(index_asset_in_docking(ix, 1, "CAM", "growing", &a), -ENOENT);
+	find_all(1);
+	assert_int_equal(sum_of(1).first_pending, 2);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(listing_next(ix, 1, false, &row), 0);
+		assert_string_equal(row.path, order[i]);
+		assert_int_equal(row.growing, i == 5);
+		hold(row.asset, 1, row.size_bytes, "");
+		assert_int_equal(listing_next(ix, 1, true, &row), i == 0 ? 0 : -ENOENT);
+	}
+	assert_int_equal(listing_next(ix, 1, false, &row), -ENOENT);
+	expect_sum(1, 6, 0, 6, 6, 0);
+	assert_int_equal(listing_logs_open(ix, 1), 1);
+	put_at("receipted", 6, "one");
+	index_asset(ix, 6, &a);
+	assert_int_equal(listing_by_path(ix, 1, "log", &row), 0);
+	put_at("receipted", row.asset, "one");
+	assert_int_equal(listing_logs_open(ix, 1), 0);
+	assert_int_equal(listing_logs_open(ix, 2), -ENOENT);
+}
+
+static void left_out(void **state)
+{
+	struct listing_row row;
+	struct asset a;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	listing_begin(ix, 1);
+	clip(1, 1, "a", 100, T);
+	clip(1, 2, "b", 100, T + 1);
+	clip(1, 3, "c", 100, T + 2);
+	clip(1, 4, "unlinked", 100, T + 3);
+	end(1);
+	assert_int_equal(listing_skip(ix, 1, rows[3].row), 0);
+	assert_int_equal(listing_skip(ix, 1, 9999), -ENOENT);
+	find_all(1);
+	listing_next(ix, 1, false, &row);
+	listing_skip(ix, 1, row.row);
+	listing_next(ix, 1, false, &row);
+	assert_string_equal(row.path, "b");
+	put_asset("trouble", row.asset);
+	listing_next(ix, 1, false, &row);
+	assert_string_equal(row.path, "c");
+	expect_sum(1, 4, 1, 0, 0, 0);
+	assert_int_equal(sum_of(1).troubled, 1);
+	index_asset(ix, 2, &a);
+	assert_true(a.needs_person);
+	assert_string_equal(a.trouble, "words");
+	begin("retry", 0);
+	record_text(&rec, "bay", "4");
+	put();
+	expect_sum(1, 4, 1, 0, 0, 0);
+	begin("retry", 0);
+	record_text(&rec, "bay", "3");
+	put();
+	expect_sum(1, 4, 2, 0, 0, 0);
+	/* the next listing forgets what was left out */
+	listing_begin(ix, 1);
+	clip(1, 1, "a", 100, T);
+	end(1);
+	expect_sum(1, 1, 1, 0, 0, 0);
+	assert_int_equal(listing_missing(ix, 1, 0, numbers, 64), 2);
+	assert_int_equal(numbers[0], 2);
+	assert_int_equal(listing_missing(ix, 1, 2, numbers, 64), 1);
+	assert_int_equal(listing_missing(ix, 7, 0, numbers, 64), -ENOENT);
+}
+
+static void queue_order_and_skip(void **state)
+{
+	const uint64_t skip[] = { 5, 1 };
+	static const uint64_t order[] = { 4, 3, 2, 1, 5 };
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_whole(1, 1, "CAM", KIND_CLIP, "young", 10, T + 50, "1");
+	put_whole(2, 1, "CAM", KIND_CLIP, "old", 20, T, "2");
+	put_whole(3, 1, "CAM", KIND_SIDECAR, "sidecar", 30, T + 70, "3");
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 3);
+	put_whole(4, 1, "CAM", KIND_LOG, "log", 40, T + 60, "4");
+	put_whole(5, 1, "CAM", KIND_CLIP, "dateless", 50, PROTO_NO_TIME, "5");
+	put_found(6, 1, "CAM", KIND_CLIP, "listed", 60, T);
+	for (int d = 0; d < 2; d++) {
+		assert_int_equal(index_to_upload(ix, d ? "two" : "one", NULL, 0, numbers, 64), 5);
+		assert_memory_equal(numbers, order, sizeof(order));
+	}
+	assert_int_equal(index_to_upload(ix, "one", skip, 2, numbers, 64), 3);
+	assert_memory_equal(numbers, order, 3 * sizeof(order[0]));
+	assert_int_equal(index_to_upload(ix, "one", skip, 2, numbers, 1), 1);
+	put_at("receipted", 4, "one");
+	put_at("refused", 3, "one");
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 3);
+	assert_int_equal(numbers[0], 2);
+	assert_int_equal(index_to_upload(ix, "two", NULL, 0, numbers, 64), 5);
+	put_asset("retry", 3);
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 4);
+	put_asset("unstaged", 2);
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 3);
+	put_at("recreated", 4, "one");
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 4);
+	assert_int_equal(numbers[0], 4);
+}
+
+static void policy_and_counts(void **state)
+{
+	const char *const both[] = { "one", "two" };
+	struct index_counts c;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_whole(1, 1, "CAM", KIND_CLIP, "a", 10, T, "1");
+	put_whole(2, 1, "CAM", KIND_CLIP, "b", 20, T, "2");
+	put_at("receipted", 1, "one");
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 1);
+	assert_int_equal(index_set_policy(ix, both, 2, false), 0);
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 0);
+	assert_int_equal(c.unsent_bytes, 30);
+	assert_int_equal(index_assets(ix, 0, true, (struct asset[2]){ 0 }, 2), 2);
+	put_at("receipted", 1, "two");
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 1);
+	assert_int_equal(c.unsent_bytes, 20);
+	put_at("receipted", 2, "elsewhere");
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 1);
+	assert_int_equal(index_set_policy(ix, both, 2, true), 0);
+	put_at("receipted", 2, "two");
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 2);
+	assert_int_equal(index_assets(ix, 0, true, (struct asset[2]){ 0 }, 2), 0);
+	/* the policy is kept over a restart */
+	assert_int_equal(index_commit(ix), 0);
+	index_close(ix);
+	open_index();
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 2);
+	assert_int_equal(ix->required_n, 2);
+	assert_true(ix->any);
+}
+
+/* What was merged has the other's receipts; a bad copy sets it free again. */
+static void merged_assets(void **state)
+{
+	struct asset a;
+	struct upload u;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_whole(1, 1, "CAM", KIND_CLIP, "a", 10, PROTO_NO_TIME, "same");
+	assert_int_equal(index_asset_by_id(ix, "same", 1, &a), -ENOENT);
+	put_docked(2, "3", "CAM");
+	listing_begin(ix, 2);
+	clip(2, 1, "a", 10, PROTO_NO_TIME);
+	assert_int_equal(end(2), 1);
+	find_all(2);
+	hold(2, 2, 10, "same");
+	assert_int_equal(index_asset_by_id(ix, "same", 2, &a), 0);
+	assert_int_equal(a.number, 1);
+	put_merged(2, 1);
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 1);
+	expect_sum(2, 1, 0, 1, 1, 0);
+	put_at("receipted", 1, "one");
+	expect_sum(2, 1, 0, 1, 1, 1);
+	assert_int_equal(index_to_erase(ix, 2, 0, numbers, 64), 2);
+	assert_int_equal(index_upload(ix, 2, "one", &u), 0);
+	assert_int_equal(u.asset, 1);
+	assert_int_equal(index_uploads(ix, 2, &u, 1), 1);
+	begin("merged", 1);
+	record_number(&rec, "into", 2);
+	assert_int_equal(index_check(ix, &rec), -EBADMSG);
+	put_asset("unstaged", 1);
+	index_asset(ix, 2, &a);
+	assert_int_equal(a.merged_into, 0);
+	assert_int_equal(a.rung, RUNG_LISTED);
+	expect_sum(2, 1, 1, 0, 0, 0);
+}
+
+static void log_prefixes(void **state)
+{
+	struct asset a;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_whole(1, 1, "CAM", KIND_LOG, "log", 100, T, "1");
+	put_whole(2, 1, "CAM", KIND_LOG, "log", 150, T + 5, "2");
+	put_found(3, 1, "CAM", KIND_LOG, "log", 160, T + 6);
+	assert_int_equal(index_log_prefix(ix, "CAM", "log", 200, &a), 0);
+	assert_int_equal(a.number, 2);
+	assert_int_equal(index_log_prefix(ix, "CAM", "log", 150, &a), 0);
+	assert_int_equal(a.number, 1);
+	assert_int_equal(index_log_prefix(ix, "CAM", "log", 100, &a), -ENOENT);
+	assert_int_equal(index_log_prefix(ix, "CAM-2", "log", 200, &a), -ENOENT);
+}
+
+static void dockings(void **state)
+{
+	struct docking d[4];
+
+	(void)state;
+	assert_int_equal(index_new_docking(ix), 1);
+	put_docked(1, "3", "CAM");
+	put_docked(2, "4", "CAM-2");
+	assert_int_equal(index_open_dockings(ix, d, 4), 2);
+	begin("undocked", 0);
+	record_number(&rec, "docking", 1);
+	put();
+	assert_int_equal(index_open_dockings(ix, d, 4), 1);
+	assert_int_equal(d[0].number, 2);
+	assert_string_equal(d[0].camera, "CAM-2");
+	assert_int_equal(index_docking(ix, 1, d), 0);
+	assert_true(d[0].ended_s > d[0].began_s);
+	assert_int_equal(index_docking(ix, 9, d), -ENOENT);
+	assert_int_equal(index_new_docking(ix), 3);
+}
+
+static void records_are_checked(void **state)
+{
+	(void)state;
+	record_begin(&rec, "staged");
+	assert_int_equal(index_apply(ix, 1, &rec), -EBADMSG);
+	record_begin(&rec, "undocked");
+	record_text(&rec, "docking", "1");
+	assert_int_equal(index_apply(ix, 1, &rec), -EBADMSG);
+	record_begin(&rec, "pull");
+	record_number(&rec, "asset", 1);
+	record_number(&rec, "docking", 1);
+	record_number(&rec, "offset", -1);
+	record_text(&rec, "boot", "b");
+	assert_int_equal(index_apply(ix, 1, &rec), -EBADMSG);
+	assert_int_equal(index_applied(ix), 0);
+	record_begin(&rec, "unheard-of");
+	assert_int_equal(index_apply(ix, 1, &rec), 0);
+	assert_int_equal(index_applied(ix), 1);
+	put_docked(1, "3", "CAM");
+	seq--;
+	record_begin(&rec, "docked");
+	assert_int_equal(index_apply(ix, 1, &rec), 0);
+}
+
+/* Scratch tables are gone after a restart, what was committed is not. */
+static void restart(void **state)
+{
+	struct listing_sum s;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	listing_begin(ix, 1);
+	clip(1, 1, "a", 100, T);
+	end(1);
+	find_all(1);
+	assert_int_equal(index_commit(ix), 0);
+	index_close(ix);
+	open_index();
+	assert_int_equal(listing_sum(ix, 1, &s), -ENOENT);
+	assert_int_equal(index_assets(ix, 0, false, (struct asset[2]){ 0 }, 2), 1);
+	assert_int_equal(index_new_asset(ix), 2);
+	listing_begin(ix, 1);
+	clip(1, 1, "a", 100, T);
+	assert_int_equal(end(1), 0);
+	expect_sum(1, 1, 1, 0, 0, 0);
+}
+
+/* As much as one camera may list, and a station with a year's assets; then all of it dropped. */
+static void much(void **state)
+{
+	struct index_counts c;
+	char path[64], id[16];
+	uint64_t left;
+	sqlite3_stmt *st;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	listing_begin(ix, 1);
+	for (unsigned i = 0; i < MANY_ROWS; i++) {
+		snprintf(path, sizeof(path), "DCIM/%03u/clip %06u.mp4", i / 1000, i);
+		clip(1, i, path, 1000 + i, T + i);
+		if (i % 64 == 0)
+			assert_int_equal(index_commit(ix), 0);
+	}
+	assert_int_equal(end(1), 64);
+	for (uint64_t i = 1; i <= MANY_ASSETS; i++) {
+		snprintf(path, sizeof(path), "DCIM/%03u/clip %06u.mp4", (unsigned)i / 1000, (unsigned)i);
+		snprintf(id, sizeof(id), "%u", (unsigned)i);
+		put_found(i, 1, "CAM", KIND_CLIP, path, 1000 + i, T + (int64_t)i);
+		put_staged(i, 1000 + i);
+		put_checked(i, id);
+		if (i % 500 == 0)
+			assert_int_equal(index_commit(ix), 0);
+	}
+	listing_begin(ix, 1);
+	for (unsigned i = 0; i < MANY_ROWS; i++) {
+		snprintf(path, sizeof(path), "DCIM/%03u/clip %06u.mp4", i / 1000, i);
+		clip(1, i, path, 1000 + i, T + i);
+	}
+	end(1);
+	expect_sum(1, MANY_ROWS, 0, MANY_ASSETS, MANY_ASSETS, 0);
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 64);
+	assert_int_equal(numbers[63], 64);
+	for (uint64_t i = 1; i <= MANY_ASSETS; i++)
+		put_at("receipted", i, "one");
+	expect_sum(1, MANY_ROWS, 0, MANY_ASSETS, MANY_ASSETS, MANY_ASSETS);
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 0);
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, MANY_ASSETS);
+	assert_int_equal(c.unsent_bytes, 0);
+	listing_drop(ix, 1);
+	for (int i = 0; i < 2 * MANY_ROWS / 2000 + 4; i++)
+		assert_int_equal(index_commit(ix), 0);
+	assert_int_equal(sqlite3_prepare_v2(ix->db, "SELECT count(*) FROM scratch.row", -1, &st, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	left = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	assert_int_equal(left, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_clip_from_listing_to_receipt),
+		TEST(already_have_it),
+		TEST(twins_are_kept_apart),
+		TEST(growing_comes_last),
+		TEST(left_out),
+		TEST(queue_order_and_skip),
+		TEST(policy_and_counts),
+		TEST(merged_assets),
+		TEST(log_prefixes),
+		TEST(dockings),
+		TEST(records_are_checked),
+		TEST(restart),
+		TEST(much),
+	};
+
+	return cmocka_run_group_tests_name("index", tests, NULL, NULL);
+}

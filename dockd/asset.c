@@ -30,11 +30,11 @@ static enum gate receipt_ask(const struct gate_facts *f, const struct upload *u)
 		return GATE_RECEIPT_LENGTH;
 	if (!digest_agrees(a, u))
 		return GATE_RECEIPT_DIGEST;
+	if (u->level == LEVEL_LOCAL)
+		return GATE_RECEIPT_LOCAL;
 	if (f->accept <= LEVEL_NONE || f->accept > LEVEL_SIGNED || u->level < f->accept ||
 	    u->level > LEVEL_SIGNED)
 		return GATE_RECEIPT_LEVEL;
-	if (u->level <= LEVEL_LOCAL)
-		return GATE_RECEIPT_LOCAL;
 	return GATE_OPEN;
 }
 

@@ -318,7 +318,7 @@ static void left(struct bays *h, const struct proto_port *p)
 		b->state = BAY_LEFT;
 		b->due_us = bay_now_us() + h->settings.rejoin_s * SECOND_US;
 		log_info("left", "bay=%s docking=%" PRIu64 " held=%s", b->name, b->docking,
-		    b->final ? "all" : "not-all");
+		    bay_holds_all(b) ? "all" : "not-all");
 		return;
 	}
 	log_info("left", "bay=%s port=%s", b->name, b->port);
@@ -491,8 +491,7 @@ unsigned bays_retry(struct bays *h, const char *name)
 void bays_asset_changed(struct bays *h)
 {
 	for (size_t i = 0; i < h->n; i++) {
-		h->bay[i]->erase_check = true;
-		h->bay[i]->erase_cursor = 0;
+		h->bay[i]->erase_wanted = true;
 	}
 }
 
@@ -684,7 +683,8 @@ bool bays_idle(const struct bays *h)
 		case BAY_LOOKING:
 			continue;
 		case BAY_READY:
-			if (!b->final || (b->house->settings.erase && b->erase_check) || b->erased_some)
+			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) || b->sum.pending ||
+			    b->erased_some || (h->settings.erase && (b->erase_wanted || b->erase_scan)))
 				return false;
 			continue;
 		case BAY_CLOSED:

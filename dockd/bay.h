@@ -75,11 +75,15 @@ struct bay {
 	uint64_t listed_us;
 	uint32_t list_gap_s;
 	bool linked;         /* every row of the listing has its asset */
-	bool final;          /* two listings agree and all is held */
+	bool news;           /* the last listing showed something that the one before had not */
+	bool final;          /* two listings agree and nothing is left to be pulled */
+	bool told_held;      /* and all of it is checked: said in the log */
 	bool partial;        /* part of the tree could not be read, or too many objects */
+	bool no_room;        /* the station's disk is full: what is pending waits for it */
 	char trouble[PROTO_TEXT_LEN * 2]; /* of this docking, shown; "" none */
-	bool erase_check;    /* something may have become erasable */
-	uint64_t erase_cursor;
+	bool erase_wanted;   /* something may have become erasable since the scan below began */
+	bool erase_scan;     /* the gate is being asked, from erase_cursor on */
+	uint64_t erase_cursor, erase_scan_us;
 	bool erased_some;
 	uint64_t looked_us;
 	struct listing_sum sum;
@@ -156,6 +160,8 @@ bool bays_idle(const struct bays *b);
 
 enum light_state bay_light(const struct bay *b);
 const char *bay_state_word(const struct bay *b);
+/* All that the camera shows is held safely: on the station's disk, sealed and checked. */
+bool bay_holds_all(const struct bay *b);
 /* Why the bay shows what it shows, and what to do; "" when all is well. */
 void bay_text(const struct bay *b, char *out, size_t room);
 

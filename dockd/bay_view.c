@@ -27,6 +27,11 @@ static bool is_nearly_full(const struct bay *b)
 	       b->camera.free_bytes < b->profile->room_bytes;
 }
 
+bool bay_holds_all(const struct bay *b)
+{
+	return b->final && b->sum.checked == b->sum.objects;
+}
+
 enum light_state bay_light(const struct bay *b)
 {
 	switch (b->state) {
@@ -50,13 +55,14 @@ enum light_state bay_light(const struct bay *b)
 	case BAY_LOOKING:
 		break;
 	}
-	if (b->sum.pending && (b->house->stopped || !journal_works(b->house->journal)))
+	if (b->sum.pending &&
+	    (b->no_room || b->house->stopped || !journal_works(b->house->journal)))
 		return LIGHT_LEAVE;
 	if (b->state == BAY_FETCHING || b->state == BAY_ERASING || b->state == BAY_COMPARING)
 		return LIGHT_READING;
 	if (b->trouble[0] || b->sum.troubled)
-		return b->final || b->sum.troubled || !b->sum.pending ? LIGHT_LEAVE : LIGHT_READING;
-	if (!b->final || (b->house->settings.take_when_server && b->sum.receipted < b->sum.objects))
+		return b->sum.pending ? LIGHT_READING : LIGHT_LEAVE;
+	if (!bay_holds_all(b) || (b->house->settings.take_when_server && b->sum.receipted < b->sum.objects))
 		return LIGHT_READING;
 	if (clock_is_wrong(b) || is_nearly_full(b))
 		return LIGHT_LEAVE;
@@ -82,6 +88,8 @@ void bay_text(const struct bay *b, char *out, size_t room)
 
 	if (b->fault[0] && b->state != BAY_EMPTY)
 		text = b->fault;
+	else if (b->no_room && b->sum.pending)
+		text = "the station's disk is full: it goes on by itself when there is room";
 	else if (b->trouble[0])
 		text = b->trouble;
 	else if (b->sum.troubled)

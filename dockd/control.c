@@ -248,9 +248,7 @@ static enum rung rung_of(const struct control *c, const struct asset *a)
 	for (size_t i = 0; i < h->destinations_n; i++) {
 		uint64_t number = a->merged_into ? a->merged_into : a->number;
 
-		if (index_upload(ix(c), number, h->destination[i], &up[i]) < 0)
-			memset(&up[i], 0, sizeof(up[i]));
-		ups[i] = &up[i];
+		ups[i] = index_upload(ix(c), number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
 	}
 	return asset_rung(a, ups, h->destinations_n, h->settings.any);
 }

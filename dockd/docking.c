@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NO_ROOM_WAIT_US 2000000
 #define CLOCK_RANGE_S (INT64_C(1) << 40)
 
 static struct index *ix(const struct bay *b)
@@ -32,7 +33,7 @@ static void forget(struct bay *b)
 	b->identity[0] = '\0';
 	b->listings = 0;
 	b->list_gap_s = 0;
-	b->linked = b->final = b->partial = b->erase_check = b->erased_some = false;
+	b->no_room = b->linked = b->news = b->final = b->told_held = b->partial = b->erase_wanted = b->erase_scan = b->erased_some = false;
 	b->erase_cursor = 0;
 	b->trouble[0] = '\0';
 	b->fault[0] = '\0';
@@ -74,7 +75,7 @@ void docking_end(struct bay *b, const char *reason)
 	books_write(b, r);
 	listing_drop(ix(b), b->docking);
 	log_info("undocked", "bay=%s docking=%" PRIu64 " reason=%s held=%s", b->name, b->docking, reason,
-	    b->final ? "all" : "not-all");
+	    bay_holds_all(b) ? "all" : "not-all");
 	forget(b);
 }
 
@@ -237,9 +238,8 @@ static const char *on_listed(struct bay *b, const struct msg *m)
 		books_trouble(b, "part of the camera's folders could not be read: what can be read is taken");
 	b->listings++;
 	b->listed_us = bay_now_us();
-	b->linked = false;
-	b->erase_check = true;
-	b->erase_cursor = 0;
+	b->linked = b->news = false;
+	b->erase_wanted = true;
 	b->state = BAY_READY;
 	handover("docking-listed");
 	return NULL;
@@ -271,8 +271,11 @@ void docking_disk_failed(struct bay *b, int status)
 	struct bays *h = b->house;
 
 	if (status == -ENOSPC || status == -EDQUOT) {
-		books_trouble(b, "the station's disk is full: it goes on by itself when there is room");
-		b->due_us = bay_now_us() + 5000000;
+		if (!b->no_room)
+			log_warn("disk-full", "bay=%s asset=%" PRIu64 " size=%" PRIu64, b->name, b->asset.number,
+			    b->row.size_bytes);
+		b->no_room = true;
+		b->due_us = bay_now_us() + NO_ROOM_WAIT_US;
 		return;
 	}
 	if (status == -EFBIG) {
@@ -294,8 +297,7 @@ void docking_whole(struct bay *b)
 	b->deaths = 0;
 	b->house->disk_errors = 0;
 	b->house->handlers->pulled(b->house->arg, b->asset.number);
-	b->erase_check = true;
-	b->erase_cursor = 0;
+	b->erase_wanted = true;
 }
 
 static void not_done(struct bay *b, const struct proto_fetched *f)

@@ -17,14 +17,15 @@
 #define CLOCK_TOLERANCE_MS 2000
 #define LOOK_EVERY_US 60000000
 #define LIST_GAP_MAX_S 60
+#define ERASE_SCAN_US 1000000 /* at least between two askings of the gate for a whole camera */
 
 static struct index *ix(const struct bay *b)
 {
 	return journal_index(b->house->journal);
 }
 
-/* Gives one new row of the listing its asset. */
-static void link_row(struct bay *b, const struct listing_row *row)
+/* Gives one new row of the listing its asset. Whether that is news. */
+static bool link_row(struct bay *b, const struct listing_row *row)
 {
 	static struct listing_row other;
 	static struct asset a;
@@ -35,7 +36,7 @@ static void link_row(struct bay *b, const struct listing_row *row)
 	if (here && row->kind == KIND_LOG && a.rung >= RUNG_STAGED && row->size_bytes >= a.size_bytes) {
 		/* a log is a snapshot: what it gained since is the next docking's */
 		listing_link(ix(b), b->docking, row->row, a.number);
-		return;
+		return false;
 	}
 	if (here && a.rung == RUNG_LISTED && !a.gone && row->size_bytes >= a.size_bytes) {
 		r = books_begin("resized");
@@ -45,9 +46,10 @@ static void link_row(struct bay *b, const struct listing_row *row)
 			record_number(r, "mtime", row->mtime_s);
 		books_write(b, r);
 		listing_link(ix(b), b->docking, row->row, a.number);
-		return;
+		return true;
 	}
 	listing_link(ix(b), b->docking, row->row, books_found(b, row));
+	return true;
 }
 
 /* Open erase intents of this camera that no outcome followed: the listing tells. */
@@ -76,7 +78,7 @@ static bool link_rows(struct bay *b)
 	int n = listing_unlinked(ix(b), b->docking, rows, LINK_BATCH);
 
 	for (int i = 0; i < n; i++)
-		link_row(b, &rows[i]);
+		b->news |= link_row(b, &rows[i]);
 	if (n == LINK_BATCH) {
 		b->house->again = true;
 		return false;
@@ -135,12 +137,10 @@ static bool plan_pull(struct bay *b)
 		return false;
 	}
 	if (!staging_admits(b->house->staging, b->row.size_bytes)) {
-		books_trouble(b, "the station's disk is full: it goes on by itself when there is room");
-		b->due_us = bay_now_us() + 5000000;
+		docking_disk_failed(b, -ENOSPC);
 		return false;
 	}
-	if (strncmp(b->trouble, "the station's disk is full", 26) == 0)
-		b->trouble[0] = '\0';
+	b->no_room = false;
 	from = trusted_length(b);
 	if (from < 0) {
 		docking_disk_failed(b, (int)from);
@@ -182,9 +182,7 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 		f.docking = b->docking;
 	}
 	for (size_t i = 0; i < h->destinations_n; i++) {
-		if (index_upload(index, a->number, h->destination[i], &up[i]) < 0)
-			memset(&up[i], 0, sizeof(up[i]));
-		ups[i] = &up[i];
+		ups[i] = index_upload(index, a->number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
 	}
 	return gate_ask(&f);
 }
@@ -220,8 +218,14 @@ static bool plan_erase(struct bay *b)
 	struct record *r;
 	int n;
 
-	if (!b->house->settings.erase || !(b->camera.features & CAMERA_ERASES))
+	if (!b->house->settings.erase) {
+		b->erase_scan = false;
 		return false;
+	}
+	if (!(b->camera.features & CAMERA_ERASES) || !b->profile->erasable) {
+		b->erase_scan = false;
+		return false;
+	}
 	n = index_to_erase(ix(b), b->docking, b->erase_cursor, numbers, 16);
 	for (int i = 0; i < n; i++) {
 		enum gate g;
@@ -247,7 +251,7 @@ static bool plan_erase(struct bay *b)
 	if (n == 16)
 		b->house->again = true;
 	else
-		b->erase_check = false;
+		b->erase_scan = false;
 	return false;
 }
 
@@ -266,7 +270,7 @@ static bool listing_is_due(struct bay *b, uint64_t now)
 
 	if (b->listings == 0)
 		return true;
-	if (b->erased_some && !b->erase_check)
+	if (b->erased_some && !b->erase_scan && !b->erase_wanted)
 		return true;
 	if (b->final)
 		return false;
@@ -312,12 +316,20 @@ void errand_plan(struct bay *b, bool may_pull)
 		if (b->due_us || !may_pull)
 			return;
 	}
-	if (b->listings >= 2 && !b->final && b->sum.pending == 0 && b->sum.held == b->sum.objects) {
+	if (b->listings >= 2 && !b->news && b->sum.pending == 0 && !b->sum.troubled)
 		b->final = true;
+	if (!b->told_held && bay_holds_all(b)) {
+		b->told_held = true;
 		log_info("all-held", "bay=%s docking=%" PRIu64 " objects=%" PRIu64 " bytes=%" PRIu64
 		    " pulled=%" PRIu64, b->name, b->docking, b->sum.objects, b->sum.bytes, b->pulled_bytes);
 	}
-	if (b->erase_check && b->listings && plan_erase(b))
+	if (b->erase_wanted && !b->erase_scan && now - b->erase_scan_us >= ERASE_SCAN_US) {
+		b->erase_wanted = false;
+		b->erase_scan = true;
+		b->erase_scan_us = now;
+		b->erase_cursor = 0;
+	}
+	if (b->erase_scan && b->linked && plan_erase(b))
 		return;
 	if (listing_is_due(b, now)) {
 		b->plan = PLAN_LIST;

@@ -249,7 +249,7 @@ class Station:
         command = [self.bin / "dockctl", "--json", "--socket", self.folder / "run/control.sock",
                    *map(str, args)]
         for _ in range(2000 if connect else 1):
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8")
             if done.returncode != 4 or (self.core and not self.core.keep and
                                         self.core.process.poll() is not None):
                 break
@@ -269,7 +269,7 @@ class Station:
 
     def log(self, name="dockd"):
         path = self.folder / f"logs/{name}.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return path.read_text("utf-8", errors="replace") if path.exists() else ""
 
     def events(self, event, name="dockd"):
         return [line for line in self.log(name).splitlines() if f" event={event} " in f"{line} "]
@@ -287,5 +287,5 @@ class Station:
     def ledger(self):
         records = []
         for segment in sorted((self.folder / "state/ledger").iterdir()):
-            records += [json.loads(line) for line in segment.read_text().splitlines()]
+            records += [json.loads(line) for line in segment.read_bytes().splitlines()]
         return records

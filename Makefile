@@ -357,11 +357,12 @@ lint:
 	$(Q)$(MAKE) --no-print-directory lint-quick format-check lint-tidy
 #: lint-quick      rooms, forbidden calls, sizes, options, protocol, shell scripts, manual pages
 lint-quick:
-	$(call say,LINT,rooms forbidden limits options protocol)
+	$(call say,LINT,rooms forbidden limits options events protocol)
 	$(Q)tests/lint/rooms.sh
 	$(Q)tests/lint/forbidden.sh
 	$(Q)tests/lint/limits.sh
 	$(Q)tests/lint/options.sh
+	$(Q)tests/lint/events.sh
 	$(Q)tests/lint/protocol.sh
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck $(wildcard $(shell_files))

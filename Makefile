@@ -137,6 +137,7 @@ vcam_src := \
 	tests/vcam/responder.c \
 	tests/vcam/function.c \
 	tests/vcam/operations.c \
+	tests/vcam/device.c \
 	tests/vcam/dataset.c \
 	tests/vcam/face_socket.c \
 	tests/vcam/face_ffs.c

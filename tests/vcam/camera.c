@@ -92,7 +92,9 @@ static bool make_hostile_names(struct camera *c, const char **why)
 		{ { 0xdc00, 0xd800 }, 2 },
 		{ u"", 0 },
 		{ u"new\nline\x1b[31m.mp4", 17 },
-		{ u" \x202e" u"4pm.exe", 9 },
+		{ u" \x202e"
+		  u"4pm.exe",
+		    9 },
 		{ u"%s%n.mp4", 8 },
 		{ u"back\\slash.mp4", 14 },
 		{ { 0xd83d, 0xde93, '.', 'm', 'p', '4' }, 6 },
@@ -169,8 +171,8 @@ static bool change_tree(struct camera *c, const struct fault *f, const char **wh
 	return made;
 }
 
-struct fault *camera_hurt(struct camera *c, const char *name, char *const *words, size_t n,
-    const char **why)
+struct fault *camera_hurt(
+    struct camera *c, const char *name, char *const *words, size_t n, const char **why)
 {
 	struct fault *f = faults_add(&c->faults, name, words, n, why);
 

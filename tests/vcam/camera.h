@@ -23,7 +23,7 @@ enum operation_group {
 struct identity {
 	uint16_t vendor, product, release;
 	uint8_t class, subclass, protocol; /* of the interface; the device says 0 */
-	uint16_t packet; /* wMaxPacketSize of the bulk endpoints */
+	uint16_t packet;                   /* wMaxPacketSize of the bulk endpoints */
 	uint16_t speed_mbps;
 	char serial[128], manufacturer[128], model[128], interface[64];
 	char ptp_serial[128], ptp_manufacturer[128], ptp_model[128], ptp_version[64];
@@ -40,7 +40,7 @@ struct camera {
 	uint32_t clocks_set;
 	uint8_t battery;
 	bool events;
-	uint64_t rate; /* bytes a second of data phases, 0 = as fast as can be */
+	uint64_t rate;    /* bytes a second of data phases, 0 = as fast as can be */
 	uint32_t endless; /* number of the folder that always has more, or 0 */
 };
 
@@ -51,8 +51,8 @@ int scenario_load(struct camera *c, const char *path);
 struct object *scenario_add(struct camera *c, const char *json, const char **why);
 
 /* Adds a fault and does at once what it does to the tree. NULL: *why says what is wrong. */
-struct fault *camera_hurt(struct camera *c, const char *name, char *const *words, size_t n,
-    const char **why);
+struct fault *camera_hurt(
+    struct camera *c, const char *name, char *const *words, size_t n, const char **why);
 
 /* The camera's clock now, seconds on its own face. Only where clock_known. */
 int64_t camera_clock(const struct camera *c);

@@ -108,8 +108,8 @@ static int set_content(struct object *o, const struct object_plan *plan, const c
 	return 0;
 }
 
-struct object *contents_add_to(struct contents *c, uint32_t parent, const struct object_plan *plan,
-    const char **why)
+struct object *contents_add_to(
+    struct contents *c, uint32_t parent, const struct object_plan *plan, const char **why)
 {
 	const char *last = strrchr(plan->path, '/');
 	uint16_t units[NAME_UNITS_MAX];
@@ -163,8 +163,9 @@ static uint32_t folder_above(struct contents *c, const struct object_plan *plan,
 	uint32_t parent = 0;
 
 	for (const char *slash = strchr(plan->path, '/'); slash; slash = strchr(slash + 1, '/')) {
-		struct object_plan folder = { .storage = plan->storage, .folder = true,
-			.mtime = plan->mtime };
+		struct object_plan folder = {
+			.storage = plan->storage, .folder = true, .mtime = plan->mtime
+		};
 		char *path = strndup(plan->path, (size_t)(slash - plan->path));
 		struct object *o;
 

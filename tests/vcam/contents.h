@@ -23,8 +23,8 @@ struct storage {
 };
 
 struct object {
-	uint32_t number; /* place in the table, from 1 */
-	uint32_t parent; /* number of its folder, 0 = top of the storage */
+	uint32_t number;  /* place in the table, from 1 */
+	uint32_t parent;  /* number of its folder, 0 = top of the storage */
 	uint32_t storage; /* index */
 	bool folder, protected, gone;
 	uint16_t *name; /* UTF-16, host order, may be ill-formed */
@@ -35,7 +35,7 @@ struct object {
 	int file;       /* content from a file of this machine, or -1 */
 	int64_t mtime;  /* seconds on the camera's clock face, or NO_TIME */
 	uint64_t sent;  /* payload bytes sent so far, over all dockings */
-	uint64_t high; /* end of what was ever asked for */
+	uint64_t high;  /* end of what was ever asked for */
 	uint32_t alias; /* number of the object that stands in its place when listed, or 0 */
 };
 
@@ -65,8 +65,8 @@ struct object_plan {
 struct object *contents_add(struct contents *c, const struct object_plan *plan, const char **why);
 
 /* The same, straight into a folder whose number is known (0 = top); nothing is looked up. */
-struct object *contents_add_to(struct contents *c, uint32_t parent, const struct object_plan *plan,
-    const char **why);
+struct object *contents_add_to(
+    struct contents *c, uint32_t parent, const struct object_plan *plan, const char **why);
 
 /* The object that is present under this path, or NULL. */
 struct object *contents_find(const struct contents *c, const char *path);

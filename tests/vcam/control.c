@@ -64,7 +64,7 @@ static void answer(struct client *c, json_t *what)
 {
 	char *text = json_dumps(what, JSON_COMPACT);
 	size_t len = text ? strlen(text) : 0;
-	struct iovec iov[2] = { { text, len }, { (void *)(uintptr_t)"\n", 1 } };
+	struct iovec iov[2] = { { text, len }, { (void *)(uintptr_t) "\n", 1 } };
 	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
 
 	json_decref(what);
@@ -106,12 +106,30 @@ static const struct {
 	const char *name;
 	size_t place;
 } counters[] = {
-#define OF_VCAM(field) { #field, offsetof(struct vcam, field) }
-#define OF_STATS(field) { #field, offsetof(struct vcam, responder.stats.field) }
-	OF_VCAM(plugs), OF_VCAM(pulls), OF_VCAM(connections), OF_VCAM(superseded),
-	OF_STATS(sessions), OF_STATS(payload), OF_STATS(commands), OF_STATS(stale_opens),
-	OF_STATS(bad_transactions), OF_STATS(bad_commands), OF_STATS(halts), OF_STATS(clear_halts),
-	OF_STATS(cancels), OF_STATS(device_resets), OF_STATS(port_resets), OF_STATS(events),
+#define OF_VCAM(field)                                                                             \
+	{                                                                                          \
+#field, offsetof(struct vcam, field)                                               \
+	}
+#define OF_STATS(field)                                                                            \
+	{                                                                                          \
+#field, offsetof(struct vcam, responder.stats.field)                               \
+	}
+	OF_VCAM(plugs),
+	OF_VCAM(pulls),
+	OF_VCAM(connections),
+	OF_VCAM(superseded),
+	OF_STATS(sessions),
+	OF_STATS(payload),
+	OF_STATS(commands),
+	OF_STATS(stale_opens),
+	OF_STATS(bad_transactions),
+	OF_STATS(bad_commands),
+	OF_STATS(halts),
+	OF_STATS(clear_halts),
+	OF_STATS(cancels),
+	OF_STATS(device_resets),
+	OF_STATS(port_resets),
+	OF_STATS(events),
 	{ "deletions", offsetof(struct vcam, camera.contents.deleted) },
 };
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
@@ -155,11 +173,12 @@ static bool value_of(const struct vcam *v, const char *key, uint64_t *value)
 		if (strcmp(counters[i].name, key) == 0)
 			return true;
 	}
-	*value = strcmp(key, "plugged") == 0 ? v->plugged : strcmp(key, "connected") == 0 ?
-	    v->connected : strcmp(key, "session") == 0 ? v->responder.session :
-	    v->camera.clocks_set;
+	*value = strcmp(key, "plugged") == 0 ? v->plugged :
+	    strcmp(key, "connected") == 0    ? v->connected :
+	    strcmp(key, "session") == 0      ? v->responder.session :
+					       v->camera.clocks_set;
 	return strcmp(key, "plugged") == 0 || strcmp(key, "connected") == 0 ||
-	       strcmp(key, "session") == 0 || strcmp(key, "clocks_set") == 0;
+	    strcmp(key, "session") == 0 || strcmp(key, "clocks_set") == 0;
 }
 
 static json_t *object_json(const struct object *o, bool digest)
@@ -246,7 +265,8 @@ static json_t *do_stats(struct vcam *v, char **words, size_t n, const char *rest
 	json_object_set_new(j, "clock_offset", json_integer(v->camera.clock_offset_s));
 	for (size_t i = 0; i < OPS_MAX && v->responder.stats.ops[i].op; i++) {
 		snprintf(code, sizeof(code), "0x%04x", v->responder.stats.ops[i].op);
-		json_object_set_new(ops, code, json_integer((json_int_t)v->responder.stats.ops[i].n));
+		json_object_set_new(
+		    ops, code, json_integer((json_int_t)v->responder.stats.ops[i].n));
 	}
 	for (unsigned i = 0; i < HURT_KINDS; i++) {
 		if (v->camera.faults.fired[i])
@@ -371,20 +391,20 @@ static const struct {
 	size_t words; /* at least, the name included */
 	json_t *(*run)(struct vcam *v, char **words, size_t n, const char *rest);
 } commands[] = {
-	{ "plug", 2, do_plug },         /* plug PORT */
+	{ "plug", 2, do_plug }, /* plug PORT */
 	{ "unplug", 1, do_unplug },
 	{ "presence", 2, do_presence }, /* presence ready|not-authorised|not-configured */
 	{ "fault", 2, do_fault },       /* fault NAME key=value ... */
 	{ "clear", 1, do_clear },
 	{ "stats", 1, do_stats },
-	{ "objects", 1, do_objects },   /* objects [digest] */
-	{ "add", 2, do_add },           /* add {JSON} */
-	{ "remove", 2, do_remove },     /* remove PATH */
-	{ "grow", 3, do_grow },         /* grow PATH BYTES */
-	{ "touch", 3, do_touch },       /* touch PATH SECONDS|none */
-	{ "digest", 2, do_digest },     /* digest PATH */
-	{ "battery", 2, do_battery },   /* battery PERCENT */
-	{ "rate", 2, do_rate },         /* rate BYTES-A-SECOND */
+	{ "objects", 1, do_objects }, /* objects [digest] */
+	{ "add", 2, do_add },         /* add {JSON} */
+	{ "remove", 2, do_remove },   /* remove PATH */
+	{ "grow", 3, do_grow },       /* grow PATH BYTES */
+	{ "touch", 3, do_touch },     /* touch PATH SECONDS|none */
+	{ "digest", 2, do_digest },   /* digest PATH */
+	{ "battery", 2, do_battery }, /* battery PERCENT */
+	{ "rate", 2, do_rate },       /* rate BYTES-A-SECOND */
 	{ "quit", 1, do_quit },
 };
 

@@ -61,6 +61,13 @@ void dataset_put_count(struct dataset *d, uint32_t count)
 	dataset_put(d, count, 4);
 }
 
+void dataset_put_u16s(struct dataset *d, const uint16_t *values, size_t n)
+{
+	dataset_put_count(d, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		dataset_put(d, values[i], 2);
+}
+
 void dataset_free(struct dataset *d)
 {
 	free(d->bytes);

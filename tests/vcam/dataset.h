@@ -30,6 +30,9 @@ void dataset_put_time(struct dataset *d, int64_t seconds);
 /* An array's count; its elements follow by dataset_put. */
 void dataset_put_count(struct dataset *d, uint32_t count);
 
+/* A whole array of u16. */
+void dataset_put_u16s(struct dataset *d, const uint16_t *values, size_t n);
+
 void dataset_free(struct dataset *d);
 
 #endif

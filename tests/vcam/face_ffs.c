@@ -39,11 +39,11 @@ struct slot {
 static struct slot slots[SLOTS];
 static aio_context_t aio;
 static int ep0 = -1, ep_in = -1, ep_out = -1, ep_event = -1, done_fd = -1;
-static bool enabled;     /* the host has configured the gadget */
-static bool zero_packet; /* one is due before anything else is sent */
+static bool enabled;       /* the host has configured the gadget */
+static bool zero_packet;   /* one is due before anything else is sent */
 static size_t last_sent;   /* bytes of the last write */
 static uint64_t linger_ns; /* pull out at this time */
-static size_t held;      /* bytes of an OUT transfer that the responder has not taken yet */
+static size_t held;        /* bytes of an OUT transfer that the responder has not taken yet */
 
 struct descriptors {
 	struct usb_functionfs_descs_head_v2 head;
@@ -58,13 +58,18 @@ static const char interface_name[] = "MTP";
 
 static void fill_speed(struct descriptors *d, const struct identity *id, bool high)
 {
-	const struct usb_interface_descriptor interface = {
-		.bLength = sizeof(interface), .bDescriptorType = USB_DT_INTERFACE, .bNumEndpoints = 3,
-		.bInterfaceClass = id->class, .bInterfaceSubClass = id->subclass,
-		.bInterfaceProtocol = id->protocol, .iInterface = 1 };
-	struct usb_endpoint_descriptor_no_audio e = {
-		.bLength = sizeof(e), .bDescriptorType = USB_DT_ENDPOINT, .bEndpointAddress = 0x81,
-		.bmAttributes = USB_ENDPOINT_XFER_BULK, .wMaxPacketSize = htole16(high ? 512 : 64) };
+	const struct usb_interface_descriptor interface = { .bLength = sizeof(interface),
+		.bDescriptorType = USB_DT_INTERFACE,
+		.bNumEndpoints = 3,
+		.bInterfaceClass = id->class,
+		.bInterfaceSubClass = id->subclass,
+		.bInterfaceProtocol = id->protocol,
+		.iInterface = 1 };
+	struct usb_endpoint_descriptor_no_audio e = { .bLength = sizeof(e),
+		.bDescriptorType = USB_DT_ENDPOINT,
+		.bEndpointAddress = 0x81,
+		.bmAttributes = USB_ENDPOINT_XFER_BULK,
+		.wMaxPacketSize = htole16(high ? 512 : 64) };
 
 	if (high)
 		d->hs.interface = interface;
@@ -77,24 +82,32 @@ static void fill_speed(struct descriptors *d, const struct identity *id, bool hi
 			e.wMaxPacketSize = htole16(EVENT_PACKET);
 			e.bInterval = high ? 6 : 4;
 		}
-		*(high ? i == 0 ? &d->hs.in : i == 1 ? &d->hs.out : &d->hs.event :
-		    i == 0 ? &d->fs.in : i == 1 ? &d->fs.out : &d->fs.event) = e;
+		*(high         ? i == 0    ? &d->hs.in :
+				    i == 1 ? &d->hs.out :
+					     &d->hs.event :
+			i == 0 ? &d->fs.in :
+			i == 1 ? &d->fs.out :
+				 &d->fs.event) = e;
 	}
 }
 
 static int write_descriptors(const struct identity *id)
 {
 	struct descriptors d = { .head = { .magic = htole32(FUNCTIONFS_DESCRIPTORS_MAGIC_V2),
-		.length = htole32(sizeof(d)),
-		.flags = htole32(FUNCTIONFS_HAS_FS_DESC | FUNCTIONFS_HAS_HS_DESC) },
-		.fs_count = htole32(4), .hs_count = htole32(4) };
+				     .length = htole32(sizeof(d)),
+				     .flags =
+					 htole32(FUNCTIONFS_HAS_FS_DESC | FUNCTIONFS_HAS_HS_DESC) },
+		.fs_count = htole32(4),
+		.hs_count = htole32(4) };
 	struct {
 		struct usb_functionfs_strings_head head;
 		__le16 language;
 		char name[sizeof(interface_name)];
-	} __attribute__((packed)) strings = { .head = {
-		.magic = htole32(FUNCTIONFS_STRINGS_MAGIC), .length = htole32(sizeof(strings)),
-		.str_count = htole32(1), .lang_count = htole32(1) }, .language = htole16(0x409) };
+	} __attribute__((packed)) strings = { .head = { .magic = htole32(FUNCTIONFS_STRINGS_MAGIC),
+						  .length = htole32(sizeof(strings)),
+						  .str_count = htole32(1),
+						  .lang_count = htole32(1) },
+		.language = htole16(0x409) };
 
 	memcpy(strings.name, interface_name, sizeof(interface_name));
 	fill_speed(&d, id, false);
@@ -246,8 +259,8 @@ static void pump(struct vcam *v)
 	make_halts(v);
 	if (!held && !slots[SLOT_OUT].busy)
 		submit(&slots[SLOT_OUT], ep_out, true, CHUNK_BYTES);
-	if (!slots[SLOT_EVENT].busy && responder_event(&v->responder, slots[SLOT_EVENT].data,
-	    EVENT_PACKET, &got) == IN_SHORT)
+	if (!slots[SLOT_EVENT].busy &&
+	    responder_event(&v->responder, slots[SLOT_EVENT].data, EVENT_PACKET, &got) == IN_SHORT)
 		submit(&slots[SLOT_EVENT], ep_event, false, got);
 	if (v->responder.pull)
 		pull(v);
@@ -258,7 +271,8 @@ static void pump(struct vcam *v)
 static void answer_setup(struct vcam *v, const struct usb_ctrlrequest *setup)
 {
 	uint8_t data[512], raw[8];
-	size_t room = le16toh(setup->wLength) < sizeof(data) ? le16toh(setup->wLength) : sizeof(data);
+	size_t room =
+	    le16toh(setup->wLength) < sizeof(data) ? le16toh(setup->wLength) : sizeof(data);
 	bool in = (setup->bRequestType & USB_DIR_IN) != 0;
 	size_t len = 0;
 	ssize_t moved = 0;

@@ -114,7 +114,8 @@ static void drop(struct queue *q)
 /* Puts u among what goes to the host, as completed. */
 static void complete(struct urb *u, int status)
 {
-	bool to_host = (u->head.endpoint & 0x80) || (!u->head.endpoint && (u->head.setup[0] & 0x80));
+	bool to_host =
+	    (u->head.endpoint & 0x80) || (!u->head.endpoint && (u->head.setup[0] & 0x80));
 
 	u->head.kind = VUSB_COMPLETE;
 	u->head.status = status;
@@ -189,7 +190,8 @@ static bool fill(struct vcam *v, struct queue *q, bool interrupt)
 	if (interrupt)
 		result = responder_event(&v->responder, u->data, u->head.length, &got);
 	else
-		result = responder_in(&v->responder, u->data + u->got, u->head.length - u->got, &got);
+		result =
+		    responder_in(&v->responder, u->data + u->got, u->head.length - u->got, &got);
 	u->got += got;
 	switch (result) {
 	case IN_NOTHING:
@@ -226,7 +228,7 @@ static void offer_out(struct vcam *v)
 static void offer_control(struct vcam *v)
 {
 	while (control.first && v->responder.silence != UNTIL_RESET &&
-	       v->responder.silence != UNTIL_UNPLUG) {
+	    v->responder.silence != UNTIL_UNPLUG) {
 		struct urb *u = pop(&control);
 		size_t len = 0;
 		int r = responder_control(&v->responder, u->head.setup, u->data, u->room, &len);
@@ -373,15 +375,16 @@ static void accept_host(struct vcam *v)
 	v->connected = true;
 	v->connections++;
 	u = urb_new(&h, 1024);
-	u->head.data = 18 + (uint32_t)responder_descriptors(&v->responder, u->data, u->data + 18, 512);
+	u->head.data =
+	    18 + (uint32_t)responder_descriptors(&v->responder, u->data, u->data + 18, 512);
 	u->head.length = u->head.data;
 	push(&done, u);
 }
 
 /* ---- the dock folder ---- */
 
-static void dock_path(const struct vcam *v, const char *prefix, const char *suffix, char *path,
-    size_t room)
+static void dock_path(
+    const struct vcam *v, const char *prefix, const char *suffix, char *path, size_t room)
 {
 	snprintf(path, room, "%s/%s%s%s", v->options.dock, prefix, v->port, suffix);
 }

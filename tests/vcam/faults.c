@@ -11,8 +11,10 @@ static const struct {
 	const char *name, *params, *what;
 	uint32_t count;
 } table[HURT_KINDS] = {
-	[HURT_UNPLUG] = { "unplug", "object at! count", "pulled out after exactly so many bytes", 1 },
-	[HURT_STALL] = { "stall", "object at! count", "bulk-in halts at the packet of this byte", 1 },
+	[HURT_UNPLUG] = { "unplug", "object at! count", "pulled out after exactly so many bytes",
+	    1 },
+	[HURT_STALL] = { "stall", "object at! count", "bulk-in halts at the packet of this byte",
+	    1 },
 	[HURT_SILENT] = { "silent", "object at! text count",
 	    "no answer from this byte on until text=request|reset|unplug (unplug)", 1 },
 	[HURT_SHORT] = { "short-data", "object at! count", "data end here, response OK", 1 },
@@ -21,11 +23,14 @@ static const struct {
 	[HURT_GROW] = { "grow", "object at! value count", "grows by value bytes while read", 1 },
 	[HURT_VANISH] = { "vanish", "object at! count", "object goes while it is read", 1 },
 	[HURT_CHANGE] = { "change", "object at! count", "other bytes and time from here on", 1 },
-	[HURT_OTHER_BYTES] = { "other-bytes", "object", "other bytes wherever something is read again", 0 },
+	[HURT_OTHER_BYTES] = { "other-bytes", "object",
+	    "other bytes wherever something is read again", 0 },
 	[HURT_MISSING_ZLP] = { "missing-zlp", "op count", "no zero-length packet where due", 0 },
 	[HURT_SURPLUS_ZLP] = { "surplus-zlp", "op count", "a zero-length packet too many", 0 },
-	[HURT_SURPLUS_BYTE] = { "surplus-byte", "op count", "one byte for the zero-length packet", 0 },
-	[HURT_SPLIT_HEADER] = { "split-header", "op count", "container head as a packet of its own", 0 },
+	[HURT_SURPLUS_BYTE] = { "surplus-byte", "op count", "one byte for the zero-length packet",
+	    0 },
+	[HURT_SPLIT_HEADER] = { "split-header", "op count", "container head as a packet of its own",
+	    0 },
 	[HURT_WRONG_TRANSACTION] = { "wrong-transaction", "op text count",
 	    "another transaction id; text=data|response (both)", 1 },
 	[HURT_WRONG_RESPONSE] = { "wrong-response", "op value! count",
@@ -38,8 +43,10 @@ static const struct {
 	[HURT_PARTIAL_LIES] = { "partial-lies", "value count",
 	    "partial reads answer a byte count off by value (4096)", 1 },
 	[HURT_SLOW] = { "slow", "op value!", "data phases at value bytes a second", 0 },
-	[HURT_UNPLUG_AT_OP] = { "unplug-at-op", "op! count", "pulled out as this command comes", 1 },
-	[HURT_STALL_AT_OP] = { "stall-at-op", "op! count", "both bulk pipes halt at this command", 1 },
+	[HURT_UNPLUG_AT_OP] = { "unplug-at-op", "op! count", "pulled out as this command comes",
+	    1 },
+	[HURT_STALL_AT_OP] = { "stall-at-op", "op! count", "both bulk pipes halt at this command",
+	    1 },
 	[HURT_SILENT_AT_OP] = { "silent-at-op", "op! text count",
 	    "no answer from this command on until text=request|reset|unplug (unplug)", 1 },
 	[HURT_OPEN_SILENT] = { "open-silent", "text",
@@ -57,21 +64,25 @@ static const struct {
 	[HURT_SELF_FOLDER] = { "self-folder", "", "a folder that contains itself", 0 },
 	[HURT_PARENT_CYCLE] = { "parent-cycle", "", "two folders that contain each other", 0 },
 	[HURT_MANY_OBJECTS] = { "many-objects", "value", "value (200000) objects in a folder", 0 },
-	[HURT_HOSTILE_NAMES] = { "hostile-names", "", "names that are paths, empty, ill-formed", 0 },
+	[HURT_HOSTILE_NAMES] = { "hostile-names", "", "names that are paths, empty, ill-formed",
+	    0 },
 	[HURT_DUPLICATE_NAMES] = { "duplicate-names", "", "three objects of one name", 0 },
 	[HURT_DELETE_REFUSED] = { "delete-refused", "object value count",
 	    "DeleteObject answers value (0x200F), object stays", 0 },
-	[HURT_DELETE_LIES] = { "delete-lies", "object count", "DeleteObject says OK, object stays", 0 },
+	[HURT_DELETE_LIES] = { "delete-lies", "object count", "DeleteObject says OK, object stays",
+	    0 },
 	[HURT_DELETE_VANISHED] = { "delete-vanished", "object count",
 	    "gone by itself as DeleteObject comes", 1 },
 	[HURT_CLOCK_1970] = { "clock-1970", "", "clock and new times start at 1970", 0 },
 	[HURT_CLOCK_NONE] = { "clock-none", "", "no clock property", 0 },
-	[HURT_NO_SERIAL] = { "no-serial", "", "no USB and no MTP serial, from the next plug on", 0 },
+	[HURT_NO_SERIAL] = { "no-serial", "", "no USB and no MTP serial, from the next plug on",
+	    0 },
 	[HURT_SERIAL] = { "serial", "text!", "this serial, from the next plug on", 0 },
 	[HURT_EVENT_FLOOD] = { "event-flood", "value", "value (100000) events", 1 },
 	[HURT_NO_ENDPOINTS] = { "no-endpoints", "", "interface without endpoints", 0 },
 	[HURT_ENDPOINT_COUNT] = { "endpoint-count", "value", "bNumEndpoints = value (30)", 0 },
-	[HURT_LONG_DESCRIPTOR] = { "long-descriptor", "", "a class descriptor longer than the rest", 0 },
+	[HURT_LONG_DESCRIPTOR] = { "long-descriptor", "", "a class descriptor longer than the rest",
+	    0 },
 	[HURT_PACKET_ZERO] = { "packet-zero", "", "wMaxPacketSize 0", 0 },
 	[HURT_PACKET_HUGE] = { "packet-huge", "", "wMaxPacketSize 0xFFFF", 0 },
 	[HURT_BABBLE] = { "babble", "", "says packets of 64, sends larger ones", 0 },
@@ -163,8 +174,8 @@ static int64_t usual_value(enum fault_kind kind)
 	return kind == HURT_ARRAY_COUNT ? 0xffffffff : 0;
 }
 
-struct fault *faults_add(struct faults *f, const char *name, char *const *words, size_t n,
-    const char **why)
+struct fault *faults_add(
+    struct faults *f, const char *name, char *const *words, size_t n, const char **why)
 {
 	struct fault new = { 0 };
 	unsigned kind = 0;
@@ -205,7 +216,7 @@ void faults_clear(struct faults *f)
 static bool fits(const struct fault *f, uint32_t op, const char *path)
 {
 	return f->count > 0 && (!f->op || !op || f->op == op) &&
-	       (!f->object || (path && fnmatch(f->object, path, 0) == 0));
+	    (!f->object || (path && fnmatch(f->object, path, 0) == 0));
 }
 
 struct fault *faults_find(struct faults *f, enum fault_kind kind, uint32_t op, const char *path)

@@ -22,8 +22,8 @@ static bool hurt(struct responder *r, enum fault_kind kind)
 	return faults_take(&r->camera->faults, kind, 0, NULL) != NULL;
 }
 
-static size_t put_endpoint(uint8_t *p, uint8_t address, uint8_t attributes, uint16_t packet,
-    uint8_t interval)
+static size_t put_endpoint(
+    uint8_t *p, uint8_t address, uint8_t attributes, uint16_t packet, uint8_t interval)
 {
 	const uint8_t bytes[7] = { 7, 5, address, attributes, (uint8_t)packet,
 		(uint8_t)(packet >> 8), interval };
@@ -67,8 +67,10 @@ size_t responder_descriptors(struct responder *r, uint8_t device[18], uint8_t *c
 	if (hurt(r, HURT_BABBLE))
 		packet = 64;
 	memcpy(config, (const uint8_t[]){ 9, 2, 0, 0, 1, 1, 0, 0x80, 250 }, 9);
-	memcpy(config + 9, (const uint8_t[]){ 9, 4, 0, 0, 3, id->class, id->subclass, id->protocol,
-	    STRING_INTERFACE }, 9);
+	memcpy(config + 9,
+	    (const uint8_t[]){
+		9, 4, 0, 0, 3, id->class, id->subclass, id->protocol, STRING_INTERFACE },
+	    9);
 	if (hurt(r, HURT_LONG_DESCRIPTOR)) {
 		config[n] = 200;
 		config[n + 1] = 0x24;
@@ -82,7 +84,8 @@ size_t responder_descriptors(struct responder *r, uint8_t device[18], uint8_t *c
 		n += put_endpoint(config + n, EP_EVENT, 3, EVENT_PACKET, 6);
 	}
 	if (faults_find(&r->camera->faults, HURT_ENDPOINT_COUNT, 0, NULL))
-		config[13] = (uint8_t)faults_take(&r->camera->faults, HURT_ENDPOINT_COUNT, 0, NULL)->value;
+		config[13] =
+		    (uint8_t)faults_take(&r->camera->faults, HURT_ENDPOINT_COUNT, 0, NULL)->value;
 	buf_put_le(config + 2, hurt(r, HURT_TOTAL_LENGTH) ? 0xffff : n, 2);
 	return n;
 }
@@ -148,8 +151,8 @@ static size_t device_status(const struct responder *r, uint8_t *out)
 	return n;
 }
 
-static int class_request(struct responder *r, uint8_t request, const uint8_t *data, size_t len,
-    uint8_t *out, size_t *n)
+static int class_request(
+    struct responder *r, uint8_t request, const uint8_t *data, size_t len, uint8_t *out, size_t *n)
 {
 	struct buf b = buf_of(data, len);
 
@@ -171,8 +174,8 @@ static int class_request(struct responder *r, uint8_t request, const uint8_t *da
 	return -EPIPE; /* EXTENDED_EVENT: there never is one */
 }
 
-int responder_control(struct responder *r, const uint8_t setup[8], uint8_t *data, size_t room,
-    size_t *len)
+int responder_control(
+    struct responder *r, const uint8_t setup[8], uint8_t *data, size_t room, size_t *len)
 {
 	struct buf b = buf_of(setup, 8);
 	uint8_t type = buf_u8(&b);
@@ -187,13 +190,17 @@ int responder_control(struct responder *r, const uint8_t setup[8], uint8_t *data
 	*len = 0;
 	memset(out, 0, sizeof(out));
 	if ((type & 0x60) == 0x20) {
-		ret = class_request(r, request, data, type & 0x80 ? 0 : length < room ? length : room,
+		ret = class_request(r, request, data,
+		    type & 0x80       ? 0 :
+			length < room ? length :
+					room,
 		    out, &n);
 	} else if (type == 0x80 && request == 6) {
 		n = descriptor(r, (uint8_t)(value >> 8), (uint8_t)value, out);
 		ret = n ? 0 : -EPIPE;
 	} else if (request == 0 && (type & 0x80)) { /* GET_STATUS */
-		out[0] = type == 0x82 && ((index == EP_IN && r->halt_in) || (index == EP_OUT && r->halt_out));
+		out[0] = type == 0x82 &&
+		    ((index == EP_IN && r->halt_in) || (index == EP_OUT && r->halt_out));
 		n = 2;
 		ret = 0;
 	} else if (type == 0x02 && request == 1 && value == 0) { /* CLEAR_FEATURE(ENDPOINT_HALT) */

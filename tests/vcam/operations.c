@@ -4,7 +4,7 @@
  * Called by responder.c with one whole command; it queues data and response there. Sources: PIMA
  * 15740:2000 (0x10xx), MTP 1.1 (0x98xx), Android's extensions (0x95C1).
  */
-#include "responder.h"
+#include "operations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,37 +12,12 @@
 #include <time.h>
 
 #include "../../dockd/base/buf.h"
-#include "dataset.h"
-
-#define OK 0x2001
-#define GENERAL_ERROR 0x2002
-#define SESSION_NOT_OPEN 0x2003
-#define INVALID_TRANSACTION 0x2004
-#define NOT_SUPPORTED 0x2005
-#define INVALID_STORAGE 0x2008
-#define INVALID_HANDLE 0x2009
-#define PROP_NOT_SUPPORTED 0x200a
-#define WRITE_PROTECTED 0x200d
-#define STORE_READ_ONLY 0x200e
-#define ACCESS_DENIED 0x200f
-#define INVALID_PARENT 0x201a
-#define INVALID_PARAMETER 0x201d
-#define SESSION_ALREADY_OPEN 0x201e
-#define INVALID_PROP_CODE 0xa801
-#define BY_GROUP_UNSUPPORTED 0xa807
-#define BY_DEPTH_UNSUPPORTED 0xa808
-#define ANY 0xffffffffu
-
-#define EVENT_OBJECT_REMOVED 0x4003
-#define BATTERY_LEVEL 0x5001
-#define DATE_TIME 0x5011
 
 static const uint16_t object_props[] = { 0xdc01, 0xdc02, 0xdc03, 0xdc04, 0xdc07, 0xdc08, 0xdc09,
 	0xdc0b, 0xdc41 };
 #define OBJECT_PROPS (sizeof(object_props) / sizeof(object_props[0]))
 
-/* Queues a dataset, with the lies that faults want in it, and the OK after it. */
-static void give(struct responder *r, struct dataset *d)
+void operation_give(struct responder *r, struct dataset *d)
 {
 	struct faults *fs = &r->camera->faults;
 	struct fault *f;
@@ -91,57 +66,7 @@ static uint16_t format_of(const struct object *o)
 	return 0x3000;
 }
 
-/* ---- device and session ---- */
-
-/* The codes that this camera offers, into codes[64]. Returns how many. */
-static size_t offered_codes(const struct responder *r, uint16_t *codes);
-
-static bool has_clock(struct responder *r)
-{
-	struct camera *c = r->camera;
-
-	return (c->operations & HAS_CLOCK) && c->clock_known &&
-	       !faults_take(&c->faults, HURT_CLOCK_NONE, 0, NULL);
-}
-
-static void put_u16s(struct dataset *d, const uint16_t *values, size_t n)
-{
-	dataset_put_count(d, (uint32_t)n);
-	for (size_t i = 0; i < n; i++)
-		dataset_put(d, values[i], 2);
-}
-
-static void get_device_info(struct responder *r)
-{
-	static const uint16_t events[] = { 0x4002, 0x4003, 0x4006, 0x4007, 0x400c };
-	static const uint16_t formats[] = { 0x3000, 0x3001, 0xb982 };
-	const struct identity *id = &r->camera->id;
-	struct dataset d = { 0 };
-	uint16_t codes[64];
-	size_t n;
-
-	dataset_put(&d, 100, 2);
-	dataset_put(&d, 6, 4);
-	dataset_put(&d, 100, 2);
-	dataset_put_text(&d, id->extension);
-	dataset_put(&d, 0, 2);
-	n = offered_codes(r, codes);
-	put_u16s(&d, codes, n);
-	put_u16s(&d, events, r->camera->events ? sizeof(events) / sizeof(events[0]) : 0);
-	n = 0;
-	if (r->camera->operations & HAS_BATTERY)
-		codes[n++] = BATTERY_LEVEL;
-	if (has_clock(r))
-		codes[n++] = DATE_TIME;
-	put_u16s(&d, codes, n);
-	put_u16s(&d, NULL, 0);
-	put_u16s(&d, formats, sizeof(formats) / sizeof(formats[0]));
-	dataset_put_text(&d, id->ptp_manufacturer);
-	dataset_put_text(&d, id->ptp_model);
-	dataset_put_text(&d, id->ptp_version);
-	dataset_put_text(&d, camera_ptp_serial(r->camera));
-	give(r, &d);
-}
+/* ---- session ---- */
 
 static void open_session(struct responder *r)
 {
@@ -180,7 +105,7 @@ static void get_storage_ids(struct responder *r)
 	dataset_put_count(&d, (uint32_t)c->storages);
 	for (size_t i = 0; i < c->storages; i++)
 		dataset_put(&d, c->storage[i].id, 4);
-	give(r, &d);
+	operation_give(r, &d);
 }
 
 /* The index of a storage, or -1. */
@@ -211,14 +136,14 @@ static void get_storage_info(struct responder *r)
 	dataset_put(&d, ANY, 4);
 	dataset_put_text(&d, c->storage[i].name);
 	dataset_put_text(&d, c->storage[i].name);
-	give(r, &d);
+	operation_give(r, &d);
 }
 
 /* ---- listing ---- */
 
 /* Whether o is listed for this storage and parent (0 = every object, ANY = the top). */
-static bool listed(const struct contents *c, const struct object *o, uint32_t storage,
-    uint32_t parent)
+static bool listed(
+    const struct contents *c, const struct object *o, uint32_t storage, uint32_t parent)
 {
 	if (o->gone || (storage != ANY && c->storage[o->storage].id != storage))
 		return false;
@@ -295,7 +220,7 @@ static void get_object_handles(struct responder *r)
 		return;
 	}
 	buf_put_le(d.bytes, n, 4);
-	give(r, &d);
+	operation_give(r, &d);
 }
 
 static void get_object_info(struct responder *r)
@@ -314,7 +239,7 @@ static void get_object_info(struct responder *r)
 	dataset_put(&d, format_of(o), 2);
 	dataset_put(&d, o->protected ? 1 : 0, 2);
 	dataset_put(&d, size > UINT32_MAX ? UINT32_MAX : size, 4);
-	dataset_put(&d, 0, 2);  /* thumbnail: format, size, width, height */
+	dataset_put(&d, 0, 2); /* thumbnail: format, size, width, height */
 	dataset_put(&d, 0, 12);
 	dataset_put(&d, 0, 12); /* picture: width, height, depth */
 	dataset_put(&d, o->parent ? o->parent + r->handle_base : 0, 4);
@@ -325,7 +250,7 @@ static void get_object_info(struct responder *r)
 	dataset_put_time(&d, told_time(r, o));
 	dataset_put_time(&d, told_time(r, o));
 	dataset_put_text(&d, "");
-	give(r, &d);
+	operation_give(r, &d);
 }
 
 /* ---- object properties (MTP 1.1 appendix B) ---- */
@@ -386,8 +311,8 @@ static void get_props_supported(struct responder *r)
 {
 	struct dataset d = { 0 };
 
-	put_u16s(&d, object_props, OBJECT_PROPS);
-	give(r, &d);
+	dataset_put_u16s(&d, object_props, OBJECT_PROPS);
+	operation_give(r, &d);
 }
 
 static void get_prop_desc(struct responder *r)
@@ -407,7 +332,7 @@ static void get_prop_desc(struct responder *r)
 	dataset_put(&d, 0, type == 0xffff ? 1 : width[type]);
 	dataset_put(&d, 0, 4);
 	dataset_put(&d, 0, 1);
-	give(r, &d);
+	operation_give(r, &d);
 }
 
 static void get_prop_value(struct responder *r)
@@ -421,12 +346,12 @@ static void get_prop_value(struct responder *r)
 		return;
 	}
 	put_prop(r, &d, o, prop);
-	give(r, &d);
+	operation_give(r, &d);
 }
 
 /* Whether o belongs to a property list asked for by handle (number, 0 or ANY) and depth. */
-static bool in_prop_list(const struct contents *c, const struct object *o, uint32_t number,
-    uint32_t depth)
+static bool in_prop_list(
+    const struct contents *c, const struct object *o, uint32_t number, uint32_t depth)
 {
 	if (o->gone)
 		return false;
@@ -457,7 +382,8 @@ static void get_prop_list(struct responder *r)
 		return;
 	}
 	if (p[2] == 0 || (p[4] > 1 && p[4] != ANY)) {
-		responder_answer(r, p[2] == 0 ? BY_GROUP_UNSUPPORTED : BY_DEPTH_UNSUPPORTED, NULL, 0);
+		responder_answer(
+		    r, p[2] == 0 ? BY_GROUP_UNSUPPORTED : BY_DEPTH_UNSUPPORTED, NULL, 0);
 		return;
 	}
 	extend_endless(r, number);
@@ -478,7 +404,7 @@ static void get_prop_list(struct responder *r)
 		}
 	}
 	buf_put_le(d.bytes, n, 4);
-	give(r, &d);
+	operation_give(r, &d);
 }
 
 /* ---- reading and deleting ---- */
@@ -540,7 +466,8 @@ static void delete_object(struct responder *r)
 	struct fault *f;
 
 	if (!o) {
-		responder_answer(r, r->command.params[0] == ANY ? ACCESS_DENIED : INVALID_HANDLE, NULL, 0);
+		responder_answer(
+		    r, r->command.params[0] == ANY ? ACCESS_DENIED : INVALID_HANDLE, NULL, 0);
 		return;
 	}
 	f = faults_take(fs, HURT_DELETE_REFUSED, 0, o->path);
@@ -561,96 +488,12 @@ static void delete_object(struct responder *r)
 	responder_answer(r, code, NULL, 0);
 }
 
-/* ---- device properties ---- */
-
-static bool has_prop(struct responder *r, uint32_t prop)
-{
-	if (prop == BATTERY_LEVEL)
-		return (r->camera->operations & HAS_BATTERY) != 0;
-	return prop == DATE_TIME && has_clock(r);
-}
-
-static void put_device_prop(struct responder *r, struct dataset *d, uint32_t prop)
-{
-	if (prop == BATTERY_LEVEL)
-		dataset_put(d, r->camera->battery, 1);
-	else
-		dataset_put_time(d, camera_clock(r->camera));
-}
-
-static void get_device_prop(struct responder *r)
-{
-	uint32_t prop = r->command.params[0];
-	struct dataset d = { 0 };
-
-	if (!has_prop(r, prop)) {
-		responder_answer(r, PROP_NOT_SUPPORTED, NULL, 0);
-		return;
-	}
-	if (r->command.code == 0x1014) {
-		dataset_put(&d, prop, 2);
-		dataset_put(&d, prop == BATTERY_LEVEL ? 2 : 0xffff, 2);
-		dataset_put(&d, prop == BATTERY_LEVEL ? 0 : 1, 1);
-		put_device_prop(r, &d, prop);
-	}
-	put_device_prop(r, &d, prop);
-	if (r->command.code == 0x1014) {
-		dataset_put(&d, prop == BATTERY_LEVEL ? 1 : 0, 1);
-		if (prop == BATTERY_LEVEL)
-			dataset_put(&d, 0x016400, 3); /* range 0 to 100 by 1 */
-	}
-	give(r, &d);
-}
-
-static void set_device_prop(struct responder *r)
-{
-	if (!has_clock(r) || r->command.params[0] != DATE_TIME) {
-		responder_answer(r, has_prop(r, r->command.params[0]) ? ACCESS_DENIED :
-		    PROP_NOT_SUPPORTED, NULL, 0);
-		return;
-	}
-	r->data_out = true;
-}
-
-void operation_data(struct responder *r, const uint8_t *data, size_t len)
-{
-	struct buf b = buf_of(data, len);
-	uint32_t length = buf_u32(&b);
-	uint16_t type = buf_u16(&b);
-	uint16_t code = buf_u16(&b);
-	char text[32] = "";
-	struct tm tm = { 0 };
-	unsigned units;
-	char *end;
-
-	if (buf_u32(&b) != r->command.transaction || length != len || type != 2 ||
-	    code != r->command.code) {
-		responder_answer(r, INVALID_TRANSACTION, NULL, 0);
-		return;
-	}
-	units = buf_u8(&b);
-	for (unsigned i = 0; i < units; i++) {
-		uint16_t u = buf_u16(&b);
-
-		if (i < sizeof(text) - 1)
-			text[i] = u < 0x80 ? (char)u : '?';
-	}
-	end = strptime(text, "%Y%m%dT%H%M%S", &tm);
-	if (b.broken || !end) {
-		responder_answer(r, INVALID_PARAMETER, NULL, 0);
-		return;
-	}
-	r->camera->clock_offset_s = (int64_t)timegm(&tm) - (int64_t)time(NULL);
-	r->camera->clocks_set++;
-	responder_answer(r, OK, NULL, 0);
-}
-
 static const struct operation {
 	uint16_t code;
 	uint32_t group; /* offered only where the camera has one of it; 0 = always */
 	void (*run)(struct responder *r);
 } operations[] = {
-	{ 0x1001, 0, get_device_info },
+	{ 0x1001, 0, device_get_info },
 	{ 0x1002, 0, open_session },
 	{ 0x1003, 0, close_session },
 	{ 0x1004, 0, get_storage_ids },
@@ -660,9 +503,9 @@ static const struct operation {
 	{ 0x1008, 0, get_object_info },
 	{ 0x1009, 0, get_object },
 	{ 0x100b, HAS_DELETE, delete_object },
-	{ 0x1014, HAS_BATTERY | HAS_CLOCK, get_device_prop },
-	{ 0x1015, HAS_BATTERY | HAS_CLOCK, get_device_prop },
-	{ 0x1016, HAS_CLOCK, set_device_prop },
+	{ 0x1014, HAS_BATTERY | HAS_CLOCK, device_get_prop },
+	{ 0x1015, HAS_BATTERY | HAS_CLOCK, device_get_prop },
+	{ 0x1016, HAS_CLOCK, device_set_prop },
 	{ 0x101b, HAS_PARTIAL, get_partial },
 	{ 0x9801, HAS_PROPVALUE | HAS_PROPLIST, get_props_supported },
 	{ 0x9802, HAS_PROPVALUE | HAS_PROPLIST, get_prop_desc },
@@ -678,7 +521,7 @@ static bool offered(const struct responder *r, const struct operation *op)
 	return !op->group || (r->camera->operations & op->group) != 0;
 }
 
-static size_t offered_codes(const struct responder *r, uint16_t *codes)
+size_t operation_offered(const struct responder *r, uint16_t *codes)
 {
 	size_t n = 0;
 

@@ -52,8 +52,8 @@ static void drop_all(struct responder *r)
 }
 
 /* Appends a transfer; head is copied, with room bytes more behind it where more is given. */
-static struct transfer *append(struct responder *r, const uint8_t *head, size_t len,
-    const uint8_t *more, size_t more_len)
+static struct transfer *append(
+    struct responder *r, const uint8_t *head, size_t len, const uint8_t *more, size_t more_len)
 {
 	struct transfer *t = calloc(1, sizeof(*t));
 
@@ -79,8 +79,8 @@ static bool phase_fits(const struct fault *f, const char *phase)
 }
 
 /* Makes a container head for the command under way, as faults want it. */
-static void make_head(struct responder *r, uint8_t head[HEAD_BYTES], uint64_t length, uint16_t type,
-    uint16_t code)
+static void make_head(
+    struct responder *r, uint8_t head[HEAD_BYTES], uint64_t length, uint16_t type, uint16_t code)
 {
 	struct faults *fs = &r->camera->faults;
 	const char *phase = type == TYPE_DATA ? "data" : "response";
@@ -334,8 +334,8 @@ static void copy_out(struct responder *r, struct transfer *t, uint8_t *buf, size
 		if (t->zeros)
 			memset(buf + from_head, 0, n - from_head);
 		else
-			contents_read(o, t->from + t->done + from_head - t->head_len, buf + from_head,
-			    n - from_head);
+			contents_read(o, t->from + t->done + from_head - t->head_len,
+			    buf + from_head, n - from_head);
 		o->sent += n - from_head;
 		r->stats.payload += n - from_head;
 	}
@@ -352,8 +352,8 @@ static void change_response(struct transfer *t, uint16_t code)
 }
 
 /* Carries out a payload fault whose byte has come. Where it ends the filling, *result says how. */
-static bool hurt_payload(struct responder *r, struct transfer *t, struct fault *f,
-    enum in_result *result)
+static bool hurt_payload(
+    struct responder *r, struct transfer *t, struct fault *f, enum in_result *result)
 {
 	struct object *o = object_of(r, t);
 
@@ -408,8 +408,8 @@ static struct fault *due_within(struct responder *r, struct transfer *t, uint64_
 
 	if (!o || !r->camera->faults.n)
 		return NULL;
-	upto = t->from + (t->done + *n + r->packet > t->head_len ?
-	    t->done + *n + r->packet - t->head_len : 0);
+	upto = t->from +
+	    (t->done + *n + r->packet > t->head_len ? t->done + *n + r->packet - t->head_len : 0);
 	if (upto > t->from + t->total - t->head_len)
 		upto = t->from + t->total - t->head_len;
 	first = t->watched;
@@ -530,7 +530,8 @@ void responder_say(struct responder *r, uint16_t code, uint32_t param)
 
 enum in_result responder_event(struct responder *r, uint8_t *buf, size_t room, size_t *got)
 {
-	struct fault *f = r->session ? faults_take(&r->camera->faults, HURT_EVENT_FLOOD, 0, NULL) : NULL;
+	struct fault *f =
+	    r->session ? faults_take(&r->camera->faults, HURT_EVENT_FLOOD, 0, NULL) : NULL;
 	uint8_t event[EVENT_PACKET];
 
 	*got = 0;

@@ -64,8 +64,8 @@ struct responder {
 	struct transfer *first, *last;
 	bool halt_in, halt_out, halt_event;
 	enum silence silence;
-	bool pull; /* a fault wants the plug out: the face does it once all is delivered */
-	bool busy; /* a transaction is under way */
+	bool pull;    /* a fault wants the plug out: the face does it once all is delivered */
+	bool busy;    /* a transaction is under way */
 	bool waiting; /* a command has come meanwhile */
 	uint8_t waiting_bytes[64];
 	size_t waiting_len;
@@ -108,8 +108,8 @@ enum in_result responder_event(struct responder *r, uint8_t *buf, size_t room, s
  * A control request. data holds wLength bytes for OUT; for IN at most room are written and *len
  * told. 0 or -EPIPE (refused).
  */
-int responder_control(struct responder *r, const uint8_t setup[8], uint8_t *data, size_t room,
-    size_t *len);
+int responder_control(
+    struct responder *r, const uint8_t setup[8], uint8_t *data, size_t room, size_t *len);
 
 void responder_clear_halt(struct responder *r, uint8_t endpoint);
 
@@ -121,8 +121,7 @@ void responder_device_reset(struct responder *r);
 void responder_say(struct responder *r, uint16_t code, uint32_t param);
 
 /* Device descriptor (18 bytes) and raw configuration as told now. Returns its length, <= room. */
-size_t responder_descriptors(struct responder *r, uint8_t device[18], uint8_t *config,
-    size_t room);
+size_t responder_descriptors(struct responder *r, uint8_t device[18], uint8_t *config, size_t room);
 
 /* CLOCK_MONOTONIC. */
 uint64_t responder_now_ns(void);

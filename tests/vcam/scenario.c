@@ -1,7 +1,18 @@
 /*
- * scenario: makes a camera from its JSON description (HACKING.md lists the keys).
+ * scenario: makes a camera from its JSON description.
  *
- * It reads the file once at start, and single objects that the control socket adds later.
+ * It reads the file once at start, and single objects that the control socket adds later. Keys, all
+ * of them optional but storages:
+ *   usb       vendor product release class subclass protocol packet speed serial (null = none)
+ *             manufacturer model interface
+ *   ptp       serial manufacturer model version extension
+ *   ops       what it offers of partial64 partial proplist propvalue delete battery clock
+ *   clock     {"offset": seconds}, "1970", or null for none;  battery percent;  events true/false
+ *   rate      bytes a second of data phases, 0 = unbounded
+ *   storages  [{id capacity free readonly name objects}]
+ *   objects   [{path, size + seed | bytes | file, folder, protected, mtime (seconds, "now", null),
+ *             name16 (UTF-16 units that the host sees in place of the path's last part)}]
+ *   faults    [{"name": ..., parameters}]
  */
 #include <errno.h>
 #include <jansson.h>
@@ -69,17 +80,19 @@ static uint32_t load_operations(const json_t *list)
 		const char *name;
 		uint32_t bit;
 	} groups[] = { { "partial64", HAS_PARTIAL64 }, { "partial", HAS_PARTIAL },
-		{ "proplist", HAS_PROPLIST }, { "propvalue", HAS_PROPVALUE }, { "delete", HAS_DELETE },
-		{ "battery", HAS_BATTERY }, { "clock", HAS_CLOCK } };
+		{ "proplist", HAS_PROPLIST }, { "propvalue", HAS_PROPVALUE },
+		{ "delete", HAS_DELETE }, { "battery", HAS_BATTERY }, { "clock", HAS_CLOCK } };
 	uint32_t bits = 0;
 	const json_t *item;
 	size_t i;
 
 	if (!list)
 		return UINT32_MAX;
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		for (size_t k = 0; k < sizeof(groups) / sizeof(groups[0]); k++) {
-			if (json_is_string(item) && strcmp(json_string_value(item), groups[k].name) == 0)
+			if (json_is_string(item) &&
+			    strcmp(json_string_value(item), groups[k].name) == 0)
 				bits |= groups[k].bit;
 		}
 	}
@@ -107,8 +120,8 @@ static size_t units_of(const json_t *list, uint16_t units[NAME_UNITS_MAX])
 	return n;
 }
 
-static struct object *load_object(struct camera *c, const json_t *from, uint32_t storage,
-    const char **why)
+static struct object *load_object(
+    struct camera *c, const json_t *from, uint32_t storage, const char **why)
 {
 	const json_t *mtime = json_object_get(from, "mtime");
 	const json_t *bytes = json_object_get(from, "bytes");
@@ -149,7 +162,8 @@ static int load_storages(struct camera *c, const json_t *list, const char **why)
 	const json_t *from, *object;
 	size_t i, k;
 
-	json_array_foreach(list, i, from) {
+	json_array_foreach(list, i, from)
+	{
 		struct storage *s = &c->contents.storage[i];
 
 		if (i >= sizeof(c->contents.storage) / sizeof(c->contents.storage[0])) {
@@ -162,9 +176,11 @@ static int load_storages(struct camera *c, const json_t *list, const char **why)
 		s->read_only = json_is_true(json_object_get(from, "readonly"));
 		TEXT(s->name, from, "name", "SD card");
 		c->contents.storages = i + 1;
-		json_array_foreach(json_object_get(from, "objects"), k, object) {
+		json_array_foreach(json_object_get(from, "objects"), k, object)
+		{
 			if (!load_object(c, object, (uint32_t)i, why)) {
-				fprintf(stderr, "vcam: object %zu: %s\n", k, text_of(object, "path", "?"));
+				fprintf(stderr, "vcam: object %zu: %s\n", k,
+				    text_of(object, "path", "?"));
 				return -EINVAL;
 			}
 		}
@@ -181,7 +197,8 @@ static int load_fault(struct camera *c, const json_t *from, const char **why)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)(uintptr_t)from, key, v) {
+	json_object_foreach((json_t *)(uintptr_t)from, key, v)
+	{
 		if (strcmp(key, "name") == 0 || n == 8)
 			continue;
 		if (json_is_string(v))
@@ -217,7 +234,8 @@ int scenario_load(struct camera *c, const char *path)
 	c->rate = (uint64_t)number_of(root, "rate", 0);
 	if (load_storages(c, json_object_get(root, "storages"), &why) < 0 || !c->contents.storages)
 		goto out;
-	json_array_foreach(json_object_get(root, "faults"), i, fault) {
+	json_array_foreach(json_object_get(root, "faults"), i, fault)
+	{
 		if (load_fault(c, fault, &why) < 0)
 			goto out;
 	}

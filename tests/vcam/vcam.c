@@ -71,7 +71,8 @@ static void loop(struct vcam *v)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: vcam --scenario FILE --control PATH --socket PATH --dock DIR\n"
+	fprintf(stderr,
+	    "usage: vcam --scenario FILE --control PATH --socket PATH --dock DIR\n"
 	    "       vcam --scenario FILE --control PATH --face ffs --ffs DIR --udc NAME "
 	    "--gadget DIR\n"
 	    "       vcam --faults\n");

@@ -73,7 +73,7 @@ static void read_interface(struct proto_arrived *a, const char *value)
 	    sscanf(value, "%u:%u:%u:%n", &class, &subclass, &protocol, &name) != 3)
 		return;
 	in->number = a->interfaces++;
-	in->class = (uint8_t)class;
+	in->class = (uint8_t) class;
 	in->subclass = (uint8_t)subclass;
 	in->protocol = (uint8_t)protocol;
 	snprintf(in->name, sizeof(in->name), "%s", value + name);

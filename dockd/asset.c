@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A receipt of the lower levels states no digest; one that does, and every higher level, must agree. */
+/* The lower levels may state no digest; what is stated, and every higher level, must agree. */
 static bool digest_agrees(const struct asset *a, const struct upload *u)
 {
 	if (u->sha256[0])
@@ -186,13 +186,20 @@ enum rung asset_rung(const struct asset *a, const struct upload *const *uploads,
 const char *rung_word(enum rung r)
 {
 	switch (r) {
-	case RUNG_LISTED: return "listed";
-	case RUNG_STAGED: return "staged";
-	case RUNG_CHECKED: return "checked";
-	case RUNG_SENT: return "sent";
-	case RUNG_RECEIPTED: return "receipted";
-	case RUNG_ERASABLE: return "erasable";
-	case RUNG_ERASED: return "erased";
+	case RUNG_LISTED:
+		return "listed";
+	case RUNG_STAGED:
+		return "staged";
+	case RUNG_CHECKED:
+		return "checked";
+	case RUNG_SENT:
+		return "sent";
+	case RUNG_RECEIPTED:
+		return "receipted";
+	case RUNG_ERASABLE:
+		return "erasable";
+	case RUNG_ERASED:
+		return "erased";
 	}
 	return "unknown";
 }
@@ -200,12 +207,18 @@ const char *rung_word(enum rung r)
 const char *kind_word(enum object_kind k)
 {
 	switch (k) {
-	case KIND_FOLDER: return "folder";
-	case KIND_CLIP: return "clip";
-	case KIND_SIDECAR: return "sidecar";
-	case KIND_LOG: return "log";
-	case KIND_OTHER: return "other";
-	case KIND_IGNORED: return "ignored";
+	case KIND_FOLDER:
+		return "folder";
+	case KIND_CLIP:
+		return "clip";
+	case KIND_SIDECAR:
+		return "sidecar";
+	case KIND_LOG:
+		return "log";
+	case KIND_OTHER:
+		return "other";
+	case KIND_IGNORED:
+		return "ignored";
 	}
 	return "unknown";
 }
@@ -224,13 +237,20 @@ int kind_of_word(const char *word, enum object_kind *out)
 const char *level_word(enum receipt_level l)
 {
 	switch (l) {
-	case LEVEL_NONE: return "none";
-	case LEVEL_LOCAL: return "local";
-	case LEVEL_LENGTH: return "length";
-	case LEVEL_TRANSFER_DIGEST: return "transfer-digest";
-	case LEVEL_STORED_DIGEST: return "stored-digest";
-	case LEVEL_READBACK: return "readback";
-	case LEVEL_SIGNED: return "signed";
+	case LEVEL_NONE:
+		return "none";
+	case LEVEL_LOCAL:
+		return "local";
+	case LEVEL_LENGTH:
+		return "length";
+	case LEVEL_TRANSFER_DIGEST:
+		return "transfer-digest";
+	case LEVEL_STORED_DIGEST:
+		return "stored-digest";
+	case LEVEL_READBACK:
+		return "readback";
+	case LEVEL_SIGNED:
+		return "signed";
 	}
 	return "unknown";
 }

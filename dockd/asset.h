@@ -17,32 +17,32 @@ enum asset_file {
 };
 
 struct asset {
-	uint64_t number;       /* the station's own: 1, 2, 3 ... and the staging file's name */
-	uint64_t docking;      /* in which it was found */
+	uint64_t number;         /* the station's own: 1, 2, 3 ... and the staging file's name */
+	uint64_t docking;        /* in which it was found */
 	uint64_t pulled_docking; /* in which the last byte was pulled or it was compared again; 0 */
-	uint64_t merged_into;  /* 0 = itself */
-	uint64_t prefix_of;    /* log: the earlier snapshot that this one begins with; 0 */
-	uint64_t size_bytes;   /* as listed */
-	uint64_t durable_bytes; /* of the .part, good for boot `boot` and later ones */
-	uint64_t pulled_bytes; /* read from cameras for it, in all */
-	int64_t mtime_s;       /* camera time or PROTO_NO_TIME */
-	int64_t staged_at_s;   /* CLOCK_REALTIME, 0 = not yet */
-	int64_t stamp_ns;      /* ctime of the sealed copy when its digest was taken, 0 = not yet */
+	uint64_t merged_into;    /* 0 = itself */
+	uint64_t prefix_of;      /* log: the earlier snapshot that this one begins with; 0 */
+	uint64_t size_bytes;     /* as listed */
+	uint64_t durable_bytes;  /* of the .part, good for boot `boot` and later ones */
+	uint64_t pulled_bytes;   /* read from cameras for it, in all */
+	int64_t mtime_s;         /* camera time or PROTO_NO_TIME */
+	int64_t staged_at_s;     /* CLOCK_REALTIME, 0 = not yet */
+	int64_t stamp_ns; /* ctime of the sealed copy when its digest was taken, 0 = not yet */
 	uint32_t interruptions;
-	uint32_t restarts;     /* times it was begun anew (mismatch, bad copy) */
+	uint32_t restarts; /* times it was begun anew (mismatch, bad copy) */
 	enum object_kind kind;
 	enum asset_file file;
-	enum rung rung;        /* LISTED, STAGED, CHECKED; the rungs above are per destination */
-	bool protected_;       /* the camera says: do not delete */
-	bool erased;           /* from the camera */
-	bool gone;             /* the camera lost it before it was whole */
-	bool needs_person;     /* trouble says why; nothing more is tried until retry */
-	char boot[40];         /* boot id of the last durable or staged record */
-	char sha256[PROTO_ID_LEN]; /* hex, "" until checked */
-	char id[PROTO_ID_LEN];     /* the same at every station: see asset_id */
+	enum rung rung;    /* LISTED, STAGED, CHECKED; the rungs above are per destination */
+	bool protected_;   /* the camera says: do not delete */
+	bool erased;       /* from the camera */
+	bool gone;         /* the camera lost it before it was whole */
+	bool needs_person; /* trouble says why; nothing more is tried until retry */
+	char boot[40];     /* boot id of the last durable or staged record */
+	char sha256[PROTO_ID_LEN];       /* hex, "" until checked */
+	char id[PROTO_ID_LEN];           /* the same at every station: see asset_id */
 	char camera[PROTO_TEXT_LEN + 4]; /* identity */
 	char profile[PROTO_NAME_LEN];
-	char signature[32];        /* signature result: "unsigned" until the evidence issue's checks */
+	char signature[32]; /* signature result: "unsigned" until the evidence issue's checks */
 	char trouble[PROTO_TEXT_LEN * 2];
 	char path[PROTO_PATH_LEN];
 };
@@ -51,9 +51,9 @@ struct asset {
 struct upload {
 	uint64_t asset;
 	char destination[PROTO_NAME_LEN];
-	enum rung rung;      /* CHECKED = waiting, SENT = begun there, RECEIPTED */
+	enum rung rung; /* CHECKED = waiting, SENT = begun there, RECEIPTED */
 	enum receipt_level level;
-	bool refused;        /* needs a person */
+	bool refused; /* needs a person */
 	int64_t receipted_at_s;
 	char sha256[PROTO_ID_LEN]; /* hex, of the receipt; "" where it states none */
 	uint64_t length_bytes;
@@ -64,7 +64,7 @@ struct upload {
 /* Why the gate refuses; the words that dockctl shows come from gate_word. */
 enum gate {
 	GATE_OPEN = 0,
-	GATE_NEVER,             /* erase = "never" */
+	GATE_NEVER, /* erase = "never" */
 	GATE_NOT_CHECKED,
 	GATE_NOT_RECEIPTED,     /* not at every destination that must have it */
 	GATE_RECEIPT_LENGTH,    /* receipt's length is not ours */
@@ -77,11 +77,11 @@ enum gate {
 	GATE_LOG_UNKNOWN,       /* the profile does not say whether its cameras keep logs */
 	GATE_IDENTITY,          /* no serial, or one that two cameras share */
 	GATE_PROTECTED,
-	GATE_NOT_COMPARED,      /* neither pulled nor compared again in this docking */
-	GATE_CANNOT_ERASE,      /* the camera or its profile offers no erasing */
-	GATE_NEEDS_PERSON,      /* the asset has an open trouble */
-	GATE_ERASED,            /* nothing left to do */
-	GATE_SPACE,             /* reserved: intake stopped, ledger broken */
+	GATE_NOT_COMPARED, /* neither pulled nor compared again in this docking */
+	GATE_CANNOT_ERASE, /* the camera or its profile offers no erasing */
+	GATE_NEEDS_PERSON, /* the asset has an open trouble */
+	GATE_ERASED,       /* nothing left to do */
+	GATE_SPACE,        /* reserved: intake stopped, ledger broken */
 };
 
 enum profile_signing { SIGNING_UNSET = 0, SIGNING_NONE, SIGNING_YES };
@@ -89,18 +89,18 @@ enum profile_logs { LOGS_UNSET = 0, LOGS_NONE, LOGS_YES };
 
 /* All that the gate asks, gathered by the caller. */
 struct gate_facts {
-	bool erase;                      /* configuration: erase = "when-receipted" */
-	enum receipt_level accept;       /* configuration */
-	bool journal_works;              /* the intent can be committed */
-	bool camera_erases;              /* worker and profile */
+	bool erase;                /* configuration: erase = "when-receipted" */
+	enum receipt_level accept; /* configuration */
+	bool journal_works;        /* the intent can be committed */
+	bool camera_erases;        /* worker and profile */
 	bool identity_proved;
-	bool logs_receipted;             /* every log of this docking's camera is receipted */
+	bool logs_receipted; /* every log of this docking's camera is receipted */
 	enum profile_signing signing;
 	enum profile_logs logs;
-	uint64_t docking;                /* the docking now */
+	uint64_t docking; /* the docking now */
 	const struct asset *asset;
 	const struct upload *const *uploads; /* one for each destination that must have it */
-	size_t uploads_n;                /* with policy "any": one that is receipted is enough */
+	size_t uploads_n; /* with policy "any": one that is receipted is enough */
 	bool any;
 };
 
@@ -114,11 +114,12 @@ const char *gate_word(enum gate g);
 const char *gate_sentence(enum gate g);
 
 /* The rung over all destinations: lowest for all, highest for any. */
-enum rung asset_rung(const struct asset *a, const struct upload *const *uploads, size_t n, bool any);
+enum rung asset_rung(
+    const struct asset *a, const struct upload *const *uploads, size_t n, bool any);
 
-const char *rung_word(enum rung r);            /* "receipted" */
-const char *kind_word(enum object_kind k);     /* "clip" */
-const char *level_word(enum receipt_level l);  /* "readback" */
+const char *rung_word(enum rung r);                           /* "receipted" */
+const char *kind_word(enum object_kind k);                    /* "clip" */
+const char *level_word(enum receipt_level l);                 /* "readback" */
 int level_of_word(const char *word, enum receipt_level *out); /* 0 or -EINVAL */
 int kind_of_word(const char *word, enum object_kind *out);    /* 0 or -EINVAL */
 

@@ -19,9 +19,9 @@
 #define SCHEMA_VERSION 1 /* as at the end of schema */
 
 static const char schema[] =
-    "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER, last_asset INTEGER,"
-    " last_docking INTEGER, assets INTEGER, receipted INTEGER, erased INTEGER, dockings INTEGER,"
-    " unsent_bytes INTEGER, needs_person INTEGER, any INTEGER);"
+    "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
+    " last_asset INTEGER, last_docking INTEGER, assets INTEGER, receipted INTEGER,"
+    " erased INTEGER, dockings INTEGER, unsent_bytes INTEGER, needs_person INTEGER, any INTEGER);"
     "INSERT INTO state VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
     "CREATE TABLE required(name TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE docking(number INTEGER PRIMARY KEY, began INTEGER, ended INTEGER, bay TEXT,"
@@ -44,8 +44,8 @@ static const char schema[] =
     "CREATE INDEX asset_erase ON asset(camera, number) WHERE erased = 0 AND receipts > 0;"
     "CREATE INDEX asset_person ON asset(number) WHERE needs_person = 1;"
     "CREATE TABLE upload(asset INTEGER, destination TEXT, rung INTEGER, level INTEGER,"
-    " refused INTEGER, receipted_at INTEGER, length INTEGER, sha256 TEXT, reason TEXT, address TEXT,"
-    " PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
+    " refused INTEGER, receipted_at INTEGER, length INTEGER, sha256 TEXT, reason TEXT,"
+    " address TEXT, PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
     "CREATE INDEX upload_refused ON upload(destination, asset) WHERE refused = 1;"
     "CREATE TABLE erase(asset INTEGER PRIMARY KEY, docking INTEGER);"
     "CREATE TABLE destination(number INTEGER PRIMARY KEY, name TEXT UNIQUE, count INTEGER,"
@@ -100,15 +100,15 @@ static int query(struct index *ix, enum statement q, const char *sql, sqlite3_st
 		if (types[i] == 'i')
 			rc = sqlite3_bind_int64(st, i + 1, va_arg(values, int64_t));
 		else
-			rc = sqlite3_bind_text(st, i + 1, va_arg(values, const char *), -1,
-			    SQLITE_TRANSIENT);
+			rc = sqlite3_bind_text(
+			    st, i + 1, va_arg(values, const char *), -1, SQLITE_TRANSIENT);
 	}
 	*out = st;
 	return db_error(rc);
 }
 
-int db_query(struct index *ix, enum statement q, const char *sql, sqlite3_stmt **st,
-    const char *types, ...)
+int db_query(
+    struct index *ix, enum statement q, const char *sql, sqlite3_stmt **st, const char *types, ...)
 {
 	va_list values;
 	int rc;
@@ -181,7 +181,8 @@ static int attach_scratch(struct index *ix, const char *path)
 	sqlite3_finalize(st);
 	rc = db_error(rc);
 	if (rc == 0)
-		rc = db_exec(ix, "PRAGMA scratch.journal_mode = PERSIST;"
+		rc = db_exec(ix,
+		    "PRAGMA scratch.journal_mode = PERSIST;"
 		    "PRAGMA scratch.journal_size_limit = 1048576;"
 		    "PRAGMA scratch.synchronous = OFF; PRAGMA scratch.cache_size = -2048;"
 		    "PRAGMA scratch.mmap_size = 0;");
@@ -191,8 +192,10 @@ static int attach_scratch(struct index *ix, const char *path)
 static int read_state(struct index *ix)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_STATE_READ, "SELECT applied, last_asset, last_docking, assets,"
-	    " receipted, erased, dockings, unsent_bytes, needs_person, any FROM state", &st, "");
+	int rc = db_query(ix, Q_STATE_READ,
+	    "SELECT applied, last_asset, last_docking, assets,"
+	    " receipted, erased, dockings, unsent_bytes, needs_person, any FROM state",
+	    &st, "");
 
 	if (rc == 0)
 		rc = db_step(st);
@@ -255,10 +258,12 @@ int index_open(const char *path, struct index **out)
 	*out = NULL;
 	if (!ix)
 		return -ENOMEM;
-	rc = db_error(sqlite3_open_v2(path, &ix->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
+	rc = db_error(sqlite3_open_v2(path, &ix->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+	    NULL));
 	if (rc == 0)
-		rc = db_exec(ix, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		rc = db_exec(ix,
+		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		    "PRAGMA cache_size = -4096; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
 		    "PRAGMA journal_size_limit = 16777216; PRAGMA trusted_schema = OFF;");
 	if (rc == 0)
@@ -314,20 +319,21 @@ static int write_state(struct index *ix)
 	int rc = 0;
 
 	if (ix->changed)
-		rc = db_run(ix, Q_STATE_WRITE, "UPDATE state SET applied = ?1, last_asset = ?2,"
+		rc = db_run(ix, Q_STATE_WRITE,
+		    "UPDATE state SET applied = ?1, last_asset = ?2,"
 		    " last_docking = ?3, assets = ?4, receipted = ?5, erased = ?6, dockings = ?7,"
-		    " unsent_bytes = ?8, needs_person = ?9, any = ?10", "iiiiiiiiii",
-		    (int64_t)ix->applied, (int64_t)ix->last_asset, (int64_t)ix->last_docking,
-		    (int64_t)c->assets, (int64_t)c->receipted, (int64_t)c->erased,
-		    (int64_t)c->dockings, (int64_t)c->unsent_bytes, (int64_t)c->needs_person,
-		    (int64_t)ix->any);
+		    " unsent_bytes = ?8, needs_person = ?9, any = ?10",
+		    "iiiiiiiiii", (int64_t)ix->applied, (int64_t)ix->last_asset,
+		    (int64_t)ix->last_docking, (int64_t)c->assets, (int64_t)c->receipted,
+		    (int64_t)c->erased, (int64_t)c->dockings, (int64_t)c->unsent_bytes,
+		    (int64_t)c->needs_person, (int64_t)ix->any);
 	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++) {
 		struct destination *d = &ix->destination[i];
 
 		if (d->changed)
 			rc = db_run(ix, Q_DESTINATION_SET,
-			    "UPDATE destination SET count = ?2, bytes = ?3 WHERE number = ?1", "iii",
-			    d->number, (int64_t)d->count, (int64_t)d->bytes);
+			    "UPDATE destination SET count = ?2, bytes = ?3 WHERE number = ?1",
+			    "iii", d->number, (int64_t)d->count, (int64_t)d->bytes);
 		d->changed = false;
 	}
 	return rc;

@@ -93,8 +93,8 @@ int index_queued(struct index *ix, const char *destination, uint64_t *count, uin
  * Assets of this docking's camera, found in dockings so far, that are not erased and have a receipt
  * from somewhere; merged ones too, by the receipts of the other. Count.
  */
-int index_to_erase(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,
-    size_t room);
+int index_to_erase(
+    struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers, size_t room);
 
 /* Open erase intents without outcome: number, docking pairs. Count or -errno. */
 int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, size_t room);
@@ -104,7 +104,7 @@ struct docking {
 	int64_t began_s, ended_s; /* 0: still open */
 	char bay[PROTO_NAME_LEN];
 	char port[PROTO_PORT_LEN];
-	char serial[PROTO_TEXT_LEN]; /* USB iSerial */
+	char serial[PROTO_TEXT_LEN];     /* USB iSerial */
 	char camera[PROTO_TEXT_LEN + 4]; /* identity, "" until told */
 	char profile[PROTO_NAME_LEN];
 };
@@ -125,13 +125,13 @@ struct listing_row {
 };
 
 struct listing_sum {
-	uint64_t objects, bytes;             /* clips, sidecars, logs and others; not ignored ones */
-	uint64_t pending, pending_bytes;     /* still to be pulled: what listing_next would give */
-	uint64_t held;                       /* linked, STAGED or more */
-	uint64_t checked;                    /* linked, CHECKED or more */
-	uint64_t receipted;                  /* linked, receipted as the policy asks */
-	uint64_t first_pending;              /* logs and sidecars among pending */
-	uint64_t troubled;                   /* linked to assets that need a person */
+	uint64_t objects, bytes;         /* clips, sidecars, logs and others; not ignored ones */
+	uint64_t pending, pending_bytes; /* still to be pulled: what listing_next would give */
+	uint64_t held;                   /* linked, STAGED or more */
+	uint64_t checked;                /* linked, CHECKED or more */
+	uint64_t receipted;              /* linked, receipted as the policy asks */
+	uint64_t first_pending;          /* logs and sidecars among pending */
+	uint64_t troubled;               /* linked to assets that need a person */
 };
 
 /*
@@ -163,23 +163,23 @@ int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct 
 int listing_by_path(struct index *ix, uint64_t docking, const char *path, struct listing_row *out);
 int listing_sum(struct index *ix, uint64_t docking, struct listing_sum *out);
 /* Newest earlier log of this camera and path, smaller than size, sealed: a prefix. 0, -ENOENT. */
-int index_log_prefix(struct index *ix, const char *camera, const char *path, uint64_t size_bytes,
-    struct asset *out);
+int index_log_prefix(
+    struct index *ix, const char *camera, const char *path, uint64_t size_bytes, struct asset *out);
 /*
  * The newest asset of this camera and path that was found, pulled or compared in this docking, on
  * any rung, and that no row of the listing is linked to: the object grew, or the log got longer,
  * since. 0, -ENOENT.
  */
-int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camera, const char *path,
-    struct asset *out);
+int index_asset_in_docking(
+    struct index *ix, uint64_t docking, const char *camera, const char *path, struct asset *out);
 /* Log rows of the listing whose asset is not receipted as the policy asks. Count or -errno. */
 int listing_logs_open(struct index *ix, uint64_t docking);
 /*
  * Assets of this docking's camera on rung LISTED, not gone, that its listing does not show; number
  * > after. Means "gone" only where the listing was whole and not truncated. Count or -errno.
  */
-int listing_missing(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,
-    size_t room);
+int listing_missing(
+    struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers, size_t room);
 int listing_drop(struct index *ix, uint64_t docking);
 
 #endif

@@ -23,9 +23,9 @@ struct act {
 
 struct rule {
 	const char *type;
-	int (*apply)(struct act *a);               /* or */
+	int (*apply)(struct act *a);                   /* or */
 	int (*change)(struct act *a, struct asset *x); /* of the record's asset */
-	const char *fields[FIELDS]; /* '#' number or '$' text, then the key */
+	const char *fields[FIELDS];                    /* '#' number or '$' text, then the key */
 };
 
 static uint64_t number(const struct act *a, const char *key)
@@ -51,7 +51,8 @@ static bool is(const struct act *a, const char *key, const char *word)
 
 static int docked(struct act *a)
 {
-	char bay[PROTO_NAME_LEN], port[PROTO_PORT_LEN], serial[PROTO_TEXT_LEN], profile[PROTO_NAME_LEN];
+	char bay[PROTO_NAME_LEN], port[PROTO_PORT_LEN], serial[PROTO_TEXT_LEN],
+	    profile[PROTO_NAME_LEN];
 
 	text(a, "bay", bay, sizeof(bay));
 	text(a, "port", port, sizeof(port));
@@ -347,16 +348,16 @@ static int erase_intent(struct act *a)
 static int erased(struct act *a)
 {
 	struct entry before, after;
-	int rc = db_run(a->ix, Q_ERASE_TAKE, "DELETE FROM erase WHERE asset = ?1", "i",
-	    (int64_t)a->asset);
+	int rc = db_run(
+	    a->ix, Q_ERASE_TAKE, "DELETE FROM erase WHERE asset = ?1", "i", (int64_t)a->asset);
 
 	if (rc == 0)
 		rc = entry_read(a->ix, a->asset, &before);
 	if (rc < 0)
 		return rc;
 	after = before;
-	after.a.erased |= is(a, "result", "done") || is(a, "result", "gone") ||
-	    is(a, "result", "inferred");
+	after.a.erased |=
+	    is(a, "result", "done") || is(a, "result", "gone") || is(a, "result", "inferred");
 	return entry_write(a->ix, &before, &after);
 }
 
@@ -383,14 +384,19 @@ static int calm_many(struct act *a, const char *bay)
 
 	do {
 		if (bay)
-			rc = db_query(a->ix, Q_TROUBLES_BAY, "SELECT number FROM asset WHERE"
-			    " needs_person = 1 AND (docking IN (SELECT number FROM docking WHERE bay = ?1)"
-			    " OR camera IN (SELECT camera FROM docking WHERE bay = ?1 AND ended = 0 AND"
-			    " camera <> ''))"
-			    " LIMIT 1", &st, "t", bay);
+			rc = db_query(a->ix, Q_TROUBLES_BAY,
+			    "SELECT number FROM asset WHERE"
+			    " needs_person = 1 AND (EXISTS(SELECT 1 FROM docking WHERE"
+			    " docking.number = asset.docking AND bay = ?1)"
+			    " OR camera IN (SELECT camera FROM docking WHERE bay = ?1 AND ended = 0"
+			    " AND camera <> ''))"
+			    " LIMIT 1",
+			    &st, "t", bay);
 		else
-			rc = db_query(a->ix, Q_TROUBLES, "SELECT number FROM asset WHERE"
-			    " needs_person = 1 LIMIT 1", &st, "");
+			rc = db_query(a->ix, Q_TROUBLES,
+			    "SELECT number FROM asset WHERE"
+			    " needs_person = 1 LIMIT 1",
+			    &st, "");
 		found_one = rc == 0 ? db_step(st) : rc;
 		if (found_one == 1) {
 			uint64_t asset = (uint64_t)sqlite3_column_int64(st, 0);
@@ -412,15 +418,20 @@ static int admit(struct act *a, uint64_t asset, const char *destination)
 		struct upload u;
 
 		if (asset)
-			rc = db_query(a->ix, Q_REFUSED_ASSET, "SELECT asset, destination FROM upload"
-			    " WHERE asset = ?1 AND refused = 1 LIMIT 1", &st, "i", (int64_t)asset);
+			rc = db_query(a->ix, Q_REFUSED_ASSET,
+			    "SELECT asset, destination FROM upload"
+			    " WHERE asset = ?1 AND refused = 1 LIMIT 1",
+			    &st, "i", (int64_t)asset);
 		else if (destination)
-			rc = db_query(a->ix, Q_REFUSED_DESTINATION, "SELECT asset, destination FROM"
-			    " upload WHERE destination = ?1 AND refused = 1 LIMIT 1", &st, "t",
-			    destination);
+			rc = db_query(a->ix, Q_REFUSED_DESTINATION,
+			    "SELECT asset, destination FROM"
+			    " upload WHERE destination = ?1 AND refused = 1 LIMIT 1",
+			    &st, "t", destination);
 		else
-			rc = db_query(a->ix, Q_REFUSED_ALL, "SELECT asset, destination FROM upload"
-			    " WHERE refused = 1 LIMIT 1", &st, "");
+			rc = db_query(a->ix, Q_REFUSED_ALL,
+			    "SELECT asset, destination FROM upload"
+			    " WHERE refused = 1 LIMIT 1",
+			    &st, "");
 		found_one = rc == 0 ? db_step(st) : rc;
 		if (found_one != 1)
 			break;
@@ -525,9 +536,9 @@ int index_check(struct index *ix, const struct record *r)
 	for (size_t i = 0; rule && i < FIELDS && rule->fields[i]; i++) {
 		const char *key = rule->fields[i] + 1;
 
-		if (rule->fields[i][0] == '$' ? !record_get_text(r, key)
-		    : !record_has(r, key) || record_get_text(r, key) ||
-		        record_get_number(r, key, -1) < 0)
+		if (rule->fields[i][0] == '$' ? !record_get_text(r, key) :
+						!record_has(r, key) || record_get_text(r, key) ||
+			    record_get_number(r, key, -1) < 0)
 			return -EBADMSG;
 	}
 	if (rule && record_has(r, "asset"))
@@ -553,7 +564,9 @@ static int64_t time_of(const struct record *r)
 int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 {
 	struct act a = {
-		.ix = ix, .r = r, .time_s = time_of(r),
+		.ix = ix,
+		.r = r,
+		.time_s = time_of(r),
 		.asset = (uint64_t)record_get_number(r, "asset", 0),
 		.docking = (uint64_t)record_get_number(r, "docking", 0),
 	};

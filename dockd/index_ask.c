@@ -10,8 +10,10 @@
 int index_counts(struct index *ix, struct index_counts *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_OLDEST, "SELECT since FROM asset WHERE queued = 1 AND since > 0"
-	    " ORDER BY since LIMIT 1", &st, "");
+	int rc = db_query(ix, Q_OLDEST,
+	    "SELECT since FROM asset WHERE queued = 1 AND since > 0"
+	    " ORDER BY since LIMIT 1",
+	    &st, "");
 
 	*out = ix->counts;
 	out->oldest_unsent_s = 0;
@@ -46,12 +48,15 @@ int index_assets(struct index *ix, uint64_t after, bool queued, struct asset *ou
 	int n = 0, rc;
 
 	if (queued)
-		rc = db_query(ix, Q_ASSETS_QUEUED, "SELECT " ASSET_COLUMNS " FROM asset WHERE"
-		    " queued = 1 AND number > ?1 ORDER BY number LIMIT ?2", &st, "ii", (int64_t)after,
-		    (int64_t)room);
+		rc = db_query(ix, Q_ASSETS_QUEUED,
+		    "SELECT " ASSET_COLUMNS " FROM asset WHERE"
+		    " queued = 1 AND number > ?1 ORDER BY number LIMIT ?2",
+		    &st, "ii", (int64_t)after, (int64_t)room);
 	else
-		rc = db_query(ix, Q_ASSETS, "SELECT " ASSET_COLUMNS " FROM asset WHERE number > ?1"
-		    " ORDER BY number LIMIT ?2", &st, "ii", (int64_t)after, (int64_t)room);
+		rc = db_query(ix, Q_ASSETS,
+		    "SELECT " ASSET_COLUMNS " FROM asset WHERE number > ?1"
+		    " ORDER BY number LIMIT ?2",
+		    &st, "ii", (int64_t)after, (int64_t)room);
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		entry_load(st, &e);
 		out[n++] = e.a;
@@ -63,9 +68,11 @@ int index_assets(struct index *ix, uint64_t after, bool queued, struct asset *ou
 int index_asset_by_id(struct index *ix, const char *id, uint64_t than, struct asset *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_BY_ID, "SELECT " ASSET_COLUMNS " FROM asset WHERE id = ?1 AND id <> ''"
+	int rc = db_query(ix, Q_BY_ID,
+	    "SELECT " ASSET_COLUMNS " FROM asset WHERE id = ?1 AND id <> ''"
 	    " AND number <> ?2 AND merged_into = 0 AND rung = 3 AND (file = 2 OR receipts > 0)"
-	    " ORDER BY number LIMIT 1", &st, "ti", id, (int64_t)than);
+	    " ORDER BY number LIMIT 1",
+	    &st, "ti", id, (int64_t)than);
 
 	return one_asset(st, rc, out);
 }
@@ -73,20 +80,22 @@ int index_asset_by_id(struct index *ix, const char *id, uint64_t than, struct as
 int index_asset_by_path(struct index *ix, const char *camera, const char *path, struct asset *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_BY_PATH, "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
-	    " path = ?2 AND rung = 1 AND gone = 0 ORDER BY number DESC LIMIT 1", &st, "tt", camera,
-	    path);
+	int rc = db_query(ix, Q_BY_PATH,
+	    "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
+	    " path = ?2 AND rung = 1 AND gone = 0 ORDER BY number DESC LIMIT 1",
+	    &st, "tt", camera, path);
 
 	return one_asset(st, rc, out);
 }
 
-int index_log_prefix(struct index *ix, const char *camera, const char *path, uint64_t size_bytes,
-    struct asset *out)
+int index_log_prefix(
+    struct index *ix, const char *camera, const char *path, uint64_t size_bytes, struct asset *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_PREFIX, "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
-	    " path = ?2 AND kind = 4 AND file = 2 AND size < ?3 ORDER BY number DESC LIMIT 1", &st,
-	    "tti", camera, path, (int64_t)size_bytes);
+	int rc = db_query(ix, Q_PREFIX,
+	    "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
+	    " path = ?2 AND kind = 4 AND file = 2 AND size < ?3 ORDER BY number DESC LIMIT 1",
+	    &st, "tti", camera, path, (int64_t)size_bytes);
 
 	return one_asset(st, rc, out);
 }
@@ -105,9 +114,10 @@ static int numbers_of(sqlite3_stmt *st, int rc, uint64_t *numbers)
 int index_to_verify(struct index *ix, uint64_t after, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_TO_VERIFY, "SELECT number FROM asset WHERE file = 2 AND rung = 2 AND"
-	    " needs_person = 0 AND number > ?1 ORDER BY number LIMIT ?2", &st, "ii", (int64_t)after,
-	    (int64_t)room);
+	int rc = db_query(ix, Q_TO_VERIFY,
+	    "SELECT number FROM asset WHERE file = 2 AND rung = 2 AND"
+	    " needs_person = 0 AND number > ?1 ORDER BY number LIMIT ?2",
+	    &st, "ii", (int64_t)after, (int64_t)room);
 
 	return numbers_of(st, rc, numbers);
 }
@@ -137,8 +147,10 @@ int index_to_upload(struct index *ix, const char *destination, const uint64_t *s
 		memcpy(sorted, skip, n * sizeof(*sorted));
 		qsort(sorted, n, sizeof(*sorted), compare);
 	}
-	rc = db_query(ix, Q_TO_UPLOAD, "SELECT asset FROM queue WHERE destination = ?1"
-	    " ORDER BY class, recorded, asset", &st, "i", d->number);
+	rc = db_query(ix, Q_TO_UPLOAD,
+	    "SELECT asset FROM queue WHERE destination = ?1"
+	    " ORDER BY class, recorded, asset",
+	    &st, "i", d->number);
 	while (rc == 0 && found < room && (rc = db_step(st)) == 1) {
 		uint64_t number = db_u64(st, 0);
 
@@ -164,14 +176,15 @@ int index_queued(struct index *ix, const char *destination, uint64_t *count, uin
 	return 0;
 }
 
-int index_to_erase(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,
-    size_t room)
+int index_to_erase(
+    struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_TO_ERASE, "SELECT number FROM asset WHERE"
+	int rc = db_query(ix, Q_TO_ERASE,
+	    "SELECT number FROM asset WHERE"
 	    " camera = (SELECT camera FROM docking WHERE number = ?1 AND camera <> '') AND"
-	    " erased = 0 AND receipts > 0 AND number > ?2 ORDER BY number LIMIT ?3", &st, "iii",
-	    (int64_t)docking, (int64_t)after, (int64_t)room);
+	    " erased = 0 AND receipts > 0 AND number > ?2 ORDER BY number LIMIT ?3",
+	    &st, "iii", (int64_t)docking, (int64_t)after, (int64_t)room);
 
 	return numbers_of(st, rc, numbers);
 }
@@ -179,8 +192,11 @@ int index_to_erase(struct index *ix, uint64_t docking, uint64_t after, uint64_t 
 int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0, rc = db_query(ix, Q_OPEN_ERASES, "SELECT asset, docking FROM erase ORDER BY asset"
-	    " LIMIT ?1", &st, "i", (int64_t)room);
+	int n = 0,
+	    rc = db_query(ix, Q_OPEN_ERASES,
+		"SELECT asset, docking FROM erase ORDER BY asset"
+		" LIMIT ?1",
+		&st, "i", (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		assets[n] = db_u64(st, 0);
@@ -208,8 +224,10 @@ static void docking_load(sqlite3_stmt *st, struct docking *d)
 int index_open_dockings(struct index *ix, struct docking *out, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0, rc = db_query(ix, Q_OPEN_DOCKINGS, "SELECT " DOCKING_COLUMNS
-	    " FROM docking WHERE ended = 0 ORDER BY number LIMIT ?1", &st, "i", (int64_t)room);
+	int n = 0,
+	    rc = db_query(ix, Q_OPEN_DOCKINGS,
+		"SELECT " DOCKING_COLUMNS " FROM docking WHERE ended = 0 ORDER BY number LIMIT ?1",
+		&st, "i", (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		docking_load(st, &out[n++]);
@@ -221,8 +239,8 @@ int index_open_dockings(struct index *ix, struct docking *out, size_t room)
 int index_docking(struct index *ix, uint64_t number, struct docking *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_DOCKING, "SELECT " DOCKING_COLUMNS
-	    " FROM docking WHERE number = ?1", &st, "i", (int64_t)number);
+	int rc = db_query(ix, Q_DOCKING,
+	    "SELECT " DOCKING_COLUMNS " FROM docking WHERE number = ?1", &st, "i", (int64_t)number);
 
 	if (rc == 0)
 		rc = db_step(st);

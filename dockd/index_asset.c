@@ -65,28 +65,30 @@ int entry_read(struct index *ix, uint64_t number, struct entry *out)
 
 static int insert(struct index *ix, const struct asset *a)
 {
-	return db_run(ix, Q_ASSET_NEW, "INSERT INTO asset(number, docking, prefix_of, kind, protected,"
-	    " camera, profile, path) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", "iiiiittt",
-	    (int64_t)a->number, (int64_t)a->docking, (int64_t)a->prefix_of, (int64_t)a->kind,
-	    (int64_t)a->protected_, a->camera, a->profile, a->path);
+	return db_run(ix, Q_ASSET_NEW,
+	    "INSERT INTO asset(number, docking, prefix_of, kind, protected,"
+	    " camera, profile, path) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	    "iiiiittt", (int64_t)a->number, (int64_t)a->docking, (int64_t)a->prefix_of,
+	    (int64_t)a->kind, (int64_t)a->protected_, a->camera, a->profile, a->path);
 }
 
 static int update(struct index *ix, const struct entry *e)
 {
 	const struct asset *a = &e->a;
 
-	return db_run(ix, Q_ASSET_SET, "UPDATE asset SET pulled_docking = ?2, merged_into = ?3,"
+	return db_run(ix, Q_ASSET_SET,
+	    "UPDATE asset SET pulled_docking = ?2, merged_into = ?3,"
 	    " size = ?4, durable = ?5, pulled = ?6, mtime = ?7, staged_at = ?8, interruptions = ?9,"
 	    " restarts = ?10, file = ?11, rung = ?12, erased = ?13, gone = ?14, needs_person = ?15,"
 	    " boot = ?16, sha256 = ?17, id = ?18, signature = ?19, trouble = ?20, receipts = ?21,"
 	    " receipted = ?22, queued = ?23, stamp = ?24, since = ?25 WHERE number = ?1",
-	    "iiiiiiiiiiiiiiitttttiiiii",
-	    (int64_t)a->number, (int64_t)a->pulled_docking, (int64_t)a->merged_into,
-	    (int64_t)a->size_bytes, (int64_t)a->durable_bytes, (int64_t)a->pulled_bytes, a->mtime_s,
-	    a->staged_at_s, (int64_t)a->interruptions, (int64_t)a->restarts, (int64_t)a->file,
-	    (int64_t)a->rung, (int64_t)a->erased, (int64_t)a->gone, (int64_t)a->needs_person, a->boot,
-	    a->sha256, a->id, a->signature, a->trouble, (int64_t)e->receipts, (int64_t)e->receipted,
-	    (int64_t)e->queued, a->stamp_ns, e->since_s);
+	    "iiiiiiiiiiiiiiitttttiiiii", (int64_t)a->number, (int64_t)a->pulled_docking,
+	    (int64_t)a->merged_into, (int64_t)a->size_bytes, (int64_t)a->durable_bytes,
+	    (int64_t)a->pulled_bytes, a->mtime_s, a->staged_at_s, (int64_t)a->interruptions,
+	    (int64_t)a->restarts, (int64_t)a->file, (int64_t)a->rung, (int64_t)a->erased,
+	    (int64_t)a->gone, (int64_t)a->needs_person, a->boot, a->sha256, a->id, a->signature,
+	    a->trouble, (int64_t)e->receipts, (int64_t)e->receipted, (int64_t)e->queued,
+	    a->stamp_ns, e->since_s);
 }
 
 /* Takes an asset out of the counters (sign -1) or puts it in (1). */
@@ -125,13 +127,14 @@ static int queue_move(struct index *ix, struct destination *d, const struct entr
 	int rc;
 
 	if (in)
-		rc = db_run(ix, Q_QUEUE_PUT, "INSERT OR IGNORE INTO queue VALUES(?1, ?2, ?3, ?4, ?5)",
-		    "iiiii", d->number, class_of(a), recorded_of(e), (int64_t)a->number,
-		    (int64_t)a->size_bytes);
+		rc = db_run(ix, Q_QUEUE_PUT,
+		    "INSERT OR IGNORE INTO queue VALUES(?1, ?2, ?3, ?4, ?5)", "iiiii", d->number,
+		    class_of(a), recorded_of(e), (int64_t)a->number, (int64_t)a->size_bytes);
 	else
-		rc = db_run(ix, Q_QUEUE_TAKE, "DELETE FROM queue WHERE destination = ?1 AND class = ?2"
-		    " AND recorded = ?3 AND asset = ?4", "iiii", d->number, class_of(a),
-		    recorded_of(e), (int64_t)a->number);
+		rc = db_run(ix, Q_QUEUE_TAKE,
+		    "DELETE FROM queue WHERE destination = ?1 AND class = ?2"
+		    " AND recorded = ?3 AND asset = ?4",
+		    "iiii", d->number, class_of(a), recorded_of(e), (int64_t)a->number);
 	if (rc < 0)
 		return rc;
 	if (sqlite3_changes(ix->db) > 0) {
@@ -149,8 +152,10 @@ static int queue_follow(struct index *ix, const struct entry *before, const stru
 	struct upload u;
 	int rc = 0;
 
-	if (was == is && (!is || (recorded_of(before) == recorded_of(after) &&
-	                             before->a.size_bytes == after->a.size_bytes)))
+	if (was == is &&
+	    (!is ||
+		(recorded_of(before) == recorded_of(after) &&
+		    before->a.size_bytes == after->a.size_bytes)))
 		return 0;
 	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++) {
 		struct destination *d = &ix->destination[i];
@@ -171,8 +176,8 @@ int entry_write(struct index *ix, const struct entry *before, struct entry *afte
 	struct asset *a = &after->a;
 	int rc = 0;
 
-	after->queued = !after->receipted && a->merged_into == 0 && !a->gone &&
-	    a->file != FILE_RETIRED;
+	after->queued =
+	    !after->receipted && a->merged_into == 0 && !a->gone && a->file != FILE_RETIRED;
 	if (a->rung == RUNG_LISTED)
 		after->since_s = 0;
 	else if (after->since_s == 0)
@@ -205,7 +210,7 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 
 /* ---- uploads and what they add up to ---- */
 
-#define UPLOAD_COLUMNS \
+#define UPLOAD_COLUMNS                                                                             \
 	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
@@ -237,9 +242,9 @@ static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
 int upload_read(struct index *ix, uint64_t asset, const char *destination, struct upload *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_UPLOAD_ROW, "SELECT " UPLOAD_COLUMNS
-	    " FROM upload WHERE asset = ?1 AND destination = ?2", &st, "it", (int64_t)asset,
-	    destination);
+	int rc = db_query(ix, Q_UPLOAD_ROW,
+	    "SELECT " UPLOAD_COLUMNS " FROM upload WHERE asset = ?1 AND destination = ?2", &st,
+	    "it", (int64_t)asset, destination);
 
 	return one_upload(st, rc, out);
 }
@@ -250,9 +255,9 @@ int upload_read(struct index *ix, uint64_t asset, const char *destination, struc
 int index_upload(struct index *ix, uint64_t asset, const char *destination, struct upload *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_UPLOAD, "SELECT " UPLOAD_COLUMNS
-	    " FROM upload WHERE asset = " ITS_ROOT " AND destination = ?2", &st, "it",
-	    (int64_t)asset, destination);
+	int rc = db_query(ix, Q_UPLOAD,
+	    "SELECT " UPLOAD_COLUMNS " FROM upload WHERE asset = " ITS_ROOT " AND destination = ?2",
+	    &st, "it", (int64_t)asset, destination);
 
 	return one_upload(st, rc, out);
 }
@@ -260,8 +265,10 @@ int index_upload(struct index *ix, uint64_t asset, const char *destination, stru
 int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0, rc = db_query(ix, Q_UPLOADS, "SELECT " UPLOAD_COLUMNS
-	    " FROM upload WHERE asset = " ITS_ROOT " LIMIT ?2", &st, "ii", (int64_t)asset, (int64_t)room);
+	int n = 0,
+	    rc = db_query(ix, Q_UPLOADS,
+		"SELECT " UPLOAD_COLUMNS " FROM upload WHERE asset = " ITS_ROOT " LIMIT ?2", &st,
+		"ii", (int64_t)asset, (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		upload_load(st, &out[n++]);
@@ -281,10 +288,12 @@ int upload_write(struct index *ix, const struct upload *u)
 		return rc;
 	ix->counts.needs_person += (uint64_t)u->refused - (rc == 0 && was.refused);
 	ix->changed = true;
-	rc = db_run(ix, Q_UPLOAD_SET, "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
-	    " ?7, ?8, ?9, ?10)", "itiiiiittt", (int64_t)u->asset, u->destination, (int64_t)u->rung,
-	    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s, (int64_t)u->length_bytes,
-	    u->sha256, u->reason, u->address);
+	rc = db_run(ix, Q_UPLOAD_SET,
+	    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
+	    " ?7, ?8, ?9, ?10)",
+	    "itiiiiittt", (int64_t)u->asset, u->destination, (int64_t)u->rung, (int64_t)u->level,
+	    (int64_t)u->refused, u->receipted_at_s, (int64_t)u->length_bytes, u->sha256, u->reason,
+	    u->address);
 	if (rc == 0)
 		rc = entry_read(ix, u->asset, &e);
 	if (rc < 0)
@@ -303,7 +312,8 @@ static int receipts_of(struct index *ix, uint64_t asset, uint32_t *receipts, boo
 	uint32_t n = 0, required = 0;
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_RECEIPTED,
-	    "SELECT destination FROM upload WHERE asset = ?1 AND rung = 5", &st, "i", (int64_t)asset);
+	    "SELECT destination FROM upload WHERE asset = ?1 AND rung = 5", &st, "i",
+	    (int64_t)asset);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		const char *name = (const char *)sqlite3_column_text(st, 0);
@@ -322,13 +332,15 @@ static int receipts_of(struct index *ix, uint64_t asset, uint32_t *receipts, boo
 }
 
 /* Numbers merged into asset, a page at a time. Count or -errno. */
-static int merged_page(struct index *ix, uint64_t asset, uint64_t after, uint64_t *numbers,
-    size_t room)
+static int merged_page(
+    struct index *ix, uint64_t asset, uint64_t after, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0, rc = db_query(ix, Q_MERGED_INTO, "SELECT number FROM asset WHERE merged_into = ?1"
-	    " AND merged_into > 0 AND number > ?2 ORDER BY number LIMIT ?3", &st, "iii",
-	    (int64_t)asset, (int64_t)after, (int64_t)room);
+	int n = 0,
+	    rc = db_query(ix, Q_MERGED_INTO,
+		"SELECT number FROM asset WHERE merged_into = ?1"
+		" AND merged_into > 0 AND number > ?2 ORDER BY number LIMIT ?3",
+		&st, "iii", (int64_t)asset, (int64_t)after, (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		numbers[n++] = db_u64(st, 0);

@@ -14,17 +14,69 @@
 
 /* Statements, prepared at their first use and kept. */
 enum statement {
-	Q_STATE_READ, Q_STATE_WRITE, Q_ASSET, Q_ASSET_NEW, Q_ASSET_SET, Q_UPLOAD, Q_UPLOAD_ROW,
-	Q_UPLOAD_SET, Q_ASSETS, Q_ASSETS_QUEUED, Q_UPLOADS, Q_BY_ID, Q_BY_PATH, Q_PREFIX, Q_IN_DOCKING,
-	Q_TO_VERIFY, Q_TO_UPLOAD, Q_TO_ERASE, Q_OPEN_ERASES, Q_OPEN_DOCKINGS, Q_DOCKING, Q_OLDEST,
-	Q_DESTINATIONS, Q_DESTINATION_NEW, Q_DESTINATION_SET, Q_DESTINATION_DROP, Q_QUEUE_FILL,
-	Q_QUEUE_SUM, Q_QUEUE_PUT, Q_QUEUE_TAKE, Q_QUEUE_DROP, Q_RECEIPTED, Q_MERGED_INTO,
-	Q_POLICY_SCAN, Q_REQUIRED,
-	Q_DOCKED, Q_CAMERA, Q_UNDOCKED, Q_ERASE_PUT, Q_ERASE_TAKE, Q_TROUBLES, Q_TROUBLES_BAY,
-	Q_REFUSED_ASSET, Q_REFUSED_DESTINATION, Q_REFUSED_ALL,
-	Q_ROW_ADD, Q_ROW, Q_ROW_LINK, Q_ROW_TODO, Q_ROW_SKIP, Q_ROWS_OF_ASSET, Q_ROWS, Q_GROWING,
-	Q_CARRY, Q_LINK_ALL, Q_UNIQUE, Q_TODO_ALL, Q_MISSING, Q_UNLINKED, Q_NEXT, Q_BY_ASSET,
-	Q_ROW_BY_PATH, Q_PURGE,
+	Q_STATE_READ,
+	Q_STATE_WRITE,
+	Q_ASSET,
+	Q_ASSET_NEW,
+	Q_ASSET_SET,
+	Q_UPLOAD,
+	Q_UPLOAD_ROW,
+	Q_UPLOAD_SET,
+	Q_ASSETS,
+	Q_ASSETS_QUEUED,
+	Q_UPLOADS,
+	Q_BY_ID,
+	Q_BY_PATH,
+	Q_PREFIX,
+	Q_IN_DOCKING,
+	Q_TO_VERIFY,
+	Q_TO_UPLOAD,
+	Q_TO_ERASE,
+	Q_OPEN_ERASES,
+	Q_OPEN_DOCKINGS,
+	Q_DOCKING,
+	Q_OLDEST,
+	Q_DESTINATIONS,
+	Q_DESTINATION_NEW,
+	Q_DESTINATION_SET,
+	Q_DESTINATION_DROP,
+	Q_QUEUE_FILL,
+	Q_QUEUE_SUM,
+	Q_QUEUE_PUT,
+	Q_QUEUE_TAKE,
+	Q_QUEUE_DROP,
+	Q_RECEIPTED,
+	Q_MERGED_INTO,
+	Q_POLICY_SCAN,
+	Q_REQUIRED,
+	Q_DOCKED,
+	Q_CAMERA,
+	Q_UNDOCKED,
+	Q_ERASE_PUT,
+	Q_ERASE_TAKE,
+	Q_TROUBLES,
+	Q_TROUBLES_BAY,
+	Q_REFUSED_ASSET,
+	Q_REFUSED_DESTINATION,
+	Q_REFUSED_ALL,
+	Q_ROW_ADD,
+	Q_ROW,
+	Q_ROW_LINK,
+	Q_ROW_TODO,
+	Q_ROW_SKIP,
+	Q_ROWS_OF_ASSET,
+	Q_ROWS,
+	Q_GROWING,
+	Q_CARRY,
+	Q_LINK_ALL,
+	Q_UNIQUE,
+	Q_TODO_ALL,
+	Q_MISSING,
+	Q_UNLINKED,
+	Q_NEXT,
+	Q_BY_ASSET,
+	Q_ROW_BY_PATH,
+	Q_PURGE,
 	Q_STATEMENTS
 };
 
@@ -78,8 +130,8 @@ int db_error(int rc);
 /*
  * A statement, ready with its values: i = int64_t, t = const char *. 0 or -errno.
  */
-int db_query(struct index *ix, enum statement q, const char *sql, sqlite3_stmt **st,
-    const char *types, ...);
+int db_query(
+    struct index *ix, enum statement q, const char *sql, sqlite3_stmt **st, const char *types, ...);
 /* The next row: 1, or 0 at the end, or -errno; after 0 and -errno the statement is at rest. */
 int db_step(sqlite3_stmt *st);
 /* A statement that gives no rows, or whose rows do not matter. 0 or -errno. */
@@ -92,9 +144,10 @@ static inline uint64_t db_u64(sqlite3_stmt *st, int column)
 	return (uint64_t)sqlite3_column_int64(st, column);
 }
 
-#define ASSET_COLUMNS "number, docking, prefix_of, kind, protected, camera, profile, path," \
-	" pulled_docking, merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts," \
-	" file, rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts," \
+#define ASSET_COLUMNS                                                                              \
+	"number, docking, prefix_of, kind, protected, camera, profile, path, pulled_docking,"      \
+	" merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts, file,"    \
+	" rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts,"       \
 	" receipted, queued, stamp, since"
 
 /* The asset of a row of ASSET_COLUMNS. */

@@ -43,9 +43,10 @@ static int purge_one(struct index *ix)
 	int rc = index_begin(ix);
 
 	if (rc == 0)
-		rc = db_run(ix, Q_PURGE, "DELETE FROM scratch.row WHERE row IN"
-		    " (SELECT row FROM scratch.row WHERE listing = ?1 LIMIT ?2)", "ii", ix->dead[0],
-		    (int64_t)PURGE_ROWS);
+		rc = db_run(ix, Q_PURGE,
+		    "DELETE FROM scratch.row WHERE row IN"
+		    " (SELECT row FROM scratch.row WHERE listing = ?1 LIMIT ?2)",
+		    "ii", ix->dead[0], (int64_t)PURGE_ROWS);
 	if (rc == 0 && sqlite3_changes(ix->db) < PURGE_ROWS)
 		memmove(ix->dead, ix->dead + 1, --ix->dead_n * sizeof(ix->dead[0]));
 	return rc;
@@ -101,9 +102,11 @@ int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o
 	rc = index_begin(ix);
 	if (rc < 0)
 		return rc;
-	return db_run(ix, Q_ROW_ADD, "INSERT INTO scratch.row VALUES(NULL, ?1, 0, ?2, ?3, ?4, ?5, ?6,"
-	    " ?7, 0, ?8, 0, ?9, ?10, ?11)", "iiiiiiiiiit", l->coming, (int64_t)o->storage,
-	    (int64_t)o->handle, (int64_t)o->flags, (int64_t)o->kind, (int64_t)size, o->mtime_s,
+	return db_run(ix, Q_ROW_ADD,
+	    "INSERT INTO scratch.row VALUES(NULL, ?1, 0, ?2, ?3, ?4, ?5, ?6,"
+	    " ?7, 0, ?8, 0, ?9, ?10, ?11)",
+	    "iiiiiiiiiit", l->coming, (int64_t)o->storage, (int64_t)o->handle, (int64_t)o->flags,
+	    (int64_t)o->kind, (int64_t)size, o->mtime_s,
 	    (int64_t)(o->kind == KIND_IGNORED ? SKIP_IGNORED : 0),
 	    (int64_t)(o->kind == KIND_LOG || o->kind == KIND_SIDECAR ? 0 : 1),
 	    o->mtime_s == PROTO_NO_TIME ? INT64_MAX : o->mtime_s, o->path);
@@ -158,9 +161,12 @@ static void part_load(sqlite3_stmt *st, struct part *p)
 static int sum_anew(struct index *ix, struct listing *l)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_ROWS, "SELECT " PART_COLUMNS ", asset,"
-	    " (SELECT rung + 16 * receipted + 32 * needs_person FROM asset WHERE number = row.asset)"
-	    " FROM scratch.row WHERE listing = ?1", &st, "i", l->whole);
+	int rc = db_query(ix, Q_ROWS,
+	    "SELECT " PART_COLUMNS ", asset,"
+	    " (SELECT rung + 16 * receipted + 32 * needs_person FROM asset"
+	    " WHERE number = row.asset)"
+	    " FROM scratch.row WHERE listing = ?1",
+	    &st, "i", l->whole);
 
 	memset(&l->sum, 0, sizeof(l->sum));
 	l->logs_open = 0;
@@ -191,8 +197,8 @@ int listing_resum(struct index *ix)
 }
 
 /* One row whose asset (or link) changes: sums and todo. */
-static int move(struct index *ix, struct part *p, const struct entry *before,
-    const struct entry *after)
+static int move(
+    struct index *ix, struct part *p, const struct entry *before, const struct entry *after)
 {
 	struct listing *l = find_whole(ix, p->listing);
 	bool todo = is_todo(p, after);
@@ -223,9 +229,10 @@ int listing_follow(struct index *ix, const struct entry *before, const struct en
 		sqlite3_stmt *st;
 
 		n = 0;
-		rc = db_query(ix, Q_ROWS_OF_ASSET, "SELECT " PART_COLUMNS " FROM scratch.row WHERE"
-		    " asset = ?1 AND asset > 0 AND row > ?2 ORDER BY row LIMIT 16", &st, "ii",
-		    (int64_t)after->a.number, (int64_t)last);
+		rc = db_query(ix, Q_ROWS_OF_ASSET,
+		    "SELECT " PART_COLUMNS " FROM scratch.row WHERE"
+		    " asset = ?1 AND asset > 0 AND row > ?2 ORDER BY row LIMIT 16",
+		    &st, "ii", (int64_t)after->a.number, (int64_t)last);
 		while (rc == 0 && (rc = db_step(st)) == 1) {
 			part_load(st, &page[n++]);
 			rc = 0;
@@ -240,36 +247,41 @@ int listing_follow(struct index *ix, const struct entry *before, const struct en
 /* ---- the end of a listing ---- */
 
 /* The rule of index.h for an asset: columns of `asset`, ?2 docking, ?3 earliest, ?4 latest time. */
-#define MAY_LINK "asset.erased = 0 AND asset.gone = 0 AND (asset.mtime BETWEEN ?3 AND ?4" \
+#define MAY_LINK                                                                                   \
+	"asset.erased = 0 AND asset.gone = 0 AND (asset.mtime BETWEEN ?3 AND ?4"                   \
 	" OR asset.rung = 1 OR asset.pulled_docking = ?2)"
 
 static int mark_growing(struct index *ix, const struct listing *l)
 {
-	return db_run(ix, Q_GROWING, "UPDATE scratch.row SET growing = 1 WHERE listing = ?1 AND"
+	return db_run(ix, Q_GROWING,
+	    "UPDATE scratch.row SET growing = 1 WHERE listing = ?1 AND"
 	    " EXISTS(SELECT 1 FROM scratch.row AS o WHERE o.listing = ?2 AND o.path = row.path AND"
-	    " o.storage = row.storage AND o.size <> row.size)", "ii", l->coming, l->whole);
+	    " o.storage = row.storage AND o.size <> row.size)",
+	    "ii", l->coming, l->whole);
 }
 
 /* Links of the listing before, for rows that are the same; the same handle first. */
 static int carry(struct index *ix, const struct listing *l, int64_t earliest, int64_t latest)
 {
-	return db_run(ix, Q_CARRY, "UPDATE scratch.row SET asset = coalesce((SELECT"
+	return db_run(ix, Q_CARRY,
+	    "UPDATE scratch.row SET asset = coalesce((SELECT"
 	    " coalesce(max(o.asset) FILTER (WHERE o.handle = row.handle), min(o.asset)) FROM"
 	    " scratch.row AS o JOIN asset ON asset.number = o.asset WHERE o.listing = ?5 AND"
 	    " o.path = row.path AND o.storage = row.storage AND o.size = row.size AND"
 	    " o.mtime = row.mtime AND asset.size = row.size AND " MAY_LINK
-	    "), 0) WHERE listing = ?1 AND skip = 0", "iiiii",
-	    l->coming, (int64_t)l->docking, earliest, latest, l->whole);
+	    "), 0) WHERE listing = ?1 AND skip = 0",
+	    "iiiii", l->coming, (int64_t)l->docking, earliest, latest, l->whole);
 }
 
 /*
  * Links by path, size and time, where only one row and only one held copy answer to them: first
  * what was pulled in this docking, then what is held, then what is still to be pulled.
  */
-static int link_all(struct index *ix, const struct listing *l, const char *camera, int64_t earliest,
-    int64_t latest)
+static int link_all(
+    struct index *ix, const struct listing *l, const char *camera, int64_t earliest, int64_t latest)
 {
-	return db_run(ix, Q_LINK_ALL, "UPDATE scratch.row SET asset = coalesce((SELECT coalesce("
+	return db_run(ix, Q_LINK_ALL,
+	    "UPDATE scratch.row SET asset = coalesce((SELECT coalesce("
 	    "max(number) FILTER (WHERE pulled_docking = ?2 AND rung > 1),"
 	    " CASE count(DISTINCT CASE WHEN merged_into > 0 THEN merged_into ELSE number END)"
 	    "  FILTER (WHERE rung > 1)"
@@ -278,21 +290,25 @@ static int link_all(struct index *ix, const struct listing *l, const char *camer
 	    " mtime = row.mtime AND " MAY_LINK "), 0)"
 	    " WHERE listing = ?1 AND asset = 0 AND skip = 0 AND NOT EXISTS(SELECT 1 FROM"
 	    " scratch.row AS o WHERE o.listing = ?1 AND o.path = row.path AND o.row <> row.row AND"
-	    " o.size = row.size AND o.mtime = row.mtime)", "iiiit", l->coming, (int64_t)l->docking,
-	    earliest, latest, camera);
+	    " o.size = row.size AND o.mtime = row.mtime)",
+	    "iiiit", l->coming, (int64_t)l->docking, earliest, latest, camera);
 }
 
 /* Never two rows on one asset, and then which rows are to be pulled. */
 static int settle(struct index *ix, const struct listing *l)
 {
-	int rc = db_run(ix, Q_UNIQUE, "UPDATE scratch.row SET asset = 0 WHERE listing = ?1 AND"
+	int rc = db_run(ix, Q_UNIQUE,
+	    "UPDATE scratch.row SET asset = 0 WHERE listing = ?1 AND"
 	    " asset > 0 AND EXISTS(SELECT 1 FROM scratch.row AS o WHERE o.asset = row.asset AND"
-	    " o.asset > 0 AND o.listing = ?1 AND o.row < row.row)", "i", l->coming);
+	    " o.asset > 0 AND o.listing = ?1 AND o.row < row.row)",
+	    "i", l->coming);
 
 	if (rc == 0)
-		rc = db_run(ix, Q_TODO_ALL, "UPDATE scratch.row SET todo = 1 WHERE listing = ?1 AND"
+		rc = db_run(ix, Q_TODO_ALL,
+		    "UPDATE scratch.row SET todo = 1 WHERE listing = ?1 AND"
 		    " asset > 0 AND (SELECT rung = 1 AND needs_person = 0 AND gone = 0 FROM asset"
-		    " WHERE number = row.asset)", "i", l->coming);
+		    " WHERE number = row.asset)",
+		    "i", l->coming);
 	return rc;
 }
 
@@ -362,9 +378,11 @@ static int64_t whole_of(struct index *ix, uint64_t docking)
 int listing_unlinked(struct index *ix, uint64_t docking, struct listing_row *out, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0, rc = db_query(ix, Q_UNLINKED, "SELECT " ROW_COLUMNS " FROM scratch.row WHERE"
-	    " listing = ?1 AND asset = 0 AND skip = 0 ORDER BY row LIMIT ?2", &st, "ii",
-	    whole_of(ix, docking), (int64_t)room);
+	int n = 0,
+	    rc = db_query(ix, Q_UNLINKED,
+		"SELECT " ROW_COLUMNS " FROM scratch.row WHERE"
+		" listing = ?1 AND asset = 0 AND skip = 0 ORDER BY row LIMIT ?2",
+		&st, "ii", whole_of(ix, docking), (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		row_load(st, &out[n++]);
@@ -378,8 +396,10 @@ static int row_read(struct index *ix, uint64_t docking, uint64_t row, struct par
     struct entry *e, uint64_t *linked)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_ROW, "SELECT " PART_COLUMNS ", asset FROM scratch.row WHERE row = ?1"
-	    " AND listing = ?2", &st, "ii", (int64_t)row, whole_of(ix, docking));
+	int rc = db_query(ix, Q_ROW,
+	    "SELECT " PART_COLUMNS ", asset FROM scratch.row WHERE row = ?1"
+	    " AND listing = ?2",
+	    &st, "ii", (int64_t)row, whole_of(ix, docking));
 
 	if (rc == 0)
 		rc = db_step(st);
@@ -403,8 +423,8 @@ int listing_link(struct index *ix, uint64_t docking, uint64_t row, uint64_t asse
 	if (rc == 0)
 		rc = index_begin(ix);
 	if (rc == 0)
-		rc = db_run(ix, Q_ROW_LINK, "UPDATE scratch.row SET asset = ?2 WHERE row = ?1", "ii",
-		    (int64_t)row, (int64_t)asset);
+		rc = db_run(ix, Q_ROW_LINK, "UPDATE scratch.row SET asset = ?2 WHERE row = ?1",
+		    "ii", (int64_t)row, (int64_t)asset);
 	return rc < 0 ? rc : move(ix, &p, linked ? &before : NULL, &after);
 }
 
@@ -428,9 +448,10 @@ int listing_skip(struct index *ix, uint64_t docking, uint64_t row)
 int listing_next(struct index *ix, uint64_t docking, bool only_first, struct listing_row *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_NEXT, "SELECT " ROW_COLUMNS " FROM scratch.row WHERE listing = ?1 AND"
-	    " todo = 1 AND class <= ?2 ORDER BY class, growing, recorded, row LIMIT 1", &st, "ii",
-	    whole_of(ix, docking), (int64_t)(only_first ? 0 : 1));
+	int rc = db_query(ix, Q_NEXT,
+	    "SELECT " ROW_COLUMNS " FROM scratch.row WHERE listing = ?1 AND"
+	    " todo = 1 AND class <= ?2 ORDER BY class, growing, recorded, row LIMIT 1",
+	    &st, "ii", whole_of(ix, docking), (int64_t)(only_first ? 0 : 1));
 
 	return one_row(st, rc, out);
 }
@@ -438,9 +459,10 @@ int listing_next(struct index *ix, uint64_t docking, bool only_first, struct lis
 int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct listing_row *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_BY_ASSET, "SELECT " ROW_COLUMNS " FROM scratch.row WHERE asset = ?1"
-	    " AND asset > 0 AND listing = ?2 LIMIT 1", &st, "ii", (int64_t)asset,
-	    whole_of(ix, docking));
+	int rc = db_query(ix, Q_BY_ASSET,
+	    "SELECT " ROW_COLUMNS " FROM scratch.row WHERE asset = ?1"
+	    " AND asset > 0 AND listing = ?2 LIMIT 1",
+	    &st, "ii", (int64_t)asset, whole_of(ix, docking));
 
 	return one_row(st, rc, out);
 }
@@ -448,8 +470,10 @@ int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct 
 int listing_by_path(struct index *ix, uint64_t docking, const char *path, struct listing_row *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_ROW_BY_PATH, "SELECT " ROW_COLUMNS " FROM scratch.row WHERE"
-	    " listing = ?1 AND path = ?2 LIMIT 1", &st, "it", whole_of(ix, docking), path);
+	int rc = db_query(ix, Q_ROW_BY_PATH,
+	    "SELECT " ROW_COLUMNS " FROM scratch.row WHERE"
+	    " listing = ?1 AND path = ?2 LIMIT 1",
+	    &st, "it", whole_of(ix, docking), path);
 
 	return one_row(st, rc, out);
 }
@@ -474,15 +498,17 @@ int listing_logs_open(struct index *ix, uint64_t docking)
 	return l->logs_open > INT32_MAX ? INT32_MAX : (int)l->logs_open;
 }
 
-int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camera, const char *path,
-    struct asset *out)
+int index_asset_in_docking(
+    struct index *ix, uint64_t docking, const char *camera, const char *path, struct asset *out)
 {
 	uint64_t number = 0;
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_IN_DOCKING, "SELECT number FROM asset WHERE camera = ?2 AND path = ?3"
-	    " AND (docking = ?1 OR pulled_docking = ?1) AND NOT EXISTS(SELECT 1 FROM scratch.row WHERE"
-	    " row.asset = asset.number AND row.asset > 0 AND listing = ?4) ORDER BY number DESC"
-	    " LIMIT 1", &st, "itti", (int64_t)docking, camera, path, whole_of(ix, docking));
+	int rc = db_query(ix, Q_IN_DOCKING,
+	    "SELECT number FROM asset WHERE camera = ?2 AND path = ?3"
+	    " AND (docking = ?1 OR pulled_docking = ?1) AND NOT EXISTS(SELECT 1 FROM"
+	    " scratch.row WHERE row.asset = asset.number AND row.asset > 0 AND listing = ?4)"
+	    " ORDER BY number DESC LIMIT 1",
+	    &st, "itti", (int64_t)docking, camera, path, whole_of(ix, docking));
 
 	if (rc == 0)
 		rc = db_step(st);
@@ -493,8 +519,8 @@ int index_asset_in_docking(struct index *ix, uint64_t docking, const char *camer
 	return index_asset(ix, number, out);
 }
 
-int listing_missing(struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers,
-    size_t room)
+int listing_missing(
+    struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers, size_t room)
 {
 	int64_t whole = whole_of(ix, docking);
 	sqlite3_stmt *st;
@@ -502,10 +528,12 @@ int listing_missing(struct index *ix, uint64_t docking, uint64_t after, uint64_t
 
 	if (whole == 0)
 		return -ENOENT;
-	rc = db_query(ix, Q_MISSING, "SELECT number FROM asset WHERE"
+	rc = db_query(ix, Q_MISSING,
+	    "SELECT number FROM asset WHERE"
 	    " camera = (SELECT camera FROM docking WHERE number = ?1 AND camera <> '') AND rung = 1"
 	    " AND gone = 0 AND number > ?2 AND NOT EXISTS(SELECT 1 FROM scratch.row WHERE"
-	    " row.asset = asset.number AND row.asset > 0 AND listing = ?3) ORDER BY number LIMIT ?4",
+	    " row.asset = asset.number AND row.asset > 0 AND listing = ?3) ORDER BY number"
+	    " LIMIT ?4",
 	    &st, "iiii", (int64_t)docking, (int64_t)after, whole, (int64_t)room);
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		numbers[n++] = (uint64_t)sqlite3_column_int64(st, 0);

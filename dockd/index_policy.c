@@ -25,23 +25,30 @@ static int destination_make(struct index *ix, const char *name, struct destinati
 
 	if (rc < 0 || ix->destinations_n == INDEX_DESTINATIONS)
 		return rc < 0 ? rc : -ENOSPC;
-	rc = db_run(ix, Q_DESTINATION_NEW, "INSERT INTO destination(name, count, bytes)"
-	    " VALUES(?1, 0, 0)", "t", name);
+	rc = db_run(ix, Q_DESTINATION_NEW,
+	    "INSERT INTO destination(name, count, bytes)"
+	    " VALUES(?1, 0, 0)",
+	    "t", name);
 	if (rc < 0)
 		return rc;
 	memset(d, 0, sizeof(*d));
 	d->number = sqlite3_last_insert_rowid(ix->db);
 	snprintf(d->name, sizeof(d->name), "%s", name);
-	rc = db_run(ix, Q_QUEUE_FILL, "INSERT INTO queue SELECT ?1,"
+	rc = db_run(ix, Q_QUEUE_FILL,
+	    "INSERT INTO queue SELECT ?1,"
 	    " CASE WHEN kind IN (3, 4) THEN 0 ELSE 1 END,"
-	    " CASE WHEN mtime BETWEEN " NUMBER(ASSET_EARLIEST_S) " AND since + " NUMBER(ASSET_AHEAD_S)
-	    " THEN mtime ELSE since END,"
-	    " number, size FROM asset WHERE " TO_SEND " AND NOT EXISTS(SELECT 1 FROM upload WHERE"
-	    " asset = asset.number AND destination = ?2 AND (rung = 5 OR refused = 1))", "it",
-	    d->number, name);
+	    " CASE WHEN mtime BETWEEN " NUMBER(ASSET_EARLIEST_S) " AND since + " NUMBER(
+		ASSET_AHEAD_S) " THEN mtime ELSE since END,"
+			       " number, size FROM asset WHERE " TO_SEND
+			       " AND NOT EXISTS(SELECT 1 FROM upload WHERE"
+			       " asset = asset.number AND destination = ?2 AND"
+			       " (rung = 5 OR refused = 1))",
+	    "it", d->number, name);
 	if (rc == 0)
-		rc = db_query(ix, Q_QUEUE_SUM, "SELECT count(*), coalesce(sum(size), 0) FROM queue"
-		    " WHERE destination = ?1", &st, "i", d->number);
+		rc = db_query(ix, Q_QUEUE_SUM,
+		    "SELECT count(*), coalesce(sum(size), 0) FROM queue"
+		    " WHERE destination = ?1",
+		    &st, "i", d->number);
 	if (rc == 0)
 		rc = db_step(st);
 	if (rc <= 0)
@@ -72,8 +79,8 @@ static int destination_drop(struct index *ix, size_t i)
 	int rc = db_run(ix, Q_QUEUE_DROP, "DELETE FROM queue WHERE destination = ?1", "i", number);
 
 	if (rc == 0)
-		rc = db_run(ix, Q_DESTINATION_DROP, "DELETE FROM destination WHERE number = ?1", "i",
-		    number);
+		rc = db_run(ix, Q_DESTINATION_DROP, "DELETE FROM destination WHERE number = ?1",
+		    "i", number);
 	ix->destination[i] = ix->destination[--ix->destinations_n];
 	return rc;
 }
@@ -108,9 +115,10 @@ static int policy_apply(struct index *ix)
 		sqlite3_stmt *st;
 
 		n = 0;
-		rc = db_query(ix, Q_POLICY_SCAN, "SELECT number FROM asset WHERE number > ?1 AND"
-		    " receipts > 0 AND merged_into = 0 ORDER BY number LIMIT 256", &st, "i",
-		    (int64_t)after);
+		rc = db_query(ix, Q_POLICY_SCAN,
+		    "SELECT number FROM asset WHERE number > ?1 AND"
+		    " receipts > 0 AND merged_into = 0 ORDER BY number LIMIT 256",
+		    &st, "i", (int64_t)after);
 		while (rc == 0 && (rc = db_step(st)) == 1) {
 			page[n++] = db_u64(st, 0);
 			rc = 0;
@@ -150,8 +158,8 @@ int index_set_policy(struct index *ix, const char *const *destinations, size_t n
 		sqlite3_stmt *st;
 
 		snprintf(ix->required[i], PROTO_NAME_LEN, "%s", destinations[i]);
-		rc = db_error(sqlite3_prepare_v2(ix->db, "INSERT OR IGNORE INTO required VALUES(?1)",
-		    -1, &st, NULL));
+		rc = db_error(sqlite3_prepare_v2(
+		    ix->db, "INSERT OR IGNORE INTO required VALUES(?1)", -1, &st, NULL));
 		if (rc < 0)
 			break;
 		sqlite3_bind_text(st, 1, destinations[i], -1, SQLITE_STATIC);

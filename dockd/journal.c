@@ -46,8 +46,9 @@ static int take_lock(struct journal *j)
 static int write_station(struct journal *j, const char *station)
 {
 	size_t n = strlen(station);
-	int fd = openat(j->dir, "station.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-	    0600), rc = 0;
+	int fd = openat(
+		j->dir, "station.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600),
+	    rc = 0;
 
 	if (fd < 0)
 		return -errno;
@@ -80,7 +81,8 @@ static int bind_station(struct journal *j, const char *station)
 	name[n] = '\0';
 	if (strcmp(name, station) == 0)
 		return 0;
-	snprintf(open_why, sizeof(open_why), "the state folder belongs to station \"%.100s\"", name);
+	snprintf(
+	    open_why, sizeof(open_why), "the state folder belongs to station \"%.100s\"", name);
 	return -EREMOTE;
 }
 
@@ -90,8 +92,8 @@ static int apply(void *arg, uint64_t seq, const struct record *r)
 	int rc = index_apply(j->index, seq, r);
 
 	if (rc == -EBADMSG)
-		snprintf(open_why, sizeof(open_why), "ledger record %" PRIu64
-		    " (%s) cannot be applied", seq, record_type(r));
+		snprintf(open_why, sizeof(open_why),
+		    "ledger record %" PRIu64 " (%s) cannot be applied", seq, record_type(r));
 	if (rc == 0 && seq % REPLAY_COMMIT == 0)
 		rc = index_commit(j->index);
 	return rc;
@@ -149,7 +151,7 @@ static int open_all(struct journal *j, const char *state_dir, const char *statio
 		return -errno;
 	if (snprintf(path, sizeof(path), "%s/ledger", state_dir) >= (int)sizeof(path) ||
 	    snprintf(j->index_path, sizeof(j->index_path), "%s/index.sqlite", state_dir) >=
-	        (int)sizeof(j->index_path))
+		(int)sizeof(j->index_path))
 		return -ENAMETOOLONG;
 	rc = take_lock(j);
 	if (rc == -EBUSY)
@@ -174,8 +176,7 @@ static int open_all(struct journal *j, const char *state_dir, const char *statio
 	return rc;
 }
 
-int journal_open(const char *state_dir, const char *station, struct journal **out,
-    const char **why)
+int journal_open(const char *state_dir, const char *station, struct journal **out, const char **why)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 	int rc;
@@ -227,8 +228,8 @@ static int give_up(struct journal *j, const char *what, int rc)
 	j->broken = true;
 	snprintf(j->why, sizeof(j->why), "%s: %s", what, strerror(-rc));
 	if (rc == -EUCLEAN && set_aside(j) == 0)
-		snprintf(j->why, sizeof(j->why), "%s is corrupt and set aside: restart to rebuild it",
-		    what);
+		snprintf(j->why, sizeof(j->why),
+		    "%s is corrupt and set aside: restart to rebuild it", what);
 	return rc;
 }
 

@@ -17,8 +17,8 @@ struct journal;
  * index is set aside and rebuilt). Takes STATE/lock (flock): -EBUSY = another dockd runs on it.
  * Binds the folder to the station's name: -EREMOTE = it belongs to another. *why: for people.
  */
-int journal_open(const char *state_dir, const char *station, struct journal **out,
-    const char **why);
+int journal_open(
+    const char *state_dir, const char *station, struct journal **out, const char **why);
 void journal_close(struct journal *j);
 
 struct index *journal_index(struct journal *j);

@@ -28,15 +28,15 @@
 _Static_assert(READ_BYTES > RECORD_LINE_MAX, "a line fits the reader");
 
 struct ledger {
-	int dir, fd;          /* fd: the last segment, O_APPEND; -1 none yet */
+	int dir, fd; /* fd: the last segment, O_APPEND; -1 none yet */
 	bool broken;
-	uint64_t last;        /* committed */
-	uint64_t next;        /* number of the next record */
-	uint64_t *segment;    /* first number of each, ascending */
+	uint64_t last;     /* committed */
+	uint64_t next;     /* number of the next record */
+	uint64_t *segment; /* first number of each, ascending */
 	size_t segments, room;
-	uint64_t size_bytes;  /* committed bytes of the last segment */
+	uint64_t size_bytes;    /* committed bytes of the last segment */
 	uint64_t written_bytes; /* written, perhaps not committed */
-	size_t used;          /* of buffer */
+	size_t used;            /* of buffer */
 	char buffer[BUFFER_BYTES];
 	char why[160];
 	struct record scratch; /* replay parses into it */
@@ -284,7 +284,8 @@ int ledger_open(const char *dir, struct ledger **out, const char **why)
 	if (rc == 0 && l->segments > 0)
 		rc = open_last(l);
 	if (rc < 0) {
-		snprintf(reason, sizeof(reason), "%s", l->why[0] ? l->why : "ledger cannot be opened");
+		snprintf(
+		    reason, sizeof(reason), "%s", l->why[0] ? l->why : "ledger cannot be opened");
 		if (why)
 			*why = reason;
 		ledger_close(l);

@@ -315,7 +315,8 @@ static int64_t number(struct reader *in)
 
 int record_parse(const char *line, size_t len, struct record *r)
 {
-	struct reader in = { (const unsigned char *)line, (const unsigned char *)line + len, false };
+	struct reader in = { (const unsigned char *)line, (const unsigned char *)line + len,
+		false };
 	const char *before = "";
 
 	r->fields = 0;

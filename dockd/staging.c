@@ -90,7 +90,7 @@ static int make_folders(struct staging *s, uint64_t number)
 /* Takes a write lease: only the sole open file description of an inode can have one. */
 static int lease(int fd)
 {
-	/* Whoever opens the file meanwhile breaks the lease; that signal must not be SIGIO, which kills. */
+	/* Whoever opens the file meanwhile breaks the lease: a signal, and SIGIO would kill. */
 	if (fcntl(fd, F_SETSIG, SIGURG) < 0)
 		return -errno;
 	if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0)
@@ -101,7 +101,8 @@ static int lease(int fd)
 /* Tries that a lease is given here, and refused while another description is open. */
 static int probe(struct staging *s)
 {
-	int one = openat(s->root, "probe", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), two, rc;
+	int one = openat(s->root, "probe", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), two,
+	    rc;
 
 	if (one < 0)
 		return -errno;
@@ -209,8 +210,8 @@ bool staging_admits(struct staging *s, uint64_t bytes)
 
 	if (staging_space(s, &space) < 0)
 		return false;
-	s->refusing = keep < s->reserve_bytes || space.free_bytes < keep ||
-	    space.free_bytes - keep < bytes;
+	s->refusing =
+	    keep < s->reserve_bytes || space.free_bytes < keep || space.free_bytes - keep < bytes;
 	return !s->refusing;
 }
 

@@ -53,17 +53,27 @@ static void open_facts(void)
 	uploads[0] = &first;
 	uploads[1] = &second;
 	facts = (struct gate_facts){
-		.erase = true, .accept = LEVEL_SIGNED, .journal_works = true, .camera_erases = true,
-		.identity_proved = true, .logs_receipted = true, .signing = SIGNING_YES,
-		.logs = LOGS_YES, .docking = 3, .asset = &asset, .uploads = uploads, .uploads_n = 2,
+		.erase = true,
+		.accept = LEVEL_SIGNED,
+		.journal_works = true,
+		.camera_erases = true,
+		.identity_proved = true,
+		.logs_receipted = true,
+		.signing = SIGNING_YES,
+		.logs = LOGS_YES,
+		.docking = 3,
+		.asset = &asset,
+		.uploads = uploads,
+		.uploads_n = 2,
 	};
 }
 
-#define REFUSES(change, why) do { \
-	open_facts(); \
-	change; \
-	assert_string_equal(gate_word(gate_ask(&facts)), gate_word(why)); \
-} while (0)
+#define REFUSES(change, why)                                                                       \
+	do {                                                                                       \
+		open_facts();                                                                      \
+		change;                                                                            \
+		assert_string_equal(gate_word(gate_ask(&facts)), gate_word(why));                  \
+	} while (0)
 
 #define OPENS(change) REFUSES(change, GATE_OPEN)
 
@@ -78,6 +88,7 @@ static void all_there(void **state)
 	OPENS((facts.accept = LEVEL_LENGTH, first.level = LEVEL_LENGTH, first.sha256[0] = '\0'));
 	OPENS((facts.accept = LEVEL_LENGTH, first.level = LEVEL_TRANSFER_DIGEST,
 	    first.sha256[0] = '\0'));
+	OPENS((facts.accept = LEVEL_LENGTH, first.level = LEVEL_LENGTH, first.sha256[0] = '\0'));
 	OPENS(facts.uploads_n = 1);
 	OPENS(asset.file = FILE_RETIRED);
 }
@@ -106,7 +117,13 @@ static void each_missing_fact_refuses(void **state)
 	REFUSES((facts.accept = LEVEL_LENGTH, first.level = LEVEL_LENGTH, first.sha256[0] = 'x'),
 	    GATE_RECEIPT_DIGEST);
 	REFUSES((facts.accept = LEVEL_LENGTH, first.level = LEVEL_STORED_DIGEST,
-	    first.sha256[0] = '\0'), GATE_RECEIPT_DIGEST);
+		    first.sha256[0] = '\0'),
+	    GATE_RECEIPT_DIGEST);
+	REFUSES((first.sha256[0] = '\0', first.level = LEVEL_STORED_DIGEST,
+		    facts.accept = LEVEL_LENGTH),
+	    GATE_RECEIPT_DIGEST);
+	REFUSES((first.sha256[3] = 'x', first.level = LEVEL_LENGTH, facts.accept = LEVEL_LENGTH),
+	    GATE_RECEIPT_DIGEST);
 	REFUSES(first.level = LEVEL_READBACK, GATE_RECEIPT_LEVEL);
 	REFUSES(first.level = LEVEL_NONE, GATE_RECEIPT_LEVEL);
 	REFUSES(first.level = (enum receipt_level)99, GATE_RECEIPT_LEVEL);
@@ -196,7 +213,7 @@ static void words(void **state)
 			assert_string_not_equal(gate_word((enum gate)g), gate_word((enum gate)h));
 	}
 	assert_string_equal(gate_word((enum gate)99), "unknown");
-	assert_string_equal(gate_word((enum gate)-1), "unknown");
+	assert_string_equal(gate_word((enum gate) - 1), "unknown");
 	for (int i = LEVEL_LOCAL; i <= LEVEL_SIGNED; i++) {
 		assert_int_equal(level_of_word(level_word((enum receipt_level)i), &l), 0);
 		assert_int_equal(l, i);

@@ -78,7 +78,8 @@ static void add(uint64_t docking, uint32_t storage, uint32_t handle, enum object
 	assert_int_equal(listing_add(ix, docking, &object), 0);
 }
 
-static void clip(uint64_t docking, uint32_t handle, const char *path, uint64_t size, int64_t mtime_s)
+static void clip(
+    uint64_t docking, uint32_t handle, const char *path, uint64_t size, int64_t mtime_s)
 {
 	add(docking, 1, handle, KIND_CLIP, path, size, mtime_s);
 }
@@ -98,8 +99,8 @@ static void find_all(uint64_t docking)
 		for (int i = 0; i < n; i++) {
 			uint64_t asset = index_new_asset(ix);
 
-			put_found(asset, docking, "CAM", rows[i].kind, rows[i].path, rows[i].size_bytes,
-			    rows[i].mtime_s);
+			put_found(asset, docking, "CAM", rows[i].kind, rows[i].path,
+			    rows[i].size_bytes, rows[i].mtime_s);
 			assert_int_equal(listing_link(ix, docking, rows[i].row, asset), 0);
 		}
 	}
@@ -140,13 +141,11 @@ static void expect_sum(uint64_t docking, uint64_t objects, uint64_t pending, uin
 	assert_int_equal(s.receipted, receipted);
 }
 
-static void one_clip_from_listing_to_receipt(void **state)
+static void one_clip_from_listing_to_checked(void **state)
 {
 	struct index_counts c;
 	struct listing_row row;
 	struct asset a;
-	struct upload u;
-	uint64_t count, bytes;
 
 	(void)state;
 	put_docked(1, "3", "CAM");
@@ -193,6 +192,15 @@ static void one_clip_from_listing_to_receipt(void **state)
 	put_asset("rechecked", 1);
 	index_counts(ix, &c);
 	assert_int_equal(c.oldest_unsent_s, a.staged_at_s);
+}
+
+static void one_clip_from_receipt_to_erased(void **state)
+{
+	struct index_counts c;
+	struct upload u;
+	uint64_t count, bytes;
+
+	one_clip_from_listing_to_checked(state);
 	put_at("upload", 1, "one");
 	put_at("created", 1, "one");
 	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
@@ -320,7 +328,8 @@ static void twins_are_kept_apart(void **state)
 
 static void growing_comes_last(void **state)
 {
-	static const char *const order[] = { "log", "sidecar", "old", "young", "dateless", "growing" };
+	static const char *const order[] = { "log", "sidecar", "old", "young", "dateless",
+		"growing" };
 	struct listing_row row;
 	struct asset a;
 
@@ -630,7 +639,8 @@ static void much(void **state)
 	}
 	assert_int_equal(end(1), 64);
 	for (uint64_t i = 1; i <= MANY_ASSETS; i++) {
-		snprintf(path, sizeof(path), "DCIM/%03u/clip %06u.mp4", (unsigned)i / 1000, (unsigned)i);
+		snprintf(
+		    path, sizeof(path), "DCIM/%03u/clip %06u.mp4", (unsigned)i / 1000, (unsigned)i);
 		snprintf(id, sizeof(id), "%u", (unsigned)i);
 		put_found(i, 1, "CAM", KIND_CLIP, path, 1000 + i, T + (int64_t)i);
 		put_staged(i, 1000 + i);
@@ -657,7 +667,8 @@ static void much(void **state)
 	listing_drop(ix, 1);
 	for (int i = 0; i < 2 * MANY_ROWS / 2000 + 4; i++)
 		assert_int_equal(index_commit(ix), 0);
-	assert_int_equal(sqlite3_prepare_v2(ix->db, "SELECT count(*) FROM scratch.row", -1, &st, NULL),
+	assert_int_equal(
+	    sqlite3_prepare_v2(ix->db, "SELECT count(*) FROM scratch.row", -1, &st, NULL),
 	    SQLITE_OK);
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
 	left = (uint64_t)sqlite3_column_int64(st, 0);
@@ -670,7 +681,8 @@ static void much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(one_clip_from_listing_to_receipt),
+		TEST(one_clip_from_listing_to_checked),
+		TEST(one_clip_from_receipt_to_erased),
 		TEST(already_have_it),
 		TEST(twins_are_kept_apart),
 		TEST(growing_comes_last),

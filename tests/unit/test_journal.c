@@ -163,14 +163,36 @@ static void put_merge(uint64_t asset, uint64_t into)
 		put();
 }
 
+static void put_random_retry(uint64_t asset, const char *destination)
+{
+	begin("retry", below(2) ? asset : 0);
+	if (below(2))
+		record_text(&rec, "bay", below(2) ? "1" : "2");
+	else if (below(2))
+		record_text(&rec, "destination", destination);
+	put();
+}
+
+/* What happens at a destination, or by a person. */
+static void put_random_upload(uint64_t asset)
+{
+	static const char *const types[] = { "upload", "created", "receipted", "receipted",
+		"refused", "recreated" };
+	static const char *const destinations[] = { "one", "two", "three" };
+	const char *where = destinations[below(3)];
+
+	if (below(8) == 0)
+		put_random_retry(asset, where);
+	else
+		put_at(types[below(6)], asset, where);
+}
+
 /* One record of any type, about things that are there. */
 static void put_random(uint64_t *dockings, uint64_t *assets)
 {
-	static const char *const destinations[] = { "one", "two", "three" };
 	static const char *const results[] = { "done", "gone", "inferred", "changed", "unsure" };
 	static const char *const bays[] = { "1", "2" };
 	static const char *const cameras[] = { "A", "B" };
-	const char *where = destinations[below(3)];
 	uint64_t asset, docking;
 	char path[40], id[8];
 
@@ -179,38 +201,67 @@ static void put_random(uint64_t *dockings, uint64_t *assets)
 	docking = 1 + below(*dockings);
 	snprintf(path, sizeof(path), "DCIM/%u", (unsigned)below(30));
 	if (*assets == 0 || below(10) == 0)
-		put_found(++*assets, docking, cameras[below(2)], KIND_CLIP + below(4), path, below(1000),
-		    below(3) ? 1700000000 + (int64_t)below(1000) : PROTO_NO_TIME);
+		put_found(++*assets, docking, cameras[below(2)], KIND_CLIP + below(4), path,
+		    below(1000), below(3) ? 1700000000 + (int64_t)below(1000) : PROTO_NO_TIME);
 	asset = 1 + below(*assets);
 	snprintf(id, sizeof(id), "%u", (unsigned)below(50));
 	switch (below(25)) {
-	case 24: begin("resized", asset); record_number(&rec, "size", (int64_t)below(1000)); put(); break;
-	case 0: put_pull(asset, docking, below(500)); break;
-	case 1: put_durable(asset, below(1000)); break;
-	case 2: put_pulled(asset, docking, below(2) ? "done" : "stopped", below(1000)); break;
-	case 3: put_erase("compared", asset, docking, NULL); break;
-	case 4: put_asset("restarted", asset); break;
-	case 5: put_staged(asset, below(1000)); break;
-	case 6: put_asset("unstaged", asset); break;
-	case 7: case 8: case 9: put_staged(asset, below(1000)); put_checked(asset, id); break;
-	case 10: put_asset("rechecked", asset); break;
-	case 11: put_merge(asset, 1 + below(*assets)); break;
-	case 12: put_at("upload", asset, where); break;
-	case 13: put_at("created", asset, where); break;
-	case 14: case 15: put_at("receipted", asset, where); break;
-	case 16: put_at("refused", asset, where); break;
-	case 17: put_erase("erase-intent", asset, docking, NULL); break;
-	case 18: put_erase("erased", asset, docking, results[below(5)]); break;
-	case 19: put_asset("gone", asset); break;
-	case 20: put_asset("trouble", asset); break;
-	case 21: put_at("recreated", asset, where); break;
-	case 22: begin("undocked", 0); record_number(&rec, "docking", (int64_t)docking); put(); break;
-	case 23:
-		begin("retry", below(2) ? asset : 0);
-		if (below(2))
-			record_text(&rec, "bay", bays[below(2)]);
-		else if (below(2))
-			record_text(&rec, "destination", where);
+	case 24:
+		begin("resized", asset);
+		record_number(&rec, "size", (int64_t)below(1000));
+		put();
+		break;
+	case 0:
+		put_pull(asset, docking, below(500));
+		break;
+	case 1:
+		put_durable(asset, below(1000));
+		break;
+	case 2:
+		put_pulled(asset, docking, below(2) ? "done" : "stopped", below(1000));
+		break;
+	case 3:
+		put_erase("compared", asset, docking, NULL);
+		break;
+	case 4:
+		put_asset("restarted", asset);
+		break;
+	case 5:
+		put_staged(asset, below(1000));
+		break;
+	case 6:
+		put_asset("unstaged", asset);
+		break;
+	case 7:
+	case 8:
+	case 9:
+		put_staged(asset, below(1000));
+		put_checked(asset, id);
+		break;
+	case 10:
+		put_asset("rechecked", asset);
+		break;
+	case 11:
+		put_merge(asset, 1 + below(*assets));
+		break;
+	default:
+		put_random_upload(asset);
+		break;
+	case 17:
+		put_erase("erase-intent", asset, docking, NULL);
+		break;
+	case 18:
+		put_erase("erased", asset, docking, results[below(5)]);
+		break;
+	case 19:
+		put_asset("gone", asset);
+		break;
+	case 20:
+		put_asset("trouble", asset);
+		break;
+	case 22:
+		begin("undocked", 0);
+		record_number(&rec, "docking", (int64_t)docking);
 		put();
 		break;
 	}
@@ -236,7 +287,8 @@ static void set_policy(bool any)
 
 static void remove_index(void)
 {
-	static const char *const names[] = { "index.sqlite", "index.sqlite-wal", "index.sqlite-shm" };
+	static const char *const names[] = { "index.sqlite", "index.sqlite-wal",
+		"index.sqlite-shm" };
 	char path[256];
 
 	for (size_t i = 0; i < 3; i++) {
@@ -248,16 +300,17 @@ static void remove_index(void)
 /* Counters and queues as kept, against what counting gives. */
 static void expect_counters_right(void)
 {
-	assert_int_equal(ask_number("SELECT assets FROM state"), ask_number("SELECT count(*) FROM asset"));
+	assert_int_equal(
+	    ask_number("SELECT assets FROM state"), ask_number("SELECT count(*) FROM asset"));
 	assert_int_equal(ask_number("SELECT receipted FROM state"),
 	    ask_number("SELECT count(*) FROM asset WHERE receipted = 1"));
 	assert_int_equal(ask_number("SELECT erased FROM state"),
 	    ask_number("SELECT count(*) FROM asset WHERE erased = 1"));
-	assert_int_equal(ask_number("SELECT dockings FROM state"),
-	    ask_number("SELECT count(*) FROM docking"));
+	assert_int_equal(
+	    ask_number("SELECT dockings FROM state"), ask_number("SELECT count(*) FROM docking"));
 	assert_int_equal(ask_number("SELECT needs_person FROM state"),
 	    ask_number("SELECT (SELECT count(*) FROM asset WHERE needs_person = 1) +"
-	        " (SELECT count(*) FROM upload WHERE refused = 1)"));
+		       " (SELECT count(*) FROM upload WHERE refused = 1)"));
 	assert_int_equal(ask_number("SELECT unsent_bytes FROM state"),
 	    ask_number("SELECT coalesce(sum(size), 0) FROM asset WHERE queued = 1 AND file = 2"));
 	assert_int_equal(ask_number("SELECT coalesce(sum(count), 0) FROM destination"),
@@ -265,9 +318,10 @@ static void expect_counters_right(void)
 	assert_int_equal(ask_number("SELECT coalesce(sum(bytes), 0) FROM destination"),
 	    ask_number("SELECT coalesce(sum(size), 0) FROM queue"));
 	assert_int_equal(ask_number("SELECT count(*) FROM queue"),
-	    ask_number("SELECT count(*) FROM destination AS d JOIN asset AS a WHERE file = 2 AND"
-	        " rung = 3 AND merged_into = 0 AND NOT EXISTS(SELECT 1 FROM upload AS u WHERE"
-	        " u.asset = a.number AND u.destination = d.name AND (u.rung = 5 OR u.refused))"));
+	    ask_number(
+		"SELECT count(*) FROM destination AS d JOIN asset AS a WHERE file = 2 AND"
+		" rung = 3 AND merged_into = 0 AND NOT EXISTS(SELECT 1 FROM upload AS u WHERE"
+		" u.asset = a.number AND u.destination = d.name AND (u.rung = 5 OR u.refused))"));
 }
 
 static void replay_makes_the_same(void **state)
@@ -392,7 +446,8 @@ static void damaged_index_is_made_anew(void **state)
 			sqlite3_close(db);
 		} else if (round == 2) {
 			db = look();
-			sqlite3_exec(db, "UPDATE state SET applied = applied + 1", NULL, NULL, NULL);
+			sqlite3_exec(
+			    db, "UPDATE state SET applied = applied + 1", NULL, NULL, NULL);
 			sqlite3_close(db);
 		} else {
 			folder_path(path, dir, "index.sqlite");

@@ -65,8 +65,10 @@ static void canonical(void **state)
 	record_hex(&one, "digest", "\x00\xab\xff", 3);
 	record_number(&one, "mtime", INT64_MIN);
 	round_trip();
-	assert_string_equal(line, "{\"digest\":\"00abff\",\"mtime\":-9223372036854775808,"
-	    "\"path\":\"a \\\"b\\\"\\\\\\u000a\\u007f\\u00c3\\u00a4\",\"size\":42,\"type\":\"found\"}\n");
+	assert_string_equal(line,
+	    "{\"digest\":\"00abff\",\"mtime\":-9223372036854775808,"
+	    "\"path\":\"a \\\"b\\\"\\\\\\u000a\\u007f\\u00c3\\u00a4\","
+	    "\"size\":42,\"type\":\"found\"}\n");
 	assert_string_equal(record_type(&two), "found");
 	assert_int_equal(record_get_number(&two, "size", 7), 42);
 	assert_int_equal(record_get_number(&two, "path", 7), 7);
@@ -117,8 +119,8 @@ static void longest_path_fits(void **state)
 
 static void too_much(void **state)
 {
-	static const char *const keys[RECORD_FIELDS] = { "a", "b", "c", "d", "e", "f", "g", "h", "i",
-		"j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x" };
+	static const char *const keys[RECORD_FIELDS] = { "a", "b", "c", "d", "e", "f", "g", "h",
+		"i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x" };
 	char text[2100];
 
 	(void)state;
@@ -152,21 +154,55 @@ static void too_much(void **state)
 static void strict(void **state)
 {
 	static const char *const bad[] = {
-		"", "{", "}", "{}", "{}\n", "[]", "null",
-		"{\"type\":\"t\"} ", " {\"type\":\"t\"}", "{ \"type\":\"t\"}", "{\"type\": \"t\"}",
-		"{\"type\":\"t\",}", "{\"type\":\"t\"", "{\"type\":\"t}", "{\"type\":1}",
-		"{\"size\":1}", "{\"type\":\"t\",\"size\":1}", "{\"a\":1,\"a\":1,\"type\":\"t\"}",
-		"{\"a\":01,\"type\":\"t\"}", "{\"a\":-0,\"type\":\"t\"}", "{\"a\":+1,\"type\":\"t\"}",
-		"{\"a\":1.0,\"type\":\"t\"}", "{\"a\":1e3,\"type\":\"t\"}", "{\"a\":-,\"type\":\"t\"}",
-		"{\"a\":,\"type\":\"t\"}", "{\"a\":true,\"type\":\"t\"}", "{\"a\":null,\"type\":\"t\"}",
-		"{\"a\":9223372036854775808,\"type\":\"t\"}", "{\"a\":-9223372036854775809,\"type\":\"t\"}",
+		"",
+		"{",
+		"}",
+		"{}",
+		"{}\n",
+		"[]",
+		"null",
+		"{\"type\":\"t\"} ",
+		" {\"type\":\"t\"}",
+		"{ \"type\":\"t\"}",
+		"{\"type\": \"t\"}",
+		"{\"type\":\"t\",}",
+		"{\"type\":\"t\"",
+		"{\"type\":\"t}",
+		"{\"type\":1}",
+		"{\"size\":1}",
+		"{\"type\":\"t\",\"size\":1}",
+		"{\"a\":1,\"a\":1,\"type\":\"t\"}",
+		"{\"a\":01,\"type\":\"t\"}",
+		"{\"a\":-0,\"type\":\"t\"}",
+		"{\"a\":+1,\"type\":\"t\"}",
+		"{\"a\":1.0,\"type\":\"t\"}",
+		"{\"a\":1e3,\"type\":\"t\"}",
+		"{\"a\":-,\"type\":\"t\"}",
+		"{\"a\":,\"type\":\"t\"}",
+		"{\"a\":true,\"type\":\"t\"}",
+		"{\"a\":null,\"type\":\"t\"}",
+		"{\"a\":9223372036854775808,\"type\":\"t\"}",
+		"{\"a\":-9223372036854775809,\"type\":\"t\"}",
 		"{\"a\":99999999999999999999999,\"type\":\"t\"}",
-		"{\"A\":1,\"type\":\"t\"}", "{\"\":1,\"type\":\"t\"}", "{\"a_b\":1,\"type\":\"t\"}",
-		"{\"type\":\"\\u0041\"}", "{\"type\":\"\\u0022\"}", "{\"type\":\"\\u005c\"}",
-		"{\"type\":\"\\u0000\"}", "{\"type\":\"\\u00C3\"}", "{\"type\":\"\\u0100\"}",
-		"{\"type\":\"\\n\"}", "{\"type\":\"\\/\"}", "{\"type\":\"\\\"}", "{\"type\":\"\\u00\"}",
-		"{\"type\":\"\x01\"}", "{\"type\":\"\x7f\"}", "{\"type\":\"\xc3\xa4\"}",
-		"{\"a\":{},\"type\":\"t\"}", "{\"a\":[],\"type\":\"t\"}", "{\"type\":\"t\"}{\"type\":\"t\"}",
+		"{\"A\":1,\"type\":\"t\"}",
+		"{\"\":1,\"type\":\"t\"}",
+		"{\"a_b\":1,\"type\":\"t\"}",
+		"{\"type\":\"\\u0041\"}",
+		"{\"type\":\"\\u0022\"}",
+		"{\"type\":\"\\u005c\"}",
+		"{\"type\":\"\\u0000\"}",
+		"{\"type\":\"\\u00C3\"}",
+		"{\"type\":\"\\u0100\"}",
+		"{\"type\":\"\\n\"}",
+		"{\"type\":\"\\/\"}",
+		"{\"type\":\"\\\"}",
+		"{\"type\":\"\\u00\"}",
+		"{\"type\":\"\x01\"}",
+		"{\"type\":\"\x7f\"}",
+		"{\"type\":\"\xc3\xa4\"}",
+		"{\"a\":{},\"type\":\"t\"}",
+		"{\"a\":[],\"type\":\"t\"}",
+		"{\"type\":\"t\"}{\"type\":\"t\"}",
 	};
 
 	(void)state;

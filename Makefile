@@ -350,7 +350,8 @@ fuzz-smoke:
 #: lint            everything that reads the code without running it
 #: lint-tidy       clang-tidy and cppcheck alone (the slow ones)
 c_files = $(shell git ls-files '*.c')
-tidy_files = $(filter-out tests/vcam/gadget%,$(c_files))
+# Unit tests are judged by running them: the analyzer does not know that a failed assertion returns.
+tidy_files = $(filter-out tests/unit/%,$(c_files))
 shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab)
 .PHONY: lint lint-quick lint-tidy
 lint:

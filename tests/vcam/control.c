@@ -1,8 +1,8 @@
 /*
  * control: the line protocol by which tests drive a simulated camera.
  *
- * One command a line, one JSON object a line back. `wait` is answered when it has come true, so that
- * no test needs to sleep. The commands are in the table at the end; words may be "quoted".
+ * One command a line, one JSON object a line back. `wait` is answered when it has come true, so
+ * that no test needs to sleep. The commands are in the table at the end; words may be "quoted".
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -36,7 +36,7 @@ void dataset_put_text(struct dataset *d, const char *text)
 	uint16_t units[NAME_UNITS_MAX];
 	size_t n = 0;
 
-	while (text[n] && n < NAME_UNITS_MAX) {
+	while (n < NAME_UNITS_MAX && text[n]) {
 		units[n] = (uint8_t)text[n];
 		n++;
 	}

@@ -1,10 +1,10 @@
 /*
- * face_ffs: the camera as a real USB gadget (FunctionFS), for a kernel that has a device controller.
+ * face_ffs: the camera as a real USB gadget (FunctionFS), where the kernel has a device controller.
  *
- * A plug is the gadget bound to its controller, a pull is the gadget unbound: the host's kernel sees
- * a real disconnect. Endpoint I/O is the kernel's AIO, so that there is one thread and a transfer
- * under way can be cancelled. Halts are made by I/O in the wrong direction and cleared by the host's
- * controller driver. The gadget's folder and the mount are the caller's (tests/system/vcam.py);
+ * A plug is the gadget bound to its controller, a pull is the gadget unbound: the host's kernel
+ * sees a real disconnect. Endpoint I/O is the kernel's AIO, so that there is one thread and a
+ * transfer under way can be cancelled. Halts are made by I/O in the wrong direction; the controller
+ * keeps them until the host clears them. The gadget's folder and the mount are the caller's (tests/system/vcam.py);
  * descriptors cannot be hostile here, the gadget stack would refuse them.
  */
 #include <endian.h>
@@ -228,8 +228,8 @@ static void make_halts(struct vcam *v)
 }
 
 /*
- * Pulls the plug once all is with the host. A controller may take a small write into a buffer of its
- * own and call it done (dummy_hcd: up to 64 bytes), so that one gets time to be fetched.
+ * Pulls the plug once all is with the host. A controller may take a small write into a buffer of
+ * its own and call it done (dummy_hcd: up to 64 bytes), so that one gets time to be fetched.
  */
 static void pull(struct vcam *v)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* params: what is read; a word with '!' must be given. count is 1 unless it is 0 here = for good. */
+/* params: what is read; a word with '!' must be given. count 0 = for good. */
 static const struct {
 	const char *name, *params, *what;
 	uint32_t count;

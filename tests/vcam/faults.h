@@ -96,8 +96,8 @@ struct faults {
 const char *fault_name(enum fault_kind kind);
 
 /*
- * Adds a fault by its name and n "key=value" words (object at op count value text). Returns it (good
- * until the next call) or NULL: *why says what is wrong.
+ * Adds a fault by its name and n "key=value" words (object at op count value text). Returns it
+ * (good until the next call) or NULL: *why says what is wrong.
  */
 struct fault *faults_add(
     struct faults *f, const char *name, char *const *words, size_t n, const char **why);

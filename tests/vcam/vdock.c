@@ -1,5 +1,5 @@
 /*
- * vdock: plays dockd-hotplug for simulated cameras. Linked as dockd-hotplug in the test builds only.
+ * vdock: plays dockd-hotplug for simulated cameras. Linked as dockd-hotplug in test builds only.
  *
  * Watches the dock folder (vusb.h) as the real one watches USB, speaks the same messages to the
  * core, and answers OPEN with a socket that is connected to the camera. Like the real one it ends
@@ -63,20 +63,26 @@ static uint32_t presence_of(const char *word)
 	return strcmp(word, "not-configured") == 0 ? PRESENCE_NOT_CONFIGURED : PRESENCE_READY;
 }
 
+/* class:subclass:protocol:name */
 static void read_interface(struct proto_arrived *a, const char *value)
 {
 	struct proto_interface *in = &a->interface[a->interfaces];
-	unsigned class, subclass, protocol;
-	int name = 0;
+	uint8_t numbers[3];
+	char *end;
 
-	if (a->interfaces == PROTO_INTERFACES ||
-	    sscanf(value, "%u:%u:%u:%n", &class, &subclass, &protocol, &name) != 3)
+	if (a->interfaces == PROTO_INTERFACES)
 		return;
+	for (size_t i = 0; i < sizeof(numbers); i++) {
+		numbers[i] = (uint8_t)strtoul(value, &end, 10);
+		if (end == value || *end != ':')
+			return;
+		value = end + 1;
+	}
 	in->number = a->interfaces++;
-	in->class = (uint8_t) class;
-	in->subclass = (uint8_t)subclass;
-	in->protocol = (uint8_t)protocol;
-	snprintf(in->name, sizeof(in->name), "%s", value + name);
+	in->class = numbers[0];
+	in->subclass = numbers[1];
+	in->protocol = numbers[2];
+	snprintf(in->name, sizeof(in->name), "%s", value);
 }
 
 static void read_line(struct port *p, const char *key, const char *value)
@@ -114,7 +120,6 @@ static void read_line(struct port *p, const char *key, const char *value)
 static int read_file(const char *name, struct port *p)
 {
 	char path[512], line[512];
-	unsigned bus = 0;
 	FILE *f;
 
 	memset(p, 0, sizeof(*p));
@@ -125,8 +130,7 @@ static int read_file(const char *name, struct port *p)
 	if (!f)
 		return -errno;
 	snprintf(p->told.port, sizeof(p->told.port), "%s", name);
-	if (sscanf(name, "%u-", &bus) == 1)
-		p->told.bus = (uint16_t)bus;
+	p->told.bus = (uint16_t)strtoul(name, NULL, 10);
 	p->told.presence = PRESENCE_READY;
 	while (fgets(line, sizeof(line), f)) {
 		char *eq = strchr(line, '=');
@@ -332,7 +336,7 @@ static int greet(const char *socket_path)
 {
 	struct proto_hello hello = { .version = PROTO_VERSION, .role = ROLE_HOTPLUG };
 	struct proto_welcome welcome;
-	struct msg m;
+	struct msg m = { 0 };
 	int r;
 
 	core = connect_to(socket_path, SOCK_SEQPACKET);

@@ -4,8 +4,8 @@
  * A plug is the gadget bound to its controller, a pull is the gadget unbound: the host's kernel
  * sees a real disconnect. Endpoint I/O is the kernel's AIO, so that there is one thread and a
  * transfer under way can be cancelled. Halts are made by I/O in the wrong direction; the controller
- * keeps them until the host clears them. The gadget's folder and the mount are the caller's (tests/system/vcam.py);
- * descriptors cannot be hostile here, the gadget stack would refuse them.
+ * keeps them until the host clears them. The gadget's folder and the mount are the caller's
+ * (tests/system/vcam.py); descriptors cannot be hostile here, the gadget stack would refuse them.
  */
 #include <endian.h>
 #include <errno.h>

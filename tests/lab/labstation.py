@@ -12,7 +12,7 @@ from probe import HERE, shell, until
 
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 import station as system  # noqa: E402
-from station import CORE_GROUP, HOTPLUG, Service, Station, as_user  # noqa: E402
+from station import CORE, CORE_GROUP, HOTPLUG, Service, Station, as_user  # noqa: E402
 
 NODE_GROUP = 64000  # "dockd" in lab-guest.sh: whose the device nodes are
 system.PROGRAMS = ["dockd", "dockd-camera", "dockd-verify", "dockd-hotplug", "dockd-uploader",
@@ -73,4 +73,4 @@ def node_of(port):
         int((device / name).read_text()) for name in ("busnum", "devnum"))
 
 
-__all__ = ["LabStation", "fill", "digests", "on_bus", "wait_on_bus", "node_of", "shell", "until"]
+__all__ = ["CORE", "LabStation", "fill", "digests", "on_bus", "wait_on_bus", "node_of", "shell", "until"]

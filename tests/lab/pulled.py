@@ -10,8 +10,8 @@ import os
 import pathlib
 import sys
 
-from labstation import LabStation, digests, fill, on_bus, wait_on_bus
-from probe import BUILD, HERE, Tally, shell, until
+from labstation import LabStation, digests, fill, on_bus
+from probe import BUILD, HERE, Tally, hmp, shell, until
 
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 from vcam import Camera, clip, generate  # noqa: E402
@@ -104,22 +104,20 @@ def umtp():
 # ---- QEMU: device_del, and in again at another port of the controller ----
 
 def qemu():
-    size = 64 * MIB
+    size = 256 * MIB
     content = next(iter(fill(out + "/q", {"clip q.mp4": size})))
     number, done = None, 0
+    add = "device_add usb-mtp,id=q%d,serial=BWC-Q,rootdir=" + out + "/q,desc=q,bus=xhci.0,port=%d"
     for i in range(3):
-        shell("hmp device_add usb-mtp,id=q%d,serial=BWC-Q,rootdir=%s/q,desc=q,bus=xhci.0,port=%d" %
-              (i, out, 3 + i % 2))
+        hmp(add % (i, 3 + i % 2))
         number = number or asset_of("clip q.mp4")
-        at = (i + 1) * size // 4
-        reached = until(60, lambda: staged(number) >= at)
-        shell("hmp device_del q%d" % i)
+        reached = until(60, lambda: staged(number) >= (i + 1) * size // 8)
+        hmp("device_del q%d" % i)
         until(20, lambda: not on_bus("BWC-Q"))
         done += 1 if reached and staged(number) < size else 0
-    shell("hmp device_add usb-mtp,id=q9,serial=BWC-Q,rootdir=%s/q,desc=q,bus=xhci.0,port=6" % out)
-    wait_on_bus("BWC-Q")
-    verdict("QEMU", "clip q.mp4", size, content, done)
+    hmp(add % (9, 6))
     t.check("QEMU: pulled out at %d points" % done, done >= 2)
+    verdict("QEMU", "clip q.mp4", size, content, done)
 
 
 s = LabStation(folder="/run/station", start=False, profile={"settle_seconds": 1})

@@ -276,6 +276,21 @@ help:
 	@sed -n 's/^#: /  /p' Makefile
 
 #: all             the programs, into build/
+#: demo            a whole docking, shown: a simulated camera, the embedded default destination
+#: demo-server     the same with a stock tus server, cut off in the middle
+# Each program runs as a made-up user, which only root can arrange.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+.PHONY: demo demo-server
+demo:
+	$(Q)tests/setup.sh build test
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)$(AS_ROOT) /usr/bin/python3 tests/demo/demo.py
+
+demo-server:
+	$(Q)tests/setup.sh build test server
+	$(Q)$(MAKE) --no-print-directory test-programs npm
+	$(Q)$(AS_ROOT) /usr/bin/python3 tests/demo/demo.py --server
+
 #: check           all that this machine can check: packages, build, unit and system tests
 .PHONY: check setup npm
 setup:

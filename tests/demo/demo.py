@@ -53,7 +53,7 @@ class Lamp(threading.Thread):
 
     def run(self):
         while not self.over.wait(0.125):
-            self.samples.append(self.path.read_text().strip() not in ("", "0"))
+            self.samples.append(self.path.read_text().splitlines()[:1] not in ([], ["0"]))
 
     def strip(self, n=48):
         return "".join("#" if lit else "." for lit in self.samples[-n:])
@@ -84,7 +84,7 @@ class Story(threading.Thread):
         word = WORDS.get(facts.get("event"))
         if word is None:
             return
-        shown = "  ".join(f"{k}={facts[k]}" for k in SHOW if k in facts and facts[k] != '""')
+        shown = "  ".join(f"{k}={facts[k]}" for k in SHOW if facts.get(k, '""') not in ('""', "info", "warn"))
         print(f"  {time.monotonic() - self.begun:5.1f} s  {word:<58} {shown}", flush=True)
 
 
@@ -158,7 +158,7 @@ def main():
     lamp = make_lamp(station)
     station.start()
     try:
-        camera = station.camera("BWC-0001", shift())
+        camera = station.camera("0001", shift())
         good = run(station, lamp, camera)
         print("\nWhat the camera holds, and whether the same bytes lie in the store:\n")
         missing = compare(camera, station.folder / "store")

@@ -31,7 +31,7 @@ def with_tus_server(folder, bays, make_lamp, shift, run, compare):
         server.start()
 
     try:
-        camera = station.camera("BWC-0001", shift(scale=5))
+        camera = station.camera("0001", shift(scale=5))
         good = run(station, lamp, camera, cut)
         print("\nWhat the camera holds, and whether the same bytes lie at the server:\n")
         missing = compare(camera, files)
@@ -39,7 +39,7 @@ def with_tus_server(folder, bays, make_lamp, shift, run, compare):
         size = sum(o["size"] for o in camera.objects().values())
     finally:
         station.close()
-        server.stop()
+        server.kill()
         drop_programs()
     print(f"\n{size} bytes of clips and logs; {sent} bytes of body were sent in all.")
     print(f"The evidence lies at the server, in {files}; the ledger in {folder}/state/ledger.")

@@ -158,10 +158,10 @@ static int adopt_folder(struct destination *d)
 
 	if (fd < 0)
 		return -errno;
+	if (read_marker(fd, marker) < 0)
+		marker[0] = '\0';
 	if (fstat(fd, &st) < 0)
 		err = -errno;
-	else if (read_marker(fd, marker) < 0 && s->marker[0])
-		err = -ESTALE;
 	else if (s->marker[0] && strcmp(marker, s->marker) != 0)
 		err = -ESTALE;
 	if (err < 0) {

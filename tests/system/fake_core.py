@@ -89,7 +89,7 @@ class Core:
                        *command]
         self.log = open(self.folder / "uploader.log", "ab")
         self.process = subprocess.Popen(command, stderr=self.log, env={**os.environ, **self.env})
-        ready, _, _ = select.select([self.listener], [], [], 10)
+        ready, _, _ = select.select([self.listener], [], [], 30)
         assert ready, "the uploader did not connect"
         self.sock, _ = self.listener.accept()
         hello = self.get("HELLO")
@@ -178,6 +178,8 @@ class Core:
     def __enter__(self):
         return self.start()
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.kill()
         self.listener.close()
+        if kind is None:
+            assert "Sanitizer" not in self.text() and "runtime error" not in self.text(), self.text()

@@ -74,7 +74,7 @@ class Request:
 
     def __init__(self, conn, method, path, headers):
         self.conn, self.method, self.path, self.headers = conn, method, path, headers
-        self.body = b""
+        self.body = bytearray()
 
     @property
     def length(self):

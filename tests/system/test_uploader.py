@@ -189,6 +189,23 @@ def test_early_answer_with_a_smaller_offset(uploader, clip):
         assert posts(s) == 1
 
 
+def test_early_answer_ends_the_sending(uploader, clip):
+    """The server has said its word; what it still reads of that request is wasted on the line."""
+    def early(server, request):
+        request.read(MIB)
+        server.uploads[request.path][1] += request.body
+        request.conn.sendall(answer(204, f"Upload-Offset: {MIB}"))
+        while request.conn.recv(1 << 16):
+            pass
+        return b""
+    with FaultServer([honest, early]) as s:
+        uploader.open(core.TUS, s.url, chunk_min=96 * MIB)
+        path = clip(96 * MIB, sparse=True)
+        _, end = uploader.whole(path)
+        assert end.kind == "RECEIPT" and end.sent < (96 + 95 - 32) * MIB
+        assert_whole(s, path)
+
+
 def test_offset_missing_in_the_answer(uploader, clip):
     def forgets(server, request):
         honest(server, request)
@@ -725,6 +742,18 @@ def test_checked_and_resumed_is_proof_of_length_only(uploader, clip):
         uploader.open(core.TUS, s.url, flags=core.CHECKSUM)
         _, end = uploader.whole(path, address=f"{s.url}/1")
         assert (end.kind, end.level, end.sha256) == ("RECEIPT", core.LENGTH, bytes(32))
+
+
+def test_checked_with_an_answer_lost_is_proof_of_length_only(uploader, clip):
+    def lost_after_check(server, request):
+        checking(server, request)
+        return None
+    with FaultServer([checking, lost_after_check], checking) as s:
+        uploader.open(core.TUS, s.url, flags=core.CHECKSUM, chunk_max=MIB)
+        path = clip(3 * MIB)
+        _, end = uploader.whole(path)
+        assert (end.kind, end.level, end.sent) == ("RECEIPT", core.LENGTH, 3 * MIB)
+        assert_whole(s, path)
 
 
 def test_clip_that_is_not_what_was_checked(uploader, clip):

@@ -296,7 +296,7 @@ int upload_write(struct index *ix, const struct upload *u)
 	    u->address);
 	if (rc == 0)
 		rc = entry_read(ix, u->asset, &e);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	waits = is_to_send(&e.a) && u->rung != RUNG_RECEIPTED && !u->refused;
 	for (size_t i = 0; i < ix->destinations_n; i++) {

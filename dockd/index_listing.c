@@ -425,7 +425,7 @@ int listing_link(struct index *ix, uint64_t docking, uint64_t row, uint64_t asse
 	if (rc == 0)
 		rc = db_run(ix, Q_ROW_LINK, "UPDATE scratch.row SET asset = ?2 WHERE row = ?1",
 		    "ii", (int64_t)row, (int64_t)asset);
-	return rc < 0 ? rc : move(ix, &p, linked ? &before : NULL, &after);
+	return rc != 0 ? rc : move(ix, &p, linked ? &before : NULL, &after);
 }
 
 int listing_skip(struct index *ix, uint64_t docking, uint64_t row)
@@ -435,14 +435,14 @@ int listing_skip(struct index *ix, uint64_t docking, uint64_t row)
 	struct part p;
 	int rc = row_read(ix, docking, row, &p, &e, &linked);
 
-	if (rc < 0 || p.skip)
+	if (rc != 0 || p.skip)
 		return rc;
 	rc = index_begin(ix);
 	if (rc == 0)
 		rc = db_run(ix, Q_ROW_SKIP, "UPDATE scratch.row SET skip = 1 WHERE row = ?1", "i",
 		    (int64_t)row);
 	p.skip = true;
-	return rc < 0 ? rc : move(ix, &p, linked ? &e : NULL, linked ? &e : NULL);
+	return rc != 0 ? rc : move(ix, &p, linked ? &e : NULL, linked ? &e : NULL);
 }
 
 int listing_next(struct index *ix, uint64_t docking, bool only_first, struct listing_row *out)

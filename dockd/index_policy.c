@@ -12,6 +12,8 @@
 
 #define TEXT_OF(x) #x
 #define NUMBER(x) TEXT_OF(x)
+#define EARLIEST NUMBER(ASSET_EARLIEST_S)
+#define AHEAD NUMBER(ASSET_AHEAD_S)
 
 /* What makes an asset wait for a destination. */
 #define TO_SEND "file = 2 AND rung = 3 AND merged_into = 0"
@@ -20,7 +22,7 @@
 static int destination_make(struct index *ix, const char *name, struct destination **out)
 {
 	struct destination *d = &ix->destination[ix->destinations_n];
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = NULL;
 	int rc = index_begin(ix);
 
 	if (rc < 0 || ix->destinations_n == INDEX_DESTINATIONS)
@@ -37,12 +39,9 @@ static int destination_make(struct index *ix, const char *name, struct destinati
 	rc = db_run(ix, Q_QUEUE_FILL,
 	    "INSERT INTO queue SELECT ?1,"
 	    " CASE WHEN kind IN (3, 4) THEN 0 ELSE 1 END,"
-	    " CASE WHEN mtime BETWEEN " NUMBER(ASSET_EARLIEST_S) " AND since + " NUMBER(
-		ASSET_AHEAD_S) " THEN mtime ELSE since END,"
-			       " number, size FROM asset WHERE " TO_SEND
-			       " AND NOT EXISTS(SELECT 1 FROM upload WHERE"
-			       " asset = asset.number AND destination = ?2 AND"
-			       " (rung = 5 OR refused = 1))",
+	    " CASE WHEN mtime BETWEEN " EARLIEST " AND since + " AHEAD " THEN mtime ELSE since END,"
+	    " number, size FROM asset WHERE " TO_SEND " AND NOT EXISTS(SELECT 1 FROM upload WHERE"
+	    " asset = asset.number AND destination = ?2 AND (rung = 5 OR refused = 1))",
 	    "it", d->number, name);
 	if (rc == 0)
 		rc = db_query(ix, Q_QUEUE_SUM,

@@ -229,7 +229,7 @@ static int sync_dir(int dir)
  */
 static int open_last(struct ledger *l)
 {
-	uint64_t first = l->segment[l->segments - 1], seq, keep, before = 0;
+	uint64_t first = l->segment[l->segments - 1], seq = 0, keep = 0, before = 0;
 	struct stat st;
 	int rc, fd;
 

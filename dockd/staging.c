@@ -140,7 +140,7 @@ static int read_boot(struct staging *s)
 int staging_open(const char *state_dir, uint64_t reserve_bytes, struct staging **out)
 {
 	struct staging *s = calloc(1, sizeof(*s));
-	struct staging_space space;
+	struct staging_space space = { 0 };
 	int rc, dir = -1;
 
 	*out = NULL;
@@ -206,7 +206,7 @@ int staging_space(struct staging *s, struct staging_space *out)
 bool staging_admits(struct staging *s, uint64_t bytes)
 {
 	uint64_t keep = s->reserve_bytes + (s->refusing ? s->reserve_bytes / 2 : 0);
-	struct staging_space space;
+	struct staging_space space = { 0 };
 
 	if (staging_space(s, &space) < 0)
 		return false;

@@ -42,7 +42,7 @@ static struct ledger *begin(void)
 
 static uint64_t write_one(struct ledger *l, int64_t value)
 {
-	uint64_t seq;
+	uint64_t seq = 0;
 
 	record_begin(&rec, "test");
 	record_number(&rec, "value", value);

@@ -29,10 +29,10 @@
 #include <unistd.h>
 
 #define ROOT "/sys"
-#define SCAN_MS 30000      /* sysfs is read this often whatever libusb says */
+#define SCAN_MS 30000 /* sysfs is read this often whatever libusb says */
 #define WELCOME_MS 10000
-#define SEND_MS 5000       /* a core that does not read for so long is broken */
-#define OPEN_TRIES 41      /* 2 s: udev may be behind when a whole shift docks at once */
+#define SEND_MS 5000  /* a core that does not read for so long is broken */
+#define OPEN_TRIES 41 /* 2 s: udev may be behind when a whole shift docks at once */
 #define OPEN_RETRY_MS 50
 #define USB_FDS 16
 
@@ -57,8 +57,8 @@ struct hotplug {
 	enum state state;
 	bool over; /* the loop ends */
 	bool synced;
-	bool changed; /* libusb has said so; set in its callback */
-	bool full;    /* the table was full at the last scan */
+	bool changed;     /* libusb has said so; set in its callback */
+	bool full;        /* the table was full at the last scan */
 	uint64_t scan_ms; /* when to scan next */
 	libusb_context *usb;
 	struct ports *ports;
@@ -156,8 +156,8 @@ static void take_signals(struct hotplug *h)
 }
 
 /* libusb allows no question to a device in here; none is wanted. */
-static int on_usb_event(libusb_context *usb, libusb_device *device, libusb_hotplug_event event,
-    void *arg)
+static int on_usb_event(
+    libusb_context *usb, libusb_device *device, libusb_hotplug_event event, void *arg)
 {
 	struct hotplug *h = arg;
 
@@ -211,10 +211,11 @@ static void tell_changes(struct hotplug *h)
 			if (!tell(h, MSG_ARRIVED, a, NULL, 0))
 				return;
 			handover("hotplug-arrived");
-			log_info("arrived", "port=%s generation=%u presence=%u device=%u:%u "
-			    "id=%04x:%04x serial=\"%s\" model=\"%s\"", a->port, a->generation,
-			    a->presence, a->bus, a->device, a->vendor, a->product,
-			    log_text(a->serial), log_text(a->model));
+			log_info("arrived",
+			    "port=%s generation=%u presence=%u device=%u:%u "
+			    "id=%04x:%04x serial=\"%s\" model=\"%s\"",
+			    a->port, a->generation, a->presence, a->bus, a->device, a->vendor,
+			    a->product, log_text(a->serial), log_text(a->model));
 		}
 		ports_told(h->ports, &event);
 	}

@@ -40,8 +40,9 @@ static uint32_t claim_mask(const struct proto_arrived *facts)
 	for (size_t i = 0; i < facts->interfaces && i < PROTO_INTERFACES; i++) {
 		const struct proto_interface *f = &facts->interface[i];
 
-		if (f->number < 32 && (f->class == CLASS_STILL_IMAGE ||
-		    f->class == CLASS_MASS_STORAGE || f->class == CLASS_VENDOR))
+		if (f->number < 32 &&
+		    (f->class == CLASS_STILL_IMAGE || f->class == CLASS_MASS_STORAGE ||
+			f->class == CLASS_VENDOR))
 			mask |= 1u << f->number;
 	}
 	return mask;
@@ -91,7 +92,7 @@ static int give_up_rights(int fd, uint32_t mask, const char **why)
 	}
 	if (err < 0) {
 		*why = err == -EBUSY ? "another program on this station holds the camera" :
-		    "its kernel driver would not let go";
+				       "its kernel driver would not let go";
 		return err;
 	}
 	if (ioctl(fd, USBDEVFS_DROP_PRIVILEGES, &mask) < 0) {
@@ -120,7 +121,7 @@ int node_open(const char *root, const struct proto_arrived *facts, const char **
 		err = -errno;
 		if (err == -ENOENT || err == -ENODEV)
 			return -ENODEV;
-		*why = "its device node cannot be opened: the udev rule should give it to the group";
+		*why = "its device node cannot be opened: is it the group's? (udev rules)";
 		return err;
 	}
 	err = check_node(fd, facts);

@@ -9,12 +9,12 @@
 
 struct row {
 	bool used;
-	bool seen;         /* in this scan */
-	bool agreed;       /* the last two scans read the same */
-	bool told;         /* `said` has been sent */
-	bool owes_left;    /* of `said` */
-	bool owes_arrived; /* of `facts` */
-	uint64_t since_ms; /* when this device was first seen */
+	bool seen;                  /* in this scan */
+	bool agreed;                /* the last two scans read the same */
+	bool told;                  /* `said` has been sent */
+	bool owes_left;             /* of `said` */
+	bool owes_arrived;          /* of `facts` */
+	uint64_t since_ms;          /* when this device was first seen */
 	struct proto_arrived facts; /* as last read */
 	struct proto_arrived said;  /* as last told */
 };
@@ -87,8 +87,9 @@ int ports_see(struct ports *p, const struct proto_arrived *facts, uint64_t now_m
 
 static bool is_settled(const struct row *r, uint64_t now_ms)
 {
-	return r->agreed && (r->facts.presence != PRESENCE_NOT_CONFIGURED ||
-	    now_ms - r->since_ms >= PORTS_SETTLE_MS);
+	return r->agreed &&
+	    (r->facts.presence != PRESENCE_NOT_CONFIGURED ||
+		now_ms - r->since_ms >= PORTS_SETTLE_MS);
 }
 
 /* Whether what was told is what is there; generations aside. */
@@ -110,8 +111,8 @@ static void end_row(struct row *r, bool at_once, uint64_t now_ms)
 	}
 	if (r->told && !same_device(&r->said, &r->facts))
 		r->owes_left = true;
-	r->owes_arrived = (!r->told || r->owes_left || is_news(r)) &&
-	    (at_once || is_settled(r, now_ms));
+	r->owes_arrived =
+	    (!r->told || r->owes_left || is_news(r)) && (at_once || is_settled(r, now_ms));
 }
 
 void ports_end(struct ports *p, bool at_once, uint64_t now_ms)
@@ -138,7 +139,8 @@ bool ports_next(struct ports *p, struct ports_event *event)
 		if (r->used && r->owes_arrived) {
 			event->type = MSG_ARRIVED;
 			event->arrived = r->facts;
-			event->arrived.generation = r->told ? r->said.generation : p->generation + 1;
+			event->arrived.generation =
+			    r->told ? r->said.generation : p->generation + 1;
 			return true;
 		}
 	}

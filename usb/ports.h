@@ -16,7 +16,7 @@
 struct ports;
 
 struct ports_event {
-	unsigned type; /* MSG_ARRIVED or MSG_LEFT */
+	unsigned type;                /* MSG_ARRIVED or MSG_LEFT */
 	struct proto_arrived arrived; /* LEFT: port and generation of it */
 };
 
@@ -43,6 +43,7 @@ void ports_told(struct ports *p, const struct ports_event *event);
 bool ports_unsettled(const struct ports *p);
 
 /* What was told of this arrival, or NULL: it has left, or was never told. */
-const struct proto_arrived *ports_find(const struct ports *p, const char *port, uint32_t generation);
+const struct proto_arrived *ports_find(
+    const struct ports *p, const char *port, uint32_t generation);
 
 #endif

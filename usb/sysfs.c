@@ -131,7 +131,8 @@ int sysfs_list(const char *root, char (*ports)[PROTO_PORT_LEN], size_t max, bool
 
 static int by_number(const void *a, const void *b)
 {
-	return ((const struct proto_interface *)a)->number - ((const struct proto_interface *)b)->number;
+	return ((const struct proto_interface *)a)->number -
+	    ((const struct proto_interface *)b)->number;
 }
 
 static void read_interface(int device, const char *name, struct proto_interface *to)

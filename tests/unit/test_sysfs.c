@@ -86,8 +86,9 @@ static int setup(void **state)
 	snprintf(root, sizeof(root), "/tmp/dockd-sysfs-XXXXXX");
 	if (!mkdtemp(root))
 		return -1;
-	for (const char *const *p = (const char *const[]){ "/bus", "/bus/usb", "/bus/usb/devices",
-	    NULL }; *p; p++) {
+	for (const char *const *p =
+		 (const char *const[]){ "/bus", "/bus/usb", "/bus/usb/devices", NULL };
+	     *p; p++) {
 		snprintf(path, sizeof(path), "%s%s", root, *p);
 		if (mkdir(path, 0755) < 0)
 			return -1;
@@ -107,9 +108,11 @@ static void names_of_ports(void **state)
 	assert_true(sysfs_is_port("1-2"));
 	assert_true(sysfs_is_port("12-1.4.2"));
 	for (const char *const *p = (const char *const[]){ "", "1", "1-", "-1", "1-2.", "1-2..3",
-	    "1.2-3", "usb1", "1-2:1.0", "1-2/../..", "1-0x2", "1-2 ", "..", "1-2-3", NULL }; *p; p++)
+		 "1.2-3", "usb1", "1-2:1.0", "1-2/../..", "1-0x2", "1-2 ", "..", "1-2-3", NULL };
+	     *p; p++)
 		assert_false(sysfs_is_port(*p));
-	assert_false(sysfs_is_port("1-1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1"));
+	assert_false(
+	    sysfs_is_port("1-1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1"));
 }
 
 static void whole_device(void **state)

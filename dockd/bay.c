@@ -70,15 +70,10 @@ static struct bay *find(struct bays *h, const char *port)
 	return NULL;
 }
 
-static void bay_remove(struct bays *h, struct bay *b)
+static void bay_remove(struct bays *h, size_t at)
 {
-	for (size_t i = 0; i < h->n; i++) {
-		if (h->bay[i] == b) {
-			h->bay[i] = h->bay[--h->n];
-			break;
-		}
-	}
-	free(b);
+	free(h->bay[at]);
+	h->bay[at] = h->bay[--h->n];
 }
 
 void bays_configure(struct bays *h, const struct config *c)
@@ -316,6 +311,7 @@ static void left(struct bays *h, const struct proto_port *p)
 	drop_worker(b);
 	if (b->docking) {
 		b->state = BAY_LEFT;
+		b->fault[0] = '\0';
 		b->due_us = bay_now_us() + h->settings.rejoin_s * SECOND_US;
 		log_info("left", "bay=%s docking=%" PRIu64 " held=%s", b->name, b->docking,
 		    bay_holds_all(b) ? "all" : "not-all");
@@ -613,13 +609,12 @@ static void watch_silence(struct bay *b, uint64_t now)
 	}
 }
 
-static void end_absence(struct bays *h, struct bay *b)
+static void end_absence(struct bay *b)
 {
 	docking_end(b, "left");
 	b->state = BAY_EMPTY;
 	b->profile = NULL;
 	b->fault[0] = '\0';
-	(void)h;
 }
 
 /* Dockings that the books have open, whose camera did not show up after a restart. */
@@ -650,18 +645,16 @@ void bays_tick(struct bays *h, uint64_t tick)
 {
 	uint64_t now = bay_now_us();
 
-	for (size_t i = 0; i < h->n; i++) {
-		struct bay *b = h->bay[i];
+	for (size_t i = h->n; i > 0; i--) {
+		struct bay *b = h->bay[i - 1];
 
 		watch_silence(b, now);
 		if (b->state == BAY_LEFT && now >= b->due_us)
-			end_absence(h, b);
-		if (b->state == BAY_EMPTY && !b->configured) {
-			bay_remove(h, b);
-			i--;
-			continue;
-		}
-		lights_set(h->lights, b->lamp, bay_light(b));
+			end_absence(b);
+		if (b->state == BAY_EMPTY && !b->configured)
+			bay_remove(h, i - 1);
+		else
+			lights_set(h->lights, b->lamp, bay_light(b));
 	}
 	if (h->synced && h->synced_us && now - h->synced_us > h->settings.rejoin_s * SECOND_US) {
 		h->synced_us = 0;

@@ -86,7 +86,9 @@ void bay_text(const struct bay *b, char *out, size_t room)
 {
 	const char *text = "";
 
-	if (b->fault[0] && b->state != BAY_EMPTY)
+	if (b->state == BAY_EMPTY || b->state == BAY_LEFT)
+		text = "";
+	else if (b->fault[0])
 		text = b->fault;
 	else if (b->no_room && b->sum.pending)
 		text = "the station's disk is full: it goes on by itself when there is room";

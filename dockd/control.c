@@ -202,14 +202,17 @@ static void fill_bay(const struct bay *b, struct proto_ctl_bay *row)
 	row->pulled_bytes = b->pulled_bytes;
 	row->clock_offset_ms = b->clock_known ? b->clock_offset_ms : INT64_MIN;
 	row->docked_at_s = b->docking ? b->docked_at_s : 0;
+	if (b->state == BAY_EMPTY || b->state == BAY_LEFT) {
+		memset(row->model, 0, sizeof(row->model));
+		row->battery_percent = -1;
+		row->features = 0;
+	}
 	if (b->state == BAY_FETCHING) {
 		row->now_asset = b->asset.number;
 		row->now_size = b->row.size_bytes;
 		if (b->part_fd >= 0 && fstat(b->part_fd, &st) == 0)
 			row->now_bytes = (uint64_t)st.st_size;
 	}
-	if (b->state == BAY_EMPTY)
-		memset(row->model, 0, sizeof(row->model));
 }
 
 static int answer_bays(struct client *k)
@@ -426,6 +429,7 @@ static int answer_retry(struct client *k)
 		uplink_retry(c->p.uplink);
 		bays_retry(c->p.bays, NULL);
 	}
+	intake_retry(c->p.intake);
 	bays_asset_changed(c->p.bays);
 	log_info("retry", "uid=%u asset=%" PRIu64 " bay=\"%s\"", (unsigned)k->uid, k->ask.number,
 	    log_text(k->ask.text));

@@ -16,6 +16,8 @@
 #define DOUBTS_MAX 256
 #define TRIES_MAX 3
 #define OLD_S (24 * 60 * 60)
+#define NO_ROOM_PAUSE_MS 5000
+#define RESTARTS_MAX 5 /* copies gone bad on our own disk, before a person is called */
 #define SLOWEST_BYTES_S UINT64_C(10000000) /* a verify slower than this is stuck */
 
 struct job {
@@ -47,6 +49,7 @@ struct intake {
 	struct job *jobs[JOBS_MAX];
 	struct doubt doubts[DOUBTS_MAX];
 	uint64_t after; /* where to_verify goes on */
+	uint64_t pause_until_ms; /* the disk is full */
 	uint64_t retire[JOBS_MAX]; /* merged: copies to be removed once that is on record */
 	unsigned retire_n;
 };
@@ -139,8 +142,20 @@ static int64_t stamp_of(struct intake *in, uint64_t asset)
 
 /* ---- sealing ---- */
 
+static void trouble(struct intake *in, uint64_t asset, const char *text)
+{
+	struct record r;
+
+	record_begin(&r, "trouble");
+	record_number(&r, "asset", (int64_t)asset);
+	record_text(&r, "text", text);
+	journal_write(in->journal, &r);
+	log_error("asset-trouble", "asset=%" PRIu64 " reason=\"%s\"", asset, log_text(text));
+}
+
 static void restarted(struct intake *in, uint64_t asset, const char *type, const char *reason)
 {
+	static struct asset a;
 	struct record r;
 	unsigned kept = 0;
 
@@ -151,17 +166,8 @@ static void restarted(struct intake *in, uint64_t asset, const char *type, const
 		record_number(&r, "kept", kept);
 	journal_write(in->journal, &r);
 	log_warn(type, "asset=%" PRIu64 " reason=\"%s\"", asset, reason);
-}
-
-static void trouble(struct intake *in, uint64_t asset, const char *text)
-{
-	struct record r;
-
-	record_begin(&r, "trouble");
-	record_number(&r, "asset", (int64_t)asset);
-	record_text(&r, "text", text);
-	journal_write(in->journal, &r);
-	log_error("asset-trouble", "asset=%" PRIu64 " reason=\"%s\"", asset, log_text(text));
+	if (index_asset(ix(in), asset, &a) == 0 && a.restarts >= RESTARTS_MAX)
+		trouble(in, asset, "its copy went bad again and again: the station's disk is failing");
 }
 
 void intake_pulled(struct intake *in, uint64_t number)
@@ -315,6 +321,13 @@ static void job_ended(void *arg, bool clean, const char *how)
 	}
 	if (!clean || !job->digested || !job->resulted) {
 		not_verified(in, job->asset, clean ? "it gave no result" : how);
+	} else if (job->result.status == -ENOSPC || job->result.status == -EDQUOT) {
+		/* no room for the leaves: that is nobody's fault, and passes */
+		in->pause_until_ms = now_ms() + NO_ROOM_PAUSE_MS;
+		intake_doubt(in, job->asset);
+	} else if (job->result.status < 0 && job->result.status != -EIO &&
+	           job->result.status != -EMSGSIZE) {
+		not_verified(in, job->asset, job->result.text);
 	} else if (job->result.status == -EIO) {
 		restarted(in, job->asset, a.rung >= RUNG_CHECKED ? "unstaged" : "restarted",
 		    "the copy on the station's disk cannot be read");
@@ -325,11 +338,9 @@ static void job_ended(void *arg, bool clean, const char *how)
 	} else {
 		checked(in, job, &a);
 	}
-	if (clean) {
-		d = doubt_of(in, job->asset, false);
-		if (d)
-			*d = (struct doubt){ 0 };
-	}
+	d = doubt_of(in, job->asset, false);
+	if (d && !d->wanted && clean && job->resulted && job->result.status == 0)
+		*d = (struct doubt){ 0 };
 	in->after = 0;
 	in->handlers->changed(in->arg, job->asset);
 	free(job);
@@ -418,7 +429,7 @@ void intake_plan(struct intake *in)
 	uint64_t numbers[JOBS_MAX];
 	int n;
 
-	if (!journal_works(in->journal))
+	if (!journal_works(in->journal) || now_ms() < in->pause_until_ms)
 		return;
 	for (unsigned i = 0; i < DOUBTS_MAX; i++) {
 		struct doubt *d = &in->doubts[i];
@@ -442,6 +453,13 @@ void intake_act(struct intake *in)
 		return;
 	while (in->retire_n > 0)
 		staging_retire(in->staging, in->retire[--in->retire_n]);
+}
+
+void intake_retry(struct intake *in)
+{
+	memset(in->doubts, 0, sizeof(in->doubts));
+	in->after = 0;
+	in->pause_until_ms = 0;
 }
 
 void intake_tick(struct intake *in)

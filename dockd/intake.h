@@ -39,6 +39,8 @@ void intake_doubt(struct intake *in, uint64_t asset);
 void intake_plan(struct intake *in);
 /* After the journal's commit: removes the copies of merged assets. */
 void intake_act(struct intake *in);
+/* A person asks: what failed before is tried again. */
+void intake_retry(struct intake *in);
 void intake_tick(struct intake *in);
 bool intake_idle(const struct intake *in);
 

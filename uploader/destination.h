@@ -37,10 +37,10 @@ struct destination {
 	char station[PROTO_NAME_LEN];
 	char name[PROTO_NAME_LEN];
 	const struct driver *driver;
-	struct http_room *room;  /* the process's connections */
+	struct http_room *room;   /* the process's connections */
 	struct proto_ready ready; /* filled by open and by what it started */
-	bool told;               /* open has learnt what it wanted: READY may be sent */
-	void *own;               /* the driver's */
+	bool told;                /* open has learnt what it wanted: READY may be sent */
+	void *own;                /* the driver's */
 };
 
 struct driver {
@@ -48,7 +48,7 @@ struct driver {
 	uint32_t id; /* enum destination_driver */
 	/*
 	 * Fills dest->ready and sets dest->told, now or when a request it started has ended. A
-	 * destination that cannot work sets ready.status; open itself fails only for want of memory.
+	 * destination that cannot work sets ready.status; open itself fails only without memory.
 	 * Called again, until status is 0, for a destination that could not work.
 	 */
 	int (*open)(struct destination *dest);

@@ -1,7 +1,7 @@
 /*
  * dir: the driver for a folder or a mounted NAS.
  *
- * Owns the folder's layout: AB/ASSETID, AB/ASSETID.json beside it, AB/ASSETID.part while it is being
+ * Owns the folder's layout: AB/ASSETID, AB/ASSETID.json beside it, AB/ASSETID.part while it is
  * written, and .dockd-destination, whose absence tells of a vanished mount. Called by transfer.c.
  * A camera's name is only ever text inside the JSON, never part of a path. All blocking work is
  * done in slices, so that the core is heard between them; a disk or server that hangs in fsync
@@ -41,9 +41,9 @@ struct dir {
 };
 
 struct dir_upload {
-	int place; /* the folder AB */
-	int file;  /* of what is written or read back */
-	bool whole;   /* it stands under its final name */
+	int place;  /* the folder AB */
+	int file;   /* of what is written or read back */
+	bool whole; /* it stands under its final name */
 	bool compared, renamed;
 	uint64_t at_bytes;      /* of the comparison or the reading back */
 	uint64_t present_bytes; /* size found on disk */
@@ -55,8 +55,7 @@ static unsigned char buffer[2][BUFFER_BYTES];
 
 /* ---- the folder ---- */
 
-static void say_ready(struct destination *d, int status, enum receipt_level level,
-    const char *text)
+static void say_ready(struct destination *d, int status, enum receipt_level level, const char *text)
 {
 	d->ready.status = status;
 	d->ready.level = level;
@@ -139,8 +138,8 @@ static int dir_open(struct destination *d)
 	if (read_marker(fd, s->marker) < 0)
 		s->marker[0] = '\0';
 	told = disk_is_remote(fd) || disk_resolve(SYSFS, st.st_dev, &disks) == 0;
-	say_ready(d, 0, told ? LEVEL_READBACK : LEVEL_LOCAL, told ? "" :
-	    "cannot tell which disk this folder is on: its copies count as local ones");
+	say_ready(d, 0, told ? LEVEL_READBACK : LEVEL_LOCAL,
+	    told ? "" : "cannot tell which disk this folder is on: its copies count as local ones");
 	return 0;
 }
 
@@ -195,7 +194,8 @@ static enum act_result check_folder(struct transfer *t)
 		return ACT_DONE;
 	if (err < 0 || read_marker(s->folder, marker) < 0 || strcmp(marker, s->marker) != 0)
 		return transfer_fail(t, UPLOAD_DESTINATION,
-		    "%.120s: " MARKER " is gone or has changed: is the disk or NAS mounted?", where);
+		    "%.120s: " MARKER " is gone or has changed: is the disk or NAS mounted?",
+		    where);
 	return ACT_DONE;
 }
 
@@ -204,8 +204,8 @@ static enum act_result trouble(struct transfer *t, const char *what, int err)
 	enum upload_failure f = UPLOAD_DESTINATION;
 
 	if (err == ENOSPC || err == EDQUOT)
-		return transfer_fail(t, UPLOAD_LATER, "%s: the destination is full (%s): make room", what,
-		    strerror(err));
+		return transfer_fail(t, UPLOAD_LATER, "%s: the destination is full (%s): make room",
+		    what, strerror(err));
 	if (err == EINTR || err == EAGAIN || err == ENOMEM || err == EBUSY)
 		f = UPLOAD_LATER;
 	return transfer_fail(t, f, "%s: %s", what, strerror(err));
@@ -221,7 +221,7 @@ static void file_name(const struct transfer *t, const char *suffix, char *out, s
 static bool asset_is_plain(const struct transfer *t)
 {
 	return strlen(t->upload.asset) == ID_LEN &&
-	       strspn(t->upload.asset, "0123456789abcdef") == ID_LEN;
+	    strspn(t->upload.asset, "0123456789abcdef") == ID_LEN;
 }
 
 static void drop_file(struct dir_upload *u)
@@ -299,7 +299,8 @@ static enum act_result open_file(struct transfer *t)
 		if (u->file < 0)
 			return trouble(t, name, errno);
 		if (fcntl(u->file, F_OFD_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES))
-			return transfer_fail(t, UPLOAD_LATER, "another program is writing this clip there");
+			return transfer_fail(
+			    t, UPLOAD_LATER, "another program is writing this clip there");
 	}
 	if (fstat(u->file, &st) < 0)
 		return trouble(t, name, errno);
@@ -385,16 +386,17 @@ static enum act_result compared(struct transfer *t, uint64_t equal_bytes)
 static enum act_result compare_slice(struct transfer *t)
 {
 	struct dir_upload *u = t->own;
-	uint64_t end = u->present_bytes < t->upload.size_bytes ? u->present_bytes :
-	    t->upload.size_bytes;
+	uint64_t end =
+	    u->present_bytes < t->upload.size_bytes ? u->present_bytes : t->upload.size_bytes;
 
 	for (size_t done = 0; done < SLICE_BYTES && u->at_bytes < end; done += BUFFER_BYTES) {
-		size_t len = end - u->at_bytes < BUFFER_BYTES ? (size_t)(end - u->at_bytes) :
-		    BUFFER_BYTES;
+		size_t len =
+		    end - u->at_bytes < BUFFER_BYTES ? (size_t)(end - u->at_bytes) : BUFFER_BYTES;
 		int err = read_all(t->fd, buffer[0], len, u->at_bytes);
 
 		if (err < 0)
-			return transfer_fail(t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
+			return transfer_fail(
+			    t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
 		err = read_all(u->file, buffer[1], len, u->at_bytes);
 		if (err < 0 || memcmp(buffer[0], buffer[1], len) != 0)
 			return compared(t, u->at_bytes);
@@ -469,7 +471,8 @@ static enum act_result dir_append(struct transfer *t)
 		int err = read_all(t->fd, buffer[0], len, t->offset_bytes);
 
 		if (err < 0)
-			return transfer_fail(t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
+			return transfer_fail(
+			    t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
 		err = write_all(u->file, buffer[0], len, t->offset_bytes);
 		if (err < 0)
 			return write_failed(t, "write", -err);
@@ -589,7 +592,8 @@ static enum act_result open_again(struct transfer *t)
 	(void)posix_fadvise(u->file, 0, 0, POSIX_FADV_SEQUENTIAL);
 	u->whole = u->renamed = true;
 	u->at_bytes = 0;
-	return EVP_DigestInit_ex(u->back, EVP_sha256(), NULL) == 1 ? ACT_AGAIN :
+	return EVP_DigestInit_ex(u->back, EVP_sha256(), NULL) == 1 ?
+	    ACT_AGAIN :
 	    transfer_fail(t, UPLOAD_LATER, "the digest failed");
 }
 
@@ -606,7 +610,8 @@ static enum act_result give_receipt(struct transfer *t)
 	p->length_bytes = u->at_bytes;
 	p->raw_len = (uint32_t)snprintf((char *)p->raw, sizeof(p->raw),
 	    "destination %s, read back %llu bytes, %s", s->marker, (unsigned long long)u->at_bytes,
-	    another ? "on another disk" : "on the station's own disk, or on one that cannot be told");
+	    another ? "on another disk" :
+		      "on the station's own disk, or on one that cannot be told");
 	return ACT_DONE;
 }
 

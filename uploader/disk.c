@@ -64,7 +64,7 @@ static int add_slaves(const char *block, struct disks *todo)
 	if (!dir)
 		return 0;
 	while (!err && (e = readdir(dir))) {
-		dev_t dev;
+		dev_t dev = 0;
 
 		if (e->d_name[0] == '.')
 			continue;

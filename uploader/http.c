@@ -96,7 +96,9 @@ int http_room_credentials(struct http_room *room, const char *path)
 	if (fd < 0)
 		goto out;
 	n = read(fd, text, CREDENTIALS_MAX - 1);
-	err = n < 0 ? -errno : n == CREDENTIALS_MAX - 1 || memchr(text, '\0', (size_t)n) ? -EINVAL : 0;
+	err = n < 0                                                   ? -errno :
+	    n == CREDENTIALS_MAX - 1 || memchr(text, '\0', (size_t)n) ? -EINVAL :
+									0;
 	while (!err && (line = strsep(&rest, "\n")))
 		err = take_line(&list, line);
 	if (!err) {
@@ -445,7 +447,8 @@ void http_collect(struct http_room *room)
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		if (curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private) == CURLE_OK && private)
+		if (curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private) == CURLE_OK &&
+		    private)
 			finish((struct http *)(void *)private, code);
 	}
 }
@@ -469,7 +472,9 @@ static int watch(struct http *h, int64_t now_ms)
 {
 	const struct http_request *q = &h->request;
 	bool sending = q->has_body && h->at_bytes < q->length_bytes;
-	int64_t limit = sending ? h->conf->stall_ms : q->has_body ? h->conf->answer_ms : q->timeout_ms;
+	int64_t limit = sending ? h->conf->stall_ms :
+	    q->has_body         ? h->conf->answer_ms :
+				  q->timeout_ms;
 	int64_t left;
 
 	if (!h->busy)
@@ -480,8 +485,9 @@ static int watch(struct http *h, int64_t now_ms)
 	if (left > 0)
 		return left > OUTQ_LOOK_MS ? OUTQ_LOOK_MS : (int)left;
 	h->silent = true;
-	snprintf(h->why, sizeof(h->why), sending ? "no body byte was taken for %lld ms" :
-	    "no answer for %lld ms", (long long)limit);
+	snprintf(h->why, sizeof(h->why),
+	    sending ? "no body byte was taken for %lld ms" : "no answer for %lld ms",
+	    (long long)limit);
 	finish(h, CURLE_OPERATION_TIMEDOUT);
 	return 0;
 }

@@ -20,7 +20,7 @@ struct http_room {
 	CURLM *multi;
 	struct curl_slist *credentials; /* lines of headers_file */
 	struct http *all;
-	bool cutting;                   /* sockets closed now are reset, not ended in order */
+	bool cutting; /* sockets closed now are reset, not ended in order */
 };
 
 enum http_end {
@@ -41,10 +41,11 @@ struct http_request {
 	uint64_t from_bytes, length_bytes;
 	uint64_t *sent_bytes; /* counts body bytes handed over; may be NULL */
 	bool no_expect;
-	bool fresh;           /* not on a connection used before */
-	EVP_MD_CTX *digest;   /* the answer's body goes in here, not into the bounded buffer */
+	bool fresh;                /* not on a connection used before */
+	EVP_MD_CTX *digest;        /* the answer's body goes in here, not into the bounded buffer */
 	uint64_t digest_max_bytes; /* and is cut beyond this */
-	uint32_t timeout_ms;  /* without a body: for the answer as a whole; digested: between bytes */
+	uint32_t
+	    timeout_ms; /* without a body: for the answer as a whole; digested: between bytes */
 };
 
 struct http {
@@ -68,7 +69,7 @@ struct http {
 	bool busy, head_whole, silent;
 	uint64_t at_bytes; /* of the request's body handed over */
 	int64_t began_ms, moved_ms;
-	int unsent;        /* bytes that the kernel still held when last asked */
+	int unsent; /* bytes that the kernel still held when last asked */
 	int source_errno;
 };
 

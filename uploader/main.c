@@ -176,8 +176,8 @@ static int hear(void)
 			msg_close_fds(&m);
 		}
 		if (err < 0) {
-			log_error("protocol", "message=%s error=\"%s\" text=\"%s\"", proto_name(m.head.type),
-			    strerror(-err), why);
+			log_error("protocol", "message=%s error=\"%s\" text=\"%s\"",
+			    proto_name(m.head.type), strerror(-err), why);
 			return err;
 		}
 	}
@@ -281,7 +281,8 @@ static int loop(void)
 			wait = sooner(wait, REOPEN_MS);
 		}
 		extra.revents = 0;
-		if (curl_multi_poll(up.room.multi, &extra, 1, wait < 0 ? 60000 : wait, NULL) != CURLM_OK)
+		if (curl_multi_poll(up.room.multi, &extra, 1, wait < 0 ? 60000 : wait, NULL) !=
+		    CURLM_OK)
 			return -EIO;
 		err = hear();
 		if (err != 0)

@@ -95,8 +95,9 @@ static void send_receipt(struct transfer *t)
 
 	r->sent_bytes = t->sent_bytes;
 	snprintf(r->object, sizeof(r->object), "%s", t->address);
-	log_info("upload-receipt", "slot=%u asset=%.16s level=%u length=%llu sent=%llu object=\"%s\"",
-	    t->slot, log_text(t->upload.asset), r->level, (unsigned long long)r->length_bytes,
+	log_info("upload-receipt",
+	    "slot=%u asset=%.16s level=%u length=%llu sent=%llu object=\"%s\"", t->slot,
+	    log_text(t->upload.asset), r->level, (unsigned long long)r->length_bytes,
 	    (unsigned long long)t->sent_bytes, log_text(t->address));
 	let_go(t);
 	tell(t, MSG_RECEIPT, r);
@@ -160,7 +161,8 @@ static void pause_and_ask(struct transfer *t)
 static void create_anew(struct transfer *t)
 {
 	if (++t->recreated > RECREATED_MAX) {
-		transfer_fail(t, UPLOAD_LATER, "the destination forgets uploads that it has just created");
+		transfer_fail(
+		    t, UPLOAD_LATER, "the destination forgets uploads that it has just created");
 		send_failed(t);
 		return;
 	}
@@ -189,7 +191,8 @@ static void act_done(struct transfer *t)
 		t->best_bytes = t->offset_bytes;
 		t->tries = 0;
 	} else if (t->act == d->append) {
-		transfer_ask(t, UPLOAD_LATER, "the destination takes data but its offset stands still");
+		transfer_ask(
+		    t, UPLOAD_LATER, "the destination takes data but its offset stands still");
 		pause_and_ask(t);
 		return;
 	}
@@ -240,7 +243,8 @@ static enum act_result not_ready(struct transfer *t)
 
 static enum act_result not_whole(struct transfer *t)
 {
-	return transfer_fail(t, UPLOAD_SOURCE, "the station's copy has not the %llu bytes that it should",
+	return transfer_fail(t, UPLOAD_SOURCE,
+	    "the station's copy has not the %llu bytes that it should",
 	    (unsigned long long)t->upload.size_bytes);
 }
 
@@ -249,7 +253,7 @@ static bool is_whole(const struct transfer *t)
 	struct stat st;
 
 	return fstat(t->fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       (uint64_t)st.st_size == t->upload.size_bytes;
+	    (uint64_t)st.st_size == t->upload.size_bytes;
 }
 
 int transfer_begin(struct transfer *t, const struct proto_upload *upload, int fd)

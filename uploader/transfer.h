@@ -28,12 +28,12 @@ struct transfer {
 
 	/* for drivers */
 	char address[PROTO_ADDRESS_LEN];
-	uint64_t offset_bytes;       /* the destination's own word */
-	bool offset_known;           /* create: nothing is there yet, no query needed */
-	uint64_t sent_bytes;         /* body bytes handed over in this slot */
-	struct proto_failed failed;  /* why it is not going on */
+	uint64_t offset_bytes;        /* the destination's own word */
+	bool offset_known;            /* create: nothing is there yet, no query needed */
+	uint64_t sent_bytes;          /* body bytes handed over in this slot */
+	struct proto_failed failed;   /* why it is not going on */
 	struct proto_receipt receipt; /* filled by finish */
-	struct http *http;           /* the slot's one request at a time */
+	struct http *http;            /* the slot's one request at a time */
 	unsigned tries; /* without progress; a driver that changes its way of sending clears it */
 	void *own;
 
@@ -45,7 +45,7 @@ struct transfer {
 	int64_t pause_until_ms;
 	bool appended, proven;
 	char reason[PROTO_TEXT_LEN]; /* why the address before was given up */
-	bool broken;        /* the core could not be told: the process ends */
+	bool broken;                 /* the core could not be told: the process ends */
 };
 
 /* Milliseconds of CLOCK_MONOTONIC. */

@@ -35,12 +35,12 @@ struct tus {
 };
 
 struct tus_upload {
-	bool asked;     /* the act's request has been made */
-	bool reread;    /* credentials were read again already */
-	bool fresh;     /* the next request wants a connection of its own */
+	bool asked;  /* the act's request has been made */
+	bool reread; /* credentials were read again already */
+	bool fresh;  /* the next request wants a connection of its own */
 	bool no_checksum;
-	bool all_checked;   /* every byte went through a checked chunk in this run */
-	bool not_returned;  /* the server does not give uploads back */
+	bool all_checked;  /* every byte went through a checked chunk in this run */
+	bool not_returned; /* the server does not give uploads back */
 	unsigned mismatches;
 	unsigned unchanged; /* cut PATCHes that left the offset where it was */
 	bool was_cut;
@@ -63,7 +63,8 @@ static void say_ready(struct destination *d, int status, const char *text)
 
 	d->ready.status = status;
 	d->ready.level = d->conf.flags & DESTINATION_READ_BACK ? LEVEL_READBACK :
-	    s->checksum ? LEVEL_TRANSFER_DIGEST : LEVEL_LENGTH;
+	    s->checksum                                        ? LEVEL_TRANSFER_DIGEST :
+								 LEVEL_LENGTH;
 	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
 	d->told = true;
 }
@@ -113,7 +114,8 @@ static bool check_conf(struct destination *d)
 	int err;
 
 	if (tus_location(c->where, "x", address, sizeof(address)) < 0) {
-		say_ready(d, -EINVAL, "the URL must be http:// or https://, with a host and no user");
+		say_ready(
+		    d, -EINVAL, "the URL must be http:// or https://, with a host and no user");
 		return false;
 	}
 	if (!check_file(d, "ca-file", c->ca_file) ||
@@ -123,8 +125,9 @@ static bool check_conf(struct destination *d)
 	err = c->headers_file[0] ? http_room_credentials(d->room, c->headers_file) : 0;
 	if (err < 0) {
 		snprintf(text, sizeof(text), "headers-file: %.120s: %s", c->headers_file,
-		    err == -EINVAL ? "a line is not \"Name: value\", or sets what dockd sets itself" :
-		    strerror(-err));
+		    err == -EINVAL ?
+			"a line is not \"Name: value\", or sets what dockd sets itself" :
+			strerror(-err));
 		say_ready(d, err, text);
 		return false;
 	}
@@ -133,8 +136,9 @@ static bool check_conf(struct destination *d)
 
 static int tus_open(struct destination *d)
 {
-	struct http_request q = { .method = "OPTIONS", .url = d->conf.where,
-		.timeout_ms = OPTIONS_MS };
+	struct http_request q = {
+		.method = "OPTIONS", .url = d->conf.where, .timeout_ms = OPTIONS_MS
+	};
 	struct tus *s = d->own ? d->own : calloc(1, sizeof(*s));
 
 	if (!s)
@@ -224,14 +228,15 @@ static enum act_result credentials(struct transfer *t, const char *text)
 	u->reread = true;
 	err = http_room_credentials(t->dest->room, path);
 	if (err < 0)
-		return transfer_fail(t, UPLOAD_DESTINATION, "%s; %s: %s", text, path, strerror(-err));
+		return transfer_fail(
+		    t, UPLOAD_DESTINATION, "%s; %s: %s", text, path, strerror(-err));
 	log_info("credentials-read-again", "slot=%u", t->slot);
 	return ACT_AGAIN;
 }
 
 /* The answer, read and judged; verdict 0 when there was none, and then *result is the act's. */
-static enum tus_verdict judge(struct transfer *t, enum tus_request request, struct tus_reply *r,
-    enum act_result *result)
+static enum tus_verdict judge(
+    struct transfer *t, enum tus_request request, struct tus_reply *r, enum act_result *result)
 {
 	const struct http *h = t->http;
 	struct tus_upload *u = t->own;
@@ -298,8 +303,9 @@ static enum tus_verdict judge(struct transfer *t, enum tus_request request, stru
 
 static enum act_result post(struct transfer *t)
 {
-	struct http_request q = { .method = "POST", .url = t->dest->conf.where,
-		.timeout_ms = t->dest->conf.answer_ms };
+	struct http_request q = {
+		.method = "POST", .url = t->dest->conf.where, .timeout_ms = t->dest->conf.answer_ms
+	};
 	char metadata[METADATA_MAX];
 	const struct tus *s = tus_of(t);
 
@@ -307,8 +313,8 @@ static enum act_result post(struct transfer *t)
 		return transfer_fail(t, UPLOAD_REFUSED,
 		    "the server takes %llu bytes at most (Tus-Max-Size): raise its limit",
 		    (unsigned long long)s->max_size_bytes);
-	if (!http_header(&q.headers, "Upload-Length: %llu",
-	    (unsigned long long)t->upload.size_bytes))
+	if (!http_header(
+		&q.headers, "Upload-Length: %llu", (unsigned long long)t->upload.size_bytes))
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
 	if (tus_metadata(&t->upload, t->dest->station, metadata, sizeof(metadata)) == 0 &&
 	    metadata[0] && !http_header(&q.headers, "Upload-Metadata: %s", metadata))
@@ -330,7 +336,8 @@ static enum act_result tus_create(struct transfer *t)
 	err = tus_location(t->dest->conf.where, r.location, t->address, sizeof(t->address));
 	if (err == -EXDEV)
 		return transfer_fail(t, UPLOAD_REFUSED,
-		    "the server's Location names another host; nothing is sent there: %.120s", r.location);
+		    "the server's Location names another host; nothing is sent there: %.120s",
+		    r.location);
 	if (err < 0)
 		return transfer_fail(t, UPLOAD_REFUSED, "the server's Location is no usable URL");
 	if (EVP_DigestInit_ex(u->sent, EVP_sha256(), NULL) != 1)
@@ -350,7 +357,8 @@ static enum act_result head(struct transfer *t)
 	char pinned[PROTO_ADDRESS_LEN];
 
 	if (tus_location(t->dest->conf.where, t->address, pinned, sizeof(pinned)) < 0) {
-		transfer_fail(t, UPLOAD_LATER, "the address on record is not on the configured host");
+		transfer_fail(
+		    t, UPLOAD_LATER, "the address on record is not on the configured host");
 		return ACT_GONE;
 	}
 	memcpy(t->address, pinned, sizeof(pinned));
@@ -396,7 +404,7 @@ static enum act_result tus_query(struct transfer *t)
 	if (r.offset_bytes > t->upload.size_bytes ||
 	    (r.has_length && r.length_bytes != t->upload.size_bytes))
 		return transfer_fail(t, UPLOAD_REFUSED,
-		    "the upload at this address is not this clip: offset %llu, length %llu, clip %llu",
+		    "the upload there is not this clip: offset %llu, length %llu, clip %llu",
 		    (unsigned long long)r.offset_bytes, (unsigned long long)r.length_bytes,
 		    (unsigned long long)t->upload.size_bytes);
 	learn_from_cut(t, r.offset_bytes);
@@ -443,8 +451,11 @@ out:
 static enum act_result patch(struct transfer *t)
 {
 	bool override = (t->dest->conf.flags & DESTINATION_OVERRIDE) != 0;
-	struct http_request q = { .method = override ? "POST" : "PATCH", .url = t->address,
-		.has_body = true, .fd = t->fd, .from_bytes = t->offset_bytes,
+	struct http_request q = { .method = override ? "POST" : "PATCH",
+		.url = t->address,
+		.has_body = true,
+		.fd = t->fd,
+		.from_bytes = t->offset_bytes,
 		.sent_bytes = &t->sent_bytes };
 	struct tus_upload *u = t->own;
 	struct tus *s = tus_of(t);
@@ -458,7 +469,7 @@ static enum act_result patch(struct transfer *t)
 		q.length_bytes = s->chunk.now_bytes;
 	q.no_expect = s->never_expect || !s->expect;
 	ok = http_header(&q.headers, "Upload-Offset: %llu", (unsigned long long)t->offset_bytes) &&
-	     http_header(&q.headers, "Content-Type: application/offset+octet-stream");
+	    http_header(&q.headers, "Content-Type: application/offset+octet-stream");
 	if (ok && override)
 		ok = http_header(&q.headers, "X-HTTP-Method-Override: PATCH");
 	if (ok && s->checksum && !u->no_checksum) {
@@ -467,7 +478,8 @@ static enum act_result patch(struct transfer *t)
 		err = digest_chunk(t, t->offset_bytes, q.length_bytes, digest);
 		if (err < 0) {
 			curl_slist_free_all(q.headers);
-			return transfer_fail(t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
+			return transfer_fail(
+			    t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
 		}
 		EVP_EncodeBlock(base64, digest, sizeof(digest));
 		ok = http_header(&q.headers, "Upload-Checksum: sha256 %s", (const char *)base64);
@@ -510,7 +522,7 @@ static enum act_result patch_good(struct transfer *t, const struct tus_reply *r)
 static bool is_cut(int status)
 {
 	return status == 408 || status == 499 || status == 502 || status == 504 ||
-	       (status >= 520 && status <= 524);
+	    (status >= 520 && status <= 524);
 }
 
 static enum act_result tus_append(struct transfer *t)
@@ -539,7 +551,7 @@ static enum act_result tus_append(struct transfer *t)
 		if (++u->mismatches < MISMATCHES_MAX)
 			return result;
 		return transfer_fail(t, UPLOAD_SOURCE,
-		    "the checksum of a chunk did not match %u times: the station's copy or its memory",
+		    "a chunk's checksum did not match %u times: the station's copy or its memory",
 		    MISMATCHES_MAX);
 	case TUS_NO_EXPECT:
 		if (s->never_expect)
@@ -561,7 +573,8 @@ static enum act_result tus_append(struct transfer *t)
 
 static enum act_result get(struct transfer *t)
 {
-	struct http_request q = { .method = "GET", .url = t->address,
+	struct http_request q = { .method = "GET",
+		.url = t->address,
 		.digest_max_bytes = t->upload.size_bytes,
 		.timeout_ms = t->dest->conf.answer_ms };
 	struct tus_upload *u = t->own;
@@ -633,7 +646,7 @@ static enum act_result tus_finish(struct transfer *t)
 		return transfer_fail(t, UPLOAD_LATER, "the digest failed");
 	if (memcmp(p->sha256, t->upload.sha256, sizeof(p->sha256)) != 0)
 		return transfer_fail(t, UPLOAD_SOURCE,
-		    "the bytes that were sent have another digest than the clip had when it was checked");
+		    "the bytes sent have another digest than the clip had when it was checked");
 	p->level = LEVEL_TRANSFER_DIGEST;
 	return ACT_DONE;
 }

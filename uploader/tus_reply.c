@@ -191,8 +191,8 @@ int tus_reply_read(const char *head, size_t len, int64_t now_s, struct tus_reply
 	return err;
 }
 
-static enum tus_verdict judge_good(enum tus_request request, const struct tus_reply *r,
-    const char **text)
+static enum tus_verdict judge_good(
+    enum tus_request request, const struct tus_reply *r, const char **text)
 {
 	switch (request) {
 	case TUS_OPTIONS:
@@ -229,14 +229,16 @@ static const struct rule rules[] = {
 	{ 401, TUS_CREDENTIALS, "the server does not accept the credentials (401)" },
 	{ 402, TUS_DESTINATION, "the server wants a licence or payment (402): ask its operator" },
 	{ 403, TUS_CREDENTIALS, "the server forbids it (403): check credentials and rights" },
-	{ 405, TUS_DESTINATION, "a proxy or the server does not allow the method (405): let HEAD and "
+	{ 405, TUS_DESTINATION,
+	    "a proxy or the server does not allow the method (405): let HEAD and "
 	    "PATCH through, or set method-override" },
 	{ 407, TUS_DESTINATION, "a proxy wants credentials (407)" },
 	{ 408, TUS_ASK, "the server waited too long for the body (408)" },
 	{ 409, TUS_ASK, "the server holds another offset, or the upload is in use (409)" },
 	{ 412, TUS_DESTINATION, "the server does not speak tus 1.0.0 (412)" },
 	{ 413, TUS_REFUSED, "the server refuses the size (413): raise its limit" },
-	{ 415, TUS_DESTINATION, "the server does not take application/offset+octet-stream (415): is "
+	{ 415, TUS_DESTINATION,
+	    "the server does not take application/offset+octet-stream (415): is "
 	    "this a tus URL?" },
 	{ 421, TUS_DESTINATION, "the server is not the one for this name (421): check the URL" },
 	{ 423, TUS_ASK, "the upload is locked by another connection (423)" },
@@ -274,8 +276,8 @@ static enum tus_verdict judge_status(const struct tus_reply *r, const char **tex
 	return TUS_ASK;
 }
 
-enum tus_verdict tus_reply_judge(enum tus_request request, const struct tus_reply *r,
-    const char **text)
+enum tus_verdict tus_reply_judge(
+    enum tus_request request, const struct tus_reply *r, const char **text)
 {
 	enum tus_verdict v;
 
@@ -284,7 +286,7 @@ enum tus_verdict tus_reply_judge(enum tus_request request, const struct tus_repl
 		return judge_good(request, r, text);
 	if (r->status == 404 || r->status == 410) {
 		*text = r->status == 410 ? "the server has let the upload expire (410)" :
-		    "the server does not know the upload (404)";
+					   "the server does not know the upload (404)";
 		if (request == TUS_HEAD)
 			return TUS_GONE;
 		if (request == TUS_PATCH)
@@ -352,7 +354,8 @@ static bool same_place(const struct place *there, const struct place *here)
 
 	if (strcasecmp(there->host, here->host) != 0)
 		return false;
-	return strcmp(there->port, here->port) == 0 || strcmp(there->port, plain ? "80" : "443") == 0;
+	return strcmp(there->port, here->port) == 0 ||
+	    strcmp(there->port, plain ? "80" : "443") == 0;
 }
 
 static int pin(CURLU *u, const struct place *here, char *out, size_t size)
@@ -417,8 +420,8 @@ static int put_pair(char *out, size_t size, size_t *used, const char *key, const
 	if (*used + need > size || len > PROTO_ADDRESS_LEN)
 		return -ENAMETOOLONG;
 	*used += (size_t)snprintf(out + *used, size - *used, "%s%s ", *used ? "," : "", key);
-	*used += (size_t)EVP_EncodeBlock((unsigned char *)out + *used, (const unsigned char *)value,
-	    (int)len);
+	*used += (size_t)EVP_EncodeBlock(
+	    (unsigned char *)out + *used, (const unsigned char *)value, (int)len);
 	return 0;
 }
 
@@ -480,8 +483,8 @@ void tus_chunk_took(struct tus_chunk *c, uint64_t bytes, uint64_t ms, bool compl
 	if (fits < c->now_bytes)
 		c->now_bytes = within(fits, c->min_bytes, c->max_bytes);
 	else if (complete && bytes >= c->now_bytes)
-		c->now_bytes = within(fits / 4 < c->now_bytes ? fits : c->now_bytes * 4, c->min_bytes,
-		    c->max_bytes);
+		c->now_bytes = within(
+		    fits / 4 < c->now_bytes ? fits : c->now_bytes * 4, c->min_bytes, c->max_bytes);
 }
 
 bool tus_chunk_halve(struct tus_chunk *c)

@@ -14,9 +14,9 @@ enum tus_request { TUS_OPTIONS = 1, TUS_CREATE, TUS_HEAD, TUS_PATCH, TUS_GET };
 struct tus_reply {
 	int status;
 	bool has_offset, has_length, has_max_size, has_location;
-	bool extensions;        /* Tus-Extension was there */
+	bool extensions;         /* Tus-Extension was there */
 	bool creation, checksum; /* named in it */
-	bool sha256;            /* named in Tus-Checksum-Algorithm */
+	bool sha256;             /* named in Tus-Checksum-Algorithm */
 	uint64_t offset_bytes, length_bytes, max_size_bytes;
 	uint64_t retry_after_ms; /* 0: not told; at most a day */
 	char location[PROTO_ADDRESS_LEN];
@@ -42,14 +42,15 @@ enum tus_verdict {
 int tus_reply_read(const char *head, size_t len, int64_t now_s, struct tus_reply *r);
 
 /* What to do after this answer; *text says it for people (a fixed text, "" where there is none). */
-enum tus_verdict tus_reply_judge(enum tus_request request, const struct tus_reply *r,
-    const char **text);
+enum tus_verdict tus_reply_judge(
+    enum tus_request request, const struct tus_reply *r, const char **text);
 
 /*
  * Resolves what a Location header (or an address on record) says against the creation URL, and
  * pins it: scheme, host and port are always the configured ones. A location that names another
  * host or another port is refused, so that nothing is ever sent there; http for https on the same
- * host is forced back (servers behind a TLS proxy). 0, -EXDEV (another host), -EINVAL, -ENAMETOOLONG.
+ * host is forced back (servers behind a TLS proxy). 0, -EXDEV (another host), -EINVAL or
+ * -ENAMETOOLONG.
  */
 int tus_location(const char *creation_url, const char *location, char *out, size_t size);
 

@@ -18,7 +18,8 @@ static void check_place(const char *address)
 	char *host = NULL, *port = NULL, *scheme = NULL, *user = NULL;
 
 	if (!u || curl_url_set(u, CURLUPART_URL, address, 0) ||
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) || curl_url_get(u, CURLUPART_PORT, &port, 0) ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) ||
+	    curl_url_get(u, CURLUPART_PORT, &port, 0) ||
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
 	    curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
 		abort();

@@ -3,6 +3,7 @@
 #include "../../uploader/tus_reply.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,20 +28,28 @@ static void reads_what_servers_send(void **state)
 
 	(void)state;
 	assert_int_equal(read_text("HTTP/1.1 204 \r\nupload-offset:  52428800 \r\n"
-	    "UPLOAD-LENGTH: 52428801\r\n\r\n", &r), 0);
+				   "UPLOAD-LENGTH: 52428801\r\n\r\n",
+			     &r),
+	    0);
 	assert_int_equal(r.status, 204);
 	assert_true(r.has_offset && r.has_length && !r.has_location);
 	assert_int_equal(r.offset_bytes, 52428800);
 	assert_int_equal(r.length_bytes, 52428801);
 	assert_int_equal(read_text("HTTP/1.1 460\n", &r), 0);
 	assert_int_equal(r.status, 460);
-	assert_int_equal(read_text("HTTP/1.1 204 No Content\r\n"
-	    "Tus-Extension: creation-with-upload , creation,checksum\r\n"
-	    "Tus-Checksum-Algorithm: md5,sha256\r\nTus-Max-Size: 18446744073709551615\r\n\r\n", &r), 0);
+	assert_int_equal(
+	    read_text(
+		"HTTP/1.1 204 No Content\r\n"
+		"Tus-Extension: creation-with-upload , creation,checksum\r\n"
+		"Tus-Checksum-Algorithm: md5,sha256\r\nTus-Max-Size: 18446744073709551615\r\n\r\n",
+		&r),
+	    0);
 	assert_true(r.extensions && r.creation && r.checksum && r.sha256 && r.has_max_size);
 	assert_true(r.max_size_bytes == UINT64_MAX);
 	assert_int_equal(read_text("HTTP/1.1 204 x\r\nTus-Extension: creation-with-upload\r\n"
-	    "Tus-Checksum-Algorithm: sha2567\r\n", &r), 0);
+				   "Tus-Checksum-Algorithm: sha2567\r\n",
+			     &r),
+	    0);
 	assert_true(r.extensions && !r.creation && !r.checksum && !r.sha256);
 }
 
@@ -70,7 +79,8 @@ static void numbers_are_digits_only(void **state)
 		assert_int_equal(read_text(text, &r), 0);
 		assert_false(r.has_offset);
 	}
-	assert_int_equal(read_text("HTTP/1.1 204 x\r\nUpload-Offset: 7\r\nUpload-Offset: 7\r\n", &r), 0);
+	assert_int_equal(
+	    read_text("HTTP/1.1 204 x\r\nUpload-Offset: 7\r\nUpload-Offset: 7\r\n", &r), 0);
 	assert_true(r.has_offset);
 }
 
@@ -88,7 +98,8 @@ static void location_has_bounds(void **state)
 	assert_int_equal(strlen(r.location), PROTO_ADDRESS_LEN - 1);
 	memcpy(text + n + PROTO_ADDRESS_LEN - 2, "a\r\n", 4);
 	assert_int_equal(read_text(text, &r), -EPROTO);
-	assert_int_equal(tus_reply_read("HTTP/1.1 201 x\r\nLocation: /a\0b\r\n", 32, NOW, &r), -EPROTO);
+	assert_int_equal(
+	    tus_reply_read("HTTP/1.1 201 x\r\nLocation: /a\0b\r\n", 32, NOW, &r), -EPROTO);
 }
 
 static uint64_t retry_of(const char *value)
@@ -113,8 +124,10 @@ static void retry_after_is_seconds_or_a_date(void **state)
 	assert_int_equal(retry_of("Sun, 21 Sep 2036 14:13:10 GMT"), 86400000);
 	assert_int_equal(retry_of("soon"), 0);
 	assert_int_equal(retry_of("-5"), 0);
-	assert_int_equal(retry_of("Mon, 21 Sep 2026 14:13:50 GMT, and a very long tail of nothing at all "
-	    "that no date has"), 0);
+	assert_int_equal(
+	    retry_of("Mon, 21 Sep 2026 14:13:50 GMT, and a very long tail of nothing at all "
+		     "that no date has"),
+	    0);
 }
 
 static enum tus_verdict verdict(enum tus_request request, int status, const char *headers)
@@ -151,10 +164,10 @@ static void only_not_found_means_gone(void **state)
 
 static void judges_by_status(void **state)
 {
-	static const int passing[] = { 408, 409, 423, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522,
-		523, 524, 599 };
-	static const int whole[] = { 402, 405, 407, 412, 415, 501, 505, 507, 511, 301, 302, 303, 307,
-		308 };
+	static const int passing[] = { 408, 409, 423, 425, 429, 499, 500, 502, 503, 504, 520, 521,
+		522, 523, 524, 599 };
+	static const int whole[] = { 402, 405, 407, 412, 415, 501, 505, 507, 511, 301, 302, 303,
+		307, 308 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
@@ -189,8 +202,10 @@ static void location_is_pinned(void **state)
 		{ "https://ev.example/files", "//ev.example/x", "https://ev.example/x" },
 		{ "https://ev.example/files", "http://ev.example/x", "https://ev.example/x" },
 		{ "https://ev.example/files", "http://EV.example:80/x#y", "https://ev.example/x" },
-		{ "https://ev.example:8443/f", "https://ev.example/x", "https://ev.example:8443/x" },
-		{ "https://ev.example:8443/f", "http://ev.example:8443/x", "https://ev.example:8443/x" },
+		{ "https://ev.example:8443/f", "https://ev.example/x",
+		    "https://ev.example:8443/x" },
+		{ "https://ev.example:8443/f", "http://ev.example:8443/x",
+		    "https://ev.example:8443/x" },
 		{ "http://127.0.0.1:1080/f", "https://127.0.0.1/x", "http://127.0.0.1:1080/x" },
 		{ "http://[::1]:1080/f", "http://[::1]:1080/x", "http://[::1]:1080/x" },
 	};
@@ -223,10 +238,13 @@ static void location_is_pinned(void **state)
 		assert_string_equal(out, good[i].expected);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(tus_location("https://ev.example/files", bad[i].location, out,
-		    sizeof(out)), bad[i].err);
-	assert_int_equal(tus_location("https://ev.example/files", "/files/1", out, 20), -ENAMETOOLONG);
-	assert_int_equal(tus_location("https://u:p@ev.example/files", "/1", out, sizeof(out)), -EINVAL);
+		assert_int_equal(
+		    tus_location("https://ev.example/files", bad[i].location, out, sizeof(out)),
+		    bad[i].err);
+	assert_int_equal(
+	    tus_location("https://ev.example/files", "/files/1", out, 20), -ENAMETOOLONG);
+	assert_int_equal(
+	    tus_location("https://u:p@ev.example/files", "/1", out, sizeof(out)), -EINVAL);
 	assert_int_equal(tus_location("ev.example/files", "/1", out, sizeof(out)), -EINVAL);
 }
 
@@ -243,7 +261,8 @@ static void metadata_leaves_out_what_is_empty(void **state)
 	assert_null(strstr(out, "station"));
 	u.recorded_s = 0;
 	assert_int_equal(tus_metadata(&u, "s", out, sizeof(out)), 0);
-	assert_non_null(strstr(out, ",station cw==,recorded MTk3MC0wMS0wMVQwMDowMDowMA==,kind Y2xpcA=="));
+	assert_non_null(
+	    strstr(out, ",station cw==,recorded MTk3MC0wMS0wMVQwMDowMDowMA==,kind Y2xpcA=="));
 	u.recorded_s = INT64_MAX;
 	assert_int_equal(tus_metadata(&u, "s", out, sizeof(out)), 0);
 	assert_null(strstr(out, "recorded"));
@@ -375,13 +394,18 @@ static int make_sysfs(void **state)
 	return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
 static int remove_sysfs(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", root);
-	return system(command);
+	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void disks_are_resolved(void **state)

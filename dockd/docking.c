@@ -300,6 +300,24 @@ void docking_whole(struct bay *b)
 	b->erase_wanted = true;
 }
 
+void docking_gone(struct bay *b, uint64_t asset)
+{
+	int64_t length = staging_part_length(b->house->staging, asset);
+	struct record *r = books_begin("gone");
+
+	record_number(r, "asset", (int64_t)asset);
+	record_number(r, "docking", (int64_t)b->docking);
+	books_write(b, r);
+	books_trouble(b, "a file vanished from the camera before all of it was read: what came is kept");
+	if (length <= 0)
+		return;
+	r = books_begin("resized");
+	record_number(r, "asset", (int64_t)asset);
+	record_number(r, "size", length);
+	books_write(b, r);
+	b->house->handlers->pulled(b->house->arg, asset);
+}
+
 static void not_done(struct bay *b, const struct proto_fetched *f)
 {
 	switch ((enum fetch_result)f->result) {
@@ -318,16 +336,10 @@ static void not_done(struct bay *b, const struct proto_fetched *f)
 			books_asset_trouble(b, b->asset.number,
 			    f->text[0] ? f->text : "the camera cannot give the whole of it");
 		break;
-	case FETCH_GONE: {
-		struct record *r = books_begin("gone");
-
-		record_number(r, "asset", (int64_t)b->asset.number);
-		record_number(r, "docking", (int64_t)b->docking);
-		books_write(b, r);
+	case FETCH_GONE:
 		listing_skip(ix(b), b->docking, b->row.row);
-		books_trouble(b, "something vanished from the camera while it was read: what came is kept");
+		docking_gone(b, b->asset.number);
 		break;
-	}
 	case FETCH_DISK:
 		docking_disk_failed(b, f->status);
 		break;

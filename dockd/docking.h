@@ -25,6 +25,11 @@ void docking_interrupted(struct bay *b, const char *result);
 
 /* b->asset's part is whole (or already sealed): hands it to intake. */
 void docking_whole(struct bay *b);
+/*
+ * The camera no longer has this asset, of which not all was read: recorded, and what did come goes
+ * its way as what it is ("cut-short").
+ */
+void docking_gone(struct bay *b, uint64_t asset);
 /* The station's disk refused to take b->asset's bytes: status is the -errno. */
 void docking_disk_failed(struct bay *b, int status);
 

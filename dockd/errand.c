@@ -65,11 +65,25 @@ static void settle_erases(struct bay *b)
 			continue;
 		if (b->state == BAY_ERASING && b->asset.number == assets[i])
 			continue;
-		if (listing_by_asset(ix(b), b->docking, assets[i], &row) == 0)
+		if (listing_by_asset(ix(b), b->docking, assets[i], &row) == 0 ||
+		    listing_by_path(ix(b), b->docking, a.path, &row) == 0)
 			books_erased(b, assets[i], "unsure", "interrupted; the camera still shows it");
 		else if (!b->partial)
 			books_erased(b, assets[i], "inferred", "interrupted; the camera no longer shows it");
 	}
+}
+
+/* What was begun and is not on the camera any more, by two whole listings. */
+static void settle_missing(struct bay *b)
+{
+	uint64_t numbers[64];
+	int n;
+
+	do {
+		n = listing_missing(ix(b), b->docking, 0, numbers, 64);
+		for (int i = 0; i < n; i++)
+			docking_gone(b, numbers[i]);
+	} while (n == 64);
 }
 
 static bool link_rows(struct bay *b)
@@ -84,6 +98,8 @@ static bool link_rows(struct bay *b)
 		return false;
 	}
 	settle_erases(b);
+	if (b->listings >= 2 && !b->partial)
+		settle_missing(b);
 	b->linked = true;
 	return true;
 }

@@ -247,7 +247,7 @@ static void checked(struct intake *in, const struct job *job, const struct asset
 	record_text(&r, "sha256", hex);
 	record_number(&r, "length", (int64_t)job->digest.length_bytes);
 	record_text(&r, "id", id);
-	record_text(&r, "signature", "unsigned");
+	record_text(&r, "signature", a->gone ? "cut-short" : "unsigned");
 	record_number(&r, "stamp", job->stamp_ns);
 	journal_write(in->journal, &r);
 	log_info("checked", "asset=%" PRIu64 " id=%s sha256=%s length=%" PRIu64, a->number, id, hex,

@@ -269,3 +269,22 @@ def test_plain_volume_is_refused_unless_allowed():
         s.start_core()
         assert s.core.process.wait(20) != 0
         assert "allow-plaintext" in s.log()
+
+
+def test_file_that_vanished_is_kept_as_what_it_is():
+    with Station(bays=BAYS, profile=QUICK) as s:
+        camera = s.camera("A", [vcam.clip("DCIM/a.mp4", 3 * MIB, 5, mtime=DAY),
+                                vcam.clip("DCIM/b.mp4", MIB, 6, mtime=DAY + 1)])
+        camera.fault("unplug", object="DCIM/a.mp4", at=2 * MIB)
+        camera.plug("1-1")
+        camera.wait("plugged", exactly=0)
+        s.wait("idle")
+        camera.clear()
+        camera.remove("DCIM/a.mp4")
+        camera.plug("1-1")
+        settle(s, light="leave")
+        clip = s.clip(1)
+        assert clip["signature"] == "cut-short" and 0 < clip["size_bytes"] <= 2 * MIB
+        piece = hashlib.sha256(vcam.generate(5, 0, clip["size_bytes"])).hexdigest()
+        assert set(in_store(s)) == {piece} | wanted(camera)
+        assert "vanished" in s.bay("1")["text"]

@@ -3,16 +3,12 @@
 Both listen on loopback only. Nothing is installed here: `make npm` puts the stock server's packages
 into build/npm.
 """
-import base64
 import os
 import pathlib
-import select
-import signal
 import socket
 import struct
 import subprocess
 import threading
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 NPM = HERE.parent.parent / "build" / "npm"
@@ -101,8 +97,9 @@ class FaultServer:
     at its end, `otherwise` answers: by default an honest tus server in memory.
     """
 
-    def __init__(self, script=(), otherwise=None):
+    def __init__(self, script=(), otherwise=None, tls=None):
         self.script = list(script)
+        self.tls = tls  # an ssl.SSLContext
         self.otherwise = otherwise or honest
         self.requests = []
         self.uploads = {}  # path => [length, bytearray]
@@ -116,7 +113,7 @@ class FaultServer:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/files"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/files"
 
     def close(self):
         self.closing = True
@@ -160,6 +157,8 @@ class FaultServer:
     def _serve(self, conn):
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            if self.tls:
+                conn = self.tls.wrap_socket(conn, server_side=True)
             while True:
                 request = self._head(conn, b"")
                 if request is None:

@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -671,6 +672,94 @@ def test_method_override(uploader, clip):
         path = clip(MIB)
         assert uploader.whole(path)[1].kind == "RECEIPT"
         assert_whole(s, path)
+
+
+# ---- TLS ----
+
+@pytest.fixture(scope="module")
+def certificates():
+    """ca, other (another CA), server and client, each NAME.crt and NAME.key."""
+    with tempfile.TemporaryDirectory(prefix="dockd-tls-") as path:
+        at = pathlib.Path(path)
+        at.chmod(0o755)
+
+        def openssl(*args):
+            subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, cwd=at)
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        for ca in ("ca", "other"):
+            openssl("req", "-x509", *new, "-keyout", f"{ca}.key", "-out", f"{ca}.crt", "-days", 2,
+                    "-subj", f"/CN={ca}")
+        (at / "ext").write_text("subjectAltName=IP:127.0.0.1\n")
+        for name in ("server", "client"):
+            openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
+                    "-CAcreateserial", "-out", f"{name}.crt", "-days", 2, "-extfile", "ext")
+        for p in at.iterdir():
+            p.chmod(0o644)
+        yield at
+
+
+def tls_server(certificates, script=(), otherwise=None, mutual=False):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+    if mutual:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certificates / "ca.crt")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return FaultServer(script, otherwise, context)
+
+
+def test_tls_with_a_client_certificate(uploader, clip, certificates):
+    def plain_location(server, request):
+        honest(server, request)
+        return answer(201, f"Location: http://127.0.0.1:{server.port}/files/1")
+    with tls_server(certificates, [plain_location], mutual=True) as s:
+        uploader.open(core.TUS, s.url, ca=str(certificates / "ca.crt"),
+                      cert=str(certificates / "client.crt"), key=str(certificates / "client.key"))
+        path = clip(3 * MIB)
+        created, end = uploader.whole(path)
+        assert end.kind == "RECEIPT", end
+        assert created[0].address == f"{s.url}/1", "http behind TLS is forced back to https"
+        assert_whole(s, path)
+
+
+def test_tls_cut_and_resumed(uploader, clip, certificates):
+    with tls_server(certificates, [honest, cut(MIB, keep=True), honest, cut(99999)]) as s:
+        uploader.open(core.TUS, s.url, ca=str(certificates / "ca.crt"))
+        path = clip(3 * MIB)
+        created, end = uploader.whole(path)
+        assert end.kind == "RECEIPT" and len(created) == 1
+        assert_whole(s, path)
+
+
+def test_tls_of_somebody_else(uploader, clip, certificates):
+    with tls_server(certificates) as s:
+        ready = uploader.open(core.TUS, s.url, ca=str(certificates / "other.crt"))
+        assert "certificate" in ready.text
+        _, end = uploader.whole(clip(10))
+        assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION)
+        assert "certificate" in end.text and not s.requests
+
+
+def test_tls_for_another_name(uploader, clip, certificates):
+    with tls_server(certificates) as s:
+        uploader.open(core.TUS, s.url.replace("127.0.0.1", "localhost"),
+                      ca=str(certificates / "ca.crt"))
+        _, end = uploader.whole(clip(10))
+        assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION) and not s.requests
+
+
+def test_tls_without_the_client_certificate(uploader, clip, certificates):
+    with tls_server(certificates, mutual=True) as s:
+        uploader.open(core.TUS, s.url, ca=str(certificates / "ca.crt"))
+        _, end = uploader.whole(clip(10))
+        assert end.kind == "FAILED" and end.text and not s.requests
+
+
+@pytest.mark.parametrize("what", ["ca", "cert", "key"])
+def test_tls_file_missing(uploader, certificates, what):
+    ready = uploader.open(core.TUS, "https://127.0.0.1:9/files", **{what: "/nonexistent/file.pem"})
+    assert ready.status < 0 and "/nonexistent/file.pem" in ready.text
 
 
 # ---- proof ----

@@ -383,7 +383,7 @@ def die_in_pull(at):
         s.mark.write_text("x")
         s.whole(interruptions=1)
         ended = [r for r in s.ledger() if r["type"] == "pulled" and r["result"] == "fault"]
-        assert [at - MIB < r["length"] <= at for r in ended] == [True]
+        assert [at - 2 * MIB < r["length"] <= at for r in ended] == [True]
 
 
 # ---- what a crash, or a disk, may leave of the books ----

@@ -439,7 +439,7 @@ struct proto_receipt {
 	uint32_t raw_len; /* bytes of raw */
 	uint64_t length_bytes; /* as the destination states or as read back */
 	uint64_t sent_bytes;   /* body bytes handed over in this slot */
-	uint8_t sha256[PROTO_SHA256_LEN]; /* of what was read back or stated; zeros below that level */
+	uint8_t sha256[PROTO_SHA256_LEN]; /* read back, stated, or sent checked; LENGTH: zeros */
 	char object[PROTO_ADDRESS_LEN];
 	char version[PROTO_TEXT_LEN];
 	uint8_t raw[1024]; /* the server's own words, not parsed by the core */

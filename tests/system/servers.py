@@ -211,13 +211,6 @@ def lost(_server, request):
     return None
 
 
-def hang(_server, request):
-    """A step: reads the body and never answers (until the server closes)."""
-    request.read()
-    _server.released.wait()
-    return None
-
-
 def _append(server, request):
     upload = server.uploads.get(request.path)
     if upload is None:

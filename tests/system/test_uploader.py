@@ -22,7 +22,7 @@ import pytest
 
 import fake_core as core
 from fake_core import Core
-from servers import NPM, FaultServer, TusServer, answer, cut, hang, honest, lost, say
+from servers import NPM, FaultServer, TusServer, answer, cut, honest, lost, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()

@@ -3,7 +3,7 @@
  *
  * Takes one object from an MTP camera with the same operation and windows as dockd-camera, in plain
  * C around libusb: 256 KiB bulk reads, 4 in flight, data discarded, no check of anything that could
- * be left out. It prints bytes and seconds of the object alone: session and listing are not counted.
+ * be left out. It prints bytes and seconds of the object alone, without session and listing.
  *
  *   bare_pull BUS DEVICE NAME [WINDOW_BYTES]      finds NAME (last part of a path), takes it
  *

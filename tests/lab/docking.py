@@ -23,7 +23,7 @@ shifts = [
      "DCIM/empty.mp4": 0, "LOG/audit.log": 4321},
     {"DCIM/100BWC/long.mp4": 48 * MIB},
     {"DCIM/100BWC/q clip %d.mp4" % i: 15 * MIB + 512 * i for i in range(5)},
-    {"DCIM/Ünïcode/lang %d.mp4" % i: 26 * MIB + i for i in range(3)},
+    {"DCIM/with spaces/lang %d.mp4" % i: 26 * MIB + i for i in range(3)},
 ]
 serials = ["BWC-U%d" % n for n in range(4)] + ["BWC-Q%d" % n for n in range(2)]
 folders = ["/run/cam%d" % n for n in range(4)] + ["%s/q%d" % (out, n) for n in range(2)]
@@ -92,7 +92,9 @@ with TusServer("/run/server") as server, LabStation(folder="/run/station", take_
     others = {node_of(on_bus(serial)) for serial in ("KEYBOARD", "ADAPTER")}
     t.check("the keyboard and the network adapter were never opened",
             len(others) == 2 and not others & set(opens.seen()), others)
-    names = {r["path"] for r in s.ledger() if r["type"] == "found"}
-    t.check("names with spaces and UTF-8 are kept", "DCIM/Übung Straße/Ж 録画 é.mp4" in
-            names and "DCIM/a b/c d/e f/g h/deep one.mp4" in names)
+    # The ledger writes each byte beyond ASCII as \u00XX (record.h).
+    names = {r["path"].encode("latin-1").decode() for r in s.ledger() if r["type"] == "found"}
+    sent = {path for files in shifts for path in files}
+    t.check("names with spaces and UTF-8 are kept, all of them", names == sent,
+            (sorted(names - sent)[:5], sorted(sent - names)[:5]))
 t.finish()

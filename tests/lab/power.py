@@ -26,6 +26,14 @@ def run(*command):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
+def mapper(*command):
+    """dmsetup that makes the nodes itself: there are hundreds, and udev takes its time."""
+    done = subprocess.run(["dmsetup", *command], capture_output=True, text=True,
+                          env={**os.environ, "DM_DISABLE_UDEV": "1"})
+    if done.returncode != 0:
+        raise RuntimeError("dmsetup %s: %s" % (" ".join(command), done.stderr))
+
+
 def sectors(device):
     return int(subprocess.check_output(["blockdev", "--getsz", device]))
 
@@ -35,22 +43,22 @@ class Snapshot:
 
     where = "/run/copy"
 
-    def __enter__(self):
-        os.makedirs(self.where, exist_ok=True)
+    def __init__(self):
+        os.makedirs(self.where)
         with open("/run/cow", "wb") as f:
             f.truncate(512 * MIB)
         self.loop = subprocess.check_output(["losetup", "-f", "--show", "/run/cow"],
                                             text=True).strip()
-        run("dmsetup", "create", "copy", "--table",
-            "0 %d snapshot %s %s N 8" % (sectors(COPY), COPY, self.loop))
+
+    def __enter__(self):
+        mapper("create", "copy", "--table",
+               "0 %d snapshot %s %s N 8" % (sectors(COPY), COPY, self.loop))
         run("mount", "/dev/mapper/copy", self.where)
         return pathlib.Path(self.where, "state")
 
     def __exit__(self, *_):
         run("umount", self.where)
-        run("dmsetup", "remove", "--retry", "copy")
-        run("losetup", "-d", self.loop)
-        os.unlink("/run/cow")
+        mapper("remove", "--retry", "copy")
 
 
 def settings(folder, **more):
@@ -127,8 +135,8 @@ def holes(state, book, compared):
 
 def record_docking():
     run("modprobe", "-a", "dm_log_writes", "dm_snapshot", "loop", "ext4")
-    run("dmsetup", "create", "log", "--table",
-        "0 %d log-writes %s %s" % (sectors(DISK), DISK, LOG))
+    mapper("create", "log", "--table",
+           "0 %d log-writes %s %s" % (sectors(DISK), DISK, LOG))
     run("mkfs.ext4", "-q", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0",
         "/dev/mapper/log")
     os.makedirs("/run/disk")
@@ -136,7 +144,7 @@ def record_docking():
     os.mkdir("/run/disk/state", 0o700)
     os.chown("/run/disk/state", CORE, CORE)
     run("sync")
-    run("dmsetup", "message", "log", "0", "mark", "began")
+    mapper("message", "log", "0", "mark", "began")
     with settings("/run/station", state_dir="/run/disk/state").start() as s:
         shell("qemu_dock cam0 BWC-P %s/cam" % out)
         port = wait_on_bus("BWC-P")
@@ -145,7 +153,7 @@ def record_docking():
         s.wait("all", "receipted", timeout=100)
         stored = digests("/run/station/store")
     run("umount", "/run/disk")
-    run("dmsetup", "remove", "--retry", "log")
+    mapper("remove", "--retry", "log")
     return stored
 
 
@@ -176,11 +184,11 @@ flushes = log.flushes(began, len(log.entries))
 t.check("%d writes and %d flushes recorded" % (len(log.entries), len(flushes)), len(flushes) > 10)
 at = seq = half = 0
 full = {flushes[len(flushes) * (i + 1) // (RECOVERIES + 1)] for i in range(RECOVERIES)}
-bad, mounted, compared = [], 0, {}
+snapshot, bad, mounted, compared = Snapshot(), [], 0, {}
 for flush in flushes:
     log.replay(COPY, at, flush + 1)
     at = flush + 1
-    with Snapshot() as state:
+    with snapshot as state:
         mounted += 1
         book = records(state)
         if None in book or [r["seq"] for r in book] != list(range(1, len(book) + 1)):

@@ -59,8 +59,11 @@ DIR_ONLY = {"uploader-dir-rename"}
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
         "verify-digest", "verify-result"}                               # once a process
-LATER = {"journal-append": (2, 7, 16), "journal-committed": (3, 9, 18), "camera-durable": (2, 3),
-         "docking-erase": (3,), "docking-erased": (3,), "uplink-receipted": (3,)}
+LATER = {"journal-append": (2, 5, 8, 11, 14, 17, 20), "journal-committed": (3, 9, 18),
+         "camera-durable": (2, 3), "docking-erase": (3,), "docking-erased": (3,),
+         "uplink-receipted": (3,)}
+PERMITS = {"bay-open": "docked", "docking-fetch": "pull", "docking-erase": "erase-intent",
+           "uplink-upload": "upload"}  # the record that must be on disk when the act begins
 POINTS = [(name, n, kind) for name in sorted(documented() - DIR_ONLY)
           for n in (1, *(() if name in ONCE else LATER.get(name, (2,))))
           for kind in ("tus",)]
@@ -286,6 +289,9 @@ def die_at(name, n, kind):
         s.settle()
         assert s.died(), "nobody passed there"
         s.check()
+        if name in PERMITS:
+            began = [r["seq"] for r in s.ledger() if r["type"] == "began"]
+            assert n == sum(r["type"] == PERMITS[name] and r["seq"] < began[1] for r in s.ledger())
         s.check_rebuilt()
 
 

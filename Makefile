@@ -307,7 +307,7 @@ build/npm/node_modules/.package-lock.json: tests/system/package.json tests/syste
 	$(call say,NPM,build/npm)
 	$(Q)mkdir -p $(@D)
 	$(Q)cp $^ build/npm/
-	$(Q)cd build/npm && npm ci --silent --ignore-scripts --no-audit --no-fund
+	$(Q)cd build/npm && npm ci --loglevel=error --ignore-scripts --no-audit --no-fund
 	$(Q)touch $@
 
 #: check-unit      unit tests alone

@@ -89,7 +89,6 @@ void bays_configure(struct bays *h, const struct config *c)
 	h->destinations_n = c->destinations_n;
 	for (size_t i = 0; i < c->destinations_n; i++)
 		memcpy(h->destination[i], c->destination[i].name, sizeof(h->destination[i]));
-	h->every_port = c->bays_n == 0;
 	for (size_t i = 0; i < h->n; i++)
 		h->bay[i]->configured = false;
 	for (size_t i = 0; i < c->bays_n; i++) {

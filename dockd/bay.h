@@ -122,7 +122,6 @@ struct bays {
 	size_t destinations_n;
 	struct bay *bay[BAYS_MAX];
 	size_t n;
-	bool every_port;      /* no bays configured: each port is one */
 	bool hotplug;         /* connected */
 	bool synced;          /* and all that is there has been told */
 	uint64_t synced_us;

@@ -148,8 +148,9 @@ static bool plan_pull(struct bay *b)
 		b->house->again = true;
 		return false;
 	}
-	if (b->camera.capacity_bytes && b->pulled_bytes > 3 * b->camera.capacity_bytes + (64u << 20)) {
-		bay_fault(b, "the camera gave more than three times what it can hold: it is not believed");
+	if (b->camera.capacity_bytes && b->pulled_bytes > 2 * b->camera.capacity_bytes + (64u << 20)) {
+		/* twice: a camera without partial reads is read from the start after each interruption */
+		bay_fault(b, "the camera gave more than twice what it can hold: it is not believed");
 		return false;
 	}
 	if (!staging_admits(b->house->staging, b->row.size_bytes)) {

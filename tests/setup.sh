@@ -15,7 +15,7 @@ declare -A packages=(
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
 	[lab]="android-file-transfer busybox-static cpio dmsetup e2fsprogs gphoto2 kmod mtp-tools
 		qemu-system-x86 udev umtp-responder usbutils"
-	[server]="nodejs npm"
+	[server]="ca-certificates nodejs npm"
 )
 
 missing=()

@@ -2,11 +2,13 @@
 import hashlib
 import os
 import pathlib
+import signal
+import subprocess
 
 import pytest
 
 import vcam
-from station import CORE, Station, Timeout
+from station import CORE, CORE_GROUP, Station, Timeout, as_user
 
 MIB = 1 << 20
 DAY = 1790000000
@@ -288,3 +290,24 @@ def test_file_that_vanished_is_kept_as_what_it_is():
         piece = hashlib.sha256(vcam.generate(5, 0, clip["size_bytes"])).hexdigest()
         assert set(in_store(s)) == {piece} | wanted(camera)
         assert "vanished" in s.bay("1")["text"]
+
+
+def test_lights_off_for_the_service_manager():
+    """After kill -9 the lamp stays as it was; what ExecStopPost runs turns it off."""
+    bays = [{"name": "1", "port": "1-1", "light": "bay1"}]
+    with Station(bays=bays, profile=QUICK, start=False) as s:
+        lamp = s.folder / "leds/bay1"
+        lamp.mkdir()
+        for name, value in (("brightness", "0\n"), ("max_brightness", "255\n"), ("trigger", "none\n")):
+            (lamp / name).write_text(value)
+        for path in (lamp, *lamp.iterdir()):
+            os.chown(path, CORE, CORE)
+        s.start()
+        camera = s.camera("A", shift())
+        camera.plug("1-1")
+        settle(s)
+        s.core.stop(signal.SIGKILL)
+        (lamp / "brightness").write_text("255\n")
+        subprocess.run([*as_user(CORE, CORE_GROUP), s.bin / "dockd", "-c", s.folder / "dockd.conf",
+                        "--profiles", s.folder / "profiles", "--lights-off"], check=True)
+        assert (lamp / "brightness").read_text().splitlines()[0] == "0"

@@ -53,7 +53,8 @@ static const char default_config[] = DOCKD_SYSCONFDIR "/dockd/dockd.conf";
 
 static void usage(FILE *out)
 {
-	fputs("usage: dockd [-c FILE] [--check-config] [--libexec DIR] [--profiles DIR] [--version]\n"
+	fputs("usage: dockd [-c FILE] [--check-config | --lights-off] [--libexec DIR] [--profiles DIR]\n"
+	      "             [--version]\n"
 	      "see dockd(8)\n", out);
 }
 
@@ -143,6 +144,29 @@ static int check_config(const char *path, const char *profiles_dir)
 	printf("configuration is good: station %s, %zu bays%s, %zu destinations, %zu profiles\n",
 	    c->station, c->bays_n, c->bays_n ? "" : " (every port is one)", c->destinations_n,
 	    c->profiles_n);
+	free(c);
+	return EXIT_SUCCESS;
+}
+
+/* For the service manager, after a crash: no bay may show "take it" when nobody watches. */
+static int lights_off(const char *path, const char *profiles_dir)
+{
+	char *errors = NULL;
+	struct config *c = read_config(path, profiles_dir, &errors);
+	struct lights *l;
+
+	if (!c) {
+		fprintf(stderr, "%s", errors ? errors : "the configuration cannot be read\n");
+		free(errors);
+		return EXIT_FAILURE;
+	}
+	l = lights_new(c->leds_dir);
+	for (size_t i = 0; i < c->bays_n; i++)
+		lights_set(l, c->bay[i].light, LIGHT_OFF);
+	lights_set(l, c->station_light, LIGHT_OFF);
+	lights_tick(l, 0);
+	lights_all_off(l);
+	lights_free(l);
 	free(c);
 	return EXIT_SUCCESS;
 }
@@ -485,6 +509,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'k' },
+		{ "lights-off", no_argument, NULL, 'o' },
 		{ "libexec", required_argument, NULL, 'l' },
 		{ "profiles", required_argument, NULL, 'p' },
 		{ "version", no_argument, NULL, 'v' },
@@ -493,7 +518,7 @@ int main(int argc, char **argv)
 	};
 	const char *config_path = access(default_config, F_OK) == 0 ? default_config : NULL;
 	const char *profiles_dir = NULL;
-	bool check = false;
+	bool check = false, off = false;
 	int opt;
 
 	log_open("dockd", NULL);
@@ -504,6 +529,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			check = true;
+			break;
+		case 'o':
+			off = true;
 			break;
 		case 'l':
 			child_set_libexec(optarg);
@@ -526,5 +554,7 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	if (off)
+		return lights_off(config_path, profiles_dir);
 	return check ? check_config(config_path, profiles_dir) : serve(config_path, profiles_dir);
 }

@@ -132,6 +132,7 @@ class Run(Station):
                          accept_receipt="readback" if kind == "readback" else "length", start=False)
         self.erases = erase and kind != "dir"
         self.device = None
+        self.note = ""
 
     def __exit__(self, kind, value, trace):
         try:
@@ -140,7 +141,7 @@ class Run(Station):
             if kind is None:
                 shutil.rmtree(self.top, ignore_errors=True)
             else:  # told where the run is asked for: runs go on beside each other
-                value.situation = f"kept in {self.top}\n{self.log()[-12000:]}"
+                value.situation = f"{self.note}kept in {self.top}\n{self.log()[-12000:]}"
 
     def close(self):
         super().close()
@@ -363,7 +364,7 @@ def die_when(program, number):
             s.dock()
             # a run passes about 120; the long clip is pulled from the 20th to the 60th
             moment, wait = draw.randrange(8, 80), draw.uniform(0, 0.05)
-            print(f"seed {SEED}: {program} after {moment} hand-overs and {wait:.4f} s")
+            s.note = f"KILL_SEED={SEED}: {program} after {moment} hand-overs and {wait:.4f} s\n"
             passings.wait(moment)
             threading.Event().wait(wait)
             if program in ("dockd-camera", "dockd-verify"):

@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEATHS_MAX 4          /* of workers in a row, before FAULT */
-#define ARRIVALS_MAX 20       /* on one port */
+#define DEATHS_MAX 4    /* of workers in a row, before FAULT */
+#define ARRIVALS_MAX 20 /* on one port */
 #define ARRIVALS_SPAN_US 60000000
 #define SECOND_US UINT64_C(1000000)
 
@@ -194,7 +194,7 @@ static bool arrives_too_often(struct bay *b)
 static bool rejoins(const struct bay *b, const struct proto_arrived *a)
 {
 	return b->docking && b->profile && strcmp(b->device.serial, a->serial) == 0 &&
-	       b->device.vendor == a->vendor;
+	    b->device.vendor == a->vendor;
 }
 
 /* After a restart of the service: the docking that the books still have open on this port. */
@@ -221,11 +221,11 @@ static void block(struct bay *b, const struct proto_arrived *a)
 	b->state = BAY_BLOCKED;
 	b->profile = NULL;
 	snprintf(b->fault, sizeof(b->fault), "%s",
-	    a->presence == PRESENCE_NOT_AUTHORISED
-	        ? "a device is present but not authorised (USB authorisation): authorise this port or "
-	          "take the device out"
-	        : "a device is present but not configured: the host is out of USB resources or the port "
-	          "lacks power; use another port");
+	    a->presence == PRESENCE_NOT_AUTHORISED ?
+		"a device is present but not authorised (USB authorisation): authorise this port or "
+		"take the device out" :
+		"a device is present but not configured: the host is out of USB resources or the port "
+		"lacks power; use another port");
 	log_warn("blocked", "bay=%s port=%s reason=\"%s\"", b->name, b->port, b->fault);
 }
 
@@ -236,14 +236,15 @@ static void no_profile(struct bay *b, const char *tie)
 	b->state = BAY_FOREIGN;
 	b->profile = NULL;
 	if (tie[0]) {
-		snprintf(b->fault, sizeof(b->fault), "profiles %.180s match equally: make one more specific",
-		    tie);
+		snprintf(b->fault, sizeof(b->fault),
+		    "profiles %.180s match equally: make one more specific", tie);
 		log_warn("profile-tie", "bay=%s reason=\"%s\"", b->name, b->fault);
 		return;
 	}
 	snprintf(b->fault, sizeof(b->fault), "not a camera known here: it is left alone");
-	log_info("foreign", "bay=%s port=%s vendor=%04x product=%04x class=%02x model=\"%s\"", b->name,
-	    b->port, b->device.vendor, b->device.product, b->device.class, log_text(b->device.model));
+	log_info("foreign", "bay=%s port=%s vendor=%04x product=%04x class=%02x model=\"%s\"",
+	    b->name, b->port, b->device.vendor, b->device.product, b->device.class,
+	    log_text(b->device.model));
 }
 
 static void arrived(struct bays *h, const struct proto_arrived *a)
@@ -259,8 +260,8 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 		log_warn("too-many-ports", "port=%s", log_text(a->port));
 		return;
 	}
-	if (b->state != BAY_EMPTY && b->state != BAY_LEFT && b->device.generation == a->generation &&
-	    b->device.presence == a->presence && h->synced)
+	if (b->state != BAY_EMPTY && b->state != BAY_LEFT &&
+	    b->device.generation == a->generation && b->device.presence == a->presence && h->synced)
 		return; /* told twice */
 	profile = profile_match(h->profiles, h->profiles_n, a, tie, sizeof(tie));
 	same = rejoins(b, a) && profile == b->profile;
@@ -286,7 +287,8 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	if (arrives_too_often(b)) {
 		if (!b->docking)
 			docking_begin(b);
-		bay_fault(b, "it connects and disconnects all the time: clean or replace the bay's contacts");
+		bay_fault(b,
+		    "it connects and disconnects all the time: clean or replace the bay's contacts");
 		return;
 	}
 	if (!same)
@@ -356,7 +358,8 @@ static void opened(struct bays *h, struct msg *m)
 	if (!b || b->state != BAY_OPENING || b->device.generation != o.generation)
 		return;
 	if (o.status < 0 || m->nfds != 1) {
-		log_warn("not-opened", "bay=%s status=%d reason=\"%s\"", b->name, o.status, log_text(o.text));
+		log_warn("not-opened", "bay=%s status=%d reason=\"%s\"", b->name, o.status,
+		    log_text(o.text));
 		bay_worker_lost(b, o.text[0] ? o.text : "the device node could not be opened");
 		return;
 	}
@@ -451,7 +454,8 @@ void bay_worker_lost(struct bay *b, const char *why)
 	b->listings = 0;
 	b->linked = b->final = false;
 	snprintf(b->fault, sizeof(b->fault), "%s", why);
-	log_warn("worker-lost", "bay=%s deaths=%u reason=\"%s\"", b->name, b->deaths, log_text(why));
+	log_warn(
+	    "worker-lost", "bay=%s deaths=%u reason=\"%s\"", b->name, b->deaths, log_text(why));
 }
 
 unsigned bays_retry(struct bays *h, const char *name)
@@ -512,7 +516,8 @@ static unsigned pulls_beside(const struct bays *h, const struct bay *b)
 	for (size_t i = 0; i < h->n; i++) {
 		const struct bay *o = h->bay[i];
 
-		if (o != b && (o->state == BAY_FETCHING || o->plan == PLAN_FETCH) && same_root(o, b))
+		if (o != b && (o->state == BAY_FETCHING || o->plan == PLAN_FETCH) &&
+		    same_root(o, b))
 			n++;
 	}
 	return n;
@@ -634,8 +639,8 @@ static void end_missed(struct bays *h)
 			record_number(&r, "docking", (int64_t)open[i].number);
 			record_text(&r, "reason", "inferred");
 			journal_write(h->journal, &r);
-			log_info("undocked", "bay=%s docking=%" PRIu64 " reason=inferred", open[i].bay,
-			    open[i].number);
+			log_info("undocked", "bay=%s docking=%" PRIu64 " reason=inferred",
+			    open[i].bay, open[i].number);
 		}
 	}
 }
@@ -675,8 +680,9 @@ bool bays_idle(const struct bays *h)
 		case BAY_LOOKING:
 			continue;
 		case BAY_READY:
-			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) || b->sum.pending ||
-			    b->erased_some || (h->settings.erase && (b->erase_wanted || b->erase_scan)))
+			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) ||
+			    b->sum.pending || b->erased_some ||
+			    (h->settings.erase && (b->erase_wanted || b->erase_scan)))
 				return false;
 			continue;
 		case BAY_CLOSED:

@@ -20,24 +20,32 @@
 
 enum bay_state {
 	BAY_EMPTY = 0,
-	BAY_FOREIGN,  /* a device that no profile matches: reported, never opened */
-	BAY_BLOCKED,  /* present, but not authorised or not configured */
-	BAY_CLOSED,   /* to be opened, at once or at `due_us` */
-	BAY_OPENING,  /* OPEN sent */
+	BAY_FOREIGN,   /* a device that no profile matches: reported, never opened */
+	BAY_BLOCKED,   /* present, but not authorised or not configured */
+	BAY_CLOSED,    /* to be opened, at once or at `due_us` */
+	BAY_OPENING,   /* OPEN sent */
 	BAY_ATTACHING, /* worker started, waiting for CAMERA */
-	BAY_CLOCK,    /* SET_CLOCK sent */
+	BAY_CLOCK,     /* SET_CLOCK sent */
 	BAY_LISTING,
-	BAY_READY,    /* the worker waits for us */
+	BAY_READY, /* the worker waits for us */
 	BAY_FETCHING,
 	BAY_COMPARING, /* FETCH of nothing: head and tail compared before erasing */
 	BAY_ERASING,
 	BAY_LOOKING,
-	BAY_FAULT,    /* the camera or its worker cannot go on: fault says why */
-	BAY_LEFT,     /* gone, but it may be back within rejoin_s */
+	BAY_FAULT, /* the camera or its worker cannot go on: fault says why */
+	BAY_LEFT,  /* gone, but it may be back within rejoin_s */
 };
 
-enum bay_plan { PLAN_NONE = 0, PLAN_OPEN, PLAN_CLOCK, PLAN_LIST, PLAN_FETCH, PLAN_COMPARE, PLAN_ERASE,
-	PLAN_LOOK };
+enum bay_plan {
+	PLAN_NONE = 0,
+	PLAN_OPEN,
+	PLAN_CLOCK,
+	PLAN_LIST,
+	PLAN_FETCH,
+	PLAN_COMPARE,
+	PLAN_ERASE,
+	PLAN_LOOK
+};
 
 struct bay {
 	struct bays *house;
@@ -50,12 +58,12 @@ struct bay {
 	struct proto_arrived device;
 	const struct profile *profile;
 	struct child *child;
-	int device_fd;       /* between OPENED and ATTACH, else -1 */
-	uint64_t due_us;     /* CLOCK_MONOTONIC: when a wait ends; 0 none */
-	uint64_t sign_us;    /* last sign of life while a request is out */
+	int device_fd;    /* between OPENED and ATTACH, else -1 */
+	uint64_t due_us;  /* CLOCK_MONOTONIC: when a wait ends; 0 none */
+	uint64_t sign_us; /* last sign of life while a request is out */
 	uint64_t sign_bytes;
-	unsigned deaths;     /* of workers since something last went well */
-	unsigned arrivals;   /* since arrivals_us, for the rate limit */
+	unsigned deaths;   /* of workers since something last went well */
+	unsigned arrivals; /* since arrivals_us, for the rate limit */
 	uint64_t arrivals_us;
 	char fault[PROTO_TEXT_LEN * 2];
 
@@ -64,25 +72,25 @@ struct bay {
 	int64_t docked_at_s;
 	uint64_t docked_us;
 	struct proto_camera camera;
-	bool known;          /* CAMERA came */
+	bool known; /* CAMERA came */
 	char identity[PROTO_TEXT_LEN + 4];
 	bool identity_proved;
 	bool doubled;
-	bool clock_known;    /* clock_offset_ms is measured */
-	bool clock_done;     /* set, or nothing to set */
+	bool clock_known; /* clock_offset_ms is measured */
+	bool clock_done;  /* set, or nothing to set */
 	int64_t clock_offset_ms;
-	unsigned listings;   /* whole ones in this docking */
+	unsigned listings; /* whole ones in this docking */
 	uint64_t listed_us;
 	uint32_t list_gap_s;
-	bool linked;         /* every row of the listing has its asset */
-	bool news;           /* the last listing showed something that the one before had not */
-	bool final;          /* two listings agree and nothing is left to be pulled */
-	bool told_held;      /* and all of it is checked: said in the log */
-	bool partial;        /* part of the tree could not be read, or too many objects */
-	bool no_room;        /* the station's disk is full: what is pending waits for it */
+	bool linked;    /* every row of the listing has its asset */
+	bool news;      /* the last listing showed something that the one before had not */
+	bool final;     /* two listings agree and nothing is left to be pulled */
+	bool told_held; /* and all of it is checked: said in the log */
+	bool partial;   /* part of the tree could not be read, or too many objects */
+	bool no_room;   /* the station's disk is full: what is pending waits for it */
 	char trouble[PROTO_TEXT_LEN * 2]; /* of this docking, shown; "" none */
-	bool erase_wanted;   /* something may have become erasable since the scan below began */
-	bool erase_scan;     /* the gate is being asked, from erase_cursor on */
+	bool erase_wanted; /* something may have become erasable since the scan below began */
+	bool erase_scan;   /* the gate is being asked, from erase_cursor on */
 	uint64_t erase_cursor, erase_scan_us;
 	bool erased_some;
 	uint64_t looked_us;
@@ -93,7 +101,7 @@ struct bay {
 	struct asset asset;
 	struct listing_row row;
 	uint64_t offset_bytes;
-	int part_fd;         /* our own descriptor of the staging file, for progress; -1 */
+	int part_fd; /* our own descriptor of the staging file, for progress; -1 */
 };
 
 /* What the bays need to be told, by main from the configuration; copied. */
@@ -122,10 +130,10 @@ struct bays {
 	size_t destinations_n;
 	struct bay *bay[BAYS_MAX];
 	size_t n;
-	bool hotplug;         /* connected */
-	bool synced;          /* and all that is there has been told */
+	bool hotplug; /* connected */
+	bool synced;  /* and all that is there has been told */
 	uint64_t synced_us;
-	bool stopped;         /* intake is stopped: stop_why says why */
+	bool stopped; /* intake is stopped: stop_why says why */
 	char stop_why[PROTO_TEXT_LEN * 2];
 	unsigned disk_errors; /* EIO on staging, in a row */
 	bool again;           /* another turn is wanted at once */

@@ -18,13 +18,13 @@ static bool is_charged(const struct bay *b)
 static bool clock_is_wrong(const struct bay *b)
 {
 	return b->clock_known &&
-	       (b->clock_offset_ms > CLOCK_FAULT_MS || b->clock_offset_ms < -CLOCK_FAULT_MS);
+	    (b->clock_offset_ms > CLOCK_FAULT_MS || b->clock_offset_ms < -CLOCK_FAULT_MS);
 }
 
 static bool is_nearly_full(const struct bay *b)
 {
 	return b->profile->room_bytes && b->camera.capacity_bytes &&
-	       b->camera.free_bytes < b->profile->room_bytes;
+	    b->camera.free_bytes < b->profile->room_bytes;
 }
 
 bool bay_holds_all(const struct bay *b)
@@ -62,7 +62,8 @@ enum light_state bay_light(const struct bay *b)
 		return LIGHT_READING;
 	if (b->trouble[0] || b->sum.troubled)
 		return b->sum.pending ? LIGHT_READING : LIGHT_LEAVE;
-	if (!bay_holds_all(b) || (b->house->settings.take_when_server && b->sum.receipted < b->sum.objects))
+	if (!bay_holds_all(b) ||
+	    (b->house->settings.take_when_server && b->sum.receipted < b->sum.objects))
 		return LIGHT_READING;
 	if (clock_is_wrong(b) || is_nearly_full(b))
 		return LIGHT_LEAVE;
@@ -72,11 +73,21 @@ enum light_state bay_light(const struct bay *b)
 const char *bay_state_word(const struct bay *b)
 {
 	static const char *const words[] = {
-		[BAY_EMPTY] = "empty", [BAY_FOREIGN] = "foreign", [BAY_BLOCKED] = "blocked",
-		[BAY_CLOSED] = "waiting", [BAY_OPENING] = "opening", [BAY_ATTACHING] = "opening",
-		[BAY_CLOCK] = "setting-clock", [BAY_LISTING] = "listing", [BAY_READY] = "idle",
-		[BAY_FETCHING] = "reading", [BAY_COMPARING] = "comparing", [BAY_ERASING] = "erasing",
-		[BAY_LOOKING] = "idle", [BAY_FAULT] = "fault", [BAY_LEFT] = "left",
+		[BAY_EMPTY] = "empty",
+		[BAY_FOREIGN] = "foreign",
+		[BAY_BLOCKED] = "blocked",
+		[BAY_CLOSED] = "waiting",
+		[BAY_OPENING] = "opening",
+		[BAY_ATTACHING] = "opening",
+		[BAY_CLOCK] = "setting-clock",
+		[BAY_LISTING] = "listing",
+		[BAY_READY] = "idle",
+		[BAY_FETCHING] = "reading",
+		[BAY_COMPARING] = "comparing",
+		[BAY_ERASING] = "erasing",
+		[BAY_LOOKING] = "idle",
+		[BAY_FAULT] = "fault",
+		[BAY_LEFT] = "left",
 	};
 
 	return words[b->state];

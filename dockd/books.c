@@ -66,15 +66,18 @@ void books_camera(struct bay *b)
 	record_number(r, "capacity", (int64_t)c->capacity_bytes);
 	record_number(r, "free", (int64_t)c->free_bytes);
 	books_write(b, r);
-	log_info("camera", "bay=%s docking=%" PRIu64 " camera=\"%s\" model=\"%s\" battery=%d clock-offset-ms=%" PRId64
-	    " capacity=%" PRIu64 " free=%" PRIu64 " recoveries=%u",
+	log_info("camera",
+	    "bay=%s docking=%" PRIu64
+	    " camera=\"%s\" model=\"%s\" battery=%d clock-offset-ms=%" PRId64 " capacity=%" PRIu64
+	    " free=%" PRIu64 " recoveries=%u",
 	    b->name, b->docking, log_text(b->identity), log_text(c->model),
 	    c->features & CAMERA_BATTERY ? (int)c->battery_percent : -1,
-	    b->clock_known ? b->clock_offset_ms : 0, c->capacity_bytes, c->free_bytes, c->recoveries);
+	    b->clock_known ? b->clock_offset_ms : 0, c->capacity_bytes, c->free_bytes,
+	    c->recoveries);
 }
 
-void books_pulled(struct bay *b, const char *result, uint64_t length, uint64_t read,
-    const char *text)
+void books_pulled(
+    struct bay *b, const char *result, uint64_t length, uint64_t read, const char *text)
 {
 	struct record *r = books_begin("pulled");
 
@@ -88,8 +91,8 @@ void books_pulled(struct bay *b, const char *result, uint64_t length, uint64_t r
 	books_write(b, r);
 	b->pulled_bytes += read;
 	log_event(strcmp(result, "done") == 0 ? LOG_INFO_LEVEL : LOG_WARN_LEVEL, "pulled",
-	    "bay=%s docking=%" PRIu64 " asset=%" PRIu64 " result=%s length=%" PRIu64 " from=%" PRIu64
-	    " read=%" PRIu64 " text=\"%s\"",
+	    "bay=%s docking=%" PRIu64 " asset=%" PRIu64 " result=%s length=%" PRIu64
+	    " from=%" PRIu64 " read=%" PRIu64 " text=\"%s\"",
 	    b->name, b->docking, b->asset.number, result, length, b->offset_bytes, read,
 	    log_text(text));
 }
@@ -105,8 +108,9 @@ void books_restarted(struct bay *b, const char *reason)
 		record_number(r, "kept", kept);
 	books_write(b, r);
 	if (b->asset.restarts + 1 >= RESTARTS_MAX) {
-		books_asset_trouble(b, b->asset.number, "the camera gives other bytes each time it is read: all "
-		                                  "copies are kept; have the camera looked at");
+		books_asset_trouble(b, b->asset.number,
+		    "the camera gives other bytes each time it is read: all "
+		    "copies are kept; have the camera looked at");
 		listing_skip(ix(b), b->docking, b->row.row);
 	}
 }
@@ -121,8 +125,8 @@ void books_erased(struct bay *b, uint64_t asset, const char *result, const char 
 	if (text[0])
 		record_text(r, "text", text);
 	books_write(b, r);
-	log_info("erased", "bay=%s docking=%" PRIu64 " asset=%" PRIu64 " result=%s text=\"%s\"", b->name,
-	    b->docking, asset, result, log_text(text));
+	log_info("erased", "bay=%s docking=%" PRIu64 " asset=%" PRIu64 " result=%s text=\"%s\"",
+	    b->name, b->docking, asset, result, log_text(text));
 }
 
 uint64_t books_found(struct bay *b, const struct listing_row *row)

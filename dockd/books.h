@@ -20,8 +20,8 @@ void books_asset_trouble(struct bay *b, uint64_t asset, const char *text);
 
 void books_camera(struct bay *b);
 /* FETCH of b->asset ended; read: payload bytes that came from the camera. */
-void books_pulled(struct bay *b, const char *result, uint64_t length, uint64_t read,
-    const char *text);
+void books_pulled(
+    struct bay *b, const char *result, uint64_t length, uint64_t read, const char *text);
 /*
  * What is held of b->asset is no beginning of what the camera shows: it is kept as evidence and the
  * pull begins anew; after three times a person is called.

@@ -136,8 +136,8 @@ static int on_exit_(sd_event_source *s, const siginfo_t *si, void *arg)
 static int spawn(const char *program, int sock, pid_t *pid)
 {
 	char path[512], parent[16];
-	char *argv[] = { path, (char[]){ "--socket" }, (char[]){ "3" }, (char[]){ "--parent" }, parent,
-		NULL };
+	char *argv[] = { path, (char[]){ "--socket" }, (char[]){ "3" }, (char[]){ "--parent" },
+		parent, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none;

@@ -154,18 +154,21 @@ static int answer_status(struct client *k)
 		const struct bay *b = c->p.bays->bay[i];
 
 		s.bays += b->state != BAY_FOREIGN;
-		s.occupied += b->state != BAY_EMPTY && b->state != BAY_LEFT && b->state != BAY_FOREIGN;
+		s.occupied +=
+		    b->state != BAY_EMPTY && b->state != BAY_LEFT && b->state != BAY_FOREIGN;
 	}
 	if (!journal_works(c->p.journal))
 		need(s.text, sizeof(s.text), journal_why(c->p.journal));
 	if (c->p.bays->stopped)
 		need(s.text, sizeof(s.text), c->p.bays->stop_why);
 	if (!c->p.bays->hotplug)
-		need(s.text, sizeof(s.text), "dockd-hotplug is not connected: no camera is seen; start it");
+		need(s.text, sizeof(s.text),
+		    "dockd-hotplug is not connected: no camera is seen; start it");
 	if (n.needs_person) {
 		char some[64];
 
-		snprintf(some, sizeof(some), "%" PRIu64 " files need a person: dockctl queue", n.needs_person);
+		snprintf(some, sizeof(some), "%" PRIu64 " files need a person: dockctl queue",
+		    n.needs_person);
 		need(s.text, sizeof(s.text), some);
 	}
 	r = send_row(k, MSG_STATUS, &s, -1);
@@ -251,7 +254,8 @@ static enum rung rung_of(const struct control *c, const struct asset *a)
 	for (size_t i = 0; i < h->destinations_n; i++) {
 		uint64_t number = a->merged_into ? a->merged_into : a->number;
 
-		ups[i] = index_upload(ix(c), number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
+		ups[i] =
+		    index_upload(ix(c), number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
 	}
 	return asset_rung(a, ups, h->destinations_n, h->settings.any);
 }
@@ -311,8 +315,8 @@ static int send_uploads(struct client *k, const struct asset *a)
 {
 	static struct upload up[CONFIG_DESTINATIONS];
 	struct control *c = k->control;
-	int n = index_uploads(ix(c), a->merged_into ? a->merged_into : a->number, up,
-	    CONFIG_DESTINATIONS);
+	int n = index_uploads(
+	    ix(c), a->merged_into ? a->merged_into : a->number, up, CONFIG_DESTINATIONS);
 
 	for (int i = 0; i < n; i++) {
 		struct proto_ctl_upload row = { .number = a->number };
@@ -327,7 +331,8 @@ static int send_uploads(struct client *k, const struct asset *a)
 		row.level = up[i].level;
 		row.rung = up[i].rung;
 		row.receipted_at_s = up[i].receipted_at_s;
-		row.offset_bytes = up[i].rung == RUNG_RECEIPTED ? up[i].length_bytes : now.offset_bytes;
+		row.offset_bytes =
+		    up[i].rung == RUNG_RECEIPTED ? up[i].length_bytes : now.offset_bytes;
 		row.sent_bytes = now.sent_bytes;
 		row.attempts = now.attempts;
 		row.next_try_s = now.next_try_s;
@@ -377,7 +382,8 @@ static int answer_export(struct client *k)
 	if (journal_commit(c->p.journal) < 0)
 		return send_end(k, -EIO, 0, "the export cannot be put on record");
 	for (int i = 0; i < n; i++) {
-		int fd = page[i].file == FILE_SEALED ? staging_read(c->p.staging, page[i].number) : -1;
+		int fd =
+		    page[i].file == FILE_SEALED ? staging_read(c->p.staging, page[i].number) : -1;
 		int err;
 
 		fill_asset(c, &page[i], &row);
@@ -395,8 +401,8 @@ static int answer_ledger(struct client *k)
 {
 	struct control *c = k->control;
 	struct proto_ctl_segment row = { 0 };
-	int fd = ledger_segment(journal_ledger(c->p.journal), k->ask.cursor, row.name, sizeof(row.name),
-	    &row.size_bytes);
+	int fd = ledger_segment(journal_ledger(c->p.journal), k->ask.cursor, row.name,
+	    sizeof(row.name), &row.size_bytes);
 	int r;
 
 	if (fd < 0)
@@ -522,7 +528,8 @@ void control_turn(struct control *c, bool changed)
 static int answer(struct client *k)
 {
 	if (k->ask.version != PROTO_VERSION)
-		return send_end(k, -EPROTONOSUPPORT, 0, "dockctl and dockd are of different versions");
+		return send_end(
+		    k, -EPROTONOSUPPORT, 0, "dockctl and dockd are of different versions");
 	switch ((enum ask)k->ask.ask) {
 	case ASK_STATUS:
 		return answer_status(k);

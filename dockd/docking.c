@@ -33,7 +33,8 @@ static void forget(struct bay *b)
 	b->identity[0] = '\0';
 	b->listings = 0;
 	b->list_gap_s = 0;
-	b->no_room = b->linked = b->news = b->final = b->told_held = b->partial = b->erase_wanted = b->erase_scan = b->erased_some = false;
+	b->no_room = b->linked = b->news = b->final = b->told_held = b->partial = b->erase_wanted =
+	    b->erase_scan = b->erased_some = false;
 	b->erase_cursor = 0;
 	b->trouble[0] = '\0';
 	b->fault[0] = '\0';
@@ -59,8 +60,9 @@ void docking_begin(struct bay *b)
 	record_text(r, "model", b->device.model);
 	record_text(r, "profile", b->profile->name);
 	books_write(b, r);
-	log_info("docked", "bay=%s docking=%" PRIu64 " serial=\"%s\" model=\"%s\" profile=%s", b->name,
-	    b->docking, log_text(b->device.serial), log_text(b->device.model), b->profile->name);
+	log_info("docked", "bay=%s docking=%" PRIu64 " serial=\"%s\" model=\"%s\" profile=%s",
+	    b->name, b->docking, log_text(b->device.serial), log_text(b->device.model),
+	    b->profile->name);
 }
 
 void docking_end(struct bay *b, const char *reason)
@@ -74,8 +76,8 @@ void docking_end(struct bay *b, const char *reason)
 	record_text(r, "reason", reason);
 	books_write(b, r);
 	listing_drop(ix(b), b->docking);
-	log_info("undocked", "bay=%s docking=%" PRIu64 " reason=%s held=%s", b->name, b->docking, reason,
-	    bay_holds_all(b) ? "all" : "not-all");
+	log_info("undocked", "bay=%s docking=%" PRIu64 " reason=%s held=%s", b->name, b->docking,
+	    reason, bay_holds_all(b) ? "all" : "not-all");
 	forget(b);
 }
 
@@ -114,8 +116,9 @@ static bool identity_is_elsewhere(struct bay *b)
 		    strcmp(o->device.serial, b->device.serial) == 0 && o->profile == b->profile) {
 			o->doubled = true;
 			o->identity_proved = false;
-			books_trouble(o, "another camera with the same serial number is docked: "
-			           "nothing is erased from either; find out which is which");
+			books_trouble(o,
+			    "another camera with the same serial number is docked: "
+			    "nothing is erased from either; find out which is which");
 			found = true;
 		}
 	}
@@ -125,20 +128,24 @@ static bool identity_is_elsewhere(struct bay *b)
 /* Decides under which identity this camera's assets are kept. */
 static void identify(struct bay *b)
 {
-	const char *serial = b->profile->identity == IDENTITY_MTP ? b->camera.serial : b->device.serial;
+	const char *serial =
+	    b->profile->identity == IDENTITY_MTP ? b->camera.serial : b->device.serial;
 
 	b->doubled = identity_is_elsewhere(b);
 	b->identity_proved = serial[0] && !b->doubled;
 	if (b->identity_proved)
 		snprintf(b->identity, sizeof(b->identity), "%s", serial);
 	else
-		snprintf(b->identity, sizeof(b->identity), "unproved:%s:%" PRIu64, b->name, b->docking);
+		snprintf(
+		    b->identity, sizeof(b->identity), "unproved:%s:%" PRIu64, b->name, b->docking);
 	if (b->doubled)
-		books_trouble(b, "another camera with the same serial number is docked: "
-		           "nothing is erased from either; find out which is which");
+		books_trouble(b,
+		    "another camera with the same serial number is docked: "
+		    "nothing is erased from either; find out which is which");
 	else if (!b->identity_proved)
-		books_trouble(b, "the camera tells no serial number: its clips are kept under this bay's name "
-		           "and nothing is erased from it; tell whose it is");
+		books_trouble(b,
+		    "the camera tells no serial number: its clips are kept under this bay's name "
+		    "and nothing is erased from it; tell whose it is");
 }
 
 static const char *on_camera(struct bay *b, const struct msg *m)
@@ -223,7 +230,8 @@ static const char *on_listed(struct bay *b, const struct msg *m)
 	if (l.text[0])
 		record_text(r, "text", l.text);
 	books_write(b, r);
-	log_info("listed", "bay=%s docking=%" PRIu64 " objects=%u skipped=%u truncated=%u status=%d text=\"%s\"",
+	log_info("listed",
+	    "bay=%s docking=%" PRIu64 " objects=%u skipped=%u truncated=%u status=%d text=\"%s\"",
 	    b->name, b->docking, l.objects, l.skipped, l.truncated, l.status, log_text(l.text));
 	err = listing_end(ix(b), b->docking, b->identity, time(NULL));
 	if (err < 0) {
@@ -232,10 +240,12 @@ static const char *on_listed(struct bay *b, const struct msg *m)
 	}
 	b->partial = l.status < 0 || l.truncated || l.skipped;
 	if (l.truncated)
-		books_trouble(b, "more objects than max-objects: those listed are taken, the rest stays; "
-		           "raise max-objects in the profile or clear the camera");
+		books_trouble(b,
+		    "more objects than max-objects: those listed are taken, the rest stays; "
+		    "raise max-objects in the profile or clear the camera");
 	else if (b->partial)
-		books_trouble(b, "part of the camera's folders could not be read: what can be read is taken");
+		books_trouble(
+		    b, "part of the camera's folders could not be read: what can be read is taken");
 	b->listings++;
 	b->listed_us = bay_now_us();
 	b->linked = b->news = false;
@@ -261,9 +271,14 @@ static const char *on_durable(struct bay *b, const struct msg *m)
 }
 
 static const char *const fetch_words[] = {
-	[FETCH_DONE] = "done", [FETCH_STOPPED] = "stopped", [FETCH_MISMATCH] = "mismatch",
-	[FETCH_CHANGED] = "changed", [FETCH_GONE] = "gone", [FETCH_SHORT] = "short",
-	[FETCH_REFUSED] = "refused", [FETCH_DISK] = "disk",
+	[FETCH_DONE] = "done",
+	[FETCH_STOPPED] = "stopped",
+	[FETCH_MISMATCH] = "mismatch",
+	[FETCH_CHANGED] = "changed",
+	[FETCH_GONE] = "gone",
+	[FETCH_SHORT] = "short",
+	[FETCH_REFUSED] = "refused",
+	[FETCH_DISK] = "disk",
 };
 
 void docking_disk_failed(struct bay *b, int status)
@@ -272,8 +287,8 @@ void docking_disk_failed(struct bay *b, int status)
 
 	if (status == -ENOSPC || status == -EDQUOT) {
 		if (!b->no_room)
-			log_warn("disk-full", "bay=%s asset=%" PRIu64 " size=%" PRIu64, b->name, b->asset.number,
-			    b->row.size_bytes);
+			log_warn("disk-full", "bay=%s asset=%" PRIu64 " size=%" PRIu64, b->name,
+			    b->asset.number, b->row.size_bytes);
 		b->no_room = true;
 		b->due_us = bay_now_us() + NO_ROOM_WAIT_US;
 		return;
@@ -287,7 +302,8 @@ void docking_disk_failed(struct bay *b, int status)
 	if (++h->disk_errors >= 3 && !h->stopped) {
 		h->stopped = true;
 		snprintf(h->stop_why, sizeof(h->stop_why),
-		    "the station's disk fails (%s): nothing more is taken in; replace it", strerror(-status));
+		    "the station's disk fails (%s): nothing more is taken in; replace it",
+		    strerror(-status));
 		log_error("intake-stopped", "reason=\"%s\"", h->stop_why);
 	}
 }
@@ -308,7 +324,8 @@ void docking_gone(struct bay *b, uint64_t asset)
 	record_number(r, "asset", (int64_t)asset);
 	record_number(r, "docking", (int64_t)b->docking);
 	books_write(b, r);
-	books_trouble(b, "a file vanished from the camera before all of it was read: what came is kept");
+	books_trouble(
+	    b, "a file vanished from the camera before all of it was read: what came is kept");
 	if (length <= 0)
 		return;
 	r = books_begin("resized");
@@ -368,11 +385,12 @@ static const char *on_compared(struct bay *b, const struct proto_fetched *f)
 		b->erase_cursor = b->asset.number - 1; /* ask the gate again */
 		return NULL;
 	}
-	log_warn("not-the-same", "bay=%s asset=%" PRIu64 " result=%u text=\"%s\"", b->name, b->asset.number,
-	    f->result, log_text(f->text));
+	log_warn("not-the-same", "bay=%s asset=%" PRIu64 " result=%u text=\"%s\"", b->name,
+	    b->asset.number, f->result, log_text(f->text));
 	if (f->result == FETCH_MISMATCH || f->result == FETCH_CHANGED)
-		books_trouble(b, "a file on the camera has the name and time of one already taken, but other "
-		           "bytes: it is not erased; have the camera looked at");
+		books_trouble(b,
+		    "a file on the camera has the name and time of one already taken, but other "
+		    "bytes: it is not erased; have the camera looked at");
 	return NULL;
 }
 
@@ -402,8 +420,11 @@ static const char *on_fetched(struct bay *b, const struct msg *m)
 static const char *on_erased(struct bay *b, const struct msg *m)
 {
 	static const char *const words[] = {
-		[ERASE_DONE] = "done", [ERASE_GONE] = "gone", [ERASE_CHANGED] = "changed",
-		[ERASE_REFUSED] = "refused", [ERASE_UNSURE] = "unsure",
+		[ERASE_DONE] = "done",
+		[ERASE_GONE] = "gone",
+		[ERASE_CHANGED] = "changed",
+		[ERASE_REFUSED] = "refused",
+		[ERASE_UNSURE] = "unsure",
 	};
 	struct proto_erased e;
 
@@ -452,8 +473,10 @@ static const struct {
 	{ { MSG_DURABLE, IN(BAY_FETCHING), 0 }, on_durable },
 	{ { MSG_FETCHED, IN(BAY_FETCHING) | IN(BAY_COMPARING), 0 }, on_fetched },
 	{ { MSG_ERASED, IN(BAY_ERASING), 0 }, on_erased },
-	{ { MSG_FAULT, IN(BAY_ATTACHING) | IN(BAY_CLOCK) | IN(BAY_LISTING) | IN(BAY_READY) |
-	        IN(BAY_FETCHING) | IN(BAY_COMPARING) | IN(BAY_ERASING) | IN(BAY_LOOKING), 0 },
+	{ { MSG_FAULT,
+	      IN(BAY_ATTACHING) | IN(BAY_CLOCK) | IN(BAY_LISTING) | IN(BAY_READY) |
+		  IN(BAY_FETCHING) | IN(BAY_COMPARING) | IN(BAY_ERASING) | IN(BAY_LOOKING),
+	      0 },
 	    on_reason },
 };
 
@@ -482,7 +505,8 @@ void docking_interrupted(struct bay *b, const char *result)
 		again = b->offset_bytes < 65536 ? b->offset_bytes : 65536;
 		if ((uint64_t)length < b->offset_bytes)
 			b->offset_bytes = (uint64_t)length;
-		books_pulled(b, result, (uint64_t)length, (uint64_t)length - b->offset_bytes + again, "");
+		books_pulled(
+		    b, result, (uint64_t)length, (uint64_t)length - b->offset_bytes + again, "");
 	}
 	if (b->state == BAY_ERASING)
 		log_warn("erase-interrupted", "bay=%s asset=%" PRIu64, b->name, b->asset.number);

@@ -31,9 +31,10 @@ static bool link_row(struct bay *b, const struct listing_row *row)
 	static struct asset a;
 	struct record *r;
 	bool here = index_asset_in_docking(ix(b), b->docking, b->identity, row->path, &a) == 0 &&
-	            listing_by_asset(ix(b), b->docking, a.number, &other) == -ENOENT;
+	    listing_by_asset(ix(b), b->docking, a.number, &other) == -ENOENT;
 
-	if (here && row->kind == KIND_LOG && a.rung >= RUNG_STAGED && row->size_bytes >= a.size_bytes) {
+	if (here && row->kind == KIND_LOG && a.rung >= RUNG_STAGED &&
+	    row->size_bytes >= a.size_bytes) {
 		/* a log is a snapshot: what it gained since is the next docking's */
 		listing_link(ix(b), b->docking, row->row, a.number);
 		return false;
@@ -67,9 +68,11 @@ static void settle_erases(struct bay *b)
 			continue;
 		if (listing_by_asset(ix(b), b->docking, assets[i], &row) == 0 ||
 		    listing_by_path(ix(b), b->docking, a.path, &row) == 0)
-			books_erased(b, assets[i], "unsure", "interrupted; the camera still shows it");
+			books_erased(
+			    b, assets[i], "unsure", "interrupted; the camera still shows it");
 		else if (!b->partial)
-			books_erased(b, assets[i], "inferred", "interrupted; the camera no longer shows it");
+			books_erased(
+			    b, assets[i], "inferred", "interrupted; the camera no longer shows it");
 	}
 }
 
@@ -148,9 +151,11 @@ static bool plan_pull(struct bay *b)
 		b->house->again = true;
 		return false;
 	}
-	if (b->camera.capacity_bytes && b->pulled_bytes > 2 * b->camera.capacity_bytes + (64u << 20)) {
+	if (b->camera.capacity_bytes &&
+	    b->pulled_bytes > 2 * b->camera.capacity_bytes + (64u << 20)) {
 		/* twice: a camera without partial reads is read from the start after each interruption */
-		bay_fault(b, "the camera gave more than twice what it can hold: it is not believed");
+		bay_fault(
+		    b, "the camera gave more than twice what it can hold: it is not believed");
 		return false;
 	}
 	if (!staging_admits(b->house->staging, b->row.size_bytes)) {
@@ -199,7 +204,8 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 		f.docking = b->docking;
 	}
 	for (size_t i = 0; i < h->destinations_n; i++) {
-		ups[i] = index_upload(index, a->number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
+		ups[i] =
+		    index_upload(index, a->number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
 	}
 	return gate_ask(&f);
 }
@@ -299,7 +305,8 @@ static bool listing_is_due(struct bay *b, uint64_t now)
 		return false;
 	}
 	if (b->listings >= 2) {
-		b->list_gap_s = b->list_gap_s * 2 > LIST_GAP_MAX_S ? LIST_GAP_MAX_S : b->list_gap_s * 2;
+		b->list_gap_s =
+		    b->list_gap_s * 2 > LIST_GAP_MAX_S ? LIST_GAP_MAX_S : b->list_gap_s * 2;
 		if (b->list_gap_s < b->profile->settle_s)
 			b->list_gap_s = b->profile->settle_s;
 	}
@@ -337,8 +344,10 @@ void errand_plan(struct bay *b, bool may_pull)
 		b->final = true;
 	if (!b->told_held && bay_holds_all(b)) {
 		b->told_held = true;
-		log_info("all-held", "bay=%s docking=%" PRIu64 " objects=%" PRIu64 " bytes=%" PRIu64
-		    " pulled=%" PRIu64, b->name, b->docking, b->sum.objects, b->sum.bytes, b->pulled_bytes);
+		log_info("all-held",
+		    "bay=%s docking=%" PRIu64 " objects=%" PRIu64 " bytes=%" PRIu64
+		    " pulled=%" PRIu64,
+		    b->name, b->docking, b->sum.objects, b->sum.bytes, b->pulled_bytes);
 	}
 	if (b->erase_wanted && !b->erase_scan && now - b->erase_scan_us >= ERASE_SCAN_US) {
 		b->erase_wanted = false;
@@ -398,7 +407,8 @@ static void act_fetch(struct bay *b)
 	if (prlimit(child_pid(b->child), RLIMIT_FSIZE, &limit, NULL) < 0)
 		log_warn("prlimit", "bay=%s reason=\"%s\"", b->name, strerror(errno));
 	handover("docking-fetch");
-	send_or_lose(b, b->plan == PLAN_COMPARE ? BAY_COMPARING : BAY_FETCHING, MSG_FETCH, &f, &fd, 1);
+	send_or_lose(
+	    b, b->plan == PLAN_COMPARE ? BAY_COMPARING : BAY_FETCHING, MSG_FETCH, &f, &fd, 1);
 	b->part_fd = fd;
 }
 

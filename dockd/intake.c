@@ -48,8 +48,8 @@ struct intake {
 	unsigned jobs_max;
 	struct job *jobs[JOBS_MAX];
 	struct doubt doubts[DOUBTS_MAX];
-	uint64_t after; /* where to_verify goes on */
-	uint64_t pause_until_ms; /* the disk is full */
+	uint64_t after;            /* where to_verify goes on */
+	uint64_t pause_until_ms;   /* the disk is full */
 	uint64_t retire[JOBS_MAX]; /* merged: copies to be removed once that is on record */
 	unsigned retire_n;
 };
@@ -167,7 +167,8 @@ static void restarted(struct intake *in, uint64_t asset, const char *type, const
 	journal_write(in->journal, &r);
 	log_warn(type, "asset=%" PRIu64 " reason=\"%s\"", asset, reason);
 	if (index_asset(ix(in), asset, &a) == 0 && a.restarts >= RESTARTS_MAX)
-		trouble(in, asset, "its copy went bad again and again: the station's disk is failing");
+		trouble(
+		    in, asset, "its copy went bad again and again: the station's disk is failing");
 }
 
 void intake_pulled(struct intake *in, uint64_t number)
@@ -184,9 +185,9 @@ void intake_pulled(struct intake *in, uint64_t number)
 		err = staging_seal(in->staging, number, a.size_bytes);
 	if (err < 0) {
 		restarted(in, number, "restarted",
-		    err == -EBUSY ? "somebody still writes to it"
-		    : err == -EMSGSIZE ? "its length is not what was listed"
-		                       : "fsync failed: the copy cannot be trusted");
+		    err == -EBUSY        ? "somebody still writes to it" :
+			err == -EMSGSIZE ? "its length is not what was listed" :
+					   "fsync failed: the copy cannot be trusted");
 		return;
 	}
 	handover("intake-sealed");
@@ -298,7 +299,8 @@ static void not_verified(struct intake *in, uint64_t asset, const char *how)
 	log_warn("verify-failed", "asset=%" PRIu64 " reason=\"%s\"", asset, log_text(how));
 	if (d && ++d->tries < TRIES_MAX)
 		return;
-	snprintf(text, sizeof(text), "its copy could not be checked %u times: %.150s", TRIES_MAX, how);
+	snprintf(
+	    text, sizeof(text), "its copy could not be checked %u times: %.150s", TRIES_MAX, how);
 	trouble(in, asset, text);
 	if (d)
 		*d = (struct doubt){ 0 };
@@ -326,7 +328,7 @@ static void job_ended(void *arg, bool clean, const char *how)
 		in->pause_until_ms = now_ms() + NO_ROOM_PAUSE_MS;
 		intake_doubt(in, job->asset);
 	} else if (job->result.status < 0 && job->result.status != -EIO &&
-	           job->result.status != -EMSGSIZE) {
+	    job->result.status != -EMSGSIZE) {
 		not_verified(in, job->asset, job->result.text);
 	} else if (job->result.status == -EIO) {
 		restarted(in, job->asset, a.rung >= RUNG_CHECKED ? "unstaged" : "restarted",
@@ -334,7 +336,8 @@ static void job_ended(void *arg, bool clean, const char *how)
 	} else if (job->again || a.rung >= RUNG_CHECKED) {
 		rechecked(in, job, &a);
 	} else if (job->digest.length_bytes != a.size_bytes || job->result.status < 0) {
-		restarted(in, job->asset, "restarted", "the sealed copy has another length than was listed");
+		restarted(in, job->asset, "restarted",
+		    "the sealed copy has another length than was listed");
 	} else {
 		checked(in, job, &a);
 	}
@@ -355,7 +358,9 @@ static int send_work(struct job *job, const struct asset *a)
 
 	fds[0] = staging_read(s, a->number);
 	fds[1] = staging_leaves(s, a->number);
-	r = fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : child_send(job->child, MSG_VERIFY, &v, fds, 2);
+	r = fds[0] < 0 ? fds[0] :
+	    fds[1] < 0 ? fds[1] :
+			 child_send(job->child, MSG_VERIFY, &v, fds, 2);
 	if (fds[0] >= 0)
 		close(fds[0]);
 	if (fds[1] >= 0)
@@ -386,7 +391,8 @@ static int start(struct intake *in, uint64_t number, bool again)
 	if (job->stamp_ns < 0) {
 		free(job);
 		if (a.file == FILE_SEALED)
-			restarted(in, number, "unstaged", "the copy is missing from the station's disk");
+			restarted(
+			    in, number, "unstaged", "the copy is missing from the station's disk");
 		return -ENOENT;
 	}
 	r = child_start(in->event, "dockd-verify", &handlers, job, &job->child);
@@ -406,7 +412,7 @@ enum recheck intake_recheck(struct intake *in, const struct asset *a)
 {
 	struct doubt *d = doubt_of(in, a->number, false);
 	bool fresh = strcmp(a->boot, staging_boot(in->staging)) == 0 &&
-	             time(NULL) - a->staged_at_s < OLD_S && a->staged_at_s <= time(NULL) + OLD_S;
+	    time(NULL) - a->staged_at_s < OLD_S && a->staged_at_s <= time(NULL) + OLD_S;
 
 	if (under_way(in, a->number) || (d && d->wanted))
 		return RECHECK_QUEUED;
@@ -434,7 +440,8 @@ void intake_plan(struct intake *in)
 	for (unsigned i = 0; i < DOUBTS_MAX; i++) {
 		struct doubt *d = &in->doubts[i];
 
-		if (d->asset && d->wanted && !under_way(in, d->asset) && start(in, d->asset, true) == -EAGAIN)
+		if (d->asset && d->wanted && !under_way(in, d->asset) &&
+		    start(in, d->asset, true) == -EAGAIN)
 			return;
 		else if (d->asset && d->wanted)
 			d->wanted = false;

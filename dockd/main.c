@@ -53,9 +53,11 @@ static const char default_config[] = DOCKD_SYSCONFDIR "/dockd/dockd.conf";
 
 static void usage(FILE *out)
 {
-	fputs("usage: dockd [-c FILE] [--check-config | --lights-off] [--libexec DIR] [--profiles DIR]\n"
-	      "             [--version]\n"
-	      "see dockd(8)\n", out);
+	fputs(
+	    "usage: dockd [-c FILE] [--check-config | --lights-off] [--libexec DIR] [--profiles DIR]\n"
+	    "             [--version]\n"
+	    "see dockd(8)\n",
+	    out);
 }
 
 /* ---- hand-overs between the rooms ---- */
@@ -188,7 +190,8 @@ static void set_policy(struct core *c)
 
 	for (size_t i = 0; i < c->config->destinations_n; i++)
 		names[i] = c->config->destination[i].name;
-	index_set_policy(journal_index(c->journal), names, c->config->destinations_n, c->config->any);
+	index_set_policy(
+	    journal_index(c->journal), names, c->config->destinations_n, c->config->any);
 }
 
 static void reload(struct core *c)
@@ -204,8 +207,9 @@ static void reload(struct core *c)
 	if (!fresh || strcmp(fresh->station, c->config->station) != 0 ||
 	    strcmp(fresh->state_dir, c->config->state_dir) != 0 ||
 	    strcmp(fresh->run_dir, c->config->run_dir) != 0) {
-		log_error("reload-refused", "reason=\"%s\"", errors ? log_text(errors)
-		    : "station, state-dir and run-dir change only with a restart");
+		log_error("reload-refused", "reason=\"%s\"",
+		    errors ? log_text(errors) :
+			     "station, state-dir and run-dir change only with a restart");
 		free(fresh);
 	} else {
 		struct config *old = c->config;
@@ -341,11 +345,14 @@ static bool check_volume(const struct config *c)
 	if (volume == 1 && swap == 1)
 		return false;
 	if (!c->allow_plaintext)
-		fatal("reason=\"%s does not lie on an encrypted volume (dm-crypt)%s: nothing is taken in; "
-		      "encrypt it, or set allow-plaintext = true\"", c->state_dir,
-		    swap == 1 ? "" : ", or swap does not");
-	log_warn("plaintext", "path=%s swap=%s reason=\"evidence lies on a plain volume, by "
-	                      "allow-plaintext\"", c->state_dir, swap == 1 ? "encrypted" : "plain");
+		fatal(
+		    "reason=\"%s does not lie on an encrypted volume (dm-crypt)%s: nothing is taken in; "
+		    "encrypt it, or set allow-plaintext = true\"",
+		    c->state_dir, swap == 1 ? "" : ", or swap does not");
+	log_warn("plaintext",
+	    "path=%s swap=%s reason=\"evidence lies on a plain volume, by "
+	    "allow-plaintext\"",
+	    c->state_dir, swap == 1 ? "encrypted" : "plain");
 	return true;
 }
 
@@ -362,12 +369,13 @@ static void open_state(struct core *c)
 	struct record rec;
 
 	if (r < 0)
-		fatal("path=%s reason=\"%s%s%s\"", c->config->state_dir, why ? why : "", why && *why ? ": " : "",
-		    strerror(-r));
+		fatal("path=%s reason=\"%s%s%s\"", c->config->state_dir, why ? why : "",
+		    why && *why ? ": " : "", strerror(-r));
 	r = staging_open(c->config->state_dir, c->config->reserve_bytes, &c->staging);
 	if (r < 0)
 		fatal("path=%s/staging reason=\"%s\"", c->config->state_dir,
-		    r == -EOPNOTSUPP ? "this file system has no file leases: use a local disk" : strerror(-r));
+		    r == -EOPNOTSUPP ? "this file system has no file leases: use a local disk" :
+				       strerror(-r));
 	record_begin(&rec, "began");
 	record_text(&rec, "station", c->config->station);
 	record_text(&rec, "version", DOCKD_VERSION);
@@ -383,8 +391,13 @@ static void open_state(struct core *c)
 static void open_sockets(struct core *c, bool plaintext)
 {
 	static const struct link_handlers handlers = {
-		hotplug_up, hotplug_message, hotplug_down,
-		uploader_known, uploader_up, uploader_message, uploader_down,
+		hotplug_up,
+		hotplug_message,
+		hotplug_down,
+		uploader_known,
+		uploader_up,
+		uploader_message,
+		uploader_down,
 	};
 	struct control_parts parts = {
 		.station = c->config->station,
@@ -427,7 +440,8 @@ static void open_loop(struct core *c)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]) && r >= 0; i++)
 		r = sd_event_add_signal(c->event, NULL, signals[i], on_signal, c);
 	if (r >= 0)
-		r = sd_event_add_time_relative(c->event, &c->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, c);
+		r = sd_event_add_time_relative(
+		    c->event, &c->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, c);
 	if (r >= 0)
 		r = sd_event_add_defer(c->event, &c->again, on_again, c);
 	if (r < 0)
@@ -478,7 +492,8 @@ static int serve(const char *config_path, const char *profiles_dir)
 	}
 	r = log_open("dockd", c->config->log_file[0] ? c->config->log_file : NULL);
 	if (r < 0)
-		fatal("path=%s reason=\"the log cannot be opened: %s\"", c->config->log_file, strerror(-r));
+		fatal("path=%s reason=\"the log cannot be opened: %s\"", c->config->log_file,
+		    strerror(-r));
 	r = sandbox_basics();
 	if (r < 0)
 		fatal("reason=\"%s\"", sandbox_why());
@@ -488,7 +503,8 @@ static int serve(const char *config_path, const char *profiles_dir)
 	open_loop(c);
 	open_state(c);
 	c->lights = lights_new(c->config->leds_dir);
-	c->intake = intake_new(c->event, c->journal, c->staging, c->config->verify_jobs, &intake_handlers, c);
+	c->intake = intake_new(
+	    c->event, c->journal, c->staging, c->config->verify_jobs, &intake_handlers, c);
 	c->uplink = uplink_new(c->journal, c->staging, c->intake, &uplink_handlers, c);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);

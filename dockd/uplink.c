@@ -17,9 +17,9 @@
 
 enum slot_state {
 	SLOT_FREE = 0,
-	SLOT_PLANNED,  /* recorded; UPLOAD goes out after the commit */
-	SLOT_SENT,     /* UPLOAD is out */
-	SLOT_CREATED,  /* CREATED recorded; PROCEED goes out after the commit */
+	SLOT_PLANNED, /* recorded; UPLOAD goes out after the commit */
+	SLOT_SENT,    /* UPLOAD is out */
+	SLOT_CREATED, /* CREATED recorded; PROCEED goes out after the commit */
 	SLOT_STOPPING,
 };
 
@@ -46,7 +46,7 @@ struct destination {
 	bool ready;
 	enum receipt_level level;
 	char trouble[PROTO_TEXT_LEN * 2]; /* "" works */
-	bool away;            /* one probe at a time until something works */
+	bool away;                        /* one probe at a time until something works */
 	unsigned away_attempts;
 	uint64_t away_until_ms;
 	uint64_t sent_bytes;
@@ -286,7 +286,8 @@ static void on_ready(struct destination *d, const struct msg *m)
 
 	memcpy(&r, m->body, sizeof(r));
 	if (r.status < 0) {
-		snprintf(d->trouble, sizeof(d->trouble), "%s", r.text[0] ? r.text : strerror(-r.status));
+		snprintf(
+		    d->trouble, sizeof(d->trouble), "%s", r.text[0] ? r.text : strerror(-r.status));
 		log_error("destination-trouble", "destination=%s reason=\"%s\"", d->name,
 		    log_text(d->trouble));
 		return;
@@ -317,8 +318,8 @@ static void works(struct destination *d)
 	d->trouble[0] = '\0';
 }
 
-static const char *on_created(struct uplink *u, struct destination *d, struct slot *s,
-    const struct msg *m)
+static const char *on_created(
+    struct uplink *u, struct destination *d, struct slot *s, const struct msg *m)
 {
 	struct proto_address a;
 	struct record *r = begin("created", s->asset, d->name);
@@ -332,8 +333,8 @@ static const char *on_created(struct uplink *u, struct destination *d, struct sl
 	if (a.text[0])
 		record_text(r, "text", a.text);
 	journal_write(u->journal, r);
-	log_info("upload-created", "destination=%s asset=%" PRIu64 " address=\"%s\" text=\"%s\"", d->name,
-	    s->asset, log_text(a.address), log_text(a.text));
+	log_info("upload-created", "destination=%s asset=%" PRIu64 " address=\"%s\" text=\"%s\"",
+	    d->name, s->asset, log_text(a.address), log_text(a.text));
 	s->state = SLOT_CREATED;
 	handover("uplink-created");
 	return NULL;
@@ -345,8 +346,8 @@ static void refuse(struct uplink *u, struct destination *d, uint64_t asset, cons
 
 	record_text(r, "text", text);
 	journal_write(u->journal, r);
-	log_error("upload-refused", "destination=%s asset=%" PRIu64 " reason=\"%s\"", d->name, asset,
-	    log_text(text));
+	log_error("upload-refused", "destination=%s asset=%" PRIu64 " reason=\"%s\"", d->name,
+	    asset, log_text(text));
 }
 
 static void to_hex(const uint8_t *bytes, size_t n, char *out)
@@ -361,14 +362,14 @@ static void to_hex(const uint8_t *bytes, size_t n, char *out)
 }
 
 /* What the destination has is not what we hold: begin anew there, three times at most. */
-static void receipt_differs(struct uplink *u, struct destination *d, const struct asset *a,
-    const char *text)
+static void receipt_differs(
+    struct uplink *u, struct destination *d, const struct asset *a, const char *text)
 {
 	struct wait *w = wait_of(d, a->number, true);
 	struct record *r;
 
-	log_error("receipt-differs", "destination=%s asset=%" PRIu64 " reason=\"%s\"", d->name, a->number,
-	    text);
+	log_error("receipt-differs", "destination=%s asset=%" PRIu64 " reason=\"%s\"", d->name,
+	    a->number, text);
 	intake_doubt(u->intake, a->number);
 	if (!w || ++w->recreated > RECREATE_MAX) {
 		refuse(u, d, a->number, text);
@@ -380,8 +381,8 @@ static void receipt_differs(struct uplink *u, struct destination *d, const struc
 	wait_later(u, d, a->number, 0, text);
 }
 
-static const char *on_receipt(struct uplink *u, struct destination *d, struct slot *s,
-    const struct msg *m)
+static const char *on_receipt(
+    struct uplink *u, struct destination *d, struct slot *s, const struct msg *m)
 {
 	static struct proto_receipt c;
 	static struct asset a;
@@ -416,8 +417,10 @@ static const char *on_receipt(struct uplink *u, struct destination *d, struct sl
 		record_text(r, "version", c.version);
 	journal_write(u->journal, r);
 	wait_end(d, s->asset);
-	log_info("receipted", "destination=%s asset=%" PRIu64 " level=%s length=%" PRIu64 " sent=%" PRIu64
-	    " object=\"%s\"", d->name, s->asset, level_word(c.level), c.length_bytes, c.sent_bytes,
+	log_info("receipted",
+	    "destination=%s asset=%" PRIu64 " level=%s length=%" PRIu64 " sent=%" PRIu64
+	    " object=\"%s\"",
+	    d->name, s->asset, level_word(c.level), c.length_bytes, c.sent_bytes,
 	    log_text(c.object));
 	handover("uplink-receipted");
 	u->handlers->receipted(u->arg, s->asset);
@@ -429,14 +432,15 @@ static void be_away(struct uplink *u, struct destination *d, uint64_t at_least_m
 	uint64_t ms = backoff_ms(u, ++d->away_attempts);
 
 	if (!d->away)
-		log_warn("destination-away", "destination=%s reason=\"%s\"", d->name, log_text(text));
+		log_warn(
+		    "destination-away", "destination=%s reason=\"%s\"", d->name, log_text(text));
 	d->away = true;
 	d->away_until_ms = now_ms() + (ms > at_least_ms ? ms : at_least_ms);
 	snprintf(d->trouble, sizeof(d->trouble), "%s", text);
 }
 
-static const char *on_failed(struct uplink *u, struct destination *d, struct slot *s,
-    const struct msg *m)
+static const char *on_failed(
+    struct uplink *u, struct destination *d, struct slot *s, const struct msg *m)
 {
 	struct proto_failed f;
 	uint64_t asset = s->asset;
@@ -451,9 +455,11 @@ static const char *on_failed(struct uplink *u, struct destination *d, struct slo
 	d->sent_bytes += f.sent_bytes;
 	s->state = SLOT_FREE;
 	if (f.failure != UPLOAD_STOPPED)
-		log_warn("upload-failed", "destination=%s asset=%" PRIu64 " failure=%u http=%u offset=%" PRIu64
-		    " sent=%" PRIu64 " reason=\"%s\"", d->name, asset, f.failure, f.http_status,
-		    f.offset_bytes, f.sent_bytes, log_text(f.text));
+		log_warn("upload-failed",
+		    "destination=%s asset=%" PRIu64 " failure=%u http=%u offset=%" PRIu64
+		    " sent=%" PRIu64 " reason=\"%s\"",
+		    d->name, asset, f.failure, f.http_status, f.offset_bytes, f.sent_bytes,
+		    log_text(f.text));
 	switch ((enum upload_failure)f.failure) {
 	case UPLOAD_LATER:
 		if (progress)
@@ -506,7 +512,8 @@ void uplink_message(struct uplink *u, const char *name, struct peer *p, struct m
 		return;
 	}
 	s = &d->slot[m->head.slot];
-	if (s->generation != m->head.generation || s->state == SLOT_FREE || s->state == SLOT_PLANNED)
+	if (s->generation != m->head.generation || s->state == SLOT_FREE ||
+	    s->state == SLOT_PLANNED)
 		return; /* of an upload that is over */
 	switch (m->head.type) {
 	case MSG_CREATED:
@@ -578,7 +585,8 @@ static void plan_one(struct uplink *u, struct destination *d, uint64_t number)
 
 		if (w) {
 			w->until_ms = UINT64_MAX;
-			snprintf(w->reason, sizeof(w->reason), "its copy is being hashed again first");
+			snprintf(
+			    w->reason, sizeof(w->reason), "its copy is being hashed again first");
 		}
 		return;
 	}
@@ -696,7 +704,8 @@ void uplink_act(struct uplink *u)
 			} else if (s->state == SLOT_PLANNED) {
 				r = send_upload(u, d, k);
 			} else if (s->state == SLOT_CREATED) {
-				r = peer_send(d->peer, MSG_PROCEED, k, s->generation, NULL, NULL, 0);
+				r = peer_send(
+				    d->peer, MSG_PROCEED, k, s->generation, NULL, NULL, 0);
 				s->state = SLOT_SENT;
 			}
 		}
@@ -720,7 +729,9 @@ bool uplink_idle(const struct uplink *u)
 
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 {
-	static const char *const drivers[] = { [DESTINATION_DIR] = "dir", [DESTINATION_TUS] = "tus" };
+	static const char *const drivers[] = {
+		[DESTINATION_DIR] = "dir", [DESTINATION_TUS] = "tus"
+	};
 	const struct destination *d;
 
 	if (n >= u->n)
@@ -730,9 +741,9 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	memcpy(out->name, d->name, sizeof(out->name));
 	snprintf(out->driver, sizeof(out->driver), "%s", drivers[d->wire.driver]);
 	snprintf(out->trouble, sizeof(out->trouble), "%s",
-	    d->trouble[0] ? d->trouble
-	    : d->peer     ? ""
-	                  : "its uploader is not connected: is dockd-uploader running?");
+	    d->trouble[0] ? d->trouble :
+		d->peer   ? "" :
+			    "its uploader is not connected: is dockd-uploader running?");
 	out->connected = d->peer && d->ready;
 	out->away = d->away || !out->connected;
 	out->active = busy(d);
@@ -741,8 +752,8 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	return 0;
 }
 
-void uplink_asset(const struct uplink *u, const char *destination, uint64_t asset,
-    struct uplink_asset *out)
+void uplink_asset(
+    const struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out)
 {
 	struct destination *d = find(u, destination);
 	struct wait *w;

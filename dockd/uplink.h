@@ -60,8 +60,8 @@ struct uplink_asset {
 	int64_t next_try_s; /* CLOCK_REALTIME, 0 = now */
 	char reason[PROTO_TEXT_LEN * 2];
 };
-void uplink_asset(const struct uplink *u, const char *destination, uint64_t asset,
-    struct uplink_asset *out);
+void uplink_asset(
+    const struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out);
 
 /*
  * Pure: the wait before try number `attempt` (1, 2, ...): full jitter between min and the doubled

@@ -27,8 +27,8 @@ struct driver {
 	    struct proto_fetched *out, struct proto_reason *why);
 	int (*erase)(struct camera *c, const struct proto_erase *erase, struct proto_erased *out,
 	    struct proto_reason *why);
-	int (*set_clock)(struct camera *c, int64_t clock_s, struct proto_status *out,
-	    struct proto_reason *why);
+	int (*set_clock)(
+	    struct camera *c, int64_t clock_s, struct proto_status *out, struct proto_reason *why);
 	/* Handles events while nothing is asked. */
 	int (*idle)(struct camera *c, struct proto_reason *why);
 	/* Ends the session and frees c; c may be NULL. */

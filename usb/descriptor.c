@@ -75,7 +75,7 @@ size_t descriptor_interfaces(const uint8_t *bytes, size_t len, uint8_t configura
 		return 0;
 	left = len - DEVICE_BYTES;
 	while (left >= CONFIGURATION_BYTES && at[0] >= CONFIGURATION_BYTES &&
-	       at[1] == TYPE_CONFIGURATION && at[0] <= left) {
+	    at[1] == TYPE_CONFIGURATION && at[0] <= left) {
 		size_t total = at[2] | (size_t)at[3] << 8;
 
 		if (total < at[0])

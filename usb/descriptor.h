@@ -15,9 +15,9 @@
 struct usb_interface {
 	uint8_t number;
 	uint8_t class, subclass, protocol;
-	uint8_t name_index;  /* of its string; 0 = none */
-	uint8_t in, out;     /* bulk endpoint addresses; 0 = none */
-	uint8_t event;       /* interrupt-IN endpoint address; 0 = none */
+	uint8_t name_index;       /* of its string; 0 = none */
+	uint8_t in, out;          /* bulk endpoint addresses; 0 = none */
+	uint8_t event;            /* interrupt-IN endpoint address; 0 = none */
 	uint16_t in_packet_bytes; /* 8..1024: a legal size, also where the descriptor lies */
 };
 

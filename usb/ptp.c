@@ -22,8 +22,8 @@ size_t ptp_command(uint8_t out[PTP_COMMAND_MAX], uint16_t code, uint32_t transac
 	return len;
 }
 
-void ptp_data_head(uint8_t out[PTP_HEAD_BYTES], uint16_t code, uint32_t transaction,
-    uint32_t payload_bytes)
+void ptp_data_head(
+    uint8_t out[PTP_HEAD_BYTES], uint16_t code, uint32_t transaction, uint32_t payload_bytes)
 {
 	buf_put_le(out, (uint64_t)PTP_HEAD_BYTES + payload_bytes, 4);
 	buf_put_le(out + 4, PTP_DATA, 2);

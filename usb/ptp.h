@@ -15,7 +15,7 @@
 #define PTP_PARAMS 5
 #define PTP_COMMAND_MAX (PTP_HEAD_BYTES + 4 * PTP_PARAMS)
 #define PTP_LENGTH_UNKNOWN 0xFFFFFFFFu /* 4 GiB or more: a short packet ends it (Still Image D.7) */
-#define PTP_TEXT_LEN 768 /* 255 UTF-16 units are at most 765 bytes of UTF-8 */
+#define PTP_TEXT_LEN 768               /* 255 UTF-16 units are at most 765 bytes of UTF-8 */
 #define PTP_CODES_MAX 512
 #define PTP_NO_TIME INT64_MIN
 
@@ -122,8 +122,8 @@ size_t ptp_command(uint8_t out[PTP_COMMAND_MAX], uint16_t code, uint32_t transac
     const uint32_t *params, unsigned n);
 
 /* Writes the head of a data container that carries payload_bytes. */
-void ptp_data_head(uint8_t out[PTP_HEAD_BYTES], uint16_t code, uint32_t transaction,
-    uint32_t payload_bytes);
+void ptp_data_head(
+    uint8_t out[PTP_HEAD_BYTES], uint16_t code, uint32_t transaction, uint32_t payload_bytes);
 
 /* Reads a container's head. false where there are fewer than 12 bytes. */
 bool ptp_head_read(struct buf *b, struct ptp_head *out);

@@ -20,8 +20,8 @@
 static bool read_string(struct transport *t, uint8_t index, char *out, size_t room)
 {
 	uint8_t raw[255];
-	int n = transport_control(t, 0x80, 6, (uint16_t)(0x0300 | index), 0x0409, raw, sizeof(raw),
-	    CONTROL_MS);
+	int n = transport_control(
+	    t, 0x80, 6, (uint16_t)(0x0300 | index), 0x0409, raw, sizeof(raw), CONTROL_MS);
 	size_t len = 0;
 
 	if (n < 2 || raw[1] != 3)
@@ -29,7 +29,8 @@ static bool read_string(struct transport *t, uint8_t index, char *out, size_t ro
 	if (raw[0] < n)
 		n = raw[0];
 	for (int i = 2; i + 1 < n && len + 1 < room; i += 2)
-		out[len++] = raw[i + 1] == 0 && raw[i] >= 0x20 && raw[i] < 0x7F ? (char)raw[i] : '?';
+		out[len++] =
+		    raw[i + 1] == 0 && raw[i] >= 0x20 && raw[i] < 0x7F ? (char)raw[i] : '?';
 	out[len] = '\0';
 	return true;
 }
@@ -52,8 +53,8 @@ static bool is_usable(const struct usb_interface *i)
 }
 
 /* 06/01/01 first, then what calls itself MTP, then what Windows would take for MTP. */
-static const struct usb_interface *choose(struct transport *t, const struct usb_interface *list,
-    size_t n)
+static const struct usb_interface *choose(
+    struct transport *t, const struct usb_interface *list, size_t n)
 {
 	char name[128];
 	bool vendor_class = false;
@@ -92,8 +93,8 @@ int ptp_fault(struct camera *c, int r, const char *doing, struct proto_reason *w
 	case -ETIMEDOUT:
 		return camera_fault(why, FAULT_SILENT, "%s: no answer, also after reset", doing);
 	case -ESTALE:
-		return camera_fault(why, FAULT_PROTOCOL, "%s: in step again only by a new session",
-		    doing);
+		return camera_fault(
+		    why, FAULT_PROTOCOL, "%s: in step again only by a new session", doing);
 	default:
 		return camera_fault(why, FAULT_PROTOCOL, "%s: %s", doing,
 		    r == -EPROTO && c->session.wrong ? c->session.wrong : strerror(-r));
@@ -173,8 +174,8 @@ static int ptp_open(struct transport *t, const struct proto_attach *attach, stru
 	}
 	r = transport_claim(t, usb->number);
 	if (r == -EBUSY)
-		return camera_fault(why, FAULT_BUSY, "another program holds interface %u",
-		    usb->number);
+		return camera_fault(
+		    why, FAULT_BUSY, "another program holds interface %u", usb->number);
 	if (r < 0)
 		return camera_fault(why, r == -ENODEV ? FAULT_GONE : FAULT_DESCRIPTORS,
 		    "claim of interface %u: %s", usb->number, strerror(-r));
@@ -277,7 +278,8 @@ static int look_battery(struct camera *c, struct proto_camera *out)
 	uint64_t value;
 	int r;
 
-	if ((c->attach.quirks & QUIRK_NO_BATTERY) || !ptp_device_has(&c->device, PTP_PROP_BATTERY) ||
+	if ((c->attach.quirks & QUIRK_NO_BATTERY) ||
+	    !ptp_device_has(&c->device, PTP_PROP_BATTERY) ||
 	    !ptp_device_can(&c->device, PTP_GET_PROP_VALUE))
 		return 0;
 	r = session_call(s, PTP_GET_PROP_VALUE, &property, 1, SMALL_BYTES);
@@ -304,7 +306,7 @@ static int64_t realtime_ms(void)
 static bool has_clock(const struct camera *c)
 {
 	return ptp_device_has(&c->device, PTP_PROP_CLOCK) &&
-	       ptp_device_can(&c->device, PTP_GET_PROP_VALUE);
+	    ptp_device_can(&c->device, PTP_GET_PROP_VALUE);
 }
 
 /* The clock face, or PTP_NO_TIME. 0 or -errno. */
@@ -383,8 +385,8 @@ static int ptp_look(struct camera *c, struct proto_camera *out, struct proto_rea
 	return 0;
 }
 
-static int ptp_set_clock(struct camera *c, int64_t clock_s, struct proto_status *out,
-    struct proto_reason *why)
+static int ptp_set_clock(
+    struct camera *c, int64_t clock_s, struct proto_status *out, struct proto_reason *why)
 {
 	const uint32_t property = PTP_PROP_CLOCK;
 	uint8_t bytes[128];
@@ -428,7 +430,8 @@ static int ptp_set_clock(struct camera *c, int64_t clock_s, struct proto_status 
 		return ptp_fault(c, r, "set clock", why);
 	if (now_s == PTP_NO_TIME || now_s < clock_s - 2 || now_s > clock_s + 30) {
 		out->status = -EIO;
-		snprintf(out->text, sizeof(out->text), "the camera's clock does not show what was set");
+		snprintf(
+		    out->text, sizeof(out->text), "the camera's clock does not show what was set");
 	}
 	return 0;
 }
@@ -523,8 +526,8 @@ static int delete_object(struct camera *c, uint32_t handle, struct proto_erased 
 		out->result = ERASE_DONE;
 	} else if (out->ptp_code == PTP_OK) {
 		out->result = ERASE_UNSURE;
-		snprintf(out->text, sizeof(out->text), "erased, it says, but asked again it answers 0x%04x",
-		    code);
+		snprintf(out->text, sizeof(out->text),
+		    "erased, it says, but asked again it answers 0x%04x", code);
 	} else {
 		out->result = ERASE_REFUSED;
 		snprintf(out->text, sizeof(out->text), "the camera answers 0x%04x", out->ptp_code);

@@ -14,10 +14,10 @@ struct camera {
 	struct proto_attach attach;
 	struct ptp_device device;
 	bool started;
-	bool partial64, partial;   /* usable, as far as is known */
+	bool partial64, partial;    /* usable, as far as is known */
 	bool prop_value, prop_list; /* likewise: GetObjectPropValue, GetObjectPropList */
-	bool large;                /* a storage can hold objects of 4 GiB and more */
-	char clock_tail[16];       /* how the camera goes on behind the seconds of its clock */
+	bool large;                 /* a storage can hold objects of 4 GiB and more */
+	char clock_tail[16];        /* how the camera goes on behind the seconds of its clock */
 };
 
 enum { PTP_LISTING_STORAGES = 16 };

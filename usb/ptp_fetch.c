@@ -29,10 +29,10 @@ struct pull {
 	struct proto_fetched *out;
 	struct ptp_object object; /* as it was when the pull began */
 	enum way way;
-	uint64_t valid;   /* bytes of the file that a good response stands behind */
-	uint64_t durable; /* told so far */
+	uint64_t valid;    /* bytes of the file that a good response stands behind */
+	uint64_t durable;  /* told so far */
 	unsigned failures; /* of the window at hand */
-	bool over;        /* out->result is decided */
+	bool over;         /* out->result is decided */
 };
 
 static void decide(struct pull *p, enum fetch_result result, const char *text)
@@ -145,8 +145,8 @@ static int begin(struct pull *p, const struct window *w)
 }
 
 /* Compares and writes one piece that lies at `at`. 0, or -errno (decided). */
-static int take(struct pull *p, const struct window *w, const uint8_t *bytes, size_t len,
-    uint64_t at)
+static int take(
+    struct pull *p, const struct window *w, const uint8_t *bytes, size_t len, uint64_t at)
 {
 	int r;
 
@@ -238,8 +238,9 @@ static int look_again(struct pull *p)
 	if (p->asked->snapshot && now.size_bytes >= p->asked->size_bytes)
 		return 0;
 	if (now.size_bytes != p->asked->size_bytes || now.mtime_s != p->asked->mtime_s) {
-		decide(p, FETCH_CHANGED, now.size_bytes != p->asked->size_bytes ?
-		    "its size is another one now" : "its time is another one now");
+		decide(p, FETCH_CHANGED,
+		    now.size_bytes != p->asked->size_bytes ? "its size is another one now" :
+							     "its time is another one now");
 		p->out->now_size_bytes = now.size_bytes;
 	}
 	return 0;
@@ -320,7 +321,7 @@ static int window(struct pull *p, struct window *w)
 		if (r == 0 && s->reply.code == PTP_OK && !s->reply.short_data &&
 		    (w->got > 0 || w->len == 0) &&
 		    (s->reply.param_count == 0 || s->reply.params[0] == 0 || way == WAY_WHOLE ||
-		    s->reply.params[0] == w->got))
+			s->reply.params[0] == w->got))
 			return 0;
 		if (r == 0 && s->reply.code != PTP_OK) {
 			r = refused(p, s->reply.code);
@@ -442,9 +443,11 @@ static int prepare(struct pull *p)
 			decide_code(p, FETCH_REFUSED, code);
 		return 0;
 	}
-	if (p->object.size_bytes != p->asked->size_bytes || p->object.mtime_s != p->asked->mtime_s) {
+	if (p->object.size_bytes != p->asked->size_bytes ||
+	    p->object.mtime_s != p->asked->mtime_s) {
 		if (!p->asked->snapshot || p->object.size_bytes < p->asked->size_bytes) {
-			c->prop_list = false; /* should it have told something else: not next time */
+			c->prop_list =
+			    false; /* should it have told something else: not next time */
 			decide(p, FETCH_CHANGED, "not as it was listed");
 			p->out->now_size_bytes = p->object.size_bytes;
 			return 0;

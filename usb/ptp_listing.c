@@ -24,9 +24,9 @@ struct folder {
 	uint32_t *handles;
 	size_t count, next;
 	size_t path_len; /* of the folder's own path */
-	uint8_t *list;   /* its objects' properties in one answer, in the order of handles; or NULL */
-	struct buf at;   /* in list */
-	uint32_t left;   /* elements of list still to come */
+	uint8_t *list; /* its objects' properties in one answer, in the order of handles; or NULL */
+	struct buf at; /* in list */
+	uint32_t left; /* elements of list still to come */
 };
 
 struct walk {
@@ -102,8 +102,8 @@ static bool tell_path(const char *path, char out[PROTO_PATH_LEN])
 	while (keep > 0 && ((unsigned char)path[keep] & 0xC0) == 0x80)
 		keep--; /* not within a UTF-8 sequence */
 	memcpy(out, path, keep);
-	snprintf(out + keep, PROTO_PATH_LEN - keep, "~%016llx",
-	    (unsigned long long)ptp_hash(path, len));
+	snprintf(
+	    out + keep, PROTO_PATH_LEN - keep, "~%016llx", (unsigned long long)ptp_hash(path, len));
 	return true;
 }
 
@@ -178,8 +178,8 @@ static int ask_list(struct walk *w, struct folder *f, uint32_t folder)
 }
 
 /* What the camera says of the folder's next object. As ptp_object_info. */
-static int next_info(struct walk *w, struct folder *f, uint32_t handle, struct ptp_object *o,
-    uint16_t *code)
+static int next_info(
+    struct walk *w, struct folder *f, uint32_t handle, struct ptp_object *o, uint16_t *code)
 {
 	*code = PTP_OK;
 	if (f->list && ptp_object_from_list(&f->at, &f->left, handle, o))

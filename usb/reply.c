@@ -76,8 +76,8 @@ static const char *take_surplus(struct reply *r, const uint8_t *bytes, size_t le
 	return take_response(r, bytes, len);
 }
 
-const char *reply_feed(struct reply *r, const uint8_t *bytes, size_t len, bool ended,
-    struct reply_piece *piece)
+const char *reply_feed(
+    struct reply *r, const uint8_t *bytes, size_t len, bool ended, struct reply_piece *piece)
 {
 	const uint8_t *at = bytes;
 	size_t left = len;

@@ -28,12 +28,12 @@ struct reply {
 
 	enum reply_phase phase;
 	bool had_data;
-	bool unknown;         /* the length was 0xFFFFFFFF or had wrapped at 4 GiB */
-	bool short_data;      /* the data phase ended before the length that its head told */
-	uint64_t total_bytes; /* of the data container, head included; 0 until known */
+	bool unknown;           /* the length was 0xFFFFFFFF or had wrapped at 4 GiB */
+	bool short_data;        /* the data phase ended before the length that its head told */
+	uint64_t total_bytes;   /* of the data container, head included; 0 until known */
 	uint64_t payload_bytes; /* so far */
-	unsigned empties;     /* zero-length transfers that were passed over */
-	uint16_t code;        /* of the response */
+	unsigned empties;       /* zero-length transfers that were passed over */
+	uint16_t code;          /* of the response */
 	uint32_t params[PTP_PARAMS];
 	unsigned param_count;
 };
@@ -51,7 +51,7 @@ void reply_begin(struct reply *r, uint16_t operation, uint32_t transaction, uint
  * Takes what one completed IN transfer brought; ended: it was not full, so a short packet ended it.
  * *piece is the payload among it. NULL, or what is wrong as a fixed text.
  */
-const char *reply_feed(struct reply *r, const uint8_t *bytes, size_t len, bool ended,
-    struct reply_piece *piece);
+const char *reply_feed(
+    struct reply *r, const uint8_t *bytes, size_t len, bool ended, struct reply_piece *piece);
 
 #endif

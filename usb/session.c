@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define ROUND_BYTES 1024u     /* every legal bulk packet size divides it */
-#define FIRST_BYTES 16384u    /* where the length of the answer is not known */
+#define ROUND_BYTES 1024u  /* every legal bulk packet size divides it */
+#define FIRST_BYTES 16384u /* where the length of the answer is not known */
 #define COMMAND_ROOM 2048u
 #define CONTROL_MS 1000u
 #define SILENCE_MS 300u       /* so long nothing after a cancel: the pipe is empty */
@@ -296,8 +296,8 @@ static int gather(struct session *s, size_t max)
 	return r;
 }
 
-int session_ask(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
-    size_t max)
+int session_ask(
+    struct session *s, uint16_t operation, const uint32_t *params, unsigned n, size_t max)
 {
 	int r = session_begin(s, operation, params, n, ANSWER_MAX, false);
 
@@ -312,8 +312,8 @@ int session_tell(struct session *s, uint16_t operation, const uint32_t *params, 
 
 	if (len > COMMAND_ROOM - PTP_HEAD_BYTES)
 		return -EINVAL;
-	reply_begin(&s->reply, operation, transaction, 0, false,
-	    (s->quirks & QUIRK_IGNORE_HEADERS) != 0);
+	reply_begin(
+	    &s->reply, operation, transaction, 0, false, (s->quirks & QUIRK_IGNORE_HEADERS) != 0);
 	s->asked_bytes = 0;
 	s->failed = 0;
 	r = send_out(s, ptp_command(s->command->data, operation, transaction, params, n));
@@ -338,8 +338,8 @@ static void rest(struct session *s, unsigned ms)
 	}
 }
 
-int session_call(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
-    size_t max)
+int session_call(
+    struct session *s, uint16_t operation, const uint32_t *params, unsigned n, size_t max)
 {
 	unsigned busy = 0;
 
@@ -353,8 +353,8 @@ int session_call(struct session *s, uint16_t operation, const uint32_t *params, 
 		}
 		if (r == 0 || r == -ENODEV || r == -ENOMEM)
 			return r;
-		log_warn("camera-transaction", "operation=0x%04x status=%d wrong=\"%s\"", operation, r,
-		    s->wrong);
+		log_warn("camera-transaction", "operation=0x%04x status=%d wrong=\"%s\"", operation,
+		    r, s->wrong);
 		mended = session_recover(s, r);
 		if (mended < 0)
 			return mended;
@@ -423,8 +423,8 @@ static void ask_status(struct session *s)
 {
 	for (unsigned tries = 0; tries < BUSY_TRIES; tries++) {
 		uint8_t data[64];
-		int n = transport_control(s->transport, 0xA1, PTP_REQUEST_STATUS, 0, s->usb.number, data,
-		    sizeof(data), control_ms(s));
+		int n = transport_control(s->transport, 0xA1, PTP_REQUEST_STATUS, 0, s->usb.number,
+		    data, sizeof(data), control_ms(s));
 		struct buf b = buf_of(data, n > 0 ? (size_t)n : 0);
 		uint16_t code;
 

@@ -12,10 +12,10 @@
 #include "reply.h"
 #include "transport.h"
 
-#define SESSION_READS 4                    /* reads in flight */
+#define SESSION_READS 4 /* reads in flight */
 #define SESSION_READ_BYTES (256u << 10)
 #define SESSION_SMALL_BYTES (64u << 10)
-#define SESSION_SLOTS (SESSION_READS + 2)  /* and the response's, and the one being written out */
+#define SESSION_SLOTS (SESSION_READS + 2) /* and the response's, and the one being written out */
 #define SESSION_TRIES 3
 
 struct session {
@@ -25,7 +25,7 @@ struct session {
 	unsigned timeout_ms;
 
 	bool is_open;
-	bool renewed; /* a new session was opened: handles told before are void */
+	bool renewed;         /* a new session was opened: handles told before are void */
 	uint32_t transaction; /* the next one */
 	unsigned recoveries;
 	unsigned events; /* interrupt packets seen */
@@ -78,8 +78,8 @@ int session_read(struct session *s, const uint8_t **bytes, size_t *len);
  * A whole transaction; the first max bytes of its payload into s->body, the rest is passed over
  * (s->reply.payload_bytes tells). 0: see s->reply, or -errno.
  */
-int session_ask(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
-    size_t max);
+int session_ask(
+    struct session *s, uint16_t operation, const uint32_t *params, unsigned n, size_t max);
 
 /* A transaction that sends bytes (at most 1 KiB). 0: see s->reply, or -errno. */
 int session_tell(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
@@ -89,8 +89,8 @@ int session_tell(struct session *s, uint16_t operation, const uint32_t *params, 
  * As session_ask, but asks again after recovery and after DeviceBusy, SESSION_TRIES times in all.
  * -ESTALE: mended, but by a new session: handles are void.
  */
-int session_call(struct session *s, uint16_t operation, const uint32_t *params, unsigned n,
-    size_t max);
+int session_call(
+    struct session *s, uint16_t operation, const uint32_t *params, unsigned n, size_t max);
 
 /*
  * Opens the session, mending a stale one. 0 or -errno (-ETIMEDOUT: silent, also after reset).

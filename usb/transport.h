@@ -19,13 +19,13 @@ struct transfer {
 	struct transport *transport;
 	uint8_t endpoint; /* with the direction bit 0x80 */
 	uint8_t *data;
-	size_t room;      /* of data */
-	size_t asked;     /* of the last submit */
-	size_t len;       /* bytes moved; valid when not busy */
-	int status;       /* 0, -EPIPE (stall), -ECANCELED, -EOVERFLOW, -ENODEV, -EIO */
-	int busy;         /* submitted and not yet complete */
-	bool mapped;      /* data is memory that the kernel's USB side shares with us */
-	void *inner;      /* the implementation's own */
+	size_t room;  /* of data */
+	size_t asked; /* of the last submit */
+	size_t len;   /* bytes moved; valid when not busy */
+	int status;   /* 0, -EPIPE (stall), -ECANCELED, -EOVERFLOW, -ENODEV, -EIO */
+	int busy;     /* submitted and not yet complete */
+	bool mapped;  /* data is memory that the kernel's USB side shares with us */
+	void *inner;  /* the implementation's own */
 };
 
 /* What has to be done before the sandbox goes up. 0 or -errno. */

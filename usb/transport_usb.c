@@ -16,7 +16,7 @@
 
 #define DESCRIPTORS_MAX 8192
 #define MAPPED_BYTES (128u << 10) /* buffers from here on are shared with the kernel */
-#define CANCEL_MS 5000 /* the host controller answers; the device is not asked */
+#define CANCEL_MS 5000            /* the host controller answers; the device is not asked */
 
 struct transport {
 	int fd;
@@ -265,8 +265,8 @@ int transfer_submit(struct transfer *x, size_t len)
 	if (len > x->room)
 		return -EINVAL;
 	x->asked = len;
-	libusb_fill_bulk_transfer(inner, x->transport->handle, x->endpoint, x->data, (int)len,
-	    completed, x, 0);
+	libusb_fill_bulk_transfer(
+	    inner, x->transport->handle, x->endpoint, x->data, (int)len, completed, x, 0);
 	inner->flags = x->endpoint & LIBUSB_ENDPOINT_IN ? 0 : LIBUSB_TRANSFER_ADD_ZERO_PACKET;
 	return submit(x);
 }

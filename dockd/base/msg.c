@@ -122,7 +122,7 @@ bool msg_allowed(const struct msg_rule *rules, size_t n, const struct msg *m, un
 	for (size_t i = 0; i < n; i++) {
 		if (rules[i].type == m->head.type)
 			return state < 32 && (rules[i].states & (1u << state)) != 0 &&
-			       m->nfds == rules[i].nfds;
+			    m->nfds == rules[i].nfds;
 	}
 	return false;
 }

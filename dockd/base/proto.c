@@ -7,8 +7,18 @@ struct text {
 	uint16_t offset, size;
 };
 
-#define TEXT(s, f) { offsetof(struct s, f), sizeof(((struct s *)0)->f) }
-#define TEXTS(...) (const struct text[]){ __VA_ARGS__, { 0, 0 } }
+#define TEXT(s, f)                                                                                 \
+	{                                                                                          \
+		offsetof(struct s, f), sizeof(((struct s *)0)->f)                                  \
+	}
+#define TEXTS(...)                                                                                 \
+	(const struct text[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0, 0                                                                       \
+		}                                                                                  \
+	}
 
 struct shape {
 	const char *name;

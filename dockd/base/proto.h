@@ -81,14 +81,14 @@ enum msg_type {
 	MSG_STOP_UPLOAD,      /* from core: proto_empty => FAILED with UPLOAD_STOPPED */
 
 	/* dockctl */
-	MSG_ASK = 112,  /* to core: proto_ask */
-	MSG_STATUS,     /* from core: proto_ctl_status */
-	MSG_BAY,        /* from core: proto_ctl_bay */
-	MSG_ASSET,      /* from core: proto_ctl_asset; + read-only fd when exporting */
-	MSG_UPLOADING,  /* from core: proto_ctl_upload */
-	MSG_DESTINED,   /* from core: proto_ctl_destination */
-	MSG_SEGMENT,    /* from core: proto_ctl_segment + read-only fd: one ledger segment */
-	MSG_END,        /* from core: proto_ctl_end; ends every answer */
+	MSG_ASK = 112, /* to core: proto_ask */
+	MSG_STATUS,    /* from core: proto_ctl_status */
+	MSG_BAY,       /* from core: proto_ctl_bay */
+	MSG_ASSET,     /* from core: proto_ctl_asset; + read-only fd when exporting */
+	MSG_UPLOADING, /* from core: proto_ctl_upload */
+	MSG_DESTINED,  /* from core: proto_ctl_destination */
+	MSG_SEGMENT,   /* from core: proto_ctl_segment + read-only fd: one ledger segment */
+	MSG_END,       /* from core: proto_ctl_end; ends every answer */
 };
 
 /* In front of every message. */
@@ -153,9 +153,9 @@ _Static_assert(sizeof(struct proto_interface) == 32, "crank PROTO_VERSION");
 /* Facts read from sysfs; nothing is opened for them. Told again when one of them changes. */
 struct proto_arrived {
 	char port[PROTO_PORT_LEN];
-	uint32_t generation; /* of this arrival: another one at each plug-in */
-	uint32_t presence;   /* enum presence */
-	uint16_t bus, device; /* usbfs numbers */
+	uint32_t generation;               /* of this arrival: another one at each plug-in */
+	uint32_t presence;                 /* enum presence */
+	uint16_t bus, device;              /* usbfs numbers */
 	uint16_t vendor, product, release; /* idVendor, idProduct, bcdDevice */
 	uint8_t class, subclass, protocol, interfaces;
 	uint16_t speed_mbps; /* 12, 480, 5000 ... */
@@ -194,18 +194,18 @@ enum object_kind {
 };
 
 struct proto_pattern {
-	uint32_t kind; /* enum object_kind; 0 ends the list */
+	uint32_t kind;             /* enum object_kind; 0 ends the list */
 	char glob[PROTO_GLOB_LEN]; /* fnmatch(3), FNM_CASEFOLD, against the whole path */
 };
 _Static_assert(sizeof(struct proto_pattern) == 100, "crank PROTO_VERSION");
 
 /* Quirks, by profile (etc/profiles; usb.md knows where each was seen). */
-#define QUIRK_NO_ZERO_READS (1u << 0)     /* sends one surplus byte or nothing for a ZLP */
-#define QUIRK_IGNORE_HEADERS (1u << 1)    /* wrong code or transaction id in containers */
-#define QUIRK_NO_PROPLIST (1u << 2)       /* 0x9805 broken */
-#define QUIRK_NO_PARTIAL64 (1u << 3)      /* 0x95C1 broken though listed */
-#define QUIRK_NO_PARTIAL (1u << 4)        /* 0x101B broken though listed */
-#define QUIRK_OFFSET_BUG (1u << 5)        /* hangs when the last window ends on a packet */
+#define QUIRK_NO_ZERO_READS (1u << 0)  /* sends one surplus byte or nothing for a ZLP */
+#define QUIRK_IGNORE_HEADERS (1u << 1) /* wrong code or transaction id in containers */
+#define QUIRK_NO_PROPLIST (1u << 2)    /* 0x9805 broken */
+#define QUIRK_NO_PARTIAL64 (1u << 3)   /* 0x95C1 broken though listed */
+#define QUIRK_NO_PARTIAL (1u << 4)     /* 0x101B broken though listed */
+#define QUIRK_OFFSET_BUG (1u << 5)     /* hangs when the last window ends on a packet */
 #define QUIRK_LONG_TIMEOUT (1u << 6)
 #define QUIRK_KEEP_SESSION (1u << 7)      /* do not send CloseSession */
 #define QUIRK_NO_RELEASE (1u << 8)        /* do not release the interface */
@@ -215,7 +215,7 @@ _Static_assert(sizeof(struct proto_pattern) == 100, "crank PROTO_VERSION");
 
 struct proto_attach {
 	uint32_t version;
-	uint32_t driver;     /* enum camera_driver */
+	uint32_t driver; /* enum camera_driver */
 	uint32_t quirks;
 	uint32_t window_bytes; /* of one partial read; 64 KiB to 64 MiB */
 	uint32_t timeout_ms;   /* of one transfer; silence longer than this is a fault */
@@ -239,7 +239,7 @@ struct proto_camera {
 	uint64_t capacity_bytes;  /* of all storages; 0 where not told */
 	uint64_t free_bytes;
 	uint32_t storages;
-	uint32_t recoveries;      /* stale sessions and stalls mended so far by this worker */
+	uint32_t recoveries;         /* stale sessions and stalls mended so far by this worker */
 	char serial[PROTO_TEXT_LEN]; /* the protocol's own serial (MTP DeviceInfo), "" if none */
 	char manufacturer[PROTO_TEXT_LEN];
 	char model[PROTO_TEXT_LEN];
@@ -247,9 +247,9 @@ struct proto_camera {
 };
 _Static_assert(sizeof(struct proto_camera) == 560, "crank PROTO_VERSION");
 
-#define OBJECT_PROTECTED (1u << 0)  /* the camera says: do not delete */
-#define OBJECT_PATH_CUT (1u << 1)   /* the path was too long: shortened, a hash tells it apart */
-#define OBJECT_NAME_ODD (1u << 2)   /* the name holds '/', NUL, "..", or broken UTF-16; replaced */
+#define OBJECT_PROTECTED (1u << 0) /* the camera says: do not delete */
+#define OBJECT_PATH_CUT (1u << 1)  /* the path was too long: shortened, a hash tells it apart */
+#define OBJECT_NAME_ODD (1u << 2)  /* the name holds '/', NUL, "..", or broken UTF-16; replaced */
 
 struct proto_object {
 	uint32_t storage;
@@ -257,15 +257,15 @@ struct proto_object {
 	uint32_t kind;   /* enum object_kind; folders are not told */
 	uint32_t flags;
 	uint64_t size_bytes;
-	int64_t mtime_s; /* camera time, or PROTO_NO_TIME */
+	int64_t mtime_s;           /* camera time, or PROTO_NO_TIME */
 	char path[PROTO_PATH_LEN]; /* without storage: "DCIM/100BWC/clip 1.mp4" */
 };
 _Static_assert(sizeof(struct proto_object) == 2080, "crank PROTO_VERSION");
 
 struct proto_listed {
-	int32_t status;    /* 0; -EIO: part of the tree could not be read (text says which) */
-	uint32_t objects;  /* OBJECT messages sent */
-	uint32_t skipped;  /* objects whose info could not be read */
+	int32_t status;     /* 0; -EIO: part of the tree could not be read (text says which) */
+	uint32_t objects;   /* OBJECT messages sent */
+	uint32_t skipped;   /* objects whose info could not be read */
 	uint32_t truncated; /* 1: max_objects reached */
 	char text[PROTO_TEXT_LEN];
 };
@@ -288,21 +288,22 @@ struct proto_durable {
 _Static_assert(sizeof(struct proto_durable) == 8, "crank PROTO_VERSION");
 
 enum fetch_result {
-	FETCH_DONE = 1,  /* all of size_bytes is in the file, fdatasynced, the object unchanged */
-	FETCH_STOPPED,   /* STOP came; the file holds length_bytes */
-	FETCH_MISMATCH,  /* what the file held is not what the camera has: start a new file */
-	FETCH_CHANGED,   /* size or time of the object changed meanwhile */
-	FETCH_GONE,      /* the camera no longer has it */
-	FETCH_SHORT,     /* the camera ended the data early, again after a second try */
-	FETCH_REFUSED,   /* the camera answers with a PTP error (text) */
-	FETCH_DISK,      /* writing failed: status is the -errno (ENOSPC, EIO, EFBIG) */
+	FETCH_DONE = 1, /* all of size_bytes is in the file, fdatasynced, the object unchanged */
+	FETCH_STOPPED,  /* STOP came; the file holds length_bytes */
+	FETCH_MISMATCH, /* what the file held is not what the camera has: start a new file */
+	FETCH_CHANGED,  /* size or time of the object changed meanwhile */
+	FETCH_GONE,     /* the camera no longer has it */
+	FETCH_SHORT,    /* the camera ended the data early, again after a second try */
+	FETCH_REFUSED,  /* the camera answers with a PTP error (text) */
+	FETCH_DISK,     /* writing failed: status is the -errno (ENOSPC, EIO, EFBIG) */
 };
 
 struct proto_fetched {
 	uint32_t result; /* enum fetch_result */
 	int32_t status;
 	uint64_t length_bytes; /* valid bytes in the file now */
-	uint64_t read_bytes;   /* payload bytes read from the camera for this FETCH, overlap included */
+	uint64_t
+	    read_bytes; /* payload bytes read from the camera for this FETCH, overlap included */
 	uint64_t now_size_bytes; /* FETCH_CHANGED: the size it has now */
 	char text[PROTO_TEXT_LEN];
 };
@@ -372,7 +373,7 @@ _Static_assert(sizeof(struct proto_digest) == 48, "crank PROTO_VERSION");
 /* Worst first: comparing numbers compares proof (DESIGN 6). */
 enum receipt_level {
 	LEVEL_NONE = 0,
-	LEVEL_LOCAL,           /* on the station's own disk: proves nothing */
+	LEVEL_LOCAL, /* on the station's own disk: proves nothing */
 	LEVEL_LENGTH,
 	LEVEL_TRANSFER_DIGEST, /* checked in flight */
 	LEVEL_STORED_DIGEST,   /* the server states SHA-256 of what it stored */
@@ -382,29 +383,29 @@ enum receipt_level {
 
 enum destination_driver { DESTINATION_DIR = 1, DESTINATION_TUS };
 
-#define DESTINATION_READ_BACK (1u << 0)  /* fetch it again after sending, and digest it */
-#define DESTINATION_CHECKSUM (1u << 1)   /* use the checksum extension where advertised */
-#define DESTINATION_OVERRIDE (1u << 2)   /* X-HTTP-Method-Override: PATCH by POST */
+#define DESTINATION_READ_BACK (1u << 0) /* fetch it again after sending, and digest it */
+#define DESTINATION_CHECKSUM (1u << 1)  /* use the checksum extension where advertised */
+#define DESTINATION_OVERRIDE (1u << 2)  /* X-HTTP-Method-Override: PATCH by POST */
 
 struct proto_destination {
 	uint32_t driver; /* enum destination_driver */
 	uint32_t flags;
-	uint32_t slots;           /* 1..PROTO_SLOTS uploads at once */
-	uint32_t stall_ms;        /* no body byte accepted for so long: cut and ask */
-	uint32_t answer_ms;       /* no answer after the body for so long: cut and ask */
+	uint32_t slots;     /* 1..PROTO_SLOTS uploads at once */
+	uint32_t stall_ms;  /* no body byte accepted for so long: cut and ask */
+	uint32_t answer_ms; /* no answer after the body for so long: cut and ask */
 	uint32_t pad;
 	uint64_t chunk_min_bytes, chunk_max_bytes; /* tus: the window for adapting chunks */
-	char where[PROTO_ADDRESS_LEN];  /* tus: creation URL; dir: the folder */
-	char ca_file[256];              /* PEM; "" = system store */
-	char certificate_file[256];     /* client certificate, PEM */
+	char where[PROTO_ADDRESS_LEN];             /* tus: creation URL; dir: the folder */
+	char ca_file[256];                         /* PEM; "" = system store */
+	char certificate_file[256];                /* client certificate, PEM */
 	char key_file[256];
-	char headers_file[256];         /* further request headers (credentials), one a line */
+	char headers_file[256]; /* further request headers (credentials), one a line */
 };
 _Static_assert(sizeof(struct proto_destination) == 2088, "crank PROTO_VERSION");
 
 struct proto_ready {
-	int32_t status;  /* 0, or -errno: this destination cannot work (text says why) */
-	uint32_t level;  /* best receipt level to expect */
+	int32_t status; /* 0, or -errno: this destination cannot work (text says why) */
+	uint32_t level; /* best receipt level to expect */
 	char text[PROTO_TEXT_LEN * 2];
 };
 _Static_assert(sizeof(struct proto_ready) == 264, "crank PROTO_VERSION");
@@ -412,12 +413,12 @@ _Static_assert(sizeof(struct proto_ready) == 264, "crank PROTO_VERSION");
 struct proto_upload {
 	uint64_t size_bytes;
 	uint8_t sha256[PROTO_SHA256_LEN];
-	int64_t recorded_s;  /* camera time as listed, or PROTO_NO_TIME */
-	uint32_t kind;       /* enum object_kind */
+	int64_t recorded_s; /* camera time as listed, or PROTO_NO_TIME */
+	uint32_t kind;      /* enum object_kind */
 	uint32_t pad;
-	char asset[PROTO_ID_LEN];      /* the same at every station: camera and digest */
+	char asset[PROTO_ID_LEN]; /* the same at every station: camera and digest */
 	char camera[PROTO_TEXT_LEN + 4];
-	char name[PROTO_TEXT_LEN * 2]; /* last part of the camera's path, for people */
+	char name[PROTO_TEXT_LEN * 2];   /* last part of the camera's path, for people */
 	char address[PROTO_ADDRESS_LEN]; /* from an earlier CREATED, "" = create */
 };
 _Static_assert(sizeof(struct proto_upload) == 1536, "crank PROTO_VERSION");
@@ -435,10 +436,10 @@ struct proto_progress {
 _Static_assert(sizeof(struct proto_progress) == 16, "crank PROTO_VERSION");
 
 struct proto_receipt {
-	uint32_t level;   /* enum receipt_level */
-	uint32_t raw_len; /* bytes of raw */
-	uint64_t length_bytes; /* as the destination states or as read back */
-	uint64_t sent_bytes;   /* body bytes handed over in this slot */
+	uint32_t level;                   /* enum receipt_level */
+	uint32_t raw_len;                 /* bytes of raw */
+	uint64_t length_bytes;            /* as the destination states or as read back */
+	uint64_t sent_bytes;              /* body bytes handed over in this slot */
 	uint8_t sha256[PROTO_SHA256_LEN]; /* read back, stated, or sent checked; LENGTH: zeros */
 	char object[PROTO_ADDRESS_LEN];
 	char version[PROTO_TEXT_LEN];
@@ -456,10 +457,10 @@ enum upload_failure {
 };
 
 struct proto_failed {
-	uint32_t failure; /* enum upload_failure */
-	uint32_t http_status; /* 0 where there was none */
+	uint32_t failure;        /* enum upload_failure */
+	uint32_t http_status;    /* 0 where there was none */
 	uint64_t retry_after_ms; /* 0: not told */
-	uint64_t offset_bytes; /* last known at the destination */
+	uint64_t offset_bytes;   /* last known at the destination */
 	uint64_t sent_bytes;
 	char text[PROTO_TEXT_LEN * 2];
 };
@@ -491,10 +492,10 @@ enum wait_for {
 
 struct proto_ask {
 	uint32_t version;
-	uint32_t ask;       /* enum ask */
+	uint32_t ask; /* enum ask */
 	uint32_t flags;
-	uint32_t wait_for;  /* enum wait_for */
-	uint32_t rung;      /* enum rung or light_state */
+	uint32_t wait_for;   /* enum wait_for */
+	uint32_t rung;       /* enum rung or light_state */
 	uint32_t timeout_ms; /* 0: no limit */
 	uint64_t cursor;
 	uint64_t number;
@@ -526,16 +527,16 @@ enum station_light { STATION_WELL = 1, STATION_AWAY, STATION_NEEDS_IT };
 struct proto_ctl_status {
 	char station[PROTO_NAME_LEN];
 	char version[PROTO_NAME_LEN];
-	uint64_t generation;   /* changes when anything shown changes */
+	uint64_t generation; /* changes when anything shown changes */
 	uint64_t assets, receipted, erased, unsent_bytes;
 	uint64_t dockings, records;
 	uint64_t disk_free_bytes, disk_reserve_bytes;
 	int64_t oldest_unsent_s; /* staged at, CLOCK_REALTIME; 0 = none */
 	uint32_t bays, occupied, hotplug_connected, station_light;
-	uint32_t plaintext;    /* 1: state on a plain volume, allowed by configuration */
-	uint32_t intake_stopped; /* 1: nothing is taken in; text says why */
-	uint32_t erase;        /* 0 never, 1 when the gate allows */
-	uint32_t accept_level; /* enum receipt_level */
+	uint32_t plaintext;            /* 1: state on a plain volume, allowed by configuration */
+	uint32_t intake_stopped;       /* 1: nothing is taken in; text says why */
+	uint32_t erase;                /* 0 never, 1 when the gate allows */
+	uint32_t accept_level;         /* enum receipt_level */
 	char text[PROTO_TEXT_LEN * 4]; /* what a person must do, "" when nothing */
 };
 _Static_assert(sizeof(struct proto_ctl_status) == 752, "crank PROTO_VERSION");
@@ -548,15 +549,15 @@ struct proto_ctl_bay {
 	char model[PROTO_TEXT_LEN];
 	char profile[PROTO_NAME_LEN];
 	char text[PROTO_TEXT_LEN * 2]; /* why it is so, what to do; "" when all is well */
-	uint32_t light; /* enum light_state */
+	uint32_t light;                /* enum light_state */
 	uint32_t features;
-	int32_t battery_percent; /* -1 unknown */
+	int32_t battery_percent;                    /* -1 unknown */
 	uint32_t objects, pending, held, receipted; /* of this docking */
 	uint32_t pad;
 	uint64_t docking;
 	uint64_t pending_bytes, pulled_bytes; /* pulled: read from the camera, overlap included */
 	uint64_t now_asset, now_bytes, now_size; /* the pull under way: number, so far, of */
-	int64_t clock_offset_ms; /* camera minus station; INT64_MIN unknown */
+	int64_t clock_offset_ms;                 /* camera minus station; INT64_MIN unknown */
 	int64_t docked_at_s;
 };
 _Static_assert(sizeof(struct proto_ctl_bay) == 840, "crank PROTO_VERSION");
@@ -570,11 +571,11 @@ struct proto_ctl_asset {
 	uint32_t interruptions; /* of its pull */
 	uint32_t pad;
 	uint64_t merged_into; /* the asset that holds the same bytes of the same camera; 0 = none */
-	char asset[PROTO_ID_LEN];   /* "" until digested */
-	char sha256[PROTO_ID_LEN];  /* hex */
+	char asset[PROTO_ID_LEN];  /* "" until digested */
+	char sha256[PROTO_ID_LEN]; /* hex */
 	char camera[PROTO_TEXT_LEN + 4];
 	char bay[PROTO_NAME_LEN];
-	char signature[PROTO_NAME_LEN]; /* signature result */
+	char signature[PROTO_NAME_LEN];  /* signature result */
 	char reason[PROTO_TEXT_LEN * 2]; /* why it is not further: gate code or trouble */
 	char path[PROTO_PATH_LEN];
 };
@@ -607,9 +608,9 @@ struct proto_ctl_segment {
 _Static_assert(sizeof(struct proto_ctl_segment) == 72, "crank PROTO_VERSION");
 
 struct proto_ctl_end {
-	int32_t status;   /* 0, -ENOENT, -ETIMEDOUT, -EINVAL, -EPERM ... */
+	int32_t status; /* 0, -ENOENT, -ETIMEDOUT, -EINVAL, -EPERM ... */
 	uint32_t pad;
-	uint64_t cursor;  /* where the next page begins; 0: this was the last */
+	uint64_t cursor; /* where the next page begins; 0: this was the last */
 	uint64_t generation;
 	char text[PROTO_TEXT_LEN * 2];
 };

@@ -131,8 +131,8 @@ static void replies(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const readers[])(const uint8_t *, size_t) = { device, object, elements, small,
-		descriptors, replies };
+	static void (*const readers[])(
+	    const uint8_t *, size_t) = { device, object, elements, small, descriptors, replies };
 	uint8_t *exact;
 
 	if (size < 1)

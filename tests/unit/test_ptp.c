@@ -54,7 +54,8 @@ static struct bytes response(uint16_t code, uint32_t transaction)
 static void text_is_utf8(void **state)
 {
 	/* "aé€😀" and two NULs of padding */
-	static const uint8_t raw[] = { 7, 'a', 0, 0xE9, 0, 0xAC, 0x20, 0x3D, 0xD8, 0x00, 0xDE, 0, 0, 0, 0 };
+	static const uint8_t raw[] = { 7, 'a', 0, 0xE9, 0, 0xAC, 0x20, 0x3D, 0xD8, 0x00, 0xDE, 0, 0,
+		0, 0 };
 	struct buf b = buf_of(raw, sizeof(raw));
 	char out[PTP_TEXT_LEN];
 	bool odd = true;
@@ -85,7 +86,9 @@ static void text_that_is_broken_is_marked(void **state)
 	assert_true(odd);
 	b = buf_of(nul, sizeof(nul));
 	ptp_text(&b, out, &odd);
-	assert_string_equal(out, "a\xEF\xBF\xBD" "b");
+	assert_string_equal(out,
+	    "a\xEF\xBF\xBD"
+	    "b");
 	assert_true(odd);
 }
 
@@ -492,11 +495,45 @@ static void reply_of_empty_packets_ends(void **state)
 static struct bytes descriptors(void)
 {
 	static const uint8_t rest[] = {
-		9, 2, 39, 0, 1, 1, 0, 0x80, 50,
-		9, 4, 0, 0, 3, 6, 1, 1, 4,
-		7, 5, 0x81, 2, 0x00, 0x02, 0,
-		7, 5, 0x02, 2, 0x00, 0x02, 0,
-		7, 5, 0x83, 3, 28, 0, 6,
+		9,
+		2,
+		39,
+		0,
+		1,
+		1,
+		0,
+		0x80,
+		50,
+		9,
+		4,
+		0,
+		0,
+		3,
+		6,
+		1,
+		1,
+		4,
+		7,
+		5,
+		0x81,
+		2,
+		0x00,
+		0x02,
+		0,
+		7,
+		5,
+		0x02,
+		2,
+		0x00,
+		0x02,
+		0,
+		7,
+		5,
+		0x83,
+		3,
+		28,
+		0,
+		6,
 	};
 	struct bytes b = { .len = 18 };
 

@@ -15,11 +15,11 @@
 
 enum vusb_kind {
 	VUSB_DESCRIPTORS = 1, /* camera: device descriptor (18), then the raw configuration */
-	VUSB_SUBMIT,          /* worker: endpoint, wanted (IN) or data (OUT), setup for endpoint 0 */
-	VUSB_COMPLETE,        /* camera: id, status, data (IN) or length accepted (OUT) */
-	VUSB_CANCEL,          /* worker: id; it completes with -ECONNRESET or as it had */
-	VUSB_CLEAR_HALT,      /* worker: endpoint; completes with id */
-	VUSB_RESET,           /* worker: port reset; completes with id */
+	VUSB_SUBMIT,     /* worker: endpoint, wanted (IN) or data (OUT), setup for endpoint 0 */
+	VUSB_COMPLETE,   /* camera: id, status, data (IN) or length accepted (OUT) */
+	VUSB_CANCEL,     /* worker: id; it completes with -ECONNRESET or as it had */
+	VUSB_CLEAR_HALT, /* worker: endpoint; completes with id */
+	VUSB_RESET,      /* worker: port reset; completes with id */
 };
 
 #define VUSB_ZERO_PACKET 1u /* OUT: end with a zero-length packet where length is a multiple */
@@ -31,8 +31,8 @@ struct vusb_head {
 	int32_t status;    /* 0, -EPIPE stall, -ECONNRESET cancelled, -EOVERFLOW babble */
 	uint32_t length;   /* SUBMIT: bytes wanted (IN); COMPLETE: bytes accepted (OUT) */
 	uint32_t flags;
-	uint8_t setup[8];  /* endpoint 0: bmRequestType, bRequest, wValue, wIndex, wLength (LE) */
-	uint32_t data;     /* bytes that follow this head */
+	uint8_t setup[8]; /* endpoint 0: bmRequestType, bRequest, wValue, wIndex, wLength (LE) */
+	uint32_t data;    /* bytes that follow this head */
 };
 _Static_assert(sizeof(struct vusb_head) == 36, "both sides are built together");
 

@@ -372,6 +372,8 @@ static void opened(struct bays *h, struct msg *m)
 		return;
 	}
 	b->state = BAY_ATTACHING;
+	b->listings = 0;
+	b->linked = b->final = false;
 	b->sign_us = bay_now_us();
 	handover("bay-attach");
 	r = docking_attach(b);
@@ -451,8 +453,6 @@ void bay_worker_lost(struct bay *b, const char *why)
 	drop_worker(b);
 	b->state = BAY_CLOSED;
 	b->due_us = bay_now_us() + wait_s[b->deaths++] * SECOND_US;
-	b->listings = 0;
-	b->linked = b->final = false;
 	snprintf(b->fault, sizeof(b->fault), "%s", why);
 	log_warn(
 	    "worker-lost", "bay=%s deaths=%u reason=\"%s\"", b->name, b->deaths, log_text(why));

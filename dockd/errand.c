@@ -134,6 +134,19 @@ static int64_t trusted_length(struct bay *b)
 	return (int64_t)trusted;
 }
 
+/*
+ * The service died in a pull: nobody has counted what came then. All that is in the part came over
+ * the wire once, but for a log that was begun with an earlier snapshot.
+ */
+static void count_unaccounted(struct bay *b)
+{
+	const struct asset *a = &b->asset;
+	bool seeded = a->prefix_of && a->restarts == 0;
+
+	if (!seeded && a->pulled_bytes < b->offset_bytes)
+		books_pulled(b, "died", b->offset_bytes, b->offset_bytes - a->pulled_bytes, "");
+}
+
 static bool plan_pull(struct bay *b)
 {
 	uint64_t sealed_bytes;
@@ -169,6 +182,7 @@ static bool plan_pull(struct bay *b)
 		return false;
 	}
 	b->offset_bytes = (uint64_t)from;
+	count_unaccounted(b);
 	r = books_begin("pull");
 	record_number(r, "asset", (int64_t)b->asset.number);
 	record_number(r, "docking", (int64_t)b->docking);
@@ -216,6 +230,8 @@ const char *errand_gate_text(const struct bays *h, const struct asset *a)
 	const struct bay *at = NULL;
 	enum gate g;
 
+	if (a->erased)
+		return "";
 	for (size_t i = 0; i < h->n; i++) {
 		if (h->bay[i]->known && strcmp(h->bay[i]->identity, a->camera) == 0)
 			at = h->bay[i];

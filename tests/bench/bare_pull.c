@@ -5,7 +5,8 @@
  * C around libusb: 256 KiB bulk reads, 4 in flight, data discarded, no check of anything that could
  * be left out. It prints bytes and seconds of the object alone, without session and listing.
  *
- *   bare_pull BUS DEVICE NAME [WINDOW_BYTES]      finds NAME (last part of a path), takes it
+ *   bare_pull BUS DEVICE NAME WINDOW_BYTES [FILE]   finds NAME (last part of a path), takes it;
+ *                                                   with FILE the data is written there as it comes
  *
  * PTP: ISO 15740, containers USB Still Image 1.0 section 7.1; GetPartialObject64: Android's 0x95C1.
  */
@@ -44,6 +45,7 @@ struct camera {
 	uint8_t in, out;
 	uint32_t transaction;
 	unsigned packet;
+	int file; /* -1: discard */
 	uint8_t *reads[IN_FLIGHT];
 	struct libusb_transfer *transfer[IN_FLIGHT];
 	int done[IN_FLIGHT];
@@ -160,7 +162,15 @@ static void submit(struct camera *c, unsigned slot, unsigned length)
 		die("submit");
 }
 
-/* The data phase of `payload` bytes that was just asked for, discarded. */
+/* The first read of a data phase begins with the container's head, of `skip` bytes. */
+static void keep(struct camera *c, const struct libusb_transfer *t, int skip)
+{
+	if (c->file >= 0 && t->actual_length > skip &&
+	    write(c->file, t->buffer + skip, (size_t)(t->actual_length - skip)) < 0)
+		die("write");
+}
+
+/* The data phase of `payload` bytes that was just asked for. */
 static void discard(struct camera *c, uint64_t payload)
 {
 	uint64_t left = payload + 12, asked = 0;
@@ -185,6 +195,7 @@ static void discard(struct camera *c, uint64_t payload)
 		}
 		if (t->status != LIBUSB_TRANSFER_COMPLETED)
 			die("transfer");
+		keep(c, t, head == 0 ? 12 : 0);
 		left -= (uint64_t)t->actual_length < left ? (uint64_t)t->actual_length : left;
 		head++;
 	}
@@ -293,16 +304,16 @@ int main(int argc, char **argv)
 	static struct camera c;
 	libusb_device_handle *usb;
 	char path[64];
-	uint64_t size = 0, window = 16u << 20;
+	uint64_t size = 0, window;
 	uint32_t handle;
 	double began;
 	bool wide;
 	int fd;
 
-	if (argc < 4)
-		die("BUS DEVICE NAME [WINDOW_BYTES]");
-	if (argc > 4)
-		window = strtoull(argv[4], NULL, 10);
+	if (argc < 5)
+		die("BUS DEVICE NAME WINDOW_BYTES [FILE]");
+	window = strtoull(argv[4], NULL, 10);
+	c.file = argc > 5 ? open(argv[5], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
 	snprintf(path, sizeof(path), "/dev/bus/usb/%03d/%03d", (int)strtol(argv[1], NULL, 10),
 	    (int)strtol(argv[2], NULL, 10));
 	fd = open(path, O_RDWR | O_CLOEXEC);

@@ -61,6 +61,8 @@ dockd_src := \
 	dockd/books.c \
 	dockd/intake.c \
 	dockd/uplink.c \
+	dockd/waits.c \
+	dockd/hex.c \
 	dockd/link.c \
 	dockd/child.c \
 	dockd/control.c \
@@ -168,7 +170,8 @@ unit_tests := \
 	staging \
 	journal \
 	index \
-	volume
+	volume \
+	waits
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
 	msg \
@@ -243,6 +246,7 @@ unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
+unit_objs_waits := dockd/waits.c
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 unit_objs_tus := uploader/tus_reply.c uploader/disk.c
@@ -326,6 +330,22 @@ bench-pull: all $(BUILD)/bench/bare_pull
 	$(Q)tests/lab/lab prepare
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/lab run tests/lab/bench_pull.py
 $(eval $(call link,$(BUILD)/bench/bare_pull,tests/bench/bare_pull.c,libusb-1.0))
+#: bench           uploads, whole dockings, memory and start measured here; bench-write keeps the figures
+BENCH ?=
+.PHONY: bench bench-write bench-npm
+bench: setup all test-programs $(BUILD)/bench/bare_vusb bench-npm
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT) /usr/bin/python3 tests/bench/bench.py $(BENCH)
+bench-write:
+	$(Q)$(MAKE) --no-print-directory bench BENCH="--write $(BENCH)"
+$(eval $(call link,$(BUILD)/bench/bare_vusb,tests/bench/bare_vusb.c tests/vcam/transport_socket.c \
+	usb/ptp.c,))
+bench-npm: build/bench-npm/node_modules/.package-lock.json
+build/bench-npm/node_modules/.package-lock.json: tests/bench/package.json tests/bench/package-lock.json
+	$(call say,NPM,build/bench-npm)
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $^ build/bench-npm/
+	$(Q)cd build/bench-npm && npm ci --silent --ignore-scripts --no-audit --no-fund
+	$(Q)touch $@
 
 #: check-asan      both again under AddressSanitizer and UBSan, without the sandboxes (build/asan)
 # A worker that dies of a finding is replaced by its core, so findings are counted, not exit codes.

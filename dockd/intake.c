@@ -1,5 +1,7 @@
 #include "intake.h"
 
+#include "hex.h"
+
 #include "base/handover.h"
 #include "base/log.h"
 
@@ -203,17 +205,6 @@ void intake_pulled(struct intake *in, uint64_t number)
 
 /* ---- verifying ---- */
 
-static void to_hex(const uint8_t *bytes, size_t n, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * n] = '\0';
-}
-
 /* The same bytes of the same camera are here already: that one stands for both. */
 static void merge(struct intake *in, const struct asset *a, const char *id)
 {
@@ -241,7 +232,7 @@ static void checked(struct intake *in, const struct job *job, const struct asset
 	char hex[PROTO_ID_LEN], id[PROTO_ID_LEN];
 	struct record r;
 
-	to_hex(job->digest.sha256, sizeof(job->digest.sha256), hex);
+	hex_write(job->digest.sha256, sizeof(job->digest.sha256), hex);
 	asset_id(a->camera, hex, id);
 	record_begin(&r, "checked");
 	record_number(&r, "asset", (int64_t)a->number);
@@ -262,7 +253,7 @@ static void rechecked(struct intake *in, const struct job *job, const struct ass
 	char hex[PROTO_ID_LEN];
 	struct record r;
 
-	to_hex(job->digest.sha256, sizeof(job->digest.sha256), hex);
+	hex_write(job->digest.sha256, sizeof(job->digest.sha256), hex);
 	if (strcmp(hex, a->sha256) != 0 || job->digest.length_bytes != a->size_bytes) {
 		restarted(in, a->number, "unstaged", "the copy on the station's disk has changed");
 		return;

@@ -1,5 +1,8 @@
 #include "uplink.h"
 
+#include "hex.h"
+#include "waits.h"
+
 #include "base/handover.h"
 #include "base/log.h"
 
@@ -12,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAITS_MAX 512
 #define RECREATE_MAX 3
 
 enum slot_state {
@@ -30,15 +32,6 @@ struct slot {
 	uint64_t offset_bytes, sent_bytes;
 };
 
-/* An asset that waits before it is tried again at a destination. */
-struct wait {
-	uint64_t asset;
-	uint64_t until_ms; /* CLOCK_MONOTONIC; UINT64_MAX: until its recheck is done */
-	unsigned attempts;
-	unsigned recreated;
-	char reason[PROTO_TEXT_LEN * 2];
-};
-
 struct destination {
 	char name[PROTO_NAME_LEN];
 	struct proto_destination wire;
@@ -52,7 +45,7 @@ struct destination {
 	uint64_t sent_bytes;
 	uint32_t generation;
 	struct slot slot[PROTO_SLOTS];
-	struct wait wait[WAITS_MAX];
+	struct waits waits;
 };
 
 struct uplink {
@@ -67,34 +60,13 @@ struct uplink {
 	struct destination *destination[CONFIG_DESTINATIONS];
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-uint64_t uplink_backoff_ms(unsigned attempt, uint32_t min_s, uint32_t max_s, uint32_t random)
-{
-	uint64_t bound = min_s * UINT64_C(1000);
-	uint64_t max = max_s * UINT64_C(1000);
-	uint64_t floor_ms = bound / 2;
-
-	for (unsigned i = 1; i < attempt && bound < max; i++)
-		bound *= 2;
-	if (bound > max)
-		bound = max;
-	return floor_ms + (bound > floor_ms ? random % (bound - floor_ms + 1) : 0);
-}
-
 static uint64_t backoff_ms(const struct uplink *u, unsigned attempt)
 {
 	uint32_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint32_t)now_ms();
-	return uplink_backoff_ms(attempt, u->retry_min_s, u->retry_max_s, random);
+		random = (uint32_t)waits_now_ms();
+	return waits_backoff_ms(attempt, u->retry_min_s, u->retry_max_s, random);
 }
 
 static struct index *ix(const struct uplink *u)
@@ -178,43 +150,13 @@ void uplink_configure(struct uplink *u, const struct config *c)
 
 /* ---- waiting ---- */
 
-static struct wait *wait_of(struct destination *d, uint64_t asset, bool make)
-{
-	struct wait *free_ = NULL;
-
-	for (size_t i = 0; i < WAITS_MAX; i++) {
-		if (d->wait[i].asset == asset)
-			return &d->wait[i];
-		if (!d->wait[i].asset && !free_)
-			free_ = &d->wait[i];
-	}
-	if (!make || !free_)
-		return NULL;
-	*free_ = (struct wait){ .asset = asset };
-	return free_;
-}
-
-static void wait_end(struct destination *d, uint64_t asset)
-{
-	struct wait *w = wait_of(d, asset, false);
-
-	if (w)
-		*w = (struct wait){ 0 };
-}
-
 static void wait_later(const struct uplink *u, struct destination *d, uint64_t asset,
     uint64_t at_least_ms, const char *reason)
 {
-	struct wait *w = wait_of(d, asset, true);
-	uint64_t ms;
+	struct wait *w = waits_of(&d->waits, asset, true);
+	uint64_t ms = backoff_ms(u, w ? ++w->attempts : 1);
 
-	if (!w)
-		return; /* more than WAITS_MAX wait: this one simply comes up again */
-	ms = backoff_ms(u, ++w->attempts);
-	if (at_least_ms > ms)
-		ms = at_least_ms;
-	w->until_ms = now_ms() + ms;
-	snprintf(w->reason, sizeof(w->reason), "%s", reason);
+	waits_later(&d->waits, asset, ms > at_least_ms ? ms : at_least_ms, reason);
 }
 
 static bool in_slot(const struct destination *d, uint64_t asset)
@@ -228,12 +170,8 @@ static bool in_slot(const struct destination *d, uint64_t asset)
 
 void uplink_asset_changed(struct uplink *u, uint64_t asset)
 {
-	for (size_t i = 0; i < u->n; i++) {
-		struct wait *w = wait_of(u->destination[i], asset, false);
-
-		if (w && w->until_ms == UINT64_MAX)
-			w->until_ms = 0;
-	}
+	for (size_t i = 0; i < u->n; i++)
+		waits_release(&u->destination[i]->waits, asset);
 }
 
 void uplink_retry(struct uplink *u)
@@ -241,7 +179,7 @@ void uplink_retry(struct uplink *u)
 	for (size_t i = 0; i < u->n; i++) {
 		struct destination *d = u->destination[i];
 
-		memset(d->wait, 0, sizeof(d->wait));
+		memset(&d->waits, 0, sizeof(d->waits));
 		d->away_until_ms = 0;
 		d->trouble[0] = '\0';
 	}
@@ -350,22 +288,11 @@ static void refuse(struct uplink *u, struct destination *d, uint64_t asset, cons
 	    asset, log_text(text));
 }
 
-static void to_hex(const uint8_t *bytes, size_t n, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * n] = '\0';
-}
-
 /* What the destination has is not what we hold: begin anew there, three times at most. */
 static void receipt_differs(
     struct uplink *u, struct destination *d, const struct asset *a, const char *text)
 {
-	struct wait *w = wait_of(d, a->number, true);
+	struct wait *w = waits_of(&d->waits, a->number, true);
 	struct record *r;
 
 	log_error("receipt-differs", "destination=%s asset=%" PRIu64 " reason=\"%s\"", d->name,
@@ -397,7 +324,7 @@ static const char *on_receipt(
 	d->sent_bytes += c.sent_bytes;
 	works(d);
 	if (c.level == LEVEL_LOCAL || c.level >= LEVEL_STORED_DIGEST)
-		to_hex(c.sha256, sizeof(c.sha256), hex);
+		hex_write(c.sha256, sizeof(c.sha256), hex);
 	s->state = SLOT_FREE;
 	if (c.length_bytes != a.size_bytes) {
 		receipt_differs(u, d, &a, "the destination holds another length than was sent");
@@ -416,7 +343,7 @@ static const char *on_receipt(
 	if (c.version[0])
 		record_text(r, "version", c.version);
 	journal_write(u->journal, r);
-	wait_end(d, s->asset);
+	waits_end(&d->waits, s->asset);
 	log_info("receipted",
 	    "destination=%s asset=%" PRIu64 " level=%s length=%" PRIu64 " sent=%" PRIu64
 	    " object=\"%s\"",
@@ -435,7 +362,7 @@ static void be_away(struct uplink *u, struct destination *d, uint64_t at_least_m
 		log_warn(
 		    "destination-away", "destination=%s reason=\"%s\"", d->name, log_text(text));
 	d->away = true;
-	d->away_until_ms = now_ms() + (ms > at_least_ms ? ms : at_least_ms);
+	d->away_until_ms = waits_now_ms() + (ms > at_least_ms ? ms : at_least_ms);
 	snprintf(d->trouble, sizeof(d->trouble), "%s", text);
 }
 
@@ -463,7 +390,7 @@ static const char *on_failed(
 	switch ((enum upload_failure)f.failure) {
 	case UPLOAD_LATER:
 		if (progress)
-			wait_end(d, asset);
+			waits_end(&d->waits, asset);
 		wait_later(u, d, asset, f.retry_after_ms, f.text);
 		break;
 	case UPLOAD_AWAY:
@@ -550,7 +477,7 @@ static unsigned room(const struct destination *d)
 {
 	unsigned most = d->away ? 1 : d->wire.slots;
 
-	if (!d->peer || !d->ready || now_ms() < d->away_until_ms)
+	if (!d->peer || !d->ready || waits_now_ms() < d->away_until_ms)
 		return 0;
 	return most > busy(d) ? most - busy(d) : 0;
 }
@@ -558,16 +485,11 @@ static unsigned room(const struct destination *d)
 /* What may not be chosen now: in a slot, or waiting. Count of numbers in skip. */
 static size_t skips(const struct destination *d, uint64_t *skip)
 {
-	uint64_t now = now_ms();
-	size_t n = 0;
+	size_t n = waits_pending(&d->waits, skip);
 
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 		if (d->slot[i].state != SLOT_FREE)
 			skip[n++] = d->slot[i].asset;
-	}
-	for (size_t i = 0; i < WAITS_MAX; i++) {
-		if (d->wait[i].asset && d->wait[i].until_ms > now)
-			skip[n++] = d->wait[i].asset;
 	}
 	return n;
 }
@@ -581,13 +503,7 @@ static void plan_one(struct uplink *u, struct destination *d, uint64_t number)
 	if (in_slot(d, number) || index_asset(ix(u), number, &a) < 0)
 		return;
 	if (intake_recheck(u->intake, &a) == RECHECK_QUEUED) {
-		struct wait *w = wait_of(d, number, true);
-
-		if (w) {
-			w->until_ms = UINT64_MAX;
-			snprintf(
-			    w->reason, sizeof(w->reason), "its copy is being hashed again first");
-		}
+		waits_hold(&d->waits, number, "its copy is being hashed again first");
 		return;
 	}
 	while (s < d->slot + PROTO_SLOTS && s->state != SLOT_FREE)
@@ -625,20 +541,6 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void from_hex(const char *hex, uint8_t *out, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		unsigned v = 0;
-
-		for (size_t k = 0; k < 2; k++) {
-			char c = hex[2 * i + k];
-
-			v = v * 16 + (unsigned)(c >= 'a' ? c - 'a' + 10 : c - '0');
-		}
-		out[i] = (uint8_t)v;
-	}
-}
-
 /* Text cut to fit at a character's end (UTF-8). */
 static void copy_utf8(char *out, size_t room_bytes, const char *text)
 {
@@ -667,7 +569,7 @@ static int send_upload(struct uplink *u, struct destination *d, unsigned slot)
 	}
 	memset(&up, 0, sizeof(up));
 	up.size_bytes = a.size_bytes;
-	from_hex(a.sha256, up.sha256, PROTO_SHA256_LEN);
+	hex_read(a.sha256, up.sha256, PROTO_SHA256_LEN);
 	up.recorded_s = a.mtime_s;
 	up.kind = a.kind;
 	memcpy(up.asset, a.id, sizeof(up.asset));
@@ -757,7 +659,7 @@ void uplink_asset(
 {
 	struct destination *d = find(u, destination);
 	struct wait *w;
-	uint64_t now = now_ms();
+	uint64_t now = waits_now_ms();
 
 	memset(out, 0, sizeof(*out));
 	if (!d)
@@ -769,7 +671,7 @@ void uplink_asset(
 			out->sent_bytes = d->slot[i].sent_bytes;
 		}
 	}
-	w = wait_of(d, asset, false);
+	w = waits_of(&d->waits, asset, false);
 	if (!w)
 		return;
 	out->attempts = w->attempts;

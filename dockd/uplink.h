@@ -63,10 +63,4 @@ struct uplink_asset {
 void uplink_asset(
     const struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out);
 
-/*
- * Pure: the wait before try number `attempt` (1, 2, ...): full jitter between min and the doubled
- * bound, at most max; random is any 32-bit number.
- */
-uint64_t uplink_backoff_ms(unsigned attempt, uint32_t min_s, uint32_t max_s, uint32_t random);
-
 #endif

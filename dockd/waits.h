@@ -1,0 +1,45 @@
+/*
+ * waits: which assets are not to be tried yet at a destination, and for how long. In memory only: a
+ * restart tries everything again. Used by uplink, one table a destination.
+ */
+#ifndef DOCKD_WAITS_H
+#define DOCKD_WAITS_H
+
+#include "base/proto.h"
+
+#define WAITS_MAX 512
+
+/* An asset that waits before it is tried again. */
+struct wait {
+	uint64_t asset;    /* 0: free */
+	uint64_t until_ms; /* CLOCK_MONOTONIC; UINT64_MAX: until waits_release */
+	unsigned attempts;
+	unsigned recreated; /* uploads given up because the destination held something else */
+	char reason[PROTO_TEXT_LEN * 2];
+};
+
+struct waits {
+	struct wait wait[WAITS_MAX];
+};
+
+/*
+ * Pure: the wait before try number `attempt` (1, 2, ...): full jitter between half of min and the
+ * doubled bound, at most max; random is any 32-bit number.
+ */
+uint64_t waits_backoff_ms(unsigned attempt, uint32_t min_s, uint32_t max_s, uint32_t random);
+
+/* CLOCK_MONOTONIC in milliseconds. */
+uint64_t waits_now_ms(void);
+
+/* The wait of an asset; make: a new one where there is none. NULL: none, or the table is full. */
+struct wait *waits_of(struct waits *w, uint64_t asset, bool make);
+void waits_end(struct waits *w, uint64_t asset);
+/* The attempt was counted by the caller; waits for ms. A full table: it simply comes up again. */
+void waits_later(struct waits *w, uint64_t asset, uint64_t ms, const char *reason);
+/* Waits without end, for waits_release. */
+void waits_hold(struct waits *w, uint64_t asset, const char *reason);
+void waits_release(struct waits *w, uint64_t asset);
+/* Numbers of those that still wait, into skip (room for WAITS_MAX). Count. */
+size_t waits_pending(const struct waits *w, uint64_t *skip);
+
+#endif

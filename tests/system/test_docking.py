@@ -284,6 +284,8 @@ def test_file_that_vanished_is_kept_as_what_it_is():
         camera.clear()
         camera.remove("DCIM/a.mp4")
         camera.plug("1-1")
+        s.wait("bay", "1", "leave")
+        s.wait("clip", "1", "receipted")
         settle(s, light="leave")
         clip = s.clip(1)
         assert clip["signature"] == "cut-short" and 0 < clip["size_bytes"] <= 2 * MIB

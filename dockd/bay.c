@@ -471,6 +471,7 @@ unsigned bays_retry(struct bays *h, const char *name)
 		b->deaths = 0;
 		b->arrivals = 0;
 		b->trouble[0] = '\0';
+		b->not_erased_n = 0;
 		if (b->state == BAY_FAULT && b->profile) {
 			b->fault[0] = '\0';
 			b->listings = 0;

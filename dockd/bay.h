@@ -47,6 +47,8 @@ enum bay_plan {
 	PLAN_LOOK
 };
 
+#define BAY_NOT_ERASED 16
+
 struct bay {
 	struct bays *house;
 	char name[PROTO_NAME_LEN];
@@ -93,6 +95,8 @@ struct bay {
 	bool erase_scan;   /* the gate is being asked, from erase_cursor on */
 	uint64_t erase_cursor, erase_scan_us;
 	bool erased_some;
+	uint64_t not_erased[BAY_NOT_ERASED]; /* assets that the camera kept when told to erase them */
+	unsigned not_erased_n; /* full: nothing more is erased in this docking */
 	uint64_t looked_us;
 	struct listing_sum sum;
 	uint64_t pulled_bytes;

@@ -36,6 +36,7 @@ static void forget(struct bay *b)
 	b->no_room = b->linked = b->news = b->final = b->told_held = b->partial = b->erase_wanted =
 	    b->erase_scan = b->erased_some = false;
 	b->erase_cursor = 0;
+	b->not_erased_n = 0;
 	b->trouble[0] = '\0';
 	b->fault[0] = '\0';
 	b->deaths = 0;
@@ -435,14 +436,38 @@ static const char *on_erased(struct bay *b, const struct msg *m)
 	books_erased(b, b->asset.number, words[e.result], e.text);
 	b->erased_some = true;
 	handover("docking-erased");
-	if (e.result == ERASE_REFUSED || e.result == ERASE_UNSURE)
+	if (e.result == ERASE_REFUSED || e.result == ERASE_UNSURE) {
+		if (b->not_erased_n < BAY_NOT_ERASED)
+			b->not_erased[b->not_erased_n++] = b->asset.number;
 		books_trouble(b, "the camera did not erase what it was told to: it fills up");
+	}
 	return NULL;
+}
+
+/* What went wrong, for people: first what it means for them, then what the worker saw. */
+static void tell_fault(const struct proto_reason *r, char *out, size_t room)
+{
+	static const char *const words[] = {
+		[FAULT_PROTOCOL] = "the camera answers nonsense: switch it off and on; if that does not "
+				   "help, have it looked at",
+		[FAULT_SILENT] = "the camera does not answer: take it out, switch it off and on, put it back",
+		[FAULT_GONE] = "the camera lost contact: push it in again, clean the bay's contacts",
+		[FAULT_DESCRIPTORS] = "the camera describes itself wrongly: have it looked at",
+		[FAULT_SANDBOX] = "this computer's kernel cannot run dockd safely",
+		[FAULT_BUSY] = "another program on this computer holds the camera",
+		[FAULT_CORE] = "dockd and dockd-camera do not fit together: install the package again",
+		[FAULT_MEMORY] = "this computer has no memory left for USB",
+	};
+	bool known = r->code < sizeof(words) / sizeof(words[0]) && words[r->code];
+
+	snprintf(out, room, "%s%s%.150s%s", known ? words[r->code] : "", known ? " (" : "", r->text,
+	    known ? ")" : "");
 }
 
 static const char *on_reason(struct bay *b, const struct msg *m)
 {
 	struct proto_reason r;
+	char text[PROTO_TEXT_LEN * 2];
 
 	memcpy(&r, m->body, sizeof(r));
 	if (m->head.type == MSG_NOT_MINE) {
@@ -453,10 +478,11 @@ static const char *on_reason(struct bay *b, const struct msg *m)
 	}
 	log_warn("worker-fault", "bay=%s code=%u reason=\"%s\"", b->name, r.code, log_text(r.text));
 	docking_interrupted(b, r.code == FAULT_GONE ? "left" : "fault");
+	tell_fault(&r, text, sizeof(text));
 	if (r.code == FAULT_SANDBOX || r.code == FAULT_DESCRIPTORS)
-		bay_fault(b, r.text);
+		bay_fault(b, text);
 	else
-		bay_worker_lost(b, r.text);
+		bay_worker_lost(b, text);
 	return NULL;
 }
 

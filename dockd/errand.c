@@ -250,6 +250,16 @@ const char *errand_gate_text(const struct bays *h, const struct asset *a)
 	return text;
 }
 
+/* Whether the camera was told to erase it in this docking, and did not. */
+static bool was_kept(const struct bay *b, uint64_t asset)
+{
+	for (unsigned i = 0; i < b->not_erased_n; i++) {
+		if (b->not_erased[i] == asset)
+			return true;
+	}
+	return b->not_erased_n == BAY_NOT_ERASED;
+}
+
 /* The next asset that the gate lets go, or that must be compared first. */
 static bool plan_erase(struct bay *b)
 {
@@ -270,7 +280,7 @@ static bool plan_erase(struct bay *b)
 		enum gate g;
 
 		b->erase_cursor = numbers[i];
-		if (index_asset(ix(b), numbers[i], &b->asset) < 0 ||
+		if (was_kept(b, numbers[i]) || index_asset(ix(b), numbers[i], &b->asset) < 0 ||
 		    listing_by_asset(ix(b), b->docking, numbers[i], &b->row) < 0)
 			continue;
 		g = ask_gate(b->house, b, &b->asset);
@@ -356,7 +366,7 @@ void errand_plan(struct bay *b, bool may_pull)
 		if (b->due_us || !may_pull)
 			return;
 	}
-	if (b->listings >= 2 && !b->news && b->sum.pending == 0 && !b->sum.troubled)
+	if (b->listings >= 2 && !b->news && b->sum.held == b->sum.objects && !b->sum.troubled)
 		b->final = true;
 	if (!b->told_held && bay_holds_all(b)) {
 		b->told_held = true;

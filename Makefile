@@ -284,6 +284,7 @@ help:
 #: demo-server     the same with a stock tus server, cut off in the middle
 # Each program runs as a made-up user, which only root can arrange.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+AS_ROOT_ENV := $(if $(AS_ROOT),sudo --preserve-env)
 .PHONY: demo demo-server
 demo:
 	$(Q)tests/setup.sh build test
@@ -316,10 +317,13 @@ build/npm/node_modules/.package-lock.json: tests/system/package.json tests/syste
 
 #: check-unit      unit tests alone
 #: check-system    system tests alone: the real programs, a simulated dock and servers
+# test_kill docks four at once by itself; the others wait more than they work.
 PYTEST ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
 .PHONY: check-system
 check-system: test-programs
-	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/system
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) -n 3 --ignore tests/system/test_kill.py \
+		tests/system
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) tests/system/test_kill.py
 
 #: check-lab       on real USB in the virtual station (tests/lab): hotplug, dockings, pulling out, power cut
 #: bench-pull      there too: a pull beside a bare loop, gphoto2, mtp-getfile and aft-mtp-cli

@@ -10,7 +10,8 @@ set -euo pipefail
 declare -A packages=(
 	[build]="gcc make pkgconf libc6-dev libusb-1.0-0-dev libsystemd-dev libsqlite3-dev libconfig-dev
 		libssl-dev libcurl4-openssl-dev libjansson-dev libseccomp-dev"
-	[test]="binutils libcmocka-dev openssl procps python3 python3-pytest util-linux"
+	[test]="binutils libcmocka-dev openssl procps python3 python3-pytest python3-pytest-xdist
+		util-linux"
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
 	[lab]="android-file-transfer busybox-static cpio dmsetup e2fsprogs gphoto2 kmod mtp-tools

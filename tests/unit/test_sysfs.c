@@ -184,7 +184,7 @@ static void odd_contents(void **state)
 	snprintf(text + 126, sizeof(text) - 126, "\xc3\xa9yyyy\n");
 	put("1-1", "product", text);
 	for (unsigned i = 0; i < 12; i++)
-		interface("1-1", i, "06\n", "a name that is longer than its field\n");
+		interface("1-1", i * 5 % 12, "06\n", "a name that is longer than its field\n");
 	assert_int_equal(sysfs_read(root, "1-1", &a), 0);
 	assert_int_equal(a.speed_mbps, 1);
 	assert_int_equal(a.vendor, 0);
@@ -192,6 +192,8 @@ static void odd_contents(void **state)
 	assert_string_equal(a.serial, "a\nb");
 	assert_int_equal(strlen(a.model), 126);
 	assert_int_equal(a.interfaces, PROTO_INTERFACES);
+	for (size_t i = 1; i < PROTO_INTERFACES; i++)
+		assert_true(a.interface[i - 1].number < a.interface[i].number);
 	assert_int_equal(strlen(a.interface[0].name), sizeof(a.interface[0].name) - 1);
 	assert_null(proto_check(MSG_ARRIVED, &a, sizeof(a)));
 }

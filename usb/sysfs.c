@@ -50,7 +50,7 @@ static void cut_text(char *to, size_t room, const char *text)
 /* One attribute without its newline; "" where it cannot be read. Kernel: at most a page. */
 static void read_text(int dir, const char *name, char *to, size_t room)
 {
-	char text[1024];
+	char text[1024] = { 0 };
 	ssize_t n = -1;
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 

@@ -13,13 +13,19 @@ import time
 
 from common import MIB, Row, pss_kib, say, scratch, spread
 
+import vcam
 from docking import QUICK
 from station import CORE, Station
 
 DAY = 1760000000
 PER_DOCKING = 40
+CAMERAS = 64
 UNSENT = 2000             # of the last ones: an evening's work still to be sent
 SEGMENT_BYTES = 64 * MIB  # LEDGER_SEGMENT_BYTES of dockd/ledger.c
+
+
+def port_of(n):
+    return f"{n // 7 + 1}-{n % 7 + 1}"
 
 
 def line(**fields):
@@ -167,7 +173,6 @@ def measure(s, assets, rounds):
             assert s.stop_core() == 0
     told = ", ".join(f"dockctl {' '.join(map(str, words))} {value * 1000:.0f} ms"
                      for words, value in asked.items())
-    mib = peak / 1024
     return [
         Row(f"start with {assets} assets until dockctl status answers", f"{spread(warm, 3)} s",
             "≤ 1 s", statistics.median(warm) <= 1,
@@ -176,9 +181,27 @@ def measure(s, assets, rounds):
             statistics.median(cold) <= 1, "as after a restart of the machine"),
         Row("answers then", told, "", None,
             f"a process each; the queue holds {UNSENT} assets and is given in pages"),
-        Row(f"memory of the core with {assets} assets (PSS)", f"{mib:.1f} MiB", "≤ 16 MiB", mib <= 16,
+        Row(f"memory of the core with {assets} assets (PSS)", f"{peak / 1024:.1f} MiB", "", None,
             "after these questions"),
     ]
+
+
+def with_cameras(s, assets):
+    """The core's memory while 64 cameras are docked at once, with all these assets on its books."""
+    watch = Peak(s)
+    s.start_hotplug()
+    for n in range(CAMERAS):
+        s.camera(f"{n:02}", [vcam.clip(f"DCIM/{k}.mp4", 256 << 10, 100 * n + k, mtime=DAY + k)
+                             for k in range(8)])
+    for n, camera in enumerate(s.cameras):
+        camera.plug(port_of(n))
+    for n in range(CAMERAS):
+        s.wait("bay", n + 1, "take", timeout=300)
+    assert s.ctl("status")["assets"] == assets + 8 * CAMERAS
+    mib = watch.stop() / 1024
+    return Row(f"memory of the core with {assets} assets and {CAMERAS} cameras (PSS peak)",
+               f"{mib:.1f} MiB", "≤ 16 MiB", mib <= 16,
+               f"docked at once, {8 * CAMERAS} new files; looked at every 50 ms")
 
 
 def run(options):
@@ -187,7 +210,7 @@ def run(options):
     try:
         (top / "station").mkdir()
         s = Station(folder=top / "station", profile=QUICK, start=False,
-                    bays=[{"name": "1", "port": "1-1"}])
+                    bays=[{"name": str(n + 1), "port": port_of(n)} for n in range(CAMERAS)])
         with s:
             ledger = s.folder / "state/ledger"
             ledger.mkdir(mode=0o700)
@@ -209,6 +232,7 @@ def run(options):
             say(f"index of {index / 1e6:.0f} MB built in {took:.0f} s, core at most {kib / 1024:.1f} MiB")
             assert s.stop_core() == 0
             rows = measure(s, assets, 1 if options.quick else options.rounds)
+            rows.append(with_cameras(s, assets))
     finally:
         shutil.rmtree(top, ignore_errors=True)
     return [*rows, Row(f"index built anew from a ledger of {assets} assets", f"{took:.0f} s", "", None,

@@ -551,6 +551,13 @@ void bays_plan(struct bays *h)
 	struct bay *order[BAYS_MAX];
 
 	h->again = false;
+	for (size_t i = 0; i < h->n; i++) {
+		struct bay *b = h->bay[i];
+
+		/* what has come in since the last turn changes whose turn it is */
+		if (b->state == BAY_READY && b->linked)
+			listing_sum(journal_index(h->journal), b->docking, &b->sum);
+	}
 	memcpy(order, h->bay, h->n * sizeof(order[0]));
 	qsort(order, h->n, sizeof(order[0]), by_turn);
 	for (size_t i = 0; i < h->n; i++)

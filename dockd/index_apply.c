@@ -33,6 +33,8 @@ static uint64_t number(const struct act *a, const char *key)
 	return (uint64_t)record_get_number(a->r, key, 0);
 }
 
+static int change(struct act *a, const struct rule *rule);
+
 static void text(const struct act *a, const char *key, char *out, size_t room)
 {
 	const char *value = record_get_text(a->r, key);
@@ -168,11 +170,35 @@ static int staged(struct act *a, struct asset *x)
 	return 0;
 }
 
+static void upload_anew(struct upload *u)
+{
+	u->rung = RUNG_CHECKED;
+	u->level = LEVEL_NONE;
+	u->receipted_at_s = 0;
+	u->length_bytes = 0;
+	u->sha256[0] = u->address[0] = '\0';
+}
+
+/* What was half sent may be of the bad copy: nothing may be put behind it. */
+static int restart_uploads(struct act *a)
+{
+	static struct upload page[INDEX_DESTINATIONS];
+	int n = index_uploads(a->ix, a->asset, page, INDEX_DESTINATIONS), rc = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && rc == 0; i++) {
+		if (page[i].rung == RUNG_RECEIPTED)
+			continue;
+		upload_anew(&page[i]);
+		rc = upload_write(a->ix, &page[i]);
+	}
+	return rc;
+}
+
 /* What was merged into a copy that turned out bad has to be pulled itself. */
 static int restarted(struct act *a, struct asset *x)
 {
 	uint64_t page[32];
-	int n, rc = 0;
+	int n, rc = restart_uploads(a);
 
 	while (rc == 0 && (n = index_merged(a->ix, a->asset, 0, page, 32)) != 0) {
 		rc = n < 0 ? n : 0;
@@ -202,6 +228,31 @@ static int checked(struct act *a, struct asset *x)
 	text(a, "signature", x->signature, sizeof(x->signature));
 	x->stamp_ns = record_get_number(a->r, "stamp", 0);
 	return 0;
+}
+
+/* Pulled again, and not what a destination gave its receipt for: it has to have this too. */
+static int checked_again(struct act *a)
+{
+	static const struct rule plain = { .change = checked };
+	static struct upload page[INDEX_DESTINATIONS];
+	int rc = change(a, &plain), n = 0;
+	struct entry e;
+
+	if (rc == 0)
+		rc = entry_read(a->ix, a->asset, &e);
+	if (rc == 0)
+		rc = n = index_uploads(a->ix, a->asset, page, INDEX_DESTINATIONS);
+	for (int i = 0; i < n && rc >= 0; i++) {
+		if (page[i].rung != RUNG_RECEIPTED ||
+		    (page[i].length_bytes == e.a.size_bytes &&
+			(!page[i].sha256[0] || strcmp(page[i].sha256, e.a.sha256) == 0)))
+			continue;
+		upload_anew(&page[i]);
+		rc = upload_write(a->ix, &page[i]);
+		if (rc == 0)
+			rc = receipts_renew(a->ix, a->asset);
+	}
+	return rc < 0 ? rc : 0;
 }
 
 static int rechecked(struct act *a, struct asset *x)
@@ -296,11 +347,7 @@ static int recreated(struct act *a)
 
 	if (rc < 0)
 		return rc;
-	u.rung = RUNG_CHECKED;
-	u.level = LEVEL_NONE;
-	u.receipted_at_s = 0;
-	u.length_bytes = 0;
-	u.sha256[0] = u.address[0] = '\0';
+	upload_anew(&u);
 	text(a, "text", u.reason, sizeof(u.reason));
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
@@ -479,7 +526,7 @@ static const struct rule rules[] = {
 	{ "resized", NULL, resized, { "#asset", "#size" } },
 	{ "staged", NULL, staged, { "#asset", "#size", "$boot" } },
 	{ "unstaged", NULL, restarted, { "#asset" } },
-	{ "checked", NULL, checked, { "#asset", "$sha256", "$id", "$signature" } },
+	{ "checked", checked_again, NULL, { "#asset", "$sha256", "$id", "$signature" } },
 	{ "rechecked", NULL, rechecked, { "#asset", "$boot" } },
 	{ "merged", NULL, merged, { "#asset", "#into" } },
 	{ "gone", NULL, gone, { "#asset" } },

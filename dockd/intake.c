@@ -217,11 +217,6 @@ static void merge(struct intake *in, const struct asset *a, const char *id)
 	record_number(&r, "asset", (int64_t)a->number);
 	record_number(&r, "into", (int64_t)other.number);
 	journal_write(in->journal, &r);
-	record_begin(&r, "compared");
-	record_number(&r, "asset", (int64_t)other.number);
-	record_number(&r, "docking", (int64_t)a->pulled_docking);
-	record_number(&r, "read", 0);
-	journal_write(in->journal, &r);
 	if (in->retire_n < JOBS_MAX)
 		in->retire[in->retire_n++] = a->number;
 	log_info("merged", "asset=%" PRIu64 " into=%" PRIu64, a->number, other.number);
@@ -390,7 +385,7 @@ static int start(struct intake *in, uint64_t number, bool again)
 	if (r < 0) {
 		log_error("worker-start", "program=dockd-verify reason=\"%s\"", strerror(-r));
 		free(job);
-		return r;
+		return r == -ENOENT ? -EIO : r; /* ENOENT is the copy's */
 	}
 	in->jobs[slot] = job;
 	r = send_work(job, &a);
@@ -409,16 +404,26 @@ enum recheck intake_recheck(struct intake *in, const struct asset *a)
 		return RECHECK_QUEUED;
 	if (fresh && stamp_of(in, a->number) == a->stamp_ns)
 		return RECHECK_NOT_NEEDED;
-	intake_doubt(in, a->number);
-	return RECHECK_QUEUED;
+	return intake_doubt(in, a->number) ? RECHECK_QUEUED : RECHECK_LATER;
 }
 
-void intake_doubt(struct intake *in, uint64_t asset)
+bool intake_doubt(struct intake *in, uint64_t asset)
 {
 	struct doubt *d = doubt_of(in, asset, true);
 
 	if (d)
 		d->wanted = true;
+	return d != NULL;
+}
+
+/* Whether another may be started; one that cannot be started for now is asked for again. */
+static bool started(struct intake *in, uint64_t asset, bool again)
+{
+	int r = under_way(in, asset) ? 0 : start(in, asset, again);
+
+	if (r < 0 && r != -EAGAIN && r != -ENOENT)
+		in->pause_until_ms = now_ms() + NO_ROOM_PAUSE_MS;
+	return r == 0 || r == -ENOENT;
 }
 
 void intake_plan(struct intake *in)
@@ -428,20 +433,21 @@ void intake_plan(struct intake *in)
 
 	if (!journal_works(in->journal) || now_ms() < in->pause_until_ms)
 		return;
+	/* new ones first: a camera waits for them, and old ones may be many */
+	n = index_to_verify(ix(in), in->after, numbers, JOBS_MAX);
+	for (int i = 0; i < n; i++) {
+		if (!started(in, numbers[i], false))
+			return;
+		in->after = numbers[i];
+	}
 	for (unsigned i = 0; i < DOUBTS_MAX; i++) {
 		struct doubt *d = &in->doubts[i];
 
-		if (d->asset && d->wanted && !under_way(in, d->asset) &&
-		    start(in, d->asset, true) == -EAGAIN)
+		if (!d->asset || !d->wanted)
+			continue;
+		if (!started(in, d->asset, true))
 			return;
-		else if (d->asset && d->wanted)
-			d->wanted = false;
-	}
-	n = index_to_verify(ix(in), in->after, numbers, JOBS_MAX);
-	for (int i = 0; i < n; i++) {
-		if (!under_way(in, numbers[i]) && start(in, numbers[i], false) == -EAGAIN)
-			return;
-		in->after = numbers[i];
+		d->wanted = false;
 	}
 }
 

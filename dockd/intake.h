@@ -26,14 +26,15 @@ void intake_free(struct intake *in);
 /* NUMBER.part is whole (or was sealed before a restart): seal it, record `staged`. */
 void intake_pulled(struct intake *in, uint64_t asset);
 
-enum recheck { RECHECK_NOT_NEEDED = 0, RECHECK_QUEUED };
+enum recheck { RECHECK_NOT_NEEDED = 0, RECHECK_QUEUED, RECHECK_LATER };
 /*
  * Before an upload: a copy older than 24 h, of another boot, or touched since its digest was taken
  * is hashed again first. QUEUED: ask again when `changed` was called for it.
+ * LATER: too many wait already, ask again next turn.
  */
 enum recheck intake_recheck(struct intake *in, const struct asset *a);
 /* Hash it again whatever its age (an uploader could not read it, or sent other bytes). */
-void intake_doubt(struct intake *in, uint64_t asset);
+bool intake_doubt(struct intake *in, uint64_t asset);
 
 /* Starts what may be started; records go to the journal first (verify changes nothing). */
 void intake_plan(struct intake *in);

@@ -326,6 +326,10 @@ static const char *on_receipt(
 	if (c.level == LEVEL_LOCAL || c.level >= LEVEL_STORED_DIGEST)
 		hex_write(c.sha256, sizeof(c.sha256), hex);
 	s->state = SLOT_FREE;
+	if (a.rung < RUNG_CHECKED) { /* our own copy turned out bad meanwhile: it is pulled again */
+		receipt_differs(u, d, &a, "what was sent was not whole");
+		return NULL;
+	}
 	if (c.length_bytes != a.size_bytes) {
 		receipt_differs(u, d, &a, "the destination holds another length than was sent");
 		return NULL;
@@ -406,7 +410,8 @@ static const char *on_failed(
 		intake_doubt(u->intake, asset);
 		wait_later(u, d, asset, 0, f.text);
 		break;
-	case UPLOAD_STOPPED:
+	case UPLOAD_STOPPED: /* nobody asked for that */
+		wait_later(u, d, asset, 0, f.text);
 		break;
 	}
 	return NULL;
@@ -502,8 +507,13 @@ static void plan_one(struct uplink *u, struct destination *d, uint64_t number)
 
 	if (in_slot(d, number) || index_asset(ix(u), number, &a) < 0)
 		return;
-	if (intake_recheck(u->intake, &a) == RECHECK_QUEUED) {
+	switch (intake_recheck(u->intake, &a)) {
+	case RECHECK_NOT_NEEDED:
+		break;
+	case RECHECK_QUEUED:
 		waits_hold(&d->waits, number, "its copy is being hashed again first");
+		return;
+	case RECHECK_LATER:
 		return;
 	}
 	while (s < d->slot + PROTO_SLOTS && s->state != SLOT_FREE)

@@ -29,13 +29,16 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define TURN_EVENTS 256 /* events taken before a turn's commit */
+#define TURN_EVENTS 256  /* events taken before a turn's commit */
+#define BROKEN_TICKS 240 /* a minute to be read in `dockctl status`, then a new start may mend it */
 
 /* The root of the program. */
 struct core {
 	sd_event *event;
 	struct config *config; /* of which the bays keep the profiles */
 	const char *config_path, *profiles_dir;
+	char
+	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
 	struct journal *journal;
 	struct staging *staging;
 	struct lights *lights;
@@ -45,7 +48,7 @@ struct core {
 	struct link *link;
 	struct control *control;
 	sd_event_source *tick, *again;
-	uint64_t ticks;
+	uint64_t ticks, broken_ticks;
 	uint64_t shown_records, shown_states;
 };
 
@@ -175,12 +178,19 @@ static int lights_off(const char *path, const char *profiles_dir)
 
 static void record_policy(struct core *c)
 {
+	char names[CONFIG_DESTINATIONS * PROTO_NAME_LEN] = "";
 	struct record r;
+	size_t used = 0;
 
 	record_begin(&r, "policy");
 	record_text(&r, "erase", c->config->erase ? "when-receipted" : "never");
 	record_text(&r, "accept", level_word(c->config->accept));
 	record_text(&r, "take-when", c->config->take_when_server ? "server" : "station");
+	record_text(&r, "need", c->config->any ? "any" : "all");
+	for (size_t i = 0; i < c->config->destinations_n && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? " " : "",
+		    c->config->destination[i].name);
+	record_text(&r, "destinations", names);
 	journal_write(c->journal, &r);
 }
 
@@ -192,6 +202,15 @@ static void set_policy(struct core *c)
 		names[i] = c->config->destination[i].name;
 	index_set_policy(
 	    journal_index(c->journal), names, c->config->destinations_n, c->config->any);
+}
+
+static bool same_destinations(const struct config *a, const struct config *b)
+{
+	for (size_t i = 0; i < a->destinations_n && i < b->destinations_n; i++) {
+		if (strcmp(a->destination[i].name, b->destination[i].name) != 0)
+			return false;
+	}
+	return a->destinations_n == b->destinations_n;
 }
 
 static void reload(struct core *c)
@@ -219,7 +238,8 @@ static void reload(struct core *c)
 		uplink_configure(c->uplink, fresh);
 		set_policy(c);
 		if (old->erase != fresh->erase || old->accept != fresh->accept ||
-		    old->take_when_server != fresh->take_when_server)
+		    old->take_when_server != fresh->take_when_server || old->any != fresh->any ||
+		    !same_destinations(old, fresh))
 			record_policy(c);
 		free(old);
 		log_info("reloaded", "%s", "");
@@ -253,6 +273,10 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	if (c->ticks % 20 == 0)
 		sd_notify(0, "WATCHDOG=1");
 	c->ticks++;
+	if (!journal_works(c->journal) && ++c->broken_ticks == BROKEN_TICKS) {
+		log_error("giving-up", "reason=\"%s\"", log_text(journal_why(c->journal)));
+		return sd_event_exit(c->event, EXIT_FAILURE);
+	}
 	sd_event_source_set_time(s, usec + LIGHT_TICK_MS * 1000);
 	return sd_event_source_set_enabled(s, SD_EVENT_ON);
 }
@@ -400,7 +424,7 @@ static void open_sockets(struct core *c, bool plaintext)
 		uploader_down,
 	};
 	struct control_parts parts = {
-		.station = c->config->station,
+		.station = c->station,
 		.plaintext = plaintext,
 		.journal = c->journal,
 		.staging = c->staging,
@@ -411,6 +435,7 @@ static void open_sockets(struct core *c, bool plaintext)
 	char path[sizeof(c->config->run_dir) + 16];
 	int r;
 
+	memcpy(c->station, c->config->station, sizeof(c->station));
 	snprintf(path, sizeof(path), "%s/control.sock", c->config->run_dir);
 	r = control_open(c->event, path, c->config->admin_gid, &parts, &c->control);
 	if (r < 0)
@@ -480,7 +505,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 	static struct core core;
 	struct core *c = &core;
 	char *errors = NULL;
-	bool plaintext;
+	bool plaintext, failed;
 	int r;
 
 	c->config_path = config_path;
@@ -516,8 +541,9 @@ static int serve(const char *config_path, const char *profiles_dir)
 	r = loop(c);
 	if (r < 0)
 		log_error("loop", "reason=\"%s\"", strerror(-r));
+	failed = r < 0 || c->broken_ticks > 0;
 	stop(c);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

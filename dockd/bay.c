@@ -99,6 +99,8 @@ void bays_configure(struct bays *h, const struct config *c)
 		if (!b)
 			break;
 		memcpy(b->name, c->bay[i].name, sizeof(b->name));
+		if (strcmp(b->lamp, c->bay[i].light) != 0)
+			lights_set(h->lights, b->lamp, LIGHT_OFF);
 		memcpy(b->lamp, c->bay[i].light, sizeof(b->lamp));
 		b->configured = true;
 	}
@@ -166,6 +168,8 @@ void bays_hotplug_up(struct bays *h)
 {
 	h->hotplug = true;
 	h->synced = false;
+	for (size_t i = 0; i < h->n; i++)
+		h->bay[i]->told = false;
 }
 
 void bays_hotplug_down(struct bays *h)
@@ -207,6 +211,8 @@ static void adopt(struct bay *b, const struct proto_arrived *a)
 		if (strcmp(open[i].port, b->port) != 0 || strcmp(open[i].serial, a->serial) != 0)
 			continue;
 		b->docking = open[i].number;
+		if (strncmp(open[i].camera, "unproved:", 9) != 0)
+			snprintf(b->identity, sizeof(b->identity), "%s", open[i].camera);
 		b->docked_at_s = open[i].began_s;
 		b->docked_us = bay_now_us();
 		log_info("docking-resumed", "bay=%s docking=%" PRIu64, b->name, b->docking);
@@ -260,6 +266,7 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 		log_warn("too-many-ports", "port=%s", log_text(a->port));
 		return;
 	}
+	b->told = true;
 	if (b->state != BAY_EMPTY && b->state != BAY_LEFT &&
 	    b->device.generation == a->generation && b->device.presence == a->presence && h->synced)
 		return; /* told twice */
@@ -302,18 +309,16 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	b->due_us = 0;
 }
 
-static void left(struct bays *h, const struct proto_port *p)
+static void has_left(struct bay *b)
 {
-	struct bay *b = find(h, p->port);
-
-	if (!b || b->device.generation != p->generation || b->state == BAY_EMPTY)
+	if (b->state == BAY_EMPTY)
 		return;
 	docking_interrupted(b, "left");
 	drop_worker(b);
 	if (b->docking) {
 		b->state = BAY_LEFT;
 		b->fault[0] = '\0';
-		b->due_us = bay_now_us() + h->settings.rejoin_s * SECOND_US;
+		b->due_us = bay_now_us() + b->house->settings.rejoin_s * SECOND_US;
 		log_info("left", "bay=%s docking=%" PRIu64 " held=%s", b->name, b->docking,
 		    bay_holds_all(b) ? "all" : "not-all");
 		return;
@@ -322,6 +327,14 @@ static void left(struct bays *h, const struct proto_port *p)
 	b->state = BAY_EMPTY;
 	b->fault[0] = '\0';
 	b->profile = NULL;
+}
+
+static void left(struct bays *h, const struct proto_port *p)
+{
+	struct bay *b = find(h, p->port);
+
+	if (b && b->device.generation == p->generation)
+		has_left(b);
 }
 
 static void bay_message(void *arg, const struct msg *m)
@@ -386,6 +399,10 @@ static void synced(struct bays *h)
 	h->synced = true;
 	h->synced_us = bay_now_us();
 	/* what was there before and was not told again has left while nobody looked */
+	for (size_t i = 0; i < h->n; i++) {
+		if (!h->bay[i]->told && h->bay[i]->state != BAY_LEFT)
+			has_left(h->bay[i]);
+	}
 	log_info("hotplug-synced", "bays=%zu", h->n);
 }
 
@@ -663,10 +680,12 @@ void bays_tick(struct bays *h, uint64_t tick)
 		watch_silence(b, now);
 		if (b->state == BAY_LEFT && now >= b->due_us)
 			end_absence(b);
-		if (b->state == BAY_EMPTY && !b->configured)
+		if (b->state == BAY_EMPTY && !b->configured) {
+			lights_set(h->lights, b->lamp, LIGHT_OFF);
 			bay_remove(h, i - 1);
-		else
+		} else {
 			lights_set(h->lights, b->lamp, bay_light(b));
+		}
 	}
 	if (h->synced && h->synced_us && now - h->synced_us > h->settings.rejoin_s * SECOND_US) {
 		h->synced_us = 0;

@@ -65,6 +65,7 @@ struct bay {
 	uint64_t sign_us; /* last sign of life while a request is out */
 	uint64_t sign_bytes;
 	unsigned deaths;   /* of workers since something last went well */
+	bool told;         /* since hotplug came up */
 	unsigned arrivals; /* since arrivals_us, for the rate limit */
 	uint64_t arrivals_us;
 	char fault[PROTO_TEXT_LEN * 2];
@@ -95,8 +96,9 @@ struct bay {
 	bool erase_scan;   /* the gate is being asked, from erase_cursor on */
 	uint64_t erase_cursor, erase_scan_us;
 	bool erased_some;
-	uint64_t not_erased[BAY_NOT_ERASED]; /* assets that the camera kept when told to erase them */
-	unsigned not_erased_n; /* full: nothing more is erased in this docking */
+	uint64_t
+	    not_erased[BAY_NOT_ERASED]; /* assets that the camera kept when told to erase them */
+	unsigned not_erased_n;          /* full: nothing more is erased in this docking */
 	uint64_t looked_us;
 	struct listing_sum sum;
 	uint64_t pulled_bytes;
@@ -105,7 +107,9 @@ struct bay {
 	struct asset asset;
 	struct listing_row row;
 	uint64_t offset_bytes;
-	int part_fd; /* our own descriptor of the staging file, for progress; -1 */
+	uint32_t rows;     /* OBJECTs of the listing under way */
+	uint64_t durables; /* DURABLEs of the FETCH under way */
+	int part_fd;       /* our own descriptor of the staging file, for progress; -1 */
 };
 
 /* What the bays need to be told, by main from the configuration; copied. */
@@ -139,8 +143,9 @@ struct bays {
 	uint64_t synced_us;
 	bool stopped; /* intake is stopped: stop_why says why */
 	char stop_why[PROTO_TEXT_LEN * 2];
-	unsigned disk_errors; /* EIO on staging, in a row */
-	bool again;           /* another turn is wanted at once */
+	const struct bay *disk_bay; /* whose worker told of the last of them; never followed */
+	unsigned disk_errors;       /* EIO on staging, in a row */
+	bool again;                 /* another turn is wanted at once */
 };
 
 struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, struct lights *l,

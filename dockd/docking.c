@@ -16,6 +16,9 @@
 
 #define NO_ROOM_WAIT_US 2000000
 #define CLOCK_RANGE_S (INT64_C(1) << 40)
+#define READ_MAX_BYTES (UINT64_C(1) << 50) /* in one FETCH: more than any camera holds */
+#define DURABLE_STEP_BYTES (UINT64_C(1) << 20)
+#define DURABLE_SPARE 16 /* DURABLEs of one FETCH beside one for each step */
 
 static struct index *ix(const struct bay *b)
 {
@@ -104,17 +107,24 @@ int docking_attach(struct bay *b)
 
 /* ---- what the worker says ---- */
 
+/* The serial number that its profile goes by; "" where it tells none. */
+static const char *serial_of(const struct bay *b)
+{
+	return b->profile->identity == IDENTITY_MTP ? b->camera.serial : b->device.serial;
+}
+
+/* Assets are kept under the serial number alone, whatever else the two cameras say. */
 static bool identity_is_elsewhere(struct bay *b)
 {
+	const char *serial = serial_of(b);
 	bool found = false;
 
 	for (size_t i = 0; i < b->house->n; i++) {
 		struct bay *o = b->house->bay[i];
 
-		if (o == b || !o->docking || !o->known || o->state == BAY_LEFT)
+		if (o == b || !o->docking || !o->known || !o->profile || o->state == BAY_LEFT)
 			continue;
-		if (strcmp(o->camera.serial, b->camera.serial) == 0 &&
-		    strcmp(o->device.serial, b->device.serial) == 0 && o->profile == b->profile) {
+		if (serial[0] && strcmp(serial_of(o), serial) == 0) {
 			o->doubled = true;
 			o->identity_proved = false;
 			books_trouble(o,
@@ -129,8 +139,7 @@ static bool identity_is_elsewhere(struct bay *b)
 /* Decides under which identity this camera's assets are kept. */
 static void identify(struct bay *b)
 {
-	const char *serial =
-	    b->profile->identity == IDENTITY_MTP ? b->camera.serial : b->device.serial;
+	const char *serial = serial_of(b);
 
 	b->doubled = identity_is_elsewhere(b);
 	b->identity_proved = serial[0] && !b->doubled;
@@ -149,9 +158,22 @@ static void identify(struct bay *b)
 		    "and nothing is erased from it; tell whose it is");
 }
 
+/* Back within the time of a docking, but not provably the camera that it began with: another one. */
+static void begin_anew_if_another(struct bay *b)
+{
+	struct proto_camera camera = b->camera;
+
+	if (b->known || !b->identity[0] || strcmp(b->identity, serial_of(b)) == 0)
+		return;
+	docking_end(b, "left");
+	docking_begin(b);
+	b->camera = camera;
+}
+
 static const char *on_camera(struct bay *b, const struct msg *m)
 {
 	memcpy(&b->camera, m->body, sizeof(b->camera));
+	begin_anew_if_another(b);
 	if (b->camera.battery_percent > 100)
 		b->camera.features &= ~CAMERA_BATTERY;
 	if ((b->camera.features & CAMERA_CLOCK) && b->camera.clock_s != PROTO_NO_TIME) {
@@ -211,6 +233,8 @@ static const char *on_object(struct bay *b, const struct msg *m)
 		return "OBJECT with a size past any disk";
 	if (!o.path[0])
 		return "OBJECT without a path";
+	if (++b->rows > b->profile->max_objects)
+		return "more OBJECTs than max-objects";
 	if (o.kind != KIND_IGNORED && listing_add(ix(b), b->docking, &o) < 0)
 		return "its listing cannot be kept";
 	return NULL;
@@ -264,6 +288,8 @@ static const char *on_durable(struct bay *b, const struct msg *m)
 	memcpy(&d, m->body, sizeof(d));
 	if (d.offset_bytes < b->offset_bytes || d.offset_bytes > b->row.size_bytes)
 		return "DURABLE outside of what was asked";
+	if (++b->durables > b->row.size_bytes / DURABLE_STEP_BYTES + DURABLE_SPARE)
+		return "DURABLE without end";
 	record_number(r, "asset", (int64_t)b->asset.number);
 	record_number(r, "offset", (int64_t)d.offset_bytes);
 	record_text(r, "boot", staging_boot(b->house->staging));
@@ -336,15 +362,26 @@ void docking_gone(struct bay *b, uint64_t asset)
 	b->house->handlers->pulled(b->house->arg, asset);
 }
 
+/* One worker's word alone, however often, does not stop the whole station. */
+static void worker_disk_failed(struct bay *b, int status)
+{
+	struct bays *h = b->house;
+
+	if (h->disk_errors > 0 && h->disk_bay == b)
+		h->disk_errors--;
+	h->disk_bay = b;
+	docking_disk_failed(b, status < 0 && status > -4096 ? status : -EIO);
+}
+
 static void not_done(struct bay *b, const struct proto_fetched *f)
 {
 	switch ((enum fetch_result)f->result) {
 	case FETCH_DONE:
-	case FETCH_STOPPED:
 		break;
 	case FETCH_MISMATCH:
 		books_restarted(b, "the part held is not what the camera has");
 		break;
+	case FETCH_STOPPED: /* nobody asked for that */
 	case FETCH_CHANGED:
 	case FETCH_SHORT:
 	case FETCH_REFUSED:
@@ -359,7 +396,7 @@ static void not_done(struct bay *b, const struct proto_fetched *f)
 		docking_gone(b, b->asset.number);
 		break;
 	case FETCH_DISK:
-		docking_disk_failed(b, f->status);
+		worker_disk_failed(b, f->status);
 		break;
 	}
 }
@@ -388,10 +425,12 @@ static const char *on_compared(struct bay *b, const struct proto_fetched *f)
 	}
 	log_warn("not-the-same", "bay=%s asset=%" PRIu64 " result=%u text=\"%s\"", b->name,
 	    b->asset.number, f->result, log_text(f->text));
+	if (f->result == FETCH_MISMATCH) /* so it is another file: taken as such */
+		listing_link(ix(b), b->docking, b->row.row, books_found(b, &b->row));
 	if (f->result == FETCH_MISMATCH || f->result == FETCH_CHANGED)
 		books_trouble(b,
 		    "a file on the camera has the name and time of one already taken, but other "
-		    "bytes: it is not erased; have the camera looked at");
+		    "bytes: have the camera looked at");
 	return NULL;
 }
 
@@ -406,6 +445,8 @@ static const char *on_fetched(struct bay *b, const struct msg *m)
 	if (f.length_bytes > b->row.size_bytes ||
 	    (f.result == FETCH_DONE && f.length_bytes != b->row.size_bytes))
 		return "FETCHED with a length that was not asked";
+	if (f.read_bytes > READ_MAX_BYTES)
+		return "FETCHED with more read than any camera holds";
 	if (b->state == BAY_COMPARING)
 		return on_compared(b, &f);
 	b->state = BAY_READY;
@@ -448,14 +489,18 @@ static const char *on_erased(struct bay *b, const struct msg *m)
 static void tell_fault(const struct proto_reason *r, char *out, size_t room)
 {
 	static const char *const words[] = {
-		[FAULT_PROTOCOL] = "the camera answers nonsense: switch it off and on; if that does not "
-				   "help, have it looked at",
-		[FAULT_SILENT] = "the camera does not answer: take it out, switch it off and on, put it back",
-		[FAULT_GONE] = "the camera lost contact: push it in again, clean the bay's contacts",
+		[FAULT_PROTOCOL] =
+		    "the camera answers nonsense: switch it off and on; if that does not "
+		    "help, have it looked at",
+		[FAULT_SILENT] =
+		    "the camera does not answer: take it out, switch it off and on, put it back",
+		[FAULT_GONE] =
+		    "the camera lost contact: push it in again, clean the bay's contacts",
 		[FAULT_DESCRIPTORS] = "the camera describes itself wrongly: have it looked at",
 		[FAULT_SANDBOX] = "this computer's kernel cannot run dockd safely",
 		[FAULT_BUSY] = "another program on this computer holds the camera",
-		[FAULT_CORE] = "dockd and dockd-camera do not fit together: install the package again",
+		[FAULT_CORE] =
+		    "dockd and dockd-camera do not fit together: install the package again",
 		[FAULT_MEMORY] = "this computer has no memory left for USB",
 	};
 	bool known = r->code < sizeof(words) / sizeof(words[0]) && words[r->code];

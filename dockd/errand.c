@@ -79,13 +79,14 @@ static void settle_erases(struct bay *b)
 /* What was begun and is not on the camera any more, by two whole listings. */
 static void settle_missing(struct bay *b)
 {
-	uint64_t numbers[64];
+	uint64_t numbers[64], after = 0;
 	int n;
 
 	do {
-		n = listing_missing(ix(b), b->docking, 0, numbers, 64);
+		n = listing_missing(ix(b), b->docking, after, numbers, 64);
 		for (int i = 0; i < n; i++)
 			docking_gone(b, numbers[i]);
+		after = n > 0 ? numbers[n - 1] : after;
 	} while (n == 64);
 }
 
@@ -283,6 +284,9 @@ static bool plan_erase(struct bay *b)
 		if (was_kept(b, numbers[i]) || index_asset(ix(b), numbers[i], &b->asset) < 0 ||
 		    listing_by_asset(ix(b), b->docking, numbers[i], &b->row) < 0)
 			continue;
+		/* a log that has grown since it was taken is linked, but is not what is held */
+		if (b->row.size_bytes != b->asset.size_bytes || b->row.mtime_s != b->asset.mtime_s)
+			continue;
 		g = ask_gate(b->house, b, &b->asset);
 		if (g == GATE_NOT_COMPARED && b->asset.file == FILE_SEALED) {
 			b->plan = PLAN_COMPARE;
@@ -432,6 +436,7 @@ static void act_fetch(struct bay *b)
 	limit.rlim_max = RLIM_INFINITY;
 	if (prlimit(child_pid(b->child), RLIMIT_FSIZE, &limit, NULL) < 0)
 		log_warn("prlimit", "bay=%s reason=\"%s\"", b->name, strerror(errno));
+	b->durables = 0;
 	handover("docking-fetch");
 	send_or_lose(
 	    b, b->plan == PLAN_COMPARE ? BAY_COMPARING : BAY_FETCHING, MSG_FETCH, &f, &fd, 1);
@@ -471,6 +476,7 @@ void errand_act(struct bay *b)
 		if (listing_begin(ix(b), b->docking) < 0)
 			break;
 		b->erased_some = false;
+		b->rows = 0;
 		send_or_lose(b, BAY_LISTING, MSG_LIST, NULL, NULL, 0);
 		break;
 	case PLAN_FETCH:

@@ -124,6 +124,7 @@ void bays_configure(struct bays *h, const struct config *c)
 	}
 	h->profiles = c->profile;
 	h->profiles_n = c->profiles_n;
+	bays_asset_changed(h); /* another policy may open the gate */
 }
 
 void bays_set_link(struct bays *h, struct link *l)

@@ -1,0 +1,328 @@
+"""A full dock, an object past 4 GiB, and a station whose settings, log, lamps and services change under it."""
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import vcam
+from servers import FaultServer
+from station import CORE, Station
+
+MIB, GIB = 1 << 20, 1 << 30
+DAY = 1790000000
+QUICK = {"settle_seconds": 1, "timeout_seconds": 1}
+TWO_BAYS = [{"name": "1", "port": "1-1"}, {"name": "2", "port": "2-1"}]
+
+
+def in_store(s):
+    found = set()
+    for path in (s.folder / "store").rglob("*"):
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".json":
+            done = subprocess.run(["sha256sum", "--", path], check=True, capture_output=True, text=True)
+            found.add(done.stdout.split()[0].lstrip("\\"))
+    return found
+
+
+def wanted(*cameras):
+    return {o["sha256"] for c in cameras for o in c.objects(digests=True).values()}
+
+
+def until(s, condition, what, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        got = condition()
+        if got:
+            return got
+        threading.Event().wait(0.05)
+    raise AssertionError(f"{what}: not within {seconds} s\n{s.situation()}")
+
+
+def follow(path, text, start=0, seconds=20):
+    """Waits until the file says it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and text in path.read_text("utf-8", errors="replace")[start:]:
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError(f"{path.name} does not say {text!r}")
+
+
+# ---- a full dock ----
+
+PORTS = [*(f"1-1.{i}" for i in range(1, 7)), *(f"1-2.{i}" for i in range(1, 6)),
+         *(f"2-1.{i}" for i in range(1, 6))]
+AT_ONCE = 2
+
+
+def root(port):
+    return port.split(".")[0]
+
+
+def turns(records, ports):
+    """Goes through the ledger: how many pulls of a root port at once, and whether logs go first."""
+    port, kind, camera_of, waiting, busy, most = {}, {}, {}, {}, {}, {}
+    for r in records:
+        if r["type"] == "docked":
+            port[r["docking"]] = root(r["port"])
+        elif r["type"] == "found":
+            kind[r["asset"]], camera_of[r["asset"]] = r["kind"], r["docking"]
+            if r["kind"] == "log":
+                waiting.setdefault(port[r["docking"]], {})[r["asset"]] = r["seq"]
+        elif r["type"] == "pull":
+            p = port[r["docking"]]
+            busy.setdefault(p, set()).add(r["asset"])
+            most[p] = max(most.get(p, 0), len(busy[p]))
+            waiting.get(p, {}).pop(r["asset"], None)
+            if kind[r["asset"]] != "log":
+                assert not waiting.get(p), "a clip was begun while a log waited for its turn"
+        elif r["type"] == "pulled":
+            busy[port[r["docking"]]].discard(r["asset"])
+    return most
+
+
+def test_sixteen_cameras_at_once():
+    bays = [{"name": str(i + 1), "port": port} for i, port in enumerate(PORTS)]
+    with Station(bays=bays, profile=QUICK, pulls_per_port=AT_ONCE, start=False) as s:
+        cameras = []
+        for i, port in enumerate(PORTS):
+            camera = s.camera(f"C{i + 1:02}", [
+                vcam.clip("DCIM/a.mp4", 3 * MIB + i, 10 * i + 1, mtime=DAY),
+                vcam.clip("DCIM/b.mp4", 2 * MIB + i, 10 * i + 2, mtime=DAY + 9),
+                vcam.clip("AUDIT/x.log", 1000 + i, 10 * i + 3, mtime=DAY + 10)], rate=4 * MIB)
+            cameras.append(camera)
+        silent, healthy = cameras[-1], cameras[:-1]
+        silent.fault("silent-at-op", op="0x1007", count=1 << 30)
+        for camera, port in zip(cameras, PORTS):
+            camera.plug(port)
+        s.start()
+        for i in range(len(healthy)):
+            s.wait("bay", str(i + 1), "take", timeout=120)
+        until(s, lambda: "does not answer" in s.bay("16")["text"], "the silent camera's bay says so")
+        s.wait("bay", "16", "leave", timeout=120)
+        assert "does not answer" in s.bay("16")["text"]
+        s.wait("all", "receipted")
+        assert in_store(s) == wanted(*healthy)
+        clips = s.clips()
+        assert len(clips) == 45 and {c["interruptions"] for c in clips} == {0}
+        for c in clips:  # what a busy machine made time out is asked for again
+            assert c["size_bytes"] <= c["pulled_bytes"] <= c["size_bytes"] + (64 << 10)
+        most = turns(s.ledger(), PORTS)
+        assert set(most.values()) == {AT_ONCE}, most
+        events = [line for line in s.log().splitlines()
+                  if re.search(r" event=(all-held|pulled) ", line)]
+        first = next(i for i, line in enumerate(events) if "event=all-held" in line)
+        assert sum("event=pulled" in line for line in events[first:]) >= 6, \
+            "the first camera is free well before the last"
+
+
+def test_a_silent_camera_holds_its_port_for_a_while_only():
+    bays = [{"name": str(i + 1), "port": f"1-1.{i + 1}"} for i in range(3)]
+    with Station(bays=bays, profile=QUICK, pulls_per_port=1) as s:
+        silent = s.camera("S", [vcam.clip("DCIM/a.mp4", MIB, 1, mtime=DAY)])
+        silent.fault("silent", object="DCIM/a.mp4", at=1000, count=1 << 30)
+        silent.plug("1-1.1")
+        silent.wait("fired:silent", 1)
+        others = [s.camera(f"C{i}", [vcam.clip("DCIM/a.mp4", 4 * MIB, 7 + i, mtime=DAY)])
+                  for i in range(2)]
+        for i, camera in enumerate(others):
+            camera.plug(f"1-1.{i + 2}")
+        for bay in ("2", "3"):
+            s.wait("bay", bay, "take", timeout=60)
+        until(s, lambda: wanted(*others) <= in_store(s), "all of the others' stored")
+
+
+# ---- past 4 GiB ----
+
+def test_past_4_gib_and_resumed_there():
+    size, cut = 4 * GIB + 100 * 1024, 4 * GIB + 5000
+    stat = os.statvfs("/tmp")
+    if stat.f_bavail * stat.f_frsize < 3 * size:
+        pytest.skip("not room for 13 GB")
+    with Station(bays=TWO_BAYS, profile={"settle_seconds": 1}) as s:
+        camera = s.camera("A", [vcam.clip("DCIM/long.mp4", size, 5, mtime=DAY)])
+        camera.fault("unplug", object="DCIM/long.mp4", at=cut)
+        camera.plug("1-1")
+        camera.wait("plugged", exactly=0, seconds=300)
+        s.wait("bay", "1", "empty")
+        part, = (s.folder / "state/staging").rglob("*.part")
+        assert 4 * GIB - 8 * MIB <= part.stat().st_size <= cut
+        camera.clear()
+        camera.plug("2-1")
+        s.wait("clip", "1", "receipted", timeout=400)
+        s.wait("bay", "2", "take", timeout=60)
+        clip = s.clip(1)
+        assert clip["interruptions"] == 1 and clip["size_bytes"] == size
+        assert size <= clip["pulled_bytes"] <= size + (64 << 10)
+        assert in_store(s) == {camera.digest("DCIM/long.mp4")} == {clip["sha256"]}
+
+
+# ---- settings, log, services ----
+
+def reload(s):
+    """SIGHUP, and what the log says of it."""
+    log = s.folder / "state/dockd.log"
+    before = len(log.read_text()) if log.exists() else 0
+    s.core.send(signal.SIGHUP)
+    return log, before
+
+
+def test_settings_change_while_it_runs():
+    with FaultServer() as server:
+        store = [{"name": "store", "driver": "tus", "url": server.url}]
+        with Station(bays=TWO_BAYS, profile=QUICK, destinations=store, accept_receipt="length",
+                     start=False) as s:
+            s.settings["log"] = s.folder / "state/dockd.log"
+            s.write_config()
+            s.start()
+            camera = s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 5, mtime=DAY)])
+            camera.plug("1-1")
+            s.wait("all", "receipted")
+            s.wait("bay", "1", "take")
+            assert camera.stats()["deletions"] == 0
+            pid = s.core.process.pid
+
+            s.settings["erase"] = "sometimes"
+            s.write_config()
+            line = next(i for i, text in enumerate((s.folder / "dockd.conf").read_text().splitlines(), 1)
+                        if text.startswith("erase"))
+            log, before = reload(s)
+            follow(log, "event=reload-refused", before)
+            said = log.read_text()[before:]
+            assert f"dockd.conf:{line}" in said and "when-receipted" in said
+            assert s.ctl("status")["erase"] == "never" and s.bay("1")["light"] == "take"
+
+            s.settings["erase"] = "when-receipted"
+            s.settings["bays"] = [{"name": "front", "port": "1-1"}, {"name": "2", "port": "2-1"}]
+            s.write_config()
+            os.rename(log, s.folder / "state/dockd.log.1")
+            log, before = reload(s)
+            follow(log, "event=reloaded", before)
+            assert s.bay("front")["docking"] == 1, "the same docking under the new name"
+            camera.wait("deletions", 1)
+            s.wait("clip", "1", "erased")
+            assert "event=erased" not in (s.folder / "state/dockd.log.1").read_text()
+            assert s.core.process.pid == pid and s.core.starts == 1
+            policies = [r for r in s.ledger() if r["type"] == "policy"]
+            assert [p["erase"] for p in policies] == ["never", "when-receipted"]
+
+
+def test_hotplug_killed_in_the_middle_of_a_pull():
+    with Station(bays=TWO_BAYS, profile=QUICK) as s:
+        camera = s.camera("A", [vcam.clip("DCIM/a.mp4", 8 * MIB, 5, mtime=DAY)], rate=4 * MIB)
+        camera.plug("1-1")
+        camera.wait("bytes:DCIM/a.mp4", MIB)
+        s.hotplug.send(signal.SIGKILL)
+        s.wait("bay", "1", "take")
+        assert s.hotplug.codes == [-signal.SIGKILL] and s.hotplug.starts == 2
+        assert s.ctl("status")["dockings"] == 1
+        assert s.clip(1)["interruptions"] == 0 and s.clip(1)["pulled_bytes"] == 8 * MIB
+        other = s.camera("B", [vcam.clip("DCIM/b.mp4", MIB, 6, mtime=DAY)])
+        other.plug("2-1")
+        s.wait("dockings", "2")
+        s.wait("bay", "2", "take")
+        s.wait("all", "receipted")
+        assert in_store(s) == wanted(camera, other)
+
+
+def test_a_camera_that_left_while_hotplug_was_away_is_gone_afterwards():
+    with Station(bays=TWO_BAYS, profile=QUICK) as s:
+        camera = s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 5, mtime=DAY)])
+        camera.plug("1-1")
+        s.wait("bay", "1", "take")
+        s.hotplug.stop()
+        camera.unplug()
+        s.start_hotplug()
+        s.wait("bay", "1", "empty")
+        s.wait("idle")
+        assert [r for r in s.ledger() if r["type"] == "undocked"]
+
+
+def test_a_flapping_contact_is_named():
+    with Station(bays=TWO_BAYS, profile=QUICK, rejoin_seconds=30) as s:
+        camera = s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 5, mtime=DAY)])
+        for _ in range(22):
+            camera.plug("1-1")
+            until(s, lambda: s.bay("1")["state"] not in ("left", "empty"), "there")
+            camera.unplug()
+            until(s, lambda: s.bay("1")["state"] in ("left", "empty"), "left")
+        camera.plug("1-1")
+        s.wait("bay", "1", "leave")
+        assert "clean or replace the bay's contacts" in s.bay("1")["text"]
+        s.ctl("retry", "bay", "1")
+        s.wait("bay", "1", "take")
+        assert in_store(s) == wanted(camera)
+
+
+# ---- lamps ----
+
+def lamp(s, name):
+    folder = s.folder / "leds" / name
+    folder.mkdir(parents=True)
+    for attribute, value in (("brightness", "0\n"), ("max_brightness", "1\n"),
+                             ("trigger", "[none] timer\n")):
+        (folder / attribute).write_text(value)
+        os.chown(folder / attribute, CORE, CORE)
+    return folder / "brightness"
+
+
+def watch(path, seconds):
+    """What an eye sees: (lit, how long) for each stretch in the time."""
+    runs, begin, end = [], time.monotonic(), time.monotonic() + seconds
+    lit = path.read_text().startswith("1")
+    while time.monotonic() < end:
+        threading.Event().wait(0.01)
+        now = path.read_text().startswith("1")
+        if now != lit:
+            runs.append((lit, time.monotonic() - begin))
+            lit, begin = now, time.monotonic()
+    runs.append((lit, time.monotonic() - begin))
+    return runs
+
+
+def tell(runs):
+    """The state, by timing alone."""
+    whole = runs[1:-1]  # the first and the last were cut
+    on = [t for lit, t in whole if lit]
+    off = [t for lit, t in whole if not lit]
+    if not on or not off:
+        return "dark" if not runs[0][0] and len(runs) == 1 else "steady"
+    if min(on) > 1:
+        return "take" if min(on) > 2.2 else "charging"
+    if max(off) > 3:
+        return "empty"
+    return "leave" if max(off) > 0.8 else "reading"
+
+
+def test_lamps_tell_by_timing_alone():
+    bays = [{"name": "1", "port": "1-1", "light": "dock:1"},
+            {"name": "2", "port": "2-1", "light": "dock:2"},
+            {"name": "3", "port": "3-1", "light": "dock:3"}]
+    with Station(bays=bays, profile=QUICK, start=False) as s:
+        one, two, three = (lamp(s, f"dock:{n}") for n in (1, 2, 3))
+        s.start()
+        slow = s.camera("A", [vcam.clip("DCIM/a.mp4", 24 * MIB, 5, mtime=DAY)], rate=3 * MIB)
+        unknown = s.camera("B", [vcam.clip("DCIM/b.mp4", MIB, 6, mtime=DAY)])
+        unknown.fault("no-serial")
+        s.wait("bay", "3", "empty")
+        slow.plug("1-1")
+        unknown.plug("2-1")
+        s.wait("bay", "2", "leave")
+        slow.wait("bytes:DCIM/a.mp4", 1)
+        seen = {}
+        threads = [threading.Thread(target=lambda n, p, t: seen.update({n: tell(watch(p, t))}),
+                                    args=args) for args in (("reading", one, 4), ("leave", two, 6),
+                                                            ("empty", three, 11))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        s.wait("bay", "1", "take")
+        seen["take"] = tell(watch(one, 8))
+        assert seen == {name: name for name in ("reading", "leave", "empty", "take")}
+        s.stop_core()
+        assert [p.read_text()[0] for p in (one, two, three)] == ["0"] * 3, "all off"
+        assert (one.parent / "trigger").read_text().startswith("none")

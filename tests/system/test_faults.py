@@ -162,8 +162,9 @@ ROWS = {
     "silent-at-op": Row(f("silent-at-op", op="0x1008", text="request")),
     "silent-at-op for good": Row(f("silent-at-op", op="0x1007", count=EVER), again="does not answer"),
     "open-silent": Row(f("open-silent")),
-    "no-cancel": Row(f("no-cancel"), f("silent", object=CLIP, at=MIB + 77, text="reset")),
-    "no-reset": Row(f("no-reset"), f("stall", object=CLIP, at=MIB + 77)),
+    "no-cancel": Row(f("no-cancel"), f("silent", object=CLIP, at=MIB + 77, text="request")),
+    "no-reset": Row(f("no-cancel"), f("no-reset"),
+                    f("silent", object=CLIP, at=MIB + 77, text="request")),
     # datasets
     "info-size": Row(f("info-size", object=CLIP, value=1_000_000), light="leave", text="some of its files need a person",
                      lacks={CLIP}),

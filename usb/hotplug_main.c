@@ -230,6 +230,9 @@ static void scan(struct hotplug *h)
 	h->changed = false;
 	h->scan_ms = now + SCAN_MS;
 	if (n < 0) {
+		/* at start, SYNCED would say that no camera is there */
+		if (!h->synced)
+			fatal("scan: %s", strerror(-n));
 		log_error("scan-failed", "reason=\"%s\"", strerror(-n));
 		return;
 	}
@@ -395,7 +398,7 @@ static nfds_t usb_fds(struct hotplug *h, struct pollfd *fds)
 
 	if (!list)
 		fatal("libusb: out of memory");
-	for (; list[n] && n < USB_FDS; n++)
+	for (; list && list[n] && n < USB_FDS; n++)
 		fds[n] = (struct pollfd){ .fd = list[n]->fd, .events = list[n]->events };
 	libusb_free_pollfds(list);
 	return n;

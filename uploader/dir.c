@@ -550,12 +550,16 @@ out:
 /* Durable, described, then under its final name: what has that name is whole. */
 static enum act_result rename_whole(struct transfer *t)
 {
+	const struct dir *s = t->dest->own;
 	struct dir_upload *u = t->own;
 	char part[ID_LEN + 16], name[ID_LEN + 16];
 	int err;
 
+	/* It may stand there since a run that ended before its name was durable. */
 	if (u->whole)
-		return ACT_DONE;
+		return fsync(u->file) < 0 || fsync(u->place) < 0 || fsync(s->folder) < 0 ?
+		    trouble(t, "fsync", errno) :
+		    ACT_DONE;
 	if (fdatasync(u->file) < 0)
 		return write_failed(t, "fdatasync", errno);
 	(void)posix_fadvise(u->file, 0, 0, POSIX_FADV_DONTNEED);

@@ -335,6 +335,9 @@ int ptp_list(struct camera *c, struct proto_listed *out, struct proto_reason *wh
 	if (!w->seen)
 		goto out;
 	r = n = ptp_storage_ids(c, ids);
+	/* Locked, busy or without its card: nothing was seen, which is not that nothing is there. */
+	if (n == 0)
+		note(w, -EIO, "no storage", 0, c->session.reply.code);
 	for (int i = 0; i < n; i++) {
 		r = walk_storage(w, ids[i]);
 		while (w->depth > 0)

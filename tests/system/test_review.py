@@ -86,3 +86,18 @@ def test_camera_that_left_while_hotplug_was_away():
         s.start_hotplug()
         s.wait("bay", "1", "empty", timeout=20)
         assert s.ctl("status")["occupied"] == 0
+
+
+def test_camera_that_shows_no_storage_is_not_held_safely():
+    """Locked, busy or without its card: nothing was seen, which is not that nothing is there."""
+    with Station(bays=BAYS, profile={"settle_seconds": 1}) as s:
+        camera = s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 1, mtime=DAY)])
+        camera.fault("wrong-response", op="0x1004", value="0x2019", count=1 << 30)
+        camera.plug("1-1")
+        s.wait("dockings", "1")
+        s.wait("idle", timeout=20)
+        assert s.bay("1")["light"] == "leave"
+        camera.clear()
+        s.ctl("retry")
+        s.wait("bay", "1", "take")
+        assert s.clip(1)["sha256"] == camera.digest("DCIM/a.mp4")

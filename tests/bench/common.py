@@ -38,7 +38,7 @@ def ratio_of_pairs(ours, theirs):
 
 
 class Row:
-    """One line of the results: what was measured, the figure, the goal and whether it is reached."""
+    """One line of the results: what was measured, the figure, its goal, whether it is reached."""
 
     def __init__(self, what, figure, goal="", good=None, note=""):
         self.what, self.figure, self.goal, self.good, self.note = what, figure, goal, good, note

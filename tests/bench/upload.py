@@ -172,7 +172,8 @@ def one_large(rounds, size):
         pairs = ratio_of_pairs(ours, js)
         rows.append(Row("the same, of tus-js-client's speed", spread(pairs), "> 1",
                         statistics.median(pairs) > 1,
-                        f"Node's stream of the same file, one chunk; {statistics.median(js):.2f} s"))
+                        "Node's stream of the same file, one chunk; "
+                        f"{statistics.median(js):.2f} s"))
     else:
         rows.append(Row("the same, beside tus-js-client", "not measured", "> 1", None,
                         "make bench-npm could not install it"))
@@ -219,7 +220,8 @@ def many_small(rounds, count, size):
             f"after the other {statistics.median(curls[1]):.2f} s: one curl process for all POSTs, "
             "one for all PATCHes, each over one connection"),
         Row("the same with one slot", spread(alone), "", None,
-            f"dockd {statistics.median(ours[1]):.2f} s: create, tell the core, be told to go on, send"),
+            f"dockd {statistics.median(ours[1]):.2f} s: create, tell the core, be told to go on, "
+            "send"),
         Row("the same with 4 slots beside curl -Z --parallel-max 4", spread(beside), "", None,
             f"curl {statistics.median(curls[4]):.2f} s"),
     ]

@@ -419,7 +419,8 @@ void bays_hotplug_message(struct bays *h, struct msg *m)
 	switch (m->head.type) {
 	case MSG_ARRIVED:
 		memcpy(&a, m->body, sizeof(a));
-		if (a.interfaces > PROTO_INTERFACES || !a.port[0])
+		if (a.interfaces > PROTO_INTERFACES || !a.port[0] ||
+		    a.port[strspn(a.port, "0123456789-.")])
 			link_drop_hotplug(h->link, "ARRIVED out of range");
 		else
 			arrived(h, &a);

@@ -186,6 +186,20 @@ static int on_peer(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	return 0;
 }
 
+/* A connection that never said who it is gives way, the oldest first: it may be there for that. */
+static bool has_room(struct link *l)
+{
+	struct peer *silent = NULL;
+
+	for (struct peer *p = l->peers; p; p = p->next) {
+		if (p->role == 0)
+			silent = p;
+	}
+	if (l->peers_n >= PEERS_MAX && silent)
+		peer_drop(silent, "it never said who it is");
+	return l->peers_n < PEERS_MAX;
+}
+
 static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 {
 	struct link *l = arg;
@@ -199,8 +213,7 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	if (sock < 0)
 		return 0;
 	p = calloc(1, sizeof(*p));
-	if (!p || l->peers_n >= PEERS_MAX ||
-	    getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) {
+	if (!p || !has_room(l) || getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) {
 		log_warn("stranger-refused", "reason=\"too many connections\"");
 		free(p);
 		close(sock);

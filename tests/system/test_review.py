@@ -1,5 +1,8 @@
 """What was found by reading the core against its laws: each is a way in which evidence was at risk."""
+import shutil
 import signal
+
+import pytest
 
 import vcam
 from servers import FaultServer
@@ -101,3 +104,47 @@ def test_camera_that_shows_no_storage_is_not_held_safely():
         s.ctl("retry")
         s.wait("bay", "1", "take")
         assert s.clip(1)["sha256"] == camera.digest("DCIM/a.mp4")
+
+
+HIJACKED = '''#!/usr/bin/python3
+"""A camera's worker that its camera has taken over."""
+import socket, struct
+how = "%s"
+core = socket.socket(fileno=3)
+def put(kind, form, *values):
+    body = struct.pack("=" + form, *values)
+    core.send(struct.pack("=HHII", kind, 0, len(body), 0) + body)
+while True:
+    data, fds, _, _ = socket.recv_fds(core, 4096 + 12, 4)
+    if not data:
+        break
+    kind = struct.unpack_from("=H", data)[0]
+    if kind == 32:
+        put(33, "IIqqQQII128s128s128s128s", 7, 100, -(1 << 63), 0, 1 << 40, 1 << 40, 1, 0, b"X", b"", b"", b"")
+    elif kind == 35:
+        for n in range(1 << 20 if how == "objects" else 4):
+            put(36, "IIIIQq2048s", 1, n + 1, 2, 0, 1 << 20, 1790000000, b"DCIM/%%d.mp4" %% n)
+        put(37, "iIII128s", 0, 4, 0, 0, b"")
+    elif kind == 38:
+        for n in range(1 << 20 if how == "durable" else 0):
+            put(39, "Q", 0)
+        if how == "disk":
+            put(40, "IiQQQ128s", 8, -5, 0, 0, 0, b"")
+        else:
+            put(40, "IiQQQ128s", 2, 0, 0, 1 << 63 if how == "read" else 0, 0, b"")
+'''
+
+
+@pytest.mark.parametrize("how", ["read", "disk", "objects", "durable", "stopped"])
+def test_hijacked_worker_harms_its_own_bay_only(how):
+    """Its words can neither break the journal, nor fill the ledger, nor stop the station."""
+    with Station(bays=BAYS, profile={"settle_seconds": 1, "max_objects": 1000}, start=False) as s:
+        s.bin = shutil.copytree(s.bin, s.folder / "bin")
+        (s.bin / "dockd-camera").write_text(HIJACKED % how)
+        (s.bin / "dockd-camera").chmod(0o755)
+        s.start()
+        s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 1, mtime=DAY)]).plug("1-1")
+        s.wait("bay", "1", "leave")
+        status = s.ctl("status")
+        assert not status["intake_stopped"], status["text"]
+        assert status["records"] < 500

@@ -56,6 +56,7 @@ dockd_src := \
 	dockd/profile.c \
 	dockd/bay.c \
 	dockd/bay_view.c \
+	dockd/schedule.c \
 	dockd/docking.c \
 	dockd/errand.c \
 	dockd/books.c \

@@ -2,6 +2,7 @@
 
 #include "docking.h"
 #include "errand.h"
+#include "schedule.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 #define DEATHS_MAX 4    /* of workers in a row, before FAULT */
 #define ARRIVALS_MAX 20 /* on one port */
 #define ARRIVALS_SPAN_US 60000000
+#define LEAVING_US 1000000 /* for the worker of a camera that left, to write what had come */
 #define SECOND_US UINT64_C(1000000)
 
 uint64_t bay_now_us(void)
@@ -76,6 +78,8 @@ static void bay_remove(struct bays *h, size_t at)
 	h->bay[at] = h->bay[--h->n];
 }
 
+static void match_again(struct bays *h);
+
 void bays_configure(struct bays *h, const struct config *c)
 {
 	h->settings = (struct bays_settings){
@@ -124,6 +128,7 @@ void bays_configure(struct bays *h, const struct config *c)
 	}
 	h->profiles = c->profile;
 	h->profiles_n = c->profiles_n;
+	match_again(h);
 	bays_asset_changed(h); /* another policy may open the gate */
 }
 
@@ -254,6 +259,27 @@ static void no_profile(struct bay *b, const char *tie)
 	    log_text(b->device.model));
 }
 
+static void has_left(struct bay *b)
+{
+	if (b->state == BAY_EMPTY)
+		return;
+	b->leaving_us = 0;
+	docking_interrupted(b, "left");
+	drop_worker(b);
+	if (b->docking) {
+		b->state = BAY_LEFT;
+		b->fault[0] = '\0';
+		b->due_us = bay_now_us() + b->house->settings.rejoin_s * SECOND_US;
+		log_info("left", "bay=%s docking=%" PRIu64 " held=%s", b->name, b->docking,
+		    bay_holds_all(b) ? "all" : "not-all");
+		return;
+	}
+	log_info("left", "bay=%s port=%s", b->name, b->port);
+	b->state = BAY_EMPTY;
+	b->fault[0] = '\0';
+	b->profile = NULL;
+}
+
 static void arrived(struct bays *h, const struct proto_arrived *a)
 {
 	struct bay *b = find(h, a->port);
@@ -268,6 +294,8 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 		return;
 	}
 	b->told = true;
+	if (b->leaving_us)
+		has_left(b);
 	if (b->state != BAY_EMPTY && b->state != BAY_LEFT &&
 	    b->device.generation == a->generation && b->device.presence == a->presence && h->synced)
 		return; /* told twice */
@@ -310,32 +338,30 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	b->due_us = 0;
 }
 
-static void has_left(struct bay *b)
-{
-	if (b->state == BAY_EMPTY)
-		return;
-	docking_interrupted(b, "left");
-	drop_worker(b);
-	if (b->docking) {
-		b->state = BAY_LEFT;
-		b->fault[0] = '\0';
-		b->due_us = bay_now_us() + b->house->settings.rejoin_s * SECOND_US;
-		log_info("left", "bay=%s docking=%" PRIu64 " held=%s", b->name, b->docking,
-		    bay_holds_all(b) ? "all" : "not-all");
-		return;
-	}
-	log_info("left", "bay=%s port=%s", b->name, b->port);
-	b->state = BAY_EMPTY;
-	b->fault[0] = '\0';
-	b->profile = NULL;
-}
-
 static void left(struct bays *h, const struct proto_port *p)
 {
 	struct bay *b = find(h, p->port);
 
-	if (b && b->device.generation == p->generation)
+	if (!b || b->device.generation != p->generation)
+		return;
+	/* a worker in a pull first writes and tells what had come: it sees that the camera is gone */
+	if (b->state == BAY_FETCHING && b->child)
+		b->leaving_us = bay_now_us() + LEAVING_US;
+	else
 		has_left(b);
+}
+
+/* Devices that no profile knew: one of the new profiles may. */
+static void match_again(struct bays *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct proto_arrived a = h->bay[i]->device;
+
+		if (h->bay[i]->state == BAY_FOREIGN) {
+			h->bay[i]->state = BAY_EMPTY;
+			arrived(h, &a);
+		}
+	}
 }
 
 static void bay_message(void *arg, const struct msg *m)
@@ -355,6 +381,10 @@ static void bay_ended(void *arg, bool clean, const char *how)
 	struct bay *b = arg;
 
 	b->child = NULL;
+	if (b->leaving_us) {
+		has_left(b);
+		return;
+	}
 	docking_interrupted(b, "fault");
 	if (b->state != BAY_FAULT && b->state != BAY_CLOSED)
 		bay_worker_lost(b, clean ? "the worker ended by itself" : how);
@@ -464,6 +494,10 @@ void bay_worker_lost(struct bay *b, const char *why)
 	static const unsigned wait_s[DEATHS_MAX] = { 1, 2, 5, 10 };
 	char text[PROTO_TEXT_LEN * 2];
 
+	if (b->leaving_us) {
+		has_left(b);
+		return;
+	}
 	if (b->deaths >= DEATHS_MAX) {
 		snprintf(text, sizeof(text), "%.200s; tried %u times", why, b->deaths + 1);
 		bay_fault(b, text);
@@ -516,46 +550,6 @@ void bays_asset_changed(struct bays *h)
 
 /* ---- each turn ---- */
 
-/* "1-2.3.1" -> length of "1-2": the root port, which all below it share. */
-static size_t root_len(const char *port)
-{
-	return strcspn(port, ".");
-}
-
-static bool same_root(const struct bay *a, const struct bay *b)
-{
-	size_t n = root_len(a->port);
-
-	return n == root_len(b->port) && strncmp(a->port, b->port, n) == 0;
-}
-
-static unsigned pulls_beside(const struct bays *h, const struct bay *b)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < h->n; i++) {
-		const struct bay *o = h->bay[i];
-
-		if (o != b && (o->state == BAY_FETCHING || o->plan == PLAN_FETCH) &&
-		    same_root(o, b))
-			n++;
-	}
-	return n;
-}
-
-/* Logs and sidecars of any camera before clips; then the camera with least left. */
-static int by_turn(const void *x, const void *y)
-{
-	const struct bay *a = *(struct bay *const *)x, *b = *(struct bay *const *)y;
-	bool a_first = a->sum.first_pending > 0, b_first = b->sum.first_pending > 0;
-
-	if (a_first != b_first)
-		return a_first ? -1 : 1;
-	if (a->sum.pending_bytes != b->sum.pending_bytes)
-		return a->sum.pending_bytes < b->sum.pending_bytes ? -1 : 1;
-	return strcmp(a->port, b->port);
-}
-
 static void plan_open(struct bay *b)
 {
 	if (b->state == BAY_CLOSED && b->house->hotplug && b->house->synced &&
@@ -573,20 +567,18 @@ void bays_plan(struct bays *h)
 	for (size_t i = 0; i < h->n; i++) {
 		struct bay *b = h->bay[i];
 
+		b->plan = PLAN_NONE;
 		/* what has come in since the last turn changes whose turn it is */
 		if (b->state == BAY_READY && b->linked)
 			listing_sum(journal_index(h->journal), b->docking, &b->sum);
 	}
-	memcpy(order, h->bay, h->n * sizeof(order[0]));
-	qsort(order, h->n, sizeof(order[0]), by_turn);
-	for (size_t i = 0; i < h->n; i++)
-		order[i]->plan = PLAN_NONE;
+	schedule_order(h, order);
 	for (size_t i = 0; i < h->n; i++) {
 		struct bay *b = order[i];
 
 		plan_open(b);
-		if (b->state == BAY_READY)
-			errand_plan(b, pulls_beside(h, b) < h->settings.pulls_per_port);
+		if (b->state == BAY_READY && !b->leaving_us)
+			errand_plan(b, schedule_may_pull(h, b));
 	}
 }
 
@@ -680,6 +672,8 @@ void bays_tick(struct bays *h, uint64_t tick)
 		struct bay *b = h->bay[i - 1];
 
 		watch_silence(b, now);
+		if (b->leaving_us && (now >= b->leaving_us || b->state != BAY_FETCHING))
+			has_left(b);
 		if (b->state == BAY_LEFT && now >= b->due_us)
 			end_absence(b);
 		if (b->state == BAY_EMPTY && !b->configured) {
@@ -694,37 +688,4 @@ void bays_tick(struct bays *h, uint64_t tick)
 		end_missed(h);
 	}
 	lights_tick(h->lights, tick);
-}
-
-bool bays_idle(const struct bays *h)
-{
-	for (size_t i = 0; i < h->n; i++) {
-		const struct bay *b = h->bay[i];
-
-		switch (b->state) {
-		case BAY_EMPTY:
-		case BAY_FOREIGN:
-		case BAY_BLOCKED:
-		case BAY_FAULT:
-		case BAY_LOOKING:
-			continue;
-		case BAY_READY:
-			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) ||
-			    b->sum.pending || b->erased_some ||
-			    (h->settings.erase && (b->erase_wanted || b->erase_scan)))
-				return false;
-			continue;
-		case BAY_CLOSED:
-		case BAY_OPENING:
-		case BAY_ATTACHING:
-		case BAY_CLOCK:
-		case BAY_LISTING:
-		case BAY_FETCHING:
-		case BAY_COMPARING:
-		case BAY_ERASING:
-		case BAY_LEFT:
-			return false;
-		}
-	}
-	return true;
 }

@@ -60,9 +60,10 @@ struct bay {
 	struct proto_arrived device;
 	const struct profile *profile;
 	struct child *child;
-	int device_fd;    /* between OPENED and ATTACH, else -1 */
-	uint64_t due_us;  /* CLOCK_MONOTONIC: when a wait ends; 0 none */
-	uint64_t sign_us; /* last sign of life while a request is out */
+	int device_fd;       /* between OPENED and ATTACH, else -1 */
+	uint64_t leaving_us; /* it left in a pull: its worker may finish until then; 0 no */
+	uint64_t due_us;     /* CLOCK_MONOTONIC: when a wait ends; 0 none */
+	uint64_t sign_us;    /* last sign of life while a request is out */
 	uint64_t sign_bytes;
 	unsigned deaths;   /* of workers since something last went well */
 	bool told;         /* since hotplug came up */

@@ -115,3 +115,36 @@ void bay_text(const struct bay *b, char *out, size_t room)
 		text = "the camera is nearly full: its clips are held here but not erased from it";
 	snprintf(out, room, "%s", text);
 }
+
+bool bays_idle(const struct bays *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		const struct bay *b = h->bay[i];
+
+		switch (b->state) {
+		case BAY_EMPTY:
+		case BAY_FOREIGN:
+		case BAY_BLOCKED:
+		case BAY_FAULT:
+		case BAY_LOOKING:
+			continue;
+		case BAY_READY:
+			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) ||
+			    b->sum.pending || b->erased_some ||
+			    (h->settings.erase && (b->erase_wanted || b->erase_scan)))
+				return false;
+			continue;
+		case BAY_CLOSED:
+		case BAY_OPENING:
+		case BAY_ATTACHING:
+		case BAY_CLOCK:
+		case BAY_LISTING:
+		case BAY_FETCHING:
+		case BAY_COMPARING:
+		case BAY_ERASING:
+		case BAY_LEFT:
+			return false;
+		}
+	}
+	return true;
+}

@@ -19,6 +19,7 @@
 #define CLIENTS_MAX 32
 #define PAGE 16
 #define EXPORT_PAGE 4
+#define ALL_PAGES 64
 
 struct client {
 	struct control *control;
@@ -444,12 +445,16 @@ static int answer_retry(struct client *k)
 
 /* ---- waiting ---- */
 
+/* A million assets are looked through in many turns: ALL_PAGES pages in each. */
 static bool all_have(struct control *c, struct client *k)
 {
 	static struct asset page[PAGE];
+	unsigned pages = 0;
 	int n;
 
 	do {
+		if (pages++ == ALL_PAGES)
+			return false;
 		n = index_assets(ix(c), k->passed, false, page, PAGE);
 		for (int i = 0; i < n; i++) {
 			if (!page[i].gone && rung_of(c, &page[i]) < k->ask.rung)

@@ -172,6 +172,8 @@ static void begin_anew_if_another(struct bay *b)
 
 static const char *on_camera(struct bay *b, const struct msg *m)
 {
+	uint64_t free_bytes = b->camera.free_bytes;
+
 	memcpy(&b->camera, m->body, sizeof(b->camera));
 	begin_anew_if_another(b);
 	if (b->camera.battery_percent > 100)
@@ -190,6 +192,11 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 	}
 	b->looked_us = bay_now_us();
 	if (b->state == BAY_LOOKING) {
+		/* it wrote or lost something since: what it shows now is not known */
+		if (b->camera.free_bytes != free_bytes && b->final) {
+			b->final = false;
+			b->list_gap_s = 0;
+		}
 		b->state = BAY_READY;
 		return NULL;
 	}
@@ -582,4 +589,7 @@ void docking_interrupted(struct bay *b, const char *result)
 	if (b->state == BAY_ERASING)
 		log_warn("erase-interrupted", "bay=%s asset=%" PRIu64, b->name, b->asset.number);
 	close_part(b);
+	/* the request is over: said once */
+	if (b->state == BAY_FETCHING || b->state == BAY_ERASING)
+		b->state = BAY_READY;
 }

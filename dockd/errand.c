@@ -17,6 +17,7 @@
 #define CLOCK_TOLERANCE_MS 2000
 #define LOOK_EVERY_US 60000000
 #define LIST_GAP_MAX_S 60
+#define PULLS_SLACK_BYTES (UINT64_C(64) << 20)
 #define ERASE_SCAN_US 1000000 /* at least between two askings of the gate for a whole camera */
 
 static struct index *ix(const struct bay *b)
@@ -150,7 +151,8 @@ static void count_unaccounted(struct bay *b)
 
 static bool plan_pull(struct bay *b)
 {
-	uint64_t sealed_bytes;
+	uint64_t can_hold = b->camera.capacity_bytes ? b->camera.capacity_bytes : b->sum.bytes;
+	uint64_t sealed_bytes, held;
 	struct record *r;
 	int64_t from;
 
@@ -165,14 +167,16 @@ static bool plan_pull(struct bay *b)
 		b->house->again = true;
 		return false;
 	}
-	if (b->camera.capacity_bytes &&
-	    b->pulled_bytes > 2 * b->camera.capacity_bytes + (64u << 20)) {
+	if (b->pulled_bytes > PULLS_SLACK_BYTES &&
+	    (b->pulled_bytes - PULLS_SLACK_BYTES) / 2 > can_hold) {
 		/* twice: a camera without partial reads is read from the start after each interruption */
 		bay_fault(
 		    b, "the camera gave more than twice what it can hold: it is not believed");
 		return false;
 	}
-	if (!staging_admits(b->house->staging, b->row.size_bytes)) {
+	held = staging_part_held(b->house->staging, b->asset.number);
+	if (!staging_admits(
+		b->house->staging, held < b->row.size_bytes ? b->row.size_bytes - held : 0)) {
 		docking_disk_failed(b, -ENOSPC);
 		return false;
 	}

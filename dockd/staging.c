@@ -254,6 +254,17 @@ int64_t staging_part_length(struct staging *s, uint64_t number)
 	return S_ISREG(st.st_mode) ? (int64_t)st.st_size : -EBADF;
 }
 
+uint64_t staging_part_held(struct staging *s, uint64_t number)
+{
+	char name[NAME_LEN];
+	struct stat st;
+
+	name_of(name, number, ".part");
+	if (fstatat(s->root, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
+}
+
 int staging_cut(struct staging *s, uint64_t number, uint64_t length_bytes)
 {
 	int fd = open_file(s, number, ".part", O_RDWR), rc = 0;

@@ -42,6 +42,8 @@ bool staging_admits(struct staging *s, uint64_t bytes);
 int staging_part(struct staging *s, uint64_t number, uint64_t size_bytes);
 /* Bytes in NUMBER.part now; -ENOENT: there is none. */
 int64_t staging_part_length(struct staging *s, uint64_t number);
+/* What NUMBER.part has of the disk already, written or reserved; 0 where there is none. */
+uint64_t staging_part_held(struct staging *s, uint64_t number);
 /* Cuts NUMBER.part back (power cut: only the durable part counts). 0 or -errno. */
 int staging_cut(struct staging *s, uint64_t number, uint64_t length_bytes);
 /* Renames NUMBER.part or NUMBER to NUMBER.kept-N, N the first free one, which goes to *kept. */

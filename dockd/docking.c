@@ -497,8 +497,7 @@ static void tell_fault(const struct proto_reason *r, char *out, size_t room)
 {
 	static const char *const words[] = {
 		[FAULT_PROTOCOL] =
-		    "the camera answers nonsense: switch it off and on; if that does not "
-		    "help, have it looked at",
+		    "the camera answers nonsense: switch it off and on, else have it looked at",
 		[FAULT_SILENT] =
 		    "the camera does not answer: take it out, switch it off and on, put it back",
 		[FAULT_GONE] =

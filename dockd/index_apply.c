@@ -235,8 +235,8 @@ static int checked_again(struct act *a)
 {
 	static const struct rule plain = { .change = checked };
 	static struct upload page[INDEX_DESTINATIONS];
+	struct entry e = { .receipts = 0 };
 	int rc = change(a, &plain), n = 0;
-	struct entry e;
 
 	if (rc == 0)
 		rc = entry_read(a->ix, a->asset, &e);

@@ -286,7 +286,7 @@ static void not_verified(struct intake *in, uint64_t asset, const char *how)
 	if (d && ++d->tries < TRIES_MAX)
 		return;
 	snprintf(
-	    text, sizeof(text), "its copy could not be checked %u times: %.150s", TRIES_MAX, how);
+	    text, sizeof(text), "its copy could not be checked %d times: %.150s", TRIES_MAX, how);
 	trouble(in, asset, text);
 	if (d)
 		*d = (struct doubt){ 0 };

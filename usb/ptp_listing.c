@@ -304,7 +304,7 @@ static int walk_storage(struct walk *w, uint32_t storage)
 			if (top->next < top->count)
 				w->out->truncated = 1;
 			leave(w);
-		} else if (top->next == top->count) {
+		} else if (top->next >= top->count || !top->handles) {
 			leave(w);
 		} else if (camera_stopping()) {
 			w->out->status = -ECANCELED;

@@ -3,8 +3,8 @@
 
     bench.py [--only NAME[,NAME]] [--quick] [--rounds N] [--seed N] [--write]
 
-Names: upload, pace, cpu, memory, again, million, faults. Prints a table; writes nothing, but with
---write its own part of tests/bench/RESULTS.md. Ratios are of interleaved runs on the same machine
+Names: upload, pace, cpu, memory, again, million, faults. Prints a table for each; writes nothing,
+but with --write their parts of tests/bench/RESULTS.md. Ratios are of interleaved runs on the same machine
 within the same minute; seconds alone mean little elsewhere. Runs as root: each program has a user.
 """
 import argparse
@@ -18,25 +18,30 @@ import time
 import common
 
 RESULTS = pathlib.Path(__file__).with_name("RESULTS.md")
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-PARTS = {"upload": ("upload",), "docking": ("pace", "cpu", "memory", "again"),
-         "million": ("million",), "faults": ("faults",)}
+PARTS = {  # name: (module, function)
+    "upload": ("upload", "run"),
+    "pace": ("docking", "run_pace"),
+    "cpu": ("docking", "run_cpu"),
+    "memory": ("docking", "run_memory"),
+    "again": ("docking", "run_again"),
+    "million": ("million", "run"),
+    "faults": ("faults", "run"),
+}
 
 
 def options():
     p = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].strip())
-    p.add_argument("--only", default=",".join(n for names in PARTS.values() for n in names))
+    p.add_argument("--only", default=",".join(PARTS))
     p.add_argument("--quick", action="store_true", help="small and once: to see that it runs")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--faults", type=int, default=12, help="runs of the part faults")
     p.add_argument("--seed", type=int, default=20261121)
     p.add_argument("--write", action="store_true")
     found = p.parse_args()
-    chosen = found.only.split(",")
-    unknown = set(chosen) - {n for names in PARTS.values() for n in names}
+    found.names = found.only.split(",")
+    unknown = set(found.names) - PARTS.keys()
     if unknown:
         p.error(f"there is no {', '.join(unknown)}")
-    found.wants = lambda name: name in chosen
     return found
 
 
@@ -66,35 +71,50 @@ def load():
     return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
-def write(text):
-    old = RESULTS.read_text("utf-8")
-    before, rest = old.split(BEGIN)
-    RESULTS.write_text(before + BEGIN + "\n" + text + "\n" + rest[rest.index(END):], "utf-8")
+def write(name, text):
+    """Puts the text between the marks of this part; all else in the file stays."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = RESULTS.read_text("utf-8").split(begin)
+    RESULTS.write_text(f"{before}{begin}\n{text}\n{rest[rest.index(end):]}", "utf-8")
+
+
+def commit():
+    changed = output("git", "status", "--porcelain", "--untracked-files=no", "dockd", "uploader",
+                     "usb")
+    return f"commit {output('git', 'rev-parse', '--short=10', 'HEAD')}" + (
+        " with changes" if changed else "")
+
+
+def measure(name, wanted):
+    """(text, whether every goal is reached)"""
+    module, function = PARTS[name]
+    began = load()
+    common.say(f"{name}: load {began}")
+    rows = getattr(__import__(module), function)(wanted)
+    head = (f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, {commit()}; load {began} "
+            f"before, {load()} after")
+    return f"{head}\n\n{common.table(rows)}", all(row.good is not False for row in rows)
 
 
 def main():
     wanted = options()
     if os.getuid() != 0:
         sys.exit("bench.py: as root (make bench asks for it): each program runs as a made-up user")
-    commit, changed = output("git", "rev-parse", "--short=10", "HEAD"), output(
-        "git", "status", "--porcelain", "--untracked-files=no", "dockd", "uploader", "usb")
-    began, rows = load(), []
     from station import drop_programs
+    place = f"{machine()}; {versions()}"
+    print(place, flush=True)
+    reached = True
     try:
-        for module, names in PARTS.items():
-            if any(wanted.wants(name) for name in names):
-                common.say(f"{module}: load {load()}")
-                rows += __import__(module).run(wanted)
+        for name in wanted.names:
+            text, good = measure(name, wanted)
+            print(f"\n{name}: {text}", flush=True)
+            reached &= good
+            if wanted.write:
+                write("machine", place)
+                write(name, text)
     finally:
         drop_programs()
-    text = "\n".join([
-        f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, commit {commit}"
-        f"{' with changes' if changed else ''}; {machine()}; {versions()}; load {began} at the "
-        f"beginning, {load()} at the end.", "", common.table(rows)])
-    print(text)
-    if wanted.write:
-        write(text)
-    return 0 if all(row.good is not False for row in rows) else 1
+    return 0 if reached else 1
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ def one_large(rounds, size):
                          lambda: curls.append(curl_one(server.url, path, size))]
                 for turn in turns if n % 2 == 0 else turns[::-1]:
                     turn()
-                js.append(tus_js(server.url, path))
+                js.append(tus_js(server.url, path))  # not part of the pairs
                 check_held(server, [size] * (3 if js[-1] else 2))
                 empty(server)
                 say(f"round {n + 1}: dockd {ours[-1]:.2f} s, curl {curls[-1]:.2f} s, "
@@ -229,7 +229,7 @@ def many_small(rounds, count, size):
 
 def run(options):
     say("one large file")
-    rows = one_large(2 if options.quick else options.rounds, (256 if options.quick else 1024) * MIB)
+    rows = one_large(2 if options.quick else 2 * options.rounds, (256 if options.quick else 1024) * MIB)
     say("many small files")
     rows += many_small(1 if options.quick else 3, 100 if options.quick else 500, 4 * MIB)
     return rows

@@ -313,7 +313,8 @@ def run(row):
             settled(s, row)
             held(s, row, server, a, a_had, b, b_had)
             no_program_ended(s, pids)
-            assert high_water_kib(pids[0]) < 48 << 10
+            # the sanitizers keep shadow memory of their own
+            assert high_water_kib(pids[0]) < (256 if "asan" in str(BUILD) else 48) << 10
             new = {p for p in tree(s.folder) - outside
                    if not re.match(r"(state|store|run|dock|cameras|logs)/", p)}
             assert new <= {"cameras"}, "written where nothing belongs"

@@ -108,8 +108,8 @@ def test_sixteen_cameras_at_once():
         assert in_store(s) == wanted(*healthy)
         clips = s.clips()
         assert len(clips) == 45 and {c["interruptions"] for c in clips} == {0}
-        for c in clips:  # what a busy machine made time out is asked for again
-            assert c["size_bytes"] <= c["pulled_bytes"] <= c["size_bytes"] + (64 << 10)
+        for c in clips:  # a busy machine's time-out costs a window, here as large as the clip
+            assert c["size_bytes"] <= c["pulled_bytes"] <= 2 * c["size_bytes"] + (64 << 10)
         most = turns(s.ledger(), PORTS)
         assert set(most.values()) == {AT_ONCE}, most
         events = [line for line in s.log().splitlines()

@@ -102,6 +102,7 @@ struct bay {
 	unsigned not_erased_n;          /* full: nothing more is erased in this docking */
 	uint64_t looked_us;
 	struct listing_sum sum;
+	uint64_t found; /* new assets of this docking: bounded, whatever the camera lists */
 	uint64_t pulled_bytes;
 
 	/* the request under way */

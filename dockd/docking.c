@@ -44,6 +44,7 @@ static void forget(struct bay *b)
 	b->fault[0] = '\0';
 	b->deaths = 0;
 	b->pulled_bytes = 0;
+	b->found = 0;
 	memset(&b->sum, 0, sizeof(b->sum));
 }
 

@@ -51,6 +51,7 @@ static bool link_row(struct bay *b, const struct listing_row *row)
 		return true;
 	}
 	listing_link(ix(b), b->docking, row->row, books_found(b, row));
+	b->found++;
 	return true;
 }
 
@@ -96,6 +97,10 @@ static bool link_rows(struct bay *b)
 	static struct listing_row rows[LINK_BATCH];
 	int n = listing_unlinked(ix(b), b->docking, rows, LINK_BATCH);
 
+	if (n > 0 && b->found > 2 * (uint64_t)b->profile->max_objects) {
+		bay_fault(b, "the camera shows other files at each look: it is not believed");
+		return false;
+	}
 	for (int i = 0; i < n; i++)
 		b->news |= link_row(b, &rows[i]);
 	if (n == LINK_BATCH) {

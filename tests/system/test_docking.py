@@ -313,3 +313,18 @@ def test_lights_off_for_the_service_manager():
         subprocess.run([*as_user(CORE, CORE_GROUP), s.bin / "dockd", "-c", s.folder / "dockd.conf",
                         "--profiles", s.folder / "profiles", "--lights-off"], check=True)
         assert (lamp / "brightness").read_text().splitlines()[0] == "0"
+
+
+def test_camera_that_shows_other_files_at_each_look_is_not_believed():
+    with Station(bays=BAYS, profile={"settle_seconds": 1, "max_objects": 3}) as s:
+        camera = s.camera("A", [vcam.clip(f"DCIM/a{i}.mp4", 1000, i, mtime=DAY) for i in range(3)])
+        camera.plug("1-1")
+        s.wait("clip", "3", "receipted")
+        for turn in range(1, 4):
+            for i in range(3):
+                camera.remove(f"DCIM/a{i}.mp4" if turn == 1 else f"DCIM/{turn - 1}{i}.mp4")
+                camera.add(f"DCIM/{turn}{i}.mp4", 1000, seed=10 * turn + i, mtime=DAY + turn)
+            if turn < 3:
+                s.wait("clip", str(3 * turn + 3), "receipted")
+        s.wait("bay", "1", "leave")
+        assert "other files at each look" in s.bay("1")["text"]

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""dockd measured on this machine: every figure beside its goal (README, "Measured").
+"""dockd measured on this machine: every figure beside its goal (RESULTS.md).
 
     bench.py [--only NAME[,NAME]] [--quick] [--rounds N] [--seed N] [--write]
 

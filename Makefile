@@ -60,6 +60,7 @@ dockd_src := \
 	dockd/docking.c \
 	dockd/errand.c \
 	dockd/books.c \
+	dockd/verifier.c \
 	dockd/intake.c \
 	dockd/uplink.c \
 	dockd/waits.c \
@@ -69,7 +70,7 @@ dockd_src := \
 	dockd/control.c \
 	dockd/light.c \
 	dockd/asset.c \
-	dockd/record.c \
+	dockd/base/record.c \
 	dockd/ledger.c \
 	dockd/index.c \
 	dockd/index_asset.c \
@@ -183,7 +184,7 @@ fuzz_targets := \
 fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c \
 	dockd/base/proto.c
 fuzz_pkg_config := libconfig
-fuzz_objs_record := dockd/record.c
+fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 fuzz_objs_tus := uploader/tus_reply.c
@@ -237,11 +238,11 @@ endif
 test-programs: $(test_programs) all
 
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
-unit_objs_record := dockd/record.c
-unit_objs_ledger := dockd/record.c
+unit_objs_record := dockd/base/record.c
+unit_objs_ledger := dockd/base/record.c
 unit_objs_asset := dockd/asset.c
 unit_pkg_asset := libcrypto
-index_src := $(filter dockd/index%,$(dockd_src)) dockd/record.c dockd/asset.c
+index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c
 unit_objs_journal := dockd/journal.c dockd/ledger.c $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)

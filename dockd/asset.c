@@ -183,6 +183,43 @@ enum rung asset_rung(const struct asset *a, const struct upload *const *uploads,
 	return any || n == 0 ? highest : lowest;
 }
 
+static const struct {
+	const char *word, *sentence;
+} signatures[] = {
+	[SIGNATURE_NONE] = { "", "its signature has not been judged yet" },
+	[SIGNATURE_VALID] = { "valid",
+	    "these are the bytes that the camera's key signed; it does not say who recorded, where, "
+	    "or that nothing is missing" },
+	[SIGNATURE_UNSIGNED] = { "unsigned",
+	    "no signature has come with it; that alone is no sign of a change" },
+	[SIGNATURE_MISMATCH] = { "mismatch",
+	    "the signature does not fit the bytes: changed, damaged or wrongly signed, which of "
+	    "them cannot be told" },
+	[SIGNATURE_UNTRUSTED_SIGNER] = { "untrusted-signer",
+	    "it is signed, but not by a key that this force trusts" },
+	[SIGNATURE_ANOTHER_CAMERA] = { "signed-by-another-camera",
+	    "it is signed with the key of another camera than the one it came from" },
+	[SIGNATURE_CUT_SHORT] = { "cut-short",
+	    "the camera lost it before all of it was taken off: what there is, is kept" },
+	[SIGNATURE_UNREADABLE] = { "unreadable",
+	    "there is a signature, but it cannot be read: damaged, or of another form than the "
+	    "profile says" },
+};
+
+const char *signature_word(enum signature_result s)
+{
+	return (size_t)s < sizeof(signatures) / sizeof(signatures[0]) ? signatures[s].word : "";
+}
+
+const char *signature_sentence(const char *word)
+{
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		if (strcmp(signatures[i].word, word) == 0)
+			return signatures[i].sentence;
+	}
+	return signatures[SIGNATURE_NONE].sentence;
+}
+
 const char *rung_word(enum rung r)
 {
 	switch (r) {
@@ -219,13 +256,21 @@ const char *kind_word(enum object_kind k)
 		return "other";
 	case KIND_IGNORED:
 		return "ignored";
+	case KIND_REPORT:
+		return "report";
+	case KIND_LEDGER:
+		return "ledger";
+	case KIND_CHECKPOINT:
+		return "checkpoint";
+	case KIND_BUNDLE:
+		return "bundle";
 	}
 	return "unknown";
 }
 
 int kind_of_word(const char *word, enum object_kind *out)
 {
-	for (int k = KIND_FOLDER; k <= KIND_IGNORED; k++) {
+	for (int k = KIND_FOLDER; k <= KIND_REPORT; k++) {
 		if (strcmp(word, kind_word((enum object_kind)k)) == 0) {
 			*out = (enum object_kind)k;
 			return 0;

@@ -29,20 +29,32 @@ struct asset {
 	int64_t staged_at_s;     /* CLOCK_REALTIME, 0 = not yet */
 	int64_t stamp_ns; /* ctime of the sealed copy when its digest was taken, 0 = not yet */
 	uint32_t interruptions;
-	uint32_t restarts; /* times it was begun anew (mismatch, bad copy) */
+	uint32_t restarts;  /* times it was begun anew (mismatch, bad copy) */
+	uint64_t sidecar;   /* the asset by which its signature was judged; 0 */
+	int64_t recorded_s; /* UTC, corrected by the measured offset; PROTO_NO_TIME not yet told */
+	int64_t dispose_by_s; /* by its retention class; PROTO_NO_TIME: never by age */
+	int64_t marked_s;     /* marked for disposal, CLOCK_REALTIME; 0 not */
 	enum object_kind kind;
 	enum asset_file file;
-	enum rung rung;    /* LISTED, STAGED, CHECKED; the rungs above are per destination */
-	bool protected_;   /* the camera says: do not delete */
-	bool erased;       /* from the camera */
-	bool gone;         /* the camera lost it before it was whole */
-	bool needs_person; /* trouble says why; nothing more is tried until retry */
-	char boot[40];     /* boot id of the last durable or staged record */
-	char sha256[PROTO_ID_LEN];       /* hex, "" until checked */
-	char id[PROTO_ID_LEN];           /* the same at every station: see asset_id */
+	enum rung rung;  /* LISTED, STAGED, CHECKED; the rungs above are per destination */
+	bool protected_; /* the camera says: do not delete */
+	bool erased;     /* from the camera */
+	bool gone;       /* the camera lost it before it was whole */
+	bool
+	    recorded_proved; /* recorded_s comes from a camera clock that was measured and plausible */
+	bool time_unproved;        /* signature: nothing bounds the time at which it was made */
+	bool disposed;             /* by age or by order: no copy of ours is to come back */
+	bool needs_person;         /* trouble says why; nothing more is tried until retry */
+	char boot[40];             /* boot id of the last durable or staged record */
+	char sha256[PROTO_ID_LEN]; /* hex, "" until checked */
+	char id[PROTO_ID_LEN];     /* the same at every station: see asset_id */
 	char camera[PROTO_TEXT_LEN + 4]; /* identity */
 	char profile[PROTO_NAME_LEN];
-	char signature[32]; /* signature result: "unsigned" until the evidence issue's checks */
+	char sha384[100]; /* hex, "" unless the profile asks for it */
+	char sha512[132];
+	char signature[32];                      /* signature result: signature_word's */
+	char class[PROTO_CLASS_LEN];             /* retention class, "" until told */
+	char signature_text[PROTO_TEXT_LEN * 2]; /* what it rests on, by verify */
 	char trouble[PROTO_TEXT_LEN * 2];
 	char path[PROTO_PATH_LEN];
 };
@@ -55,8 +67,13 @@ struct upload {
 	enum receipt_level level;
 	bool refused; /* needs a person */
 	int64_t receipted_at_s;
+	int64_t confirmed_at_s;    /* asked again, and it still had it; 0 not yet */
+	uint64_t bundle;           /* number of the record that says the proof bundle was sent; 0 */
+	uint32_t lost;             /* times the destination has lost it */
 	char sha256[PROTO_ID_LEN]; /* hex, of the receipt; "" where it states none */
 	uint64_t length_bytes;
+	char version[PROTO_TEXT_LEN];
+	char key[PROTO_TEXT_LEN]; /* SIGNED: name of the key that signed the receipt */
 	char reason[PROTO_TEXT_LEN * 2];
 	char address[PROTO_ADDRESS_LEN];
 };
@@ -116,6 +133,10 @@ const char *gate_sentence(enum gate g);
 /* The rung over all destinations: lowest for all, highest for any. */
 enum rung asset_rung(
     const struct asset *a, const struct upload *const *uploads, size_t n, bool any);
+
+/* "valid", "unsigned" ... and a sentence that a sergeant understands; never NULL. */
+const char *signature_word(enum signature_result s);
+const char *signature_sentence(const char *word);
 
 const char *rung_word(enum rung r);                           /* "receipted" */
 const char *kind_word(enum object_kind k);                    /* "clip" */

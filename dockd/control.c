@@ -1,4 +1,4 @@
-#include "control.h"
+#include "control_client.h"
 
 #include "errand.h"
 
@@ -16,41 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 32
-#define PAGE 16
 #define EXPORT_PAGE 4
 #define ALL_PAGES 64
-
-struct client {
-	struct control *control;
-	int sock;
-	uid_t uid;
-	sd_event_source *io;
-	bool parked;
-	struct proto_ask ask;
-	uint64_t until_us; /* 0: no limit */
-	uint64_t passed;   /* WAIT_ALL_RUNG: assets up to this number had got there */
-};
-
-struct control {
-	sd_event *event;
-	int listener;
-	sd_event_source *io;
-	struct control_parts p;
-	uint64_t generation;
-	struct client *client[CLIENTS_MAX];
-};
-
-static struct index *ix(const struct control *c)
-{
-	return journal_index(c->p.journal);
-}
 
 static void client_drop(struct client *k)
 {
 	struct control *c = k->control;
 
-	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
 		if (c->client[i] == k)
 			c->client[i] = NULL;
 	}
@@ -59,13 +32,12 @@ static void client_drop(struct client *k)
 	free(k);
 }
 
-/* 0 or -errno; the row counts only when it went out whole. */
-static int send_row(struct client *k, unsigned type, const void *body, int fd)
+int client_send(struct client *k, unsigned type, const void *body, int fd)
 {
 	return msg_send(k->sock, type, 0, 0, body, &fd, fd >= 0 ? 1 : 0);
 }
 
-static int send_end(struct client *k, int status, uint64_t cursor, const char *text)
+int client_end(struct client *k, int status, uint64_t cursor, const char *text)
 {
 	struct proto_ctl_end e = {
 		.status = status,
@@ -74,7 +46,7 @@ static int send_end(struct client *k, int status, uint64_t cursor, const char *t
 	};
 
 	snprintf(e.text, sizeof(e.text), "%s", text);
-	return send_row(k, MSG_END, &e, -1);
+	return client_send(k, MSG_END, &e, -1);
 }
 
 /* ---- status ---- */
@@ -109,8 +81,8 @@ static int send_destinations(struct client *k)
 		memcpy(row.name, d.name, sizeof(row.name));
 		memcpy(row.driver, d.driver, sizeof(row.driver));
 		memcpy(row.text, d.trouble, sizeof(row.text));
-		index_queued(ix(c), d.name, &row.queued, &row.queued_bytes);
-		r = send_row(k, MSG_DESTINED, &row, -1);
+		index_queued(control_index(c), d.name, &row.queued, &row.queued_bytes);
+		r = client_send(k, MSG_DESTINED, &row, -1);
 	}
 	return r;
 }
@@ -141,7 +113,7 @@ static int answer_status(struct client *k)
 
 	snprintf(s.station, sizeof(s.station), "%s", c->p.station);
 	snprintf(s.version, sizeof(s.version), "%s", DOCKD_VERSION);
-	index_counts(ix(c), &n);
+	index_counts(control_index(c), &n);
 	s.assets = n.assets;
 	s.receipted = n.receipted;
 	s.erased = n.erased;
@@ -172,10 +144,10 @@ static int answer_status(struct client *k)
 		    n.needs_person);
 		need(s.text, sizeof(s.text), some);
 	}
-	r = send_row(k, MSG_STATUS, &s, -1);
+	r = client_send(k, MSG_STATUS, &s, -1);
 	if (r == 0)
 		r = send_destinations(k);
-	return r < 0 ? r : send_end(k, 0, 0, "");
+	return r < 0 ? r : client_end(k, 0, 0, "");
 }
 
 /* ---- bays ---- */
@@ -231,17 +203,17 @@ static int answer_bays(struct client *k)
 
 		if (name[0] && strcmp(name, h->bay[i]->name) != 0)
 			continue;
-		if (sent == PAGE)
-			return send_end(k, 0, i, "");
+		if (sent == CONTROL_PAGE)
+			return client_end(k, 0, i, "");
 		fill_bay(h->bay[i], &row);
-		r = send_row(k, MSG_BAY, &row, -1);
+		r = client_send(k, MSG_BAY, &row, -1);
 		if (r < 0)
 			return r;
 		sent++;
 	}
 	if (name[0] && sent == 0)
-		return send_end(k, -ENOENT, 0, "no bay of that name");
-	return send_end(k, 0, 0, "");
+		return client_end(k, -ENOENT, 0, "no bay of that name");
+	return client_end(k, 0, 0, "");
 }
 
 /* ---- assets ---- */
@@ -255,13 +227,14 @@ static enum rung rung_of(const struct control *c, const struct asset *a)
 	for (size_t i = 0; i < h->destinations_n; i++) {
 		uint64_t number = a->merged_into ? a->merged_into : a->number;
 
-		ups[i] =
-		    index_upload(ix(c), number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
+		ups[i] = index_upload(control_index(c), number, h->destination[i], &up[i]) == 0 ?
+		    &up[i] :
+		    NULL;
 	}
 	return asset_rung(a, ups, h->destinations_n, h->settings.any);
 }
 
-static void fill_asset(const struct control *c, const struct asset *a, struct proto_ctl_asset *row)
+void control_fill_asset(const struct control *c, const struct asset *a, struct proto_ctl_asset *row)
 {
 	struct docking d;
 	int64_t part;
@@ -270,6 +243,10 @@ static void fill_asset(const struct control *c, const struct asset *a, struct pr
 	row->number = a->number;
 	row->docking = a->docking;
 	row->merged_into = a->merged_into;
+	row->recorded_s = a->recorded_s;
+	row->dispose_by_s = a->dispose_by_s;
+	row->recorded_proved = a->recorded_proved;
+	row->retired = a->disposed ? 2 : a->file == FILE_RETIRED && !a->merged_into;
 	row->size_bytes = a->size_bytes;
 	row->pulled_bytes = a->pulled_bytes;
 	row->mtime_s = a->mtime_s;
@@ -284,32 +261,35 @@ static void fill_asset(const struct control *c, const struct asset *a, struct pr
 	memcpy(row->asset, a->id, sizeof(row->asset));
 	memcpy(row->sha256, a->sha256, sizeof(row->sha256));
 	memcpy(row->camera, a->camera, sizeof(row->camera));
-	if (index_docking(ix(c), a->docking, &d) == 0)
+	if (index_docking(control_index(c), a->docking, &d) == 0)
 		memcpy(row->bay, d.bay, sizeof(row->bay));
 	snprintf(row->signature, sizeof(row->signature), "%s", a->signature);
+	snprintf(row->signature_text, sizeof(row->signature_text), "%s",
+	    a->signature_text[0] ? a->signature_text : signature_sentence(a->signature));
+	memcpy(row->class, a->class, sizeof(row->class));
 	memcpy(row->reason, a->trouble, sizeof(row->reason));
 	memcpy(row->path, a->path, sizeof(row->path));
 }
 
 static int answer_assets(struct client *k)
 {
-	static struct asset page[PAGE];
+	static struct asset page[CONTROL_PAGE];
 	static struct proto_ctl_asset row;
 	struct control *c = k->control;
 	bool queued = k->ask.flags & ASSETS_QUEUED;
-	int n = index_assets(ix(c), k->ask.cursor, queued, page, PAGE);
+	int n = index_assets(control_index(c), k->ask.cursor, queued, page, CONTROL_PAGE);
 
 	if (n < 0)
-		return send_end(k, n, 0, "the index cannot be read");
+		return client_end(k, n, 0, "the index cannot be read");
 	for (int i = 0; i < n; i++) {
 		int r;
 
-		fill_asset(c, &page[i], &row);
-		r = send_row(k, MSG_ASSET, &row, -1);
+		control_fill_asset(c, &page[i], &row);
+		r = client_send(k, MSG_ASSET, &row, -1);
 		if (r < 0)
 			return r;
 	}
-	return send_end(k, 0, n == PAGE ? page[n - 1].number : 0, "");
+	return client_end(k, 0, n == CONTROL_PAGE ? page[n - 1].number : 0, "");
 }
 
 static int send_uploads(struct client *k, const struct asset *a)
@@ -317,7 +297,7 @@ static int send_uploads(struct client *k, const struct asset *a)
 	static struct upload up[CONFIG_DESTINATIONS];
 	struct control *c = k->control;
 	int n = index_uploads(
-	    ix(c), a->merged_into ? a->merged_into : a->number, up, CONFIG_DESTINATIONS);
+	    control_index(c), a->merged_into ? a->merged_into : a->number, up, CONFIG_DESTINATIONS);
 
 	for (int i = 0; i < n; i++) {
 		struct proto_ctl_upload row = { .number = a->number };
@@ -332,12 +312,13 @@ static int send_uploads(struct client *k, const struct asset *a)
 		row.level = up[i].level;
 		row.rung = up[i].rung;
 		row.receipted_at_s = up[i].receipted_at_s;
+		row.confirmed_at_s = up[i].confirmed_at_s;
 		row.offset_bytes =
 		    up[i].rung == RUNG_RECEIPTED ? up[i].length_bytes : now.offset_bytes;
 		row.sent_bytes = now.sent_bytes;
 		row.attempts = now.attempts;
 		row.next_try_s = now.next_try_s;
-		r = send_row(k, MSG_UPLOADING, &row, -1);
+		r = client_send(k, MSG_UPLOADING, &row, -1);
 		if (r < 0)
 			return r;
 	}
@@ -351,15 +332,15 @@ static int answer_asset(struct client *k)
 	struct control *c = k->control;
 	int r;
 
-	if (index_asset(ix(c), k->ask.number, &a) < 0)
-		return send_end(k, -ENOENT, 0, "no clip of that number");
-	fill_asset(c, &a, &row);
+	if (index_asset(control_index(c), k->ask.number, &a) < 0)
+		return client_end(k, -ENOENT, 0, "no clip of that number");
+	control_fill_asset(c, &a, &row);
 	if (!row.reason[0])
 		snprintf(row.reason, sizeof(row.reason), "%s", errand_gate_text(c->p.bays, &a));
-	r = send_row(k, MSG_ASSET, &row, -1);
+	r = client_send(k, MSG_ASSET, &row, -1);
 	if (r == 0)
 		r = send_uploads(k, &a);
-	return r < 0 ? r : send_end(k, 0, 0, "");
+	return r < 0 ? r : client_end(k, 0, 0, "");
 }
 
 static int answer_export(struct client *k)
@@ -367,11 +348,11 @@ static int answer_export(struct client *k)
 	static struct asset page[EXPORT_PAGE];
 	static struct proto_ctl_asset row;
 	struct control *c = k->control;
-	int n = index_assets(ix(c), k->ask.cursor, false, page, EXPORT_PAGE);
+	int n = index_assets(control_index(c), k->ask.cursor, false, page, EXPORT_PAGE);
 	struct record r;
 
 	if (n < 0)
-		return send_end(k, n, 0, "the index cannot be read");
+		return client_end(k, n, 0, "the index cannot be read");
 	for (int i = 0; i < n; i++) {
 		if (page[i].file != FILE_SEALED)
 			continue;
@@ -381,21 +362,21 @@ static int answer_export(struct client *k)
 		journal_write(c->p.journal, &r);
 	}
 	if (journal_commit(c->p.journal) < 0)
-		return send_end(k, -EIO, 0, "the export cannot be put on record");
+		return client_end(k, -EIO, 0, "the export cannot be put on record");
 	for (int i = 0; i < n; i++) {
 		int fd =
 		    page[i].file == FILE_SEALED ? staging_read(c->p.staging, page[i].number) : -1;
 		int err;
 
-		fill_asset(c, &page[i], &row);
-		err = send_row(k, MSG_ASSET, &row, fd);
+		control_fill_asset(c, &page[i], &row);
+		err = client_send(k, MSG_ASSET, &row, fd);
 		if (fd >= 0)
 			close(fd);
 		if (err < 0)
 			return err;
 	}
 	log_info("exported", "uid=%u assets=%d after=%" PRIu64, (unsigned)k->uid, n, k->ask.cursor);
-	return send_end(k, 0, n == EXPORT_PAGE ? page[n - 1].number : 0, "");
+	return client_end(k, 0, n == EXPORT_PAGE ? page[n - 1].number : 0, "");
 }
 
 static int answer_ledger(struct client *k)
@@ -407,10 +388,10 @@ static int answer_ledger(struct client *k)
 	int r;
 
 	if (fd < 0)
-		return send_end(k, fd == -ENOENT ? 0 : fd, 0, "");
-	r = send_row(k, MSG_SEGMENT, &row, fd);
+		return client_end(k, fd == -ENOENT ? 0 : fd, 0, "");
+	r = client_send(k, MSG_SEGMENT, &row, fd);
 	close(fd);
-	return r < 0 ? r : send_end(k, 0, k->ask.cursor + 1, "");
+	return r < 0 ? r : client_end(k, 0, k->ask.cursor + 1, "");
 }
 
 /* ---- changes ---- */
@@ -421,10 +402,10 @@ static int answer_retry(struct client *k)
 	static struct asset a;
 	struct record r;
 
-	if (k->ask.number && index_asset(ix(c), k->ask.number, &a) < 0)
-		return send_end(k, -ENOENT, 0, "no clip of that number");
+	if (k->ask.number && index_asset(control_index(c), k->ask.number, &a) < 0)
+		return client_end(k, -ENOENT, 0, "no clip of that number");
 	if (!k->ask.number && k->ask.text[0] && bays_retry(c->p.bays, k->ask.text) == 0)
-		return send_end(k, -ENOENT, 0, "no bay of that name");
+		return client_end(k, -ENOENT, 0, "no bay of that name");
 	record_begin(&r, "retry");
 	if (k->ask.number)
 		record_number(&r, "asset", (int64_t)k->ask.number);
@@ -440,7 +421,7 @@ static int answer_retry(struct client *k)
 	bays_asset_changed(c->p.bays);
 	log_info("retry", "uid=%u asset=%" PRIu64 " bay=\"%s\"", (unsigned)k->uid, k->ask.number,
 	    log_text(k->ask.text));
-	return send_end(k, 0, 0, "");
+	return client_end(k, 0, 0, "");
 }
 
 /* ---- waiting ---- */
@@ -448,20 +429,20 @@ static int answer_retry(struct client *k)
 /* A million assets are looked through in many turns: ALL_PAGES pages in each. */
 static bool all_have(struct control *c, struct client *k)
 {
-	static struct asset page[PAGE];
+	static struct asset page[CONTROL_PAGE];
 	unsigned pages = 0;
 	int n;
 
 	do {
 		if (pages++ == ALL_PAGES)
 			return false;
-		n = index_assets(ix(c), k->passed, false, page, PAGE);
+		n = index_assets(control_index(c), k->passed, false, page, CONTROL_PAGE);
 		for (int i = 0; i < n; i++) {
 			if (!page[i].gone && rung_of(c, &page[i]) < k->ask.rung)
 				return false;
 			k->passed = page[i].number;
 		}
-	} while (n == PAGE);
+	} while (n == CONTROL_PAGE);
 	return n >= 0 && k->passed > 0;
 }
 
@@ -474,7 +455,8 @@ static bool holds(struct control *c, struct client *k)
 		return c->generation != k->ask.cursor;
 	switch ((enum wait_for)k->ask.wait_for) {
 	case WAIT_ASSET_RUNG:
-		return index_asset(ix(c), k->ask.number, &a) == 0 && rung_of(c, &a) >= k->ask.rung;
+		return index_asset(control_index(c), k->ask.number, &a) == 0 &&
+		    rung_of(c, &a) >= k->ask.rung;
 	case WAIT_ALL_RUNG:
 		return all_have(c, k);
 	case WAIT_BAY_LIGHT:
@@ -488,7 +470,7 @@ static bool holds(struct control *c, struct client *k)
 	case WAIT_IDLE:
 		return bays_idle(c->p.bays) && intake_idle(c->p.intake) && uplink_idle(c->p.uplink);
 	case WAIT_DOCKINGS:
-		return index_counts(ix(c), &n) == 0 && n.dockings >= k->ask.cursor;
+		return index_counts(control_index(c), &n) == 0 && n.dockings >= k->ask.cursor;
 	}
 	return false;
 }
@@ -497,7 +479,7 @@ static int park(struct client *k)
 {
 	if (k->ask.ask == ASK_WAIT &&
 	    (k->ask.wait_for < WAIT_ASSET_RUNG || k->ask.wait_for > WAIT_DOCKINGS))
-		return send_end(k, -EINVAL, 0, "no such condition");
+		return client_end(k, -EINVAL, 0, "no such condition");
 	k->parked = true;
 	k->passed = 0;
 	k->until_us = k->ask.timeout_ms ? bay_now_us() + k->ask.timeout_ms * UINT64_C(1000) : 0;
@@ -508,7 +490,7 @@ void control_turn(struct control *c, bool changed)
 {
 	if (changed)
 		c->generation++;
-	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
 		struct client *k = c->client[i];
 		bool over;
 		int status;
@@ -523,7 +505,7 @@ void control_turn(struct control *c, bool changed)
 		else
 			continue;
 		k->parked = false;
-		if (send_end(k, status, 0, status ? "the time is up" : "") < 0)
+		if (client_end(k, status, 0, status ? "the time is up" : "") < 0)
 			client_drop(k);
 	}
 }
@@ -533,7 +515,7 @@ void control_turn(struct control *c, bool changed)
 static int answer(struct client *k)
 {
 	if (k->ask.version != PROTO_VERSION)
-		return send_end(
+		return client_end(
 		    k, -EPROTONOSUPPORT, 0, "dockctl and dockd are of different versions");
 	switch ((enum ask)k->ask.ask) {
 	case ASK_STATUS:
@@ -553,8 +535,19 @@ static int answer(struct client *k)
 		return answer_export(k);
 	case ASK_LEDGER:
 		return answer_ledger(k);
+	case ASK_BUNDLE: /* these come with the rooms that they ask */
+	case ASK_REPORTS:
+	case ASK_PRESERVE:
+	case ASK_LIFT:
+	case ASK_ORDERS:
+	case ASK_DUE:
+	case ASK_DISPOSE:
+	case ASK_ENROLL:
+	case ASK_REVOKE:
+	case ASK_KEYS:
+		break;
 	}
-	return send_end(k, -EINVAL, 0, "no such question");
+	return client_end(k, -EINVAL, 0, "no such question");
 }
 
 static int on_client(sd_event_source *s, int fd, uint32_t revents, void *arg)
@@ -592,9 +585,9 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	(void)revents;
 	if (sock < 0)
 		return 0;
-	while (slot < CLIENTS_MAX && c->client[slot])
+	while (slot < CONTROL_CLIENTS && c->client[slot])
 		slot++;
-	if (slot < CLIENTS_MAX && getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+	if (slot < CONTROL_CLIENTS && getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
 		k = calloc(1, sizeof(*k));
 	if (!k) {
 		close(sock);
@@ -643,7 +636,7 @@ void control_close(struct control *c)
 {
 	if (!c)
 		return;
-	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
 		if (c->client[i])
 			client_drop(c->client[i]);
 	}

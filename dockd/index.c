@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1 /* as at the end of schema */
+#define SCHEMA_VERSION 2 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -25,7 +25,8 @@ static const char schema[] =
     "INSERT INTO state VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
     "CREATE TABLE required(name TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE docking(number INTEGER PRIMARY KEY, began INTEGER, ended INTEGER, bay TEXT,"
-    " port TEXT, serial TEXT, camera TEXT, profile TEXT);"
+    " port TEXT, serial TEXT, camera TEXT, profile TEXT, offset_ms INTEGER, report INTEGER);"
+    "CREATE INDEX docking_camera ON docking(camera, number) WHERE camera <> '';"
     "CREATE INDEX docking_open ON docking(number) WHERE ended = 0;"
     "CREATE TABLE asset(number INTEGER PRIMARY KEY, docking INTEGER, prefix_of INTEGER,"
     " kind INTEGER, protected INTEGER, camera TEXT, profile TEXT, path TEXT,"
@@ -33,7 +34,9 @@ static const char schema[] =
     " mtime INTEGER, staged_at INTEGER, interruptions INTEGER, restarts INTEGER, file INTEGER,"
     " rung INTEGER, erased INTEGER, gone INTEGER, needs_person INTEGER, boot TEXT, sha256 TEXT,"
     " id TEXT, signature TEXT, trouble TEXT, receipts INTEGER, receipted INTEGER, queued INTEGER,"
-    " stamp INTEGER, since INTEGER);"
+    " stamp INTEGER, since INTEGER, sidecar INTEGER, recorded INTEGER, recorded_proved INTEGER,"
+    " dispose_by INTEGER, marked INTEGER, disposed INTEGER, time_unproved INTEGER, class TEXT,"
+    " sha384 TEXT, sha512 TEXT, signature_text TEXT);"
     "CREATE INDEX asset_path ON asset(camera, path);"
     "CREATE INDEX asset_id ON asset(id) WHERE id <> '';"
     "CREATE INDEX asset_merged ON asset(merged_into) WHERE merged_into > 0;"
@@ -42,17 +45,33 @@ static const char schema[] =
     "CREATE INDEX asset_verify ON asset(number) WHERE file = 2 AND rung = 2 AND needs_person = 0;"
     "CREATE INDEX asset_listed ON asset(camera, number) WHERE rung = 1 AND gone = 0;"
     "CREATE INDEX asset_erase ON asset(camera, number) WHERE erased = 0 AND receipts > 0;"
+    "CREATE INDEX asset_dispose ON asset(dispose_by) WHERE disposed = 0 AND dispose_by > 0;"
     "CREATE INDEX asset_person ON asset(number) WHERE needs_person = 1;"
     "CREATE TABLE upload(asset INTEGER, destination TEXT, rung INTEGER, level INTEGER,"
     " refused INTEGER, receipted_at INTEGER, length INTEGER, sha256 TEXT, reason TEXT,"
-    " address TEXT, PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
+    " address TEXT, confirmed_at INTEGER, bundle INTEGER, lost INTEGER, version TEXT, key TEXT,"
+    " PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
     "CREATE INDEX upload_refused ON upload(destination, asset) WHERE refused = 1;"
     "CREATE TABLE erase(asset INTEGER PRIMARY KEY, docking INTEGER);"
     "CREATE TABLE destination(number INTEGER PRIMARY KEY, name TEXT UNIQUE, count INTEGER,"
     " bytes INTEGER);"
     "CREATE TABLE queue(destination INTEGER, class INTEGER, recorded INTEGER, asset INTEGER,"
     " size INTEGER, PRIMARY KEY(destination, class, recorded, asset)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE camera(camera TEXT PRIMARY KEY, last_seq INTEGER, last_sha256 TEXT,"
+    " last_time INTEGER, last_docking INTEGER) WITHOUT ROWID;" /* its audit log, as last seen */
+    "CREATE TABLE camera_key(camera TEXT, fingerprint TEXT, scheme TEXT, key TEXT, enrolled INTEGER,"
+    " revoked INTEGER, uid INTEGER, PRIMARY KEY(camera, fingerprint)) WITHOUT ROWID;"
+    "CREATE TABLE finding(seq INTEGER PRIMARY KEY, docking INTEGER, asset INTEGER, code TEXT,"
+    " text TEXT);"
+    "CREATE INDEX finding_docking ON finding(docking);"
+    "CREATE INDEX finding_asset ON finding(asset) WHERE asset > 0;"
+    "CREATE TABLE preservation(number INTEGER PRIMARY KEY, scope INTEGER, value TEXT, since INTEGER,"
+    " until INTEGER, given INTEGER, lifted INTEGER, uid INTEGER, reason TEXT);"
+    "CREATE INDEX preservation_active ON preservation(number) WHERE lifted = 0;"
+    "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
+    " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* what 0: asset, 1: docking */
+    "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
+    "PRAGMA user_version = 2;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

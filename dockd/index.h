@@ -10,7 +10,7 @@
 #define DOCKD_INDEX_H
 
 #include "asset.h"
-#include "record.h"
+#include "base/record.h"
 
 struct index;
 
@@ -107,6 +107,8 @@ struct docking {
 	char serial[PROTO_TEXT_LEN];     /* USB iSerial */
 	char camera[PROTO_TEXT_LEN + 4]; /* identity, "" until told */
 	char profile[PROTO_NAME_LEN];
+	int64_t offset_ms; /* camera clock minus station when it came; PROTO_NO_TIME not known */
+	uint64_t report;   /* asset: its activation report; 0 none yet */
 };
 int index_open_dockings(struct index *ix, struct docking *out, size_t room); /* count */
 int index_docking(struct index *ix, uint64_t number, struct docking *out);

@@ -65,14 +65,17 @@ static int docked(struct act *a)
 		a->ix->last_docking = a->docking;
 	if (a->docking > a->ix->new_docking)
 		a->ix->new_docking = a->docking;
-	return db_run(a->ix, Q_DOCKED, "INSERT INTO docking VALUES(?1, ?2, 0, ?3, ?4, ?5, '', ?6)",
-	    "iitttt", (int64_t)a->docking, a->time_s, bay, port, serial, profile);
+	return db_run(a->ix, Q_DOCKED,
+	    "INSERT INTO docking VALUES(?1, ?2, 0, ?3, ?4, ?5, '', ?6, ?7, 0)", "iitttti",
+	    (int64_t)a->docking, a->time_s, bay, port, serial, profile, PROTO_NO_TIME);
 }
 
 static int camera(struct act *a)
 {
-	return db_run(a->ix, Q_CAMERA, "UPDATE docking SET camera = ?2 WHERE number = ?1", "it",
-	    (int64_t)a->docking, record_get_text(a->r, "camera"));
+	return db_run(a->ix, Q_CAMERA,
+	    "UPDATE docking SET camera = ?2, offset_ms = ?3 WHERE number = ?1", "iti",
+	    (int64_t)a->docking, record_get_text(a->r, "camera"),
+	    record_get_number(a->r, "clock-offset-ms", PROTO_NO_TIME));
 }
 
 static int undocked(struct act *a)
@@ -94,6 +97,7 @@ static int found(struct act *a)
 	x->size_bytes = number(a, "size");
 	x->mtime_s = record_get_number(a->r, "mtime", PROTO_NO_TIME);
 	x->protected_ = number(a, "protected") != 0;
+	x->recorded_s = x->dispose_by_s = PROTO_NO_TIME;
 	x->rung = RUNG_LISTED;
 	if (kind_of_word(record_get_text(a->r, "kind"), &x->kind) < 0)
 		x->kind = KIND_OTHER;
@@ -151,6 +155,9 @@ static void begin_anew(struct asset *x)
 	x->staged_at_s = x->stamp_ns = 0;
 	x->restarts++;
 	x->boot[0] = x->sha256[0] = x->id[0] = x->signature[0] = '\0';
+	x->sha384[0] = x->sha512[0] = x->signature_text[0] = '\0';
+	x->sidecar = 0;
+	x->time_unproved = false;
 }
 
 static int resized(struct act *a, struct asset *x)
@@ -225,8 +232,32 @@ static int checked(struct act *a, struct asset *x)
 	x->rung = RUNG_CHECKED;
 	text(a, "sha256", x->sha256, sizeof(x->sha256));
 	text(a, "id", x->id, sizeof(x->id));
+	text(a, "sha384", x->sha384, sizeof(x->sha384));
+	text(a, "sha512", x->sha512, sizeof(x->sha512));
 	text(a, "signature", x->signature, sizeof(x->signature));
 	x->stamp_ns = record_get_number(a->r, "stamp", 0);
+	return 0;
+}
+
+/* ---- evidence ---- */
+
+static int signature(struct act *a, struct asset *x)
+{
+	text(a, "result", x->signature, sizeof(x->signature));
+	text(a, "text", x->signature_text, sizeof(x->signature_text));
+	x->sidecar = number(a, "sidecar");
+	x->time_unproved = number(a, "time-unproved") != 0;
+	return 0;
+}
+
+/* ---- preservation and retention ---- */
+
+static int retention(struct act *a, struct asset *x)
+{
+	x->recorded_s = record_get_number(a->r, "recorded", PROTO_NO_TIME);
+	x->recorded_proved = number(a, "proved") != 0;
+	x->dispose_by_s = record_get_number(a->r, "dispose-by", PROTO_NO_TIME);
+	text(a, "class", x->class, sizeof(x->class));
 	return 0;
 }
 
@@ -368,6 +399,9 @@ static int receipted(struct act *a)
 	if (level_of_word(record_get_text(a->r, "level"), &u.level) < 0)
 		u.level = LEVEL_NONE;
 	text(a, "sha256", u.sha256, sizeof(u.sha256));
+	text(a, "version", u.version, sizeof(u.version));
+	text(a, "key", u.key, sizeof(u.key));
+	u.confirmed_at_s = 0;
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
 }
@@ -528,8 +562,7 @@ static const struct rule rules[] = {
 	{ "unstaged", NULL, restarted, { "#asset" } },
 	{ "checked", checked_again, NULL, { "#asset", "$sha256", "$id", "$signature" } },
 	{ "rechecked", NULL, rechecked, { "#asset", "$boot" } },
-	{ "merged", NULL, merged, { "#asset", "#into" } },
-	{ "gone", NULL, gone, { "#asset" } },
+	{ "merged", NULL, merged, { "#asset", "#into" } }, { "gone", NULL, gone, { "#asset" } },
 	{ "trouble", NULL, trouble, { "#asset", "$text" } },
 	{ "upload", upload, NULL, { "#asset", "$destination" } },
 	{ "created", created, NULL, { "#asset", "$destination", "$address" } },
@@ -537,8 +570,13 @@ static const struct rule rules[] = {
 	{ "recreated", recreated, NULL, { "#asset", "$destination" } },
 	{ "refused", refused, NULL, { "#asset", "$destination", "$text" } },
 	{ "erase-intent", erase_intent, NULL, { "#asset", "#docking" } },
-	{ "erased", erased, NULL, { "#asset", "$result" } },
-	{ "retry", retry, NULL, { NULL } },
+	{ "erased", erased, NULL, { "#asset", "$result" } }, { "retry", retry, NULL, { NULL } },
+	/* evidence */
+	{ "signature", NULL, signature, { "#asset", "$result" } },
+	/* receipts and the copies behind them */
+	/* preservation and retention */
+	{ "retention", NULL, retention, { "#asset", "$class" } },
+	/* proofs */
 };
 
 static const struct rule *rule_of(const struct record *r)

@@ -206,7 +206,8 @@ int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, si
 	return rc < 0 ? rc : n;
 }
 
-#define DOCKING_COLUMNS "number, began, ended, bay, port, serial, camera, profile"
+#define DOCKING_COLUMNS                                                                            \
+	"number, began, ended, bay, port, serial, camera, profile, offset_ms, report"
 
 static void docking_load(sqlite3_stmt *st, struct docking *d)
 {
@@ -219,6 +220,8 @@ static void docking_load(sqlite3_stmt *st, struct docking *d)
 	db_text(st, 5, d->serial, sizeof(d->serial));
 	db_text(st, 6, d->camera, sizeof(d->camera));
 	db_text(st, 7, d->profile, sizeof(d->profile));
+	d->offset_ms = sqlite3_column_int64(st, 8);
+	d->report = db_u64(st, 9);
 }
 
 int index_open_dockings(struct index *ix, struct docking *out, size_t room)

@@ -46,6 +46,17 @@ void entry_load(sqlite3_stmt *st, struct entry *e)
 	e->queued = sqlite3_column_int(st, 29) != 0;
 	a->stamp_ns = sqlite3_column_int64(st, 30);
 	e->since_s = sqlite3_column_int64(st, 31);
+	a->sidecar = db_u64(st, 32);
+	a->recorded_s = sqlite3_column_int64(st, 33);
+	a->recorded_proved = sqlite3_column_int(st, 34) != 0;
+	a->dispose_by_s = sqlite3_column_int64(st, 35);
+	a->marked_s = sqlite3_column_int64(st, 36);
+	a->disposed = sqlite3_column_int(st, 37) != 0;
+	a->time_unproved = sqlite3_column_int(st, 38) != 0;
+	db_text(st, 39, a->class, sizeof(a->class));
+	db_text(st, 40, a->sha384, sizeof(a->sha384));
+	db_text(st, 41, a->sha512, sizeof(a->sha512));
+	db_text(st, 42, a->signature_text, sizeof(a->signature_text));
 }
 
 int entry_read(struct index *ix, uint64_t number, struct entry *out)
@@ -81,14 +92,19 @@ static int update(struct index *ix, const struct entry *e)
 	    " size = ?4, durable = ?5, pulled = ?6, mtime = ?7, staged_at = ?8, interruptions = ?9,"
 	    " restarts = ?10, file = ?11, rung = ?12, erased = ?13, gone = ?14, needs_person = ?15,"
 	    " boot = ?16, sha256 = ?17, id = ?18, signature = ?19, trouble = ?20, receipts = ?21,"
-	    " receipted = ?22, queued = ?23, stamp = ?24, since = ?25 WHERE number = ?1",
-	    "iiiiiiiiiiiiiiitttttiiiii", (int64_t)a->number, (int64_t)a->pulled_docking,
+	    " receipted = ?22, queued = ?23, stamp = ?24, since = ?25, sidecar = ?26, recorded = ?27,"
+	    " recorded_proved = ?28, dispose_by = ?29, marked = ?30, disposed = ?31,"
+	    " time_unproved = ?32, class = ?33, sha384 = ?34, sha512 = ?35, signature_text = ?36"
+	    " WHERE number = ?1",
+	    "iiiiiiiiiiiiiiitttttiiiiiiiiiiiitttt", (int64_t)a->number, (int64_t)a->pulled_docking,
 	    (int64_t)a->merged_into, (int64_t)a->size_bytes, (int64_t)a->durable_bytes,
 	    (int64_t)a->pulled_bytes, a->mtime_s, a->staged_at_s, (int64_t)a->interruptions,
 	    (int64_t)a->restarts, (int64_t)a->file, (int64_t)a->rung, (int64_t)a->erased,
 	    (int64_t)a->gone, (int64_t)a->needs_person, a->boot, a->sha256, a->id, a->signature,
 	    a->trouble, (int64_t)e->receipts, (int64_t)e->receipted, (int64_t)e->queued,
-	    a->stamp_ns, e->since_s);
+	    a->stamp_ns, e->since_s, (int64_t)a->sidecar, a->recorded_s,
+	    (int64_t)a->recorded_proved, a->dispose_by_s, a->marked_s, (int64_t)a->disposed,
+	    (int64_t)a->time_unproved, a->class, a->sha384, a->sha512, a->signature_text);
 }
 
 /* Takes an asset out of the counters (sign -1) or puts it in (1). */
@@ -211,7 +227,8 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 /* ---- uploads and what they add up to ---- */
 
 #define UPLOAD_COLUMNS                                                                             \
-	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address"
+	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
+	" confirmed_at, bundle, lost, version, key"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
 {
@@ -226,6 +243,11 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	db_text(st, 7, u->sha256, sizeof(u->sha256));
 	db_text(st, 8, u->reason, sizeof(u->reason));
 	db_text(st, 9, u->address, sizeof(u->address));
+	u->confirmed_at_s = sqlite3_column_int64(st, 10);
+	u->bundle = db_u64(st, 11);
+	u->lost = (uint32_t)sqlite3_column_int64(st, 12);
+	db_text(st, 13, u->version, sizeof(u->version));
+	db_text(st, 14, u->key, sizeof(u->key));
 }
 
 static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
@@ -290,10 +312,11 @@ int upload_write(struct index *ix, const struct upload *u)
 	ix->changed = true;
 	rc = db_run(ix, Q_UPLOAD_SET,
 	    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
-	    " ?7, ?8, ?9, ?10)",
-	    "itiiiiittt", (int64_t)u->asset, u->destination, (int64_t)u->rung, (int64_t)u->level,
-	    (int64_t)u->refused, u->receipted_at_s, (int64_t)u->length_bytes, u->sha256, u->reason,
-	    u->address);
+	    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+	    "itiiiiitttiiitt", (int64_t)u->asset, u->destination, (int64_t)u->rung,
+	    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s, (int64_t)u->length_bytes,
+	    u->sha256, u->reason, u->address, u->confirmed_at_s, (int64_t)u->bundle,
+	    (int64_t)u->lost, u->version, u->key);
 	if (rc == 0)
 		rc = entry_read(ix, u->asset, &e);
 	if (rc != 0)

@@ -144,11 +144,12 @@ static inline uint64_t db_u64(sqlite3_stmt *st, int column)
 	return (uint64_t)sqlite3_column_int64(st, column);
 }
 
-#define ASSET_COLUMNS                                                                              \
-	"number, docking, prefix_of, kind, protected, camera, profile, path, pulled_docking,"      \
-	" merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts, file,"    \
-	" rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts,"       \
-	" receipted, queued, stamp, since"
+#define ASSET_COLUMNS                                                                               \
+	"number, docking, prefix_of, kind, protected, camera, profile, path, pulled_docking,"       \
+	" merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts, file,"     \
+	" rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts,"        \
+	" receipted, queued, stamp, since, sidecar, recorded, recorded_proved, dispose_by, marked," \
+	" disposed, time_unproved, class, sha384, sha512, signature_text"
 
 /* The asset of a row of ASSET_COLUMNS. */
 void entry_load(sqlite3_stmt *st, struct entry *e);

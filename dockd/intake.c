@@ -22,16 +22,11 @@
 #define RESTARTS_MAX 5 /* copies gone bad on our own disk, before a person is called */
 #define SLOWEST_BYTES_S UINT64_C(10000000) /* a verify slower than this is stuck */
 
+/* An asset whose digest is being taken. */
 struct job {
-	struct intake *in;
-	struct child *child;
-	uint64_t asset;
-	uint64_t deadline_ms;
+	uint64_t asset; /* 0: free */
 	int64_t stamp_ns;
 	bool again; /* a recheck */
-	bool digested, resulted;
-	struct proto_digest digest;
-	struct proto_status result;
 };
 
 /* Assets to be hashed again, and how often a verify of an asset has failed: both are few. */
@@ -42,13 +37,12 @@ struct doubt {
 };
 
 struct intake {
-	sd_event *event;
 	struct journal *journal;
 	struct staging *staging;
+	struct verifier *verifier;
 	const struct intake_handlers *handlers;
 	void *arg;
-	unsigned jobs_max;
-	struct job *jobs[JOBS_MAX];
+	struct job jobs[JOBS_MAX];
 	struct doubt doubts[DOUBTS_MAX];
 	uint64_t after;            /* where to_verify goes on */
 	uint64_t pause_until_ms;   /* the disk is full */
@@ -64,36 +58,23 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-struct intake *intake_new(sd_event *event, struct journal *j, struct staging *s, unsigned jobs,
+struct intake *intake_new(struct journal *j, struct staging *s, struct verifier *v,
     const struct intake_handlers *handlers, void *arg)
 {
 	struct intake *in = calloc(1, sizeof(*in));
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (!in)
 		fatal("reason=\"out of memory\"");
-	in->event = event;
 	in->journal = j;
 	in->staging = s;
+	in->verifier = v;
 	in->handlers = handlers;
 	in->arg = arg;
-	in->jobs_max = jobs ? jobs : cpus > 0 ? (unsigned)cpus : 1;
-	if (in->jobs_max > JOBS_MAX)
-		in->jobs_max = JOBS_MAX;
 	return in;
 }
 
 void intake_free(struct intake *in)
 {
-	if (!in)
-		return;
-	for (unsigned i = 0; i < JOBS_MAX; i++) {
-		if (in->jobs[i]) {
-			if (in->jobs[i]->child)
-				child_drop(in->jobs[i]->child);
-			free(in->jobs[i]);
-		}
-	}
 	free(in);
 }
 
@@ -120,8 +101,8 @@ static struct doubt *doubt_of(struct intake *in, uint64_t asset, bool make)
 
 static bool under_way(const struct intake *in, uint64_t asset)
 {
-	for (unsigned i = 0; i < in->jobs_max; i++) {
-		if (in->jobs[i] && in->jobs[i]->asset == asset)
+	for (unsigned i = 0; i < JOBS_MAX; i++) {
+		if (in->jobs[i].asset == asset)
 			return true;
 	}
 	return false;
@@ -222,34 +203,40 @@ static void merge(struct intake *in, const struct asset *a, const char *id)
 	log_info("merged", "asset=%" PRIu64 " into=%" PRIu64, a->number, other.number);
 }
 
-static void checked(struct intake *in, const struct job *job, const struct asset *a)
+static void checked(
+    struct intake *in, const struct job *job, const struct proto_digest *d, const struct asset *a)
 {
 	char hex[PROTO_ID_LEN], id[PROTO_ID_LEN];
 	struct record r;
 
-	hex_write(job->digest.sha256, sizeof(job->digest.sha256), hex);
+	hex_write(d->sha256, sizeof(d->sha256), hex);
 	asset_id(a->camera, hex, id);
 	record_begin(&r, "checked");
 	record_number(&r, "asset", (int64_t)a->number);
 	record_text(&r, "sha256", hex);
-	record_number(&r, "length", (int64_t)job->digest.length_bytes);
+	record_number(&r, "length", (int64_t)d->length_bytes);
+	if (d->digests & DIGEST_SHA384)
+		record_hex(&r, "sha384", d->sha384, sizeof(d->sha384));
+	if (d->digests & DIGEST_SHA512)
+		record_hex(&r, "sha512", d->sha512, sizeof(d->sha512));
 	record_text(&r, "id", id);
 	record_text(&r, "signature", a->gone ? "cut-short" : "unsigned");
 	record_number(&r, "stamp", job->stamp_ns);
 	journal_write(in->journal, &r);
 	log_info("checked", "asset=%" PRIu64 " id=%s sha256=%s length=%" PRIu64, a->number, id, hex,
-	    job->digest.length_bytes);
+	    d->length_bytes);
 	merge(in, a, id);
 	handover("intake-checked");
 }
 
-static void rechecked(struct intake *in, const struct job *job, const struct asset *a)
+static void rechecked(
+    struct intake *in, const struct job *job, const struct proto_digest *d, const struct asset *a)
 {
 	char hex[PROTO_ID_LEN];
 	struct record r;
 
-	hex_write(job->digest.sha256, sizeof(job->digest.sha256), hex);
-	if (strcmp(hex, a->sha256) != 0 || job->digest.length_bytes != a->size_bytes) {
+	hex_write(d->sha256, sizeof(d->sha256), hex);
+	if (strcmp(hex, a->sha256) != 0 || d->length_bytes != a->size_bytes) {
 		restarted(in, a->number, "unstaged", "the copy on the station's disk has changed");
 		return;
 	}
@@ -259,21 +246,6 @@ static void rechecked(struct intake *in, const struct job *job, const struct ass
 	record_number(&r, "stamp", job->stamp_ns);
 	journal_write(in->journal, &r);
 	log_info("rechecked", "asset=%" PRIu64, a->number);
-}
-
-static void job_message(void *arg, const struct msg *m)
-{
-	struct job *job = arg;
-
-	if (m->head.type == MSG_DIGEST && !job->digested) {
-		memcpy(&job->digest, m->body, sizeof(job->digest));
-		job->digested = true;
-	} else if (m->head.type == MSG_RESULT && job->digested && !job->resulted) {
-		memcpy(&job->result, m->body, sizeof(job->result));
-		job->resulted = true;
-	} else {
-		child_kill(job->child, "a message that is not due now");
-	}
 }
 
 /* It did not get to an end: again, up to three times, then a person. */
@@ -292,106 +264,69 @@ static void not_verified(struct intake *in, uint64_t asset, const char *how)
 		*d = (struct doubt){ 0 };
 }
 
-static void job_ended(void *arg, bool clean, const char *how)
+static void digested(void *arg, uint64_t key, const struct verdict *v)
 {
-	struct job *job = arg;
-	struct intake *in = job->in;
+	struct intake *in = arg;
+	struct job job = in->jobs[key];
+	const struct proto_digest *digest = &v->digest;
 	static struct asset a;
 	struct doubt *d;
 
-	for (unsigned i = 0; i < JOBS_MAX; i++) {
-		if (in->jobs[i] == job)
-			in->jobs[i] = NULL;
-	}
-	if (index_asset(ix(in), job->asset, &a) < 0) {
-		free(job);
+	in->jobs[key] = (struct job){ 0 };
+	if (index_asset(ix(in), job.asset, &a) < 0)
 		return;
-	}
-	if (!clean || !job->digested || !job->resulted) {
-		not_verified(in, job->asset, clean ? "it gave no result" : how);
-	} else if (job->result.status == -ENOSPC || job->result.status == -EDQUOT) {
-		/* no room for the leaves: that is nobody's fault, and passes */
-		in->pause_until_ms = now_ms() + NO_ROOM_PAUSE_MS;
-		intake_doubt(in, job->asset);
-	} else if (job->result.status < 0 && job->result.status != -EIO &&
-	    job->result.status != -EMSGSIZE) {
-		not_verified(in, job->asset, job->result.text);
-	} else if (job->result.status == -EIO) {
-		restarted(in, job->asset, a.rung >= RUNG_CHECKED ? "unstaged" : "restarted",
+	if (!v->clean) {
+		not_verified(in, job.asset, v->how);
+	} else if (v->result.status < 0 && v->result.status != -EIO &&
+	    v->result.status != -EMSGSIZE) {
+		not_verified(in, job.asset, v->result.text);
+	} else if (v->result.status == -EIO) {
+		restarted(in, job.asset, a.rung >= RUNG_CHECKED ? "unstaged" : "restarted",
 		    "the copy on the station's disk cannot be read");
-	} else if (job->again || a.rung >= RUNG_CHECKED) {
-		rechecked(in, job, &a);
-	} else if (job->digest.length_bytes != a.size_bytes || job->result.status < 0) {
-		restarted(in, job->asset, "restarted",
+	} else if (job.again || a.rung >= RUNG_CHECKED) {
+		rechecked(in, &job, digest, &a);
+	} else if (digest->length_bytes != a.size_bytes || v->result.status < 0) {
+		restarted(in, job.asset, "restarted",
 		    "the sealed copy has another length than was listed");
 	} else {
-		checked(in, job, &a);
+		checked(in, &job, digest, &a);
 	}
-	d = doubt_of(in, job->asset, false);
-	if (d && !d->wanted && clean && job->resulted && job->result.status == 0)
+	d = doubt_of(in, job.asset, false);
+	if (d && !d->wanted && v->clean && v->result.status == 0)
 		*d = (struct doubt){ 0 };
 	in->after = 0;
-	in->handlers->changed(in->arg, job->asset);
-	free(job);
-}
-
-static int send_work(struct job *job, const struct asset *a)
-{
-	struct staging *s = job->in->staging;
-	struct proto_verify v = { .version = PROTO_VERSION, .size_bytes = a->size_bytes };
-	int fds[2] = { -1, -1 };
-	int r;
-
-	fds[0] = staging_read(s, a->number);
-	fds[1] = staging_leaves(s, a->number);
-	r = fds[0] < 0 ? fds[0] :
-	    fds[1] < 0 ? fds[1] :
-			 child_send(job->child, MSG_VERIFY, &v, fds, 2);
-	if (fds[0] >= 0)
-		close(fds[0]);
-	if (fds[1] >= 0)
-		close(fds[1]);
-	return r;
+	in->handlers->changed(in->arg, job.asset);
 }
 
 static int start(struct intake *in, uint64_t number, bool again)
 {
-	static const struct child_handlers handlers = { job_message, job_ended };
+	struct question q = { .ask.job = VERIFY_DIGEST, .fds_n = 1, .done = digested, .arg = in };
 	static struct asset a;
-	struct job *job;
-	unsigned slot = 0;
+	struct job *job = in->jobs;
 	int r;
 
-	while (slot < in->jobs_max && in->jobs[slot])
-		slot++;
-	if (slot == in->jobs_max || index_asset(ix(in), number, &a) < 0)
+	while (job < in->jobs + JOBS_MAX && job->asset)
+		job++;
+	if (job == in->jobs + JOBS_MAX || !verifier_room(in->verifier, VERIFY_DIGEST) ||
+	    index_asset(ix(in), number, &a) < 0)
 		return -EAGAIN;
-	job = calloc(1, sizeof(*job));
-	if (!job)
-		return -ENOMEM;
-	job->in = in;
-	job->asset = number;
-	job->again = again;
-	job->stamp_ns = stamp_of(in, number);
-	job->deadline_ms = now_ms() + 30000 + a.size_bytes * 1000 / SLOWEST_BYTES_S;
-	if (job->stamp_ns < 0) {
-		free(job);
+	*job = (struct job){ .asset = number, .again = again, .stamp_ns = stamp_of(in, number) };
+	q.key = (uint64_t)(job - in->jobs);
+	q.ask.size_bytes = a.size_bytes;
+	q.patience_ms = 30000 + a.size_bytes * 1000 / SLOWEST_BYTES_S;
+	q.fds[0] = job->stamp_ns < 0 ? -ENOENT : staging_read(in->staging, number);
+	if (q.fds[0] < 0) {
+		*job = (struct job){ 0 };
 		if (a.file == FILE_SEALED)
 			restarted(
 			    in, number, "unstaged", "the copy is missing from the station's disk");
 		return -ENOENT;
 	}
-	r = child_start(in->event, "dockd-verify", &handlers, job, &job->child);
-	if (r < 0) {
-		log_error("worker-start", "program=dockd-verify reason=\"%s\"", strerror(-r));
-		free(job);
-		return r == -ENOENT ? -EIO : r; /* ENOENT is the copy's */
-	}
-	in->jobs[slot] = job;
-	r = send_work(job, &a);
+	r = verifier_ask(in->verifier, &q);
+	close(q.fds[0]);
 	if (r < 0)
-		child_kill(job->child, "its work could not be handed over");
-	return 0;
+		*job = (struct job){ 0 };
+	return r == -ENOENT ? -EIO : r; /* ENOENT is the copy's */
 }
 
 enum recheck intake_recheck(struct intake *in, const struct asset *a)
@@ -466,22 +401,12 @@ void intake_retry(struct intake *in)
 	in->pause_until_ms = 0;
 }
 
-void intake_tick(struct intake *in)
-{
-	for (unsigned i = 0; i < in->jobs_max; i++) {
-		if (in->jobs[i] && in->jobs[i]->child && now_ms() > in->jobs[i]->deadline_ms) {
-			in->jobs[i]->deadline_ms = UINT64_MAX;
-			child_kill(in->jobs[i]->child, "it took too long");
-		}
-	}
-}
-
 bool intake_idle(const struct intake *in)
 {
 	uint64_t number;
 
-	for (unsigned i = 0; i < in->jobs_max; i++) {
-		if (in->jobs[i])
+	for (unsigned i = 0; i < JOBS_MAX; i++) {
+		if (in->jobs[i].asset)
 			return false;
 	}
 	return index_to_verify(journal_index(in->journal), 0, &number, 1) == 0;

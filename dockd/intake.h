@@ -2,14 +2,14 @@
  * intake: from "all bytes are in the part file" to "digested": sealing and verifying.
  *
  * Called by bay (pulled) and uplink (recheck of an old or touched copy), each turn by main. It
- * starts dockd-verify, at most one a processor; it reads no byte of an asset itself.
+ * has digests taken by verifier; it reads no byte of an asset itself.
  */
 #ifndef DOCKD_INTAKE_H
 #define DOCKD_INTAKE_H
 
-#include "child.h"
 #include "journal.h"
 #include "staging.h"
+#include "verifier.h"
 
 struct intake;
 
@@ -18,8 +18,7 @@ struct intake_handlers {
 	void (*changed)(void *arg, uint64_t asset);
 };
 
-/* jobs 0 = one a processor. */
-struct intake *intake_new(sd_event *event, struct journal *j, struct staging *s, unsigned jobs,
+struct intake *intake_new(struct journal *j, struct staging *s, struct verifier *v,
     const struct intake_handlers *handlers, void *arg);
 void intake_free(struct intake *in);
 
@@ -42,7 +41,6 @@ void intake_plan(struct intake *in);
 void intake_act(struct intake *in);
 /* A person asks: what failed before is tried again. */
 void intake_retry(struct intake *in);
-void intake_tick(struct intake *in);
 bool intake_idle(const struct intake *in);
 
 #endif

@@ -7,8 +7,8 @@
 #ifndef DOCKD_JOURNAL_H
 #define DOCKD_JOURNAL_H
 
+#include "base/record.h"
 #include "index.h"
-#include "record.h"
 
 struct journal;
 

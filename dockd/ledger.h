@@ -9,7 +9,7 @@
 #ifndef DOCKD_LEDGER_H
 #define DOCKD_LEDGER_H
 
-#include "record.h"
+#include "base/record.h"
 
 struct ledger;
 

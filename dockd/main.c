@@ -42,6 +42,7 @@ struct core {
 	struct journal *journal;
 	struct staging *staging;
 	struct lights *lights;
+	struct verifier *verifier;
 	struct intake *intake;
 	struct uplink *uplink;
 	struct bays *bays;
@@ -268,7 +269,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	struct core *c = arg;
 
 	bays_tick(c->bays, c->ticks);
-	intake_tick(c->intake);
+	verifier_tick(c->verifier);
 	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));
 	if (c->ticks % 20 == 0)
 		sd_notify(0, "WATCHDOG=1");
@@ -482,6 +483,7 @@ static void stop(struct core *c)
 	link_close(c->link);
 	control_close(c->control);
 	bays_free(c->bays);
+	verifier_free(c->verifier);
 	intake_free(c->intake);
 	record_begin(&r, "ended");
 	journal_write(c->journal, &r);
@@ -528,8 +530,8 @@ static int serve(const char *config_path, const char *profiles_dir)
 	open_loop(c);
 	open_state(c);
 	c->lights = lights_new(c->config->leds_dir);
-	c->intake = intake_new(
-	    c->event, c->journal, c->staging, c->config->verify_jobs, &intake_handlers, c);
+	c->verifier = verifier_new(c->event, c->config->verify_jobs);
+	c->intake = intake_new(c->journal, c->staging, c->verifier, &intake_handlers, c);
 	c->uplink = uplink_new(c->journal, c->staging, c->intake, &uplink_handlers, c);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);

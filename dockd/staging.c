@@ -321,8 +321,7 @@ int staging_set_aside(struct staging *s, uint64_t number, unsigned *kept)
 	}
 	if (rc < 0)
 		return rc;
-	rc = remove_file(s, number, ".leaves");
-	return rc < 0 ? rc : sync_folder(s, number, 2);
+	return sync_folder(s, number, 2);
 }
 
 static int write_all(int fd, const char *bytes, size_t n)
@@ -452,20 +451,12 @@ int staging_read(struct staging *s, uint64_t number)
 	return open_file(s, number, "", O_RDONLY);
 }
 
-int staging_leaves(struct staging *s, uint64_t number)
-{
-	return open_file(s, number, ".leaves", O_WRONLY | O_CREAT | O_TRUNC);
-}
-
 int staging_retire(struct staging *s, uint64_t number)
 {
-	int rc = remove_file(s, number, ""), part = remove_file(s, number, ".part"),
-	    leaves = remove_file(s, number, ".leaves");
+	int rc = remove_file(s, number, ""), part = remove_file(s, number, ".part");
 
 	if (rc == 0)
 		rc = part;
-	if (rc == 0)
-		rc = leaves;
 	if (rc == 0)
 		rc = sync_folder(s, number, 2);
 	return rc == -ENOENT ? 0 : rc;

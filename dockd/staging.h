@@ -3,7 +3,7 @@
  *
  * Owns STATE/staging/ (0700, two levels of folders by number). Called by bay, intake and uplink. A
  * name is always the asset's number in 16 hex digits: NUMBER.part while it is pulled, NUMBER when
- * sealed, NUMBER.leaves for the 4-MiB digests, NUMBER.kept-N for a copy set aside as evidence. It
+ * sealed, NUMBER.kept-N for a copy set aside as evidence. It
  * never reads what the files hold, and never retries a failed fsync: such a file is pulled again.
  */
 #ifndef DOCKD_STAGING_H
@@ -64,9 +64,7 @@ bool staging_sealed(struct staging *s, uint64_t number, uint64_t *size_bytes);
 
 /* Sealed copy, read-only, as a new open file description each time. fd or -errno. */
 int staging_read(struct staging *s, uint64_t number);
-/* NUMBER.leaves, write-only, truncated. fd or -errno. */
-int staging_leaves(struct staging *s, uint64_t number);
-/* Removes NUMBER, its .part and .leaves (retired or merged). 0 or -errno; absent is fine. */
+/* Removes NUMBER and its .part (retired or merged). 0 or -errno; absent is fine. */
 int staging_retire(struct staging *s, uint64_t number);
 
 #endif

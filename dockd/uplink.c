@@ -378,7 +378,7 @@ static const char *on_failed(
 	bool progress;
 
 	memcpy(&f, m->body, sizeof(f));
-	if (f.failure < UPLOAD_LATER || f.failure > UPLOAD_STOPPED)
+	if (f.failure < UPLOAD_LATER || f.failure > UPLOAD_CANNOT)
 		return "FAILED with a failure that does not exist";
 	if (f.retry_after_ms > 24 * 3600 * UINT64_C(1000))
 		f.retry_after_ms = 24 * 3600 * UINT64_C(1000);
@@ -410,6 +410,9 @@ static const char *on_failed(
 		intake_doubt(u->intake, asset);
 		wait_later(u, d, asset, 0, f.text);
 		break;
+	case UPLOAD_LOST: /* answers to what is not asked here */
+	case UPLOAD_DIFFERS:
+	case UPLOAD_CANNOT:
 	case UPLOAD_STOPPED: /* nobody asked for that */
 		wait_later(u, d, asset, 0, f.text);
 		break;
@@ -580,8 +583,11 @@ static int send_upload(struct uplink *u, struct destination *d, unsigned slot)
 	memset(&up, 0, sizeof(up));
 	up.size_bytes = a.size_bytes;
 	hex_read(a.sha256, up.sha256, PROTO_SHA256_LEN);
-	up.recorded_s = a.mtime_s;
+	up.recorded_s = a.recorded_s;
+	up.dispose_by_s = a.dispose_by_s;
 	up.kind = a.kind;
+	memcpy(up.class, a.class, sizeof(up.class));
+	memcpy(up.signature, a.signature, sizeof(up.signature));
 	memcpy(up.asset, a.id, sizeof(up.asset));
 	memcpy(up.camera, a.camera, sizeof(up.camera));
 	copy_utf8(up.name, sizeof(up.name), last_part(a.path));

@@ -72,6 +72,14 @@ static inline const char *destination_kind(uint32_t kind)
 		return "log";
 	case KIND_OTHER:
 		return "other";
+	case KIND_REPORT:
+		return "report";
+	case KIND_LEDGER:
+		return "ledger";
+	case KIND_CHECKPOINT:
+		return "checkpoint";
+	case KIND_BUNDLE:
+		return "bundle";
 	case KIND_FOLDER:
 	case KIND_IGNORED:
 		break;

@@ -63,16 +63,26 @@ static const struct shape shapes[] = {
 	SHAPE(BYE, proto_empty, NULL),
 	SHAPE(FAULT, proto_reason, TEXTS(TEXT(proto_reason, text))),
 	SHAPE(VERIFY, proto_verify, NULL),
+	SHAPE(LOG, proto_empty, NULL),
 	SHAPE(DIGEST, proto_digest, NULL),
+	SHAPE(JUDGED, proto_judged, TEXTS(
+		TEXT(proto_judged, signer),
+		TEXT(proto_judged, version),
+		TEXT(proto_judged, text))),
+	SHAPE(FINDING, proto_finding, TEXTS(TEXT(proto_finding, code), TEXT(proto_finding, text))),
+	SHAPE(AUDITED, proto_audited, NULL),
 	SHAPE(RESULT, proto_status, TEXTS(TEXT(proto_status, text))),
 	SHAPE(DESTINATION, proto_destination, TEXTS(
 		TEXT(proto_destination, where),
 		TEXT(proto_destination, ca_file),
 		TEXT(proto_destination, certificate_file),
 		TEXT(proto_destination, key_file),
-		TEXT(proto_destination, headers_file))),
+		TEXT(proto_destination, headers_file),
+		TEXT(proto_destination, receipt_path))),
 	SHAPE(READY, proto_ready, TEXTS(TEXT(proto_ready, text))),
 	SHAPE(UPLOAD, proto_upload, TEXTS(
+		TEXT(proto_upload, class),
+		TEXT(proto_upload, signature),
 		TEXT(proto_upload, asset),
 		TEXT(proto_upload, camera),
 		TEXT(proto_upload, name),
@@ -83,10 +93,30 @@ static const struct shape shapes[] = {
 	SHAPE(RECEIPT, proto_receipt, TEXTS(TEXT(proto_receipt, object), TEXT(proto_receipt, version))),
 	SHAPE(FAILED, proto_failed, TEXTS(TEXT(proto_failed, text))),
 	SHAPE(STOP_UPLOAD, proto_empty, NULL),
-	SHAPE(ASK, proto_ask, TEXTS(TEXT(proto_ask, text))),
+	SHAPE(RECONFIRM, proto_upload, TEXTS(
+		TEXT(proto_upload, class),
+		TEXT(proto_upload, signature),
+		TEXT(proto_upload, asset),
+		TEXT(proto_upload, camera),
+		TEXT(proto_upload, name),
+		TEXT(proto_upload, address))),
+	SHAPE(REMOVE, proto_upload, TEXTS(
+		TEXT(proto_upload, class),
+		TEXT(proto_upload, signature),
+		TEXT(proto_upload, asset),
+		TEXT(proto_upload, camera),
+		TEXT(proto_upload, name),
+		TEXT(proto_upload, address))),
+	SHAPE(REMOVED, proto_status, TEXTS(TEXT(proto_status, text))),
+	SHAPE(ASK, proto_ask, TEXTS(
+		TEXT(proto_ask, text),
+		TEXT(proto_ask, reason),
+		TEXT(proto_ask, order),
+		TEXT(proto_ask, value))),
 	SHAPE(STATUS, proto_ctl_status, TEXTS(
 		TEXT(proto_ctl_status, station),
 		TEXT(proto_ctl_status, version),
+		TEXT(proto_ctl_status, time_source),
 		TEXT(proto_ctl_status, text))),
 	SHAPE(BAY, proto_ctl_bay, TEXTS(
 		TEXT(proto_ctl_bay, bay),
@@ -102,6 +132,8 @@ static const struct shape shapes[] = {
 		TEXT(proto_ctl_asset, camera),
 		TEXT(proto_ctl_asset, bay),
 		TEXT(proto_ctl_asset, signature),
+		TEXT(proto_ctl_asset, signature_text),
+		TEXT(proto_ctl_asset, class),
 		TEXT(proto_ctl_asset, reason),
 		TEXT(proto_ctl_asset, path))),
 	SHAPE(UPLOADING, proto_ctl_upload, TEXTS(
@@ -113,6 +145,18 @@ static const struct shape shapes[] = {
 		TEXT(proto_ctl_destination, driver),
 		TEXT(proto_ctl_destination, text))),
 	SHAPE(SEGMENT, proto_ctl_segment, TEXTS(TEXT(proto_ctl_segment, name))),
+	SHAPE(COPY, proto_ctl_copy, TEXTS(TEXT(proto_ctl_copy, where), TEXT(proto_ctl_copy, text))),
+	SHAPE(ORDER, proto_ctl_order, TEXTS(
+		TEXT(proto_ctl_order, value),
+		TEXT(proto_ctl_order, reason))),
+	SHAPE(DUE, proto_ctl_due, TEXTS(
+		TEXT(proto_ctl_due, asset),
+		TEXT(proto_ctl_due, camera),
+		TEXT(proto_ctl_due, class),
+		TEXT(proto_ctl_due, reason))),
+	SHAPE(KEY, proto_ctl_key, TEXTS(
+		TEXT(proto_ctl_key, camera),
+		TEXT(proto_ctl_key, fingerprint))),
 	SHAPE(END, proto_ctl_end, TEXTS(TEXT(proto_ctl_end, text))),
 };
 /* clang-format on */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 #define MSG_BODY_MAX 4096
 #define MSG_FDS_MAX 4
 
@@ -28,7 +28,8 @@
 #define PROTO_INTERFACES 8
 #define PROTO_SLOTS 16
 #define PROTO_SHA256_LEN 32
-#define PROTO_ID_LEN 68 /* asset id: 64 hex digits and NUL, padded */
+#define PROTO_CLASS_LEN 32 /* retention classes: "not-yet-categorised" */
+#define PROTO_ID_LEN 68    /* asset id: 64 hex digits and NUL, padded */
 
 /* No time known. Camera times are seconds since 1970 of the camera's own clock face, read as UTC. */
 #define PROTO_NO_TIME INT64_MIN
@@ -65,9 +66,14 @@ enum msg_type {
 	MSG_FAULT,       /* to core: proto_reason: cannot go on, exits after it */
 
 	/* verify */
-	MSG_VERIFY = 64, /* from core: proto_verify + clip fd (read) + leaves fd (write) */
-	MSG_DIGEST,      /* to core: proto_digest; sent before anything is parsed */
-	MSG_RESULT,      /* to core: proto_status; then exit 0 */
+	MSG_VERIFY =
+	    64,      /* from core: proto_verify + the descriptors of the job (enum verify_job) */
+	MSG_LOG,     /* from core, VERIFY_AUDIT: proto_empty + log fd (read), ask.logs times */
+	MSG_DIGEST,  /* to core, VERIFY_DIGEST: proto_digest */
+	MSG_JUDGED,  /* to core, VERIFY_SIGNATURE and VERIFY_RECEIPT: proto_judged */
+	MSG_FINDING, /* to core, VERIFY_AUDIT: proto_finding, up to FINDINGS_MAX */
+	MSG_AUDITED, /* to core, VERIFY_AUDIT: proto_audited; after the findings */
+	MSG_RESULT,  /* to core: proto_status; then exit 0 */
 
 	/* uploader; slot and generation of the header count from UPLOAD on */
 	MSG_DESTINATION = 80, /* from core: proto_destination */
@@ -79,6 +85,10 @@ enum msg_type {
 	MSG_RECEIPT,          /* to core: proto_receipt; ends the slot */
 	MSG_FAILED,           /* to core: proto_failed; ends the slot */
 	MSG_STOP_UPLOAD,      /* from core: proto_empty => FAILED with UPLOAD_STOPPED */
+	MSG_RECONFIRM, /* from core, slot idle: proto_upload, no fd => RECEIPT or FAILED: do you still
+			have it? */
+	MSG_REMOVE,    /* from core, slot idle: proto_upload, no fd => REMOVED or FAILED */
+	MSG_REMOVED,   /* to core: proto_status; ends the slot: 0, or -ENOENT: it was not there */
 
 	/* dockctl */
 	MSG_ASK = 112, /* to core: proto_ask */
@@ -87,7 +97,12 @@ enum msg_type {
 	MSG_ASSET,     /* from core: proto_ctl_asset; + read-only fd when exporting */
 	MSG_UPLOADING, /* from core: proto_ctl_upload */
 	MSG_DESTINED,  /* from core: proto_ctl_destination */
-	MSG_SEGMENT,   /* from core: proto_ctl_segment + read-only fd: one ledger segment */
+	MSG_SEGMENT,   /* from core: proto_ctl_segment + read-only fd: a file of the ledger, a proof
+			  bundle or a report */
+	MSG_COPY,      /* from core: proto_ctl_copy: what a command did to one copy of an asset */
+	MSG_ORDER,     /* from core: proto_ctl_order: one preservation order */
+	MSG_DUE,       /* from core: proto_ctl_due: one asset of the due or the review list */
+	MSG_KEY,       /* from core: proto_ctl_key: one enrolled camera key */
 	MSG_END,       /* from core: proto_ctl_end; ends every answer */
 };
 
@@ -191,6 +206,11 @@ enum object_kind {
 	KIND_LOG,     /* the camera's audit log */
 	KIND_OTHER,   /* a file that no pattern names: taken all the same */
 	KIND_IGNORED, /* a pattern says that it is not footage (thumbnails of the camera's own) */
+	KIND_REPORT,  /* the station's own: an activation report; an asset like the others */
+	/* the station's own side objects: no assets, no rungs; sent until they are there */
+	KIND_LEDGER,     /* records of the continuity ledger */
+	KIND_CHECKPOINT, /* its newest checkpoint */
+	KIND_BUNDLE,     /* the proof bundle of an asset, beside it */
 };
 
 struct proto_pattern {
@@ -352,21 +372,96 @@ enum fault {
 
 /* ---- verify ---- */
 
-#define VERIFY_LEAF_BYTES (4u << 20)
+/*
+ * One question a process. The descriptors that come with VERIFY, in this order:
+ *   DIGEST     the clip (read)
+ *   SIGNATURE  facts, sidecar, anchors (PEM), revocation lists (PEM); all read
+ *   RECEIPT    facts, the raw receipt; both read
+ *   AUDIT      facts (read), the report (write); then LOG messages
+ * Facts are lines in the form of ledger records (record.h); verify's headers say which.
+ */
+enum verify_job { VERIFY_DIGEST = 1, VERIFY_SIGNATURE, VERIFY_RECEIPT, VERIFY_AUDIT };
+
+/* Digests that a profile may ask for beside SHA-256. */
+#define DIGEST_SHA384 (1u << 0)
+#define DIGEST_SHA512 (1u << 1)
+#define DIGEST_ALL ((1u << 2) - 1)
+#define PROTO_SHA512_LEN 64
 
 struct proto_verify {
 	uint32_t version;
-	uint32_t zero;
-	uint64_t size_bytes; /* what the core believes */
+	uint32_t job;        /* enum verify_job */
+	uint64_t size_bytes; /* DIGEST: what the core believes */
+	uint32_t digests;    /* DIGEST: a set of DIGEST_... */
+	uint32_t logs;       /* AUDIT: LOG messages that follow, 0..VERIFY_LOGS_MAX */
 };
-_Static_assert(sizeof(struct proto_verify) == 16, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_verify) == 24, "crank PROTO_VERSION");
+#define VERIFY_LOGS_MAX 64
 
 struct proto_digest {
 	uint64_t length_bytes;
-	uint64_t leaves; /* of VERIFY_LEAF_BYTES, 32 bytes each, in the leaves file */
+	uint32_t digests; /* which of those below were taken */
+	uint32_t pad;
 	uint8_t sha256[PROTO_SHA256_LEN];
+	uint8_t sha384[48];
+	uint8_t sha512[PROTO_SHA512_LEN];
 };
-_Static_assert(sizeof(struct proto_digest) == 48, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_digest) == 160, "crank PROTO_VERSION");
+
+/* What a signature shows (DESIGN 6); the words are signature_word's. */
+enum signature_result {
+	SIGNATURE_NONE = 0, /* not judged */
+	SIGNATURE_VALID,
+	SIGNATURE_UNSIGNED, /* no signature has come */
+	SIGNATURE_MISMATCH, /* changed, damaged or wrongly signed: cannot tell which */
+	SIGNATURE_UNTRUSTED_SIGNER,
+	SIGNATURE_ANOTHER_CAMERA,
+	SIGNATURE_CUT_SHORT,
+	SIGNATURE_UNREADABLE, /* the signature itself breaks its format */
+};
+
+/* What a signed receipt shows. */
+enum receipt_result {
+	RECEIPT_GOOD = 1,
+	RECEIPT_UNREADABLE,  /* not a signed note, or not our words in it */
+	RECEIPT_UNKNOWN_KEY, /* signed by no key that is pinned and in force */
+	RECEIPT_BAD_SIGNATURE,
+	RECEIPT_OTHER_ASSET, /* another asset, station, object, digest or length */
+	RECEIPT_WRONG_TIME,  /* before the upload began, or in the future */
+};
+
+#define JUDGED_TIME_UNPROVED (1u << 0)
+
+struct proto_judged {
+	uint32_t result; /* enum signature_result or receipt_result, by job */
+	uint32_t flags;
+	int64_t time_s; /* RECEIPT: the server's; SIGNATURE: signing time; or PROTO_NO_TIME */
+	char signer[PROTO_TEXT_LEN];  /* certificate's subject, key name or fingerprint */
+	char version[PROTO_TEXT_LEN]; /* RECEIPT: the object's version there, "" none */
+	char text[PROTO_TEXT_LEN *
+	    2]; /* why, with the clause of the specification; data, not trusted */
+};
+_Static_assert(sizeof(struct proto_judged) == 528, "crank PROTO_VERSION");
+
+#define FINDINGS_MAX 64
+
+struct proto_finding {
+	uint64_t seq;   /* of the log line, 0: none */
+	uint64_t asset; /* number of the clip, 0: none */
+	char code[32];  /* a word of dockd-audit(5) */
+	char text[PROTO_TEXT_LEN * 2];
+};
+_Static_assert(sizeof(struct proto_finding) == 304, "crank PROTO_VERSION");
+
+struct proto_audited {
+	uint64_t lines, damaged; /* lines read, and those of them that could not be understood */
+	uint64_t first_seq, last_seq;          /* 0: no line understood */
+	int64_t first_time_s, last_time_s;     /* camera time, or PROTO_NO_TIME */
+	uint8_t last_sha256[PROTO_SHA256_LEN]; /* of the last good line, for the next docking */
+	uint32_t findings;                     /* in all, also beyond FINDINGS_MAX */
+	uint32_t opaque;                       /* 1: a log of another form; kept, not understood */
+};
+_Static_assert(sizeof(struct proto_audited) == 88, "crank PROTO_VERSION");
 
 /* ---- uploader ---- */
 
@@ -386,6 +481,8 @@ enum destination_driver { DESTINATION_DIR = 1, DESTINATION_TUS };
 #define DESTINATION_READ_BACK (1u << 0) /* fetch it again after sending, and digest it */
 #define DESTINATION_CHECKSUM (1u << 1)  /* use the checksum extension where advertised */
 #define DESTINATION_OVERRIDE (1u << 2)  /* X-HTTP-Method-Override: PATCH by POST */
+#define DESTINATION_RECEIPTS (1u << 3)  /* ask for a signed receipt when all is there */
+#define DESTINATION_DISPOSE (1u << 4)   /* this store is ours to dispose of */
 
 struct proto_destination {
 	uint32_t driver; /* enum destination_driver */
@@ -400,28 +497,38 @@ struct proto_destination {
 	char certificate_file[256];                /* client certificate, PEM */
 	char key_file[256];
 	char headers_file[256]; /* further request headers (credentials), one a line */
+	char receipt_path[64];  /* tus: appended to the upload's URL to GET its signed receipt */
 };
-_Static_assert(sizeof(struct proto_destination) == 2088, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_destination) == 2152, "crank PROTO_VERSION");
+
+#define READY_CONFIRMS (1u << 0)  /* RECONFIRM can be answered */
+#define READY_REMOVES (1u << 1)   /* REMOVE can be done */
+#define READY_PRESERVES (1u << 2) /* it can be told to preserve (none yet) */
 
 struct proto_ready {
 	int32_t status; /* 0, or -errno: this destination cannot work (text says why) */
 	uint32_t level; /* best receipt level to expect */
+	uint32_t can;   /* a set of READY_... */
+	uint32_t pad;
 	char text[PROTO_TEXT_LEN * 2];
 };
-_Static_assert(sizeof(struct proto_ready) == 264, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ready) == 272, "crank PROTO_VERSION");
 
 struct proto_upload {
 	uint64_t size_bytes;
 	uint8_t sha256[PROTO_SHA256_LEN];
-	int64_t recorded_s; /* camera time as listed, or PROTO_NO_TIME */
-	uint32_t kind;      /* enum object_kind */
-	uint32_t pad;
-	char asset[PROTO_ID_LEN]; /* the same at every station: camera and digest */
+	int64_t recorded_s;   /* UTC, corrected by the measured offset, or PROTO_NO_TIME */
+	int64_t dispose_by_s; /* by the retention class; PROTO_NO_TIME: never by age */
+	uint32_t kind;        /* enum object_kind */
+	uint32_t preserved;   /* 1: a preservation order covers it */
+	char class[PROTO_CLASS_LEN];
+	char signature[PROTO_CLASS_LEN]; /* signature result at this time */
+	char asset[PROTO_ID_LEN];        /* the same at every station: camera and digest */
 	char camera[PROTO_TEXT_LEN + 4];
 	char name[PROTO_TEXT_LEN * 2];   /* last part of the camera's path, for people */
 	char address[PROTO_ADDRESS_LEN]; /* from an earlier CREATED, "" = create */
 };
-_Static_assert(sizeof(struct proto_upload) == 1536, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_upload) == 1608, "crank PROTO_VERSION");
 
 struct proto_address {
 	char address[PROTO_ADDRESS_LEN];
@@ -443,9 +550,10 @@ struct proto_receipt {
 	uint8_t sha256[PROTO_SHA256_LEN]; /* read back, stated, or sent checked; LENGTH: zeros */
 	char object[PROTO_ADDRESS_LEN];
 	char version[PROTO_TEXT_LEN];
-	uint8_t raw[1024]; /* the server's own words, not parsed by the core */
+	uint8_t
+	    raw[2048]; /* the server's own words, not parsed by the core; SIGNED: the whole note */
 };
-_Static_assert(sizeof(struct proto_receipt) == 2232, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_receipt) == 3256, "crank PROTO_VERSION");
 
 enum upload_failure {
 	UPLOAD_LATER = 1,   /* passing: ask again after retry_after_ms or the core's back-off */
@@ -454,6 +562,9 @@ enum upload_failure {
 	UPLOAD_DESTINATION, /* the destination refuses all (credentials, URL, TLS): a person */
 	UPLOAD_SOURCE,      /* our own copy could not be read or does not match */
 	UPLOAD_STOPPED,     /* STOP_UPLOAD was obeyed */
+	UPLOAD_LOST,        /* RECONFIRM: it is not there */
+	UPLOAD_DIFFERS,     /* RECONFIRM: what is there is not it */
+	UPLOAD_CANNOT,      /* RECONFIRM, REMOVE: this destination offers no way */
 };
 
 struct proto_failed {
@@ -477,7 +588,19 @@ enum ask {
 	ASK_WAIT,       /* parked until condition holds or timeout => END */
 	ASK_CHANGED,    /* parked until the state's generation differs from cursor => END */
 	ASK_EXPORT,     /* page from cursor => ASSET + fd..., END; recorded */
-	ASK_LEDGER,     /* page from cursor => SEGMENT + fd..., END */
+	ASK_LEDGER,  /* page from cursor => SEGMENT + fd..., END; the last: "checkpoint", "key" */
+	ASK_BUNDLE,  /* number => SEGMENT + fd (a proof bundle), END */
+	ASK_REPORTS, /* page from cursor; text "" or camera; number 0 or docking; from_s, until_s
+			   => ASSET + fd..., END; recorded */
+	/* what changes something: reason is needed, and it is recorded with the asker's uid */
+	ASK_PRESERVE, /* scope, text, from_s, until_s => ORDER, COPY..., END */
+	ASK_LIFT,     /* number of the order => COPY..., END */
+	ASK_ORDERS,   /* page from cursor => ORDER..., END */
+	ASK_DUE,      /* page from cursor; flags DUE_REVIEW => DUE..., END */
+	ASK_DISPOSE,  /* number, order => COPY..., END */
+	ASK_ENROLL,   /* text camera, scheme, value: public key => END */
+	ASK_REVOKE,   /* text camera, value: key or "" all => END */
+	ASK_KEYS,     /* page from cursor; text camera or "" => KEY..., END */
 };
 
 #define ASSETS_QUEUED (1u << 0) /* only those not receipted everywhere */
@@ -499,9 +622,21 @@ struct proto_ask {
 	uint32_t timeout_ms; /* 0: no limit */
 	uint64_t cursor;
 	uint64_t number;
-	char text[PROTO_TEXT_LEN * 2]; /* a bay's name, a reason */
+	int64_t from_s, until_s;         /* a period, UTC; PROTO_NO_TIME: open */
+	uint32_t scope;                  /* enum order_scope */
+	uint32_t scheme;                 /* enum signing_scheme, of a key to enroll */
+	char text[PROTO_TEXT_LEN * 2];   /* a bay's name, a camera, an asset id */
+	char reason[PROTO_TEXT_LEN * 2]; /* why; needed for what changes something */
+	char order[PROTO_TEXT_LEN];      /* ASK_DISPOSE: the order's reference */
+	char value[1024];                /* a public key, PEM or base64 */
 };
-_Static_assert(sizeof(struct proto_ask) == 296, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ask) == 1728, "crank PROTO_VERSION");
+
+#define DUE_REVIEW (1u << 0) /* the review list: what may never go by age */
+
+enum order_scope { ORDER_ASSET = 1, ORDER_CAMERA, ORDER_DOCKING, ORDER_PERIOD };
+
+enum signing_scheme { SCHEME_NONE = 0, SCHEME_CMS, SCHEME_ECDSA, SCHEME_ED25519, SCHEME_MANIFEST };
 
 enum rung {
 	RUNG_LISTED = 1,
@@ -533,13 +668,20 @@ struct proto_ctl_status {
 	uint64_t disk_free_bytes, disk_reserve_bytes;
 	int64_t oldest_unsent_s; /* staged at, CLOCK_REALTIME; 0 = none */
 	uint32_t bays, occupied, hotplug_connected, station_light;
-	uint32_t plaintext;            /* 1: state on a plain volume, allowed by configuration */
-	uint32_t intake_stopped;       /* 1: nothing is taken in; text says why */
-	uint32_t erase;                /* 0 never, 1 when the gate allows */
-	uint32_t accept_level;         /* enum receipt_level */
+	uint32_t plaintext;              /* 1: state on a plain volume, allowed by configuration */
+	uint32_t intake_stopped;         /* 1: nothing is taken in; text says why */
+	uint32_t erase;                  /* 0 never, 1 when the gate allows */
+	uint32_t accept_level;           /* enum receipt_level */
+	uint32_t dispose;                /* 1: by age, where told that the store is ours */
+	uint32_t clock_synchronised;     /* the station's own */
+	uint64_t findings;               /* of audits, not yet settled by a person */
+	uint64_t preserved, due, review; /* assets */
+	uint64_t checked_records;        /* of the ledger, by the full check since start */
+	uint64_t checkpoint_size;        /* records under the newest checkpoint */
+	char time_source[PROTO_NAME_LEN];
 	char text[PROTO_TEXT_LEN * 4]; /* what a person must do, "" when nothing */
 };
-_Static_assert(sizeof(struct proto_ctl_status) == 752, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_status) == 872, "crank PROTO_VERSION");
 
 struct proto_ctl_bay {
 	char bay[PROTO_NAME_LEN];
@@ -567,30 +709,37 @@ struct proto_ctl_asset {
 	uint64_t docking;
 	uint64_t size_bytes, staged_bytes, pulled_bytes;
 	int64_t mtime_s, staged_at_s;
+	int64_t recorded_s;   /* UTC, corrected; PROTO_NO_TIME not yet known */
+	int64_t dispose_by_s; /* PROTO_NO_TIME: never by age */
 	uint32_t rung, kind;
-	uint32_t interruptions; /* of its pull */
-	uint32_t pad;
+	uint32_t interruptions;   /* of its pull */
+	uint32_t recorded_proved; /* 0: recorded_s is when it was staged */
+	uint32_t preserved;
+	uint32_t retired; /* 1: the station's copy is gone, as the rules allow; 2: disposed of */
 	uint64_t merged_into; /* the asset that holds the same bytes of the same camera; 0 = none */
 	char asset[PROTO_ID_LEN];  /* "" until digested */
 	char sha256[PROTO_ID_LEN]; /* hex */
 	char camera[PROTO_TEXT_LEN + 4];
 	char bay[PROTO_NAME_LEN];
-	char signature[PROTO_NAME_LEN];  /* signature result */
-	char reason[PROTO_TEXT_LEN * 2]; /* why it is not further: gate code or trouble */
+	char signature[PROTO_NAME_LEN];          /* signature result */
+	char signature_text[PROTO_TEXT_LEN * 2]; /* what that means, for people */
+	char class[PROTO_CLASS_LEN];             /* retention class */
+	char reason[PROTO_TEXT_LEN * 2];         /* why it is not further: gate code or trouble */
 	char path[PROTO_PATH_LEN];
 };
-_Static_assert(sizeof(struct proto_ctl_asset) == 2784, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_asset) == 3096, "crank PROTO_VERSION");
 
 struct proto_ctl_upload {
 	uint64_t number;
 	uint64_t offset_bytes, sent_bytes;
 	int64_t next_try_s, receipted_at_s; /* 0: none */
+	int64_t confirmed_at_s;             /* asked again and still there; 0 not yet */
 	uint32_t attempts, level, rung, pad;
 	char destination[PROTO_NAME_LEN];
 	char reason[PROTO_TEXT_LEN * 2];
 	char address[PROTO_ADDRESS_LEN];
 };
-_Static_assert(sizeof(struct proto_ctl_upload) == 1400, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_upload) == 1408, "crank PROTO_VERSION");
 
 struct proto_ctl_destination {
 	char name[PROTO_NAME_LEN];
@@ -606,6 +755,64 @@ struct proto_ctl_segment {
 	uint64_t size_bytes;
 };
 _Static_assert(sizeof(struct proto_ctl_segment) == 72, "crank PROTO_VERSION");
+
+enum copy_state {
+	COPY_PRESERVED = 1, /* dockd keeps it, and nothing of ours takes it away */
+	COPY_CONFIRMED,     /* the store was told, and confirmed */
+	COPY_NOT_PRESERVED, /* text says what a person must do */
+	COPY_GONE,          /* there is none */
+	COPY_DISPOSED,      /* it is gone, by this command */
+	COPY_KEPT,          /* it could not be reached or may not go: text says why */
+};
+
+struct proto_ctl_copy {
+	uint64_t number; /* asset; 0: of what has not arrived yet */
+	uint32_t state;  /* enum copy_state */
+	uint32_t pad;
+	char where[PROTO_NAME_LEN]; /* "station", "camera", or a destination */
+	char text[PROTO_TEXT_LEN * 2];
+};
+_Static_assert(sizeof(struct proto_ctl_copy) == 336, "crank PROTO_VERSION");
+
+struct proto_ctl_order {
+	uint64_t number;
+	uint64_t assets; /* that it covers now */
+	uint32_t scope;  /* enum order_scope */
+	uint32_t lifted;
+	uint32_t uid;
+	uint32_t pad;
+	int64_t given_s, from_s, until_s;
+	char value[PROTO_TEXT_LEN + 4]; /* asset id, camera, docking; "" a period of all cameras */
+	char reason[PROTO_TEXT_LEN * 2];
+	char pad2[4];
+};
+_Static_assert(sizeof(struct proto_ctl_order) == 448, "crank PROTO_VERSION");
+
+enum due_stage { DUE_LISTED = 1, DUE_MARKED, DUE_NOW, DUE_NEVER };
+
+struct proto_ctl_due {
+	uint64_t number;
+	int64_t recorded_s, dispose_by_s;
+	uint32_t stage; /* enum due_stage */
+	uint32_t pad;
+	char asset[PROTO_ID_LEN];
+	char camera[PROTO_TEXT_LEN + 4];
+	char class[PROTO_CLASS_LEN];
+	char reason[PROTO_TEXT_LEN * 2]; /* why it may not go by age, and who decides */
+	char pad2[4];
+};
+_Static_assert(sizeof(struct proto_ctl_due) == 528, "crank PROTO_VERSION");
+
+struct proto_ctl_key {
+	uint32_t scheme; /* enum signing_scheme */
+	uint32_t revoked;
+	uint32_t uid;
+	uint32_t pad;
+	int64_t enrolled_s, revoked_s; /* 0 not */
+	char camera[PROTO_TEXT_LEN + 4];
+	char fingerprint[PROTO_ID_LEN]; /* hex of SHA-256 over SubjectPublicKeyInfo */
+};
+_Static_assert(sizeof(struct proto_ctl_key) == 232, "crank PROTO_VERSION");
 
 struct proto_ctl_end {
 	int32_t status; /* 0, -ENOENT, -ETIMEDOUT, -EINVAL, -EPERM ... */

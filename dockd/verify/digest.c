@@ -1,5 +1,5 @@
 /*
- * digest: SHA-256 of a clip, whole and by leaf, in one reading. FIPS 180-4, by libcrypto's EVP.
+ * digest: SHA-256, and what else a profile asks for, in one reading. FIPS 180-4, by libcrypto's EVP.
  */
 #include "digest.h"
 
@@ -7,46 +7,54 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES (1u << 20)
 
+enum { SHA256, SHA384, SHA512, ALGORITHMS };
+
+static const struct {
+	const char *name;
+	uint32_t bit; /* 0: always taken */
+} algorithms[ALGORITHMS] = {
+	[SHA256] = { "SHA256", 0 },
+	[SHA384] = { "SHA384", DIGEST_SHA384 },
+	[SHA512] = { "SHA512", DIGEST_SHA512 },
+};
+
 struct digest {
-	EVP_MD *md;
-	EVP_MD_CTX *whole;
-	EVP_MD_CTX *leaf;
-	uint64_t leaf_bytes;
+	EVP_MD *md[ALGORITHMS];
+	EVP_MD_CTX *context[ALGORITHMS];
 	uint8_t *block;
 };
 
-struct digest *digest_new(uint64_t leaf_bytes)
+struct digest *digest_new(void)
 {
 	struct digest *d = calloc(1, sizeof(*d));
+	bool good = d && (d->block = malloc(BLOCK_BYTES));
 
-	if (!d)
-		return NULL;
-	d->leaf_bytes = leaf_bytes;
-	d->md = EVP_MD_fetch(NULL, "SHA256", NULL);
-	d->whole = EVP_MD_CTX_new();
-	d->leaf = EVP_MD_CTX_new();
-	d->block = malloc(BLOCK_BYTES);
-	if (!d->md || !d->whole || !d->leaf || !d->block ||
-	    EVP_DigestInit_ex2(d->whole, d->md, NULL) != 1 ||
-	    EVP_DigestInit_ex2(d->leaf, d->md, NULL) != 1) {
-		digest_free(d);
-		return NULL;
+	for (unsigned i = 0; good && i < ALGORITHMS; i++) {
+		d->md[i] = EVP_MD_fetch(NULL, algorithms[i].name, NULL);
+		d->context[i] = EVP_MD_CTX_new();
+		good = d->md[i] && d->context[i] &&
+		    EVP_DigestInit_ex2(d->context[i], d->md[i], NULL) == 1;
 	}
-	return d;
+	if (good)
+		return d;
+	digest_free(d);
+	return NULL;
 }
 
 void digest_free(struct digest *d)
 {
 	if (!d)
 		return;
+	for (unsigned i = 0; i < ALGORITHMS; i++) {
+		EVP_MD_CTX_free(d->context[i]);
+		EVP_MD_free(d->md[i]);
+	}
 	free(d->block);
-	EVP_MD_CTX_free(d->leaf);
-	EVP_MD_CTX_free(d->whole);
-	EVP_MD_free(d->md);
 	free(d);
 }
 
@@ -68,66 +76,30 @@ static ssize_t read_at(int fd, uint8_t *bytes, size_t len, uint64_t offset)
 	return (ssize_t)got;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t len)
+int digest_file(struct digest *d, int clip, uint32_t digests, struct proto_digest *sum)
 {
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n >= 0) {
-			bytes += n;
-			len -= (size_t)n;
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return 0;
-}
-
-/* Closes the leaf and opens the next. After one leaf has failed no more are written: no gaps. */
-static int end_leaf(struct digest *d, int leaves, struct digest_sum *sum, int *leaves_err)
-{
-	uint8_t md[DIGEST_LEN];
-
-	if (EVP_DigestFinal_ex(d->leaf, md, NULL) != 1 ||
-	    EVP_DigestInit_ex2(d->leaf, d->md, NULL) != 1)
-		return -ENOMEM;
-	if (*leaves_err == 0)
-		*leaves_err = write_all(leaves, md, sizeof(md));
-	if (*leaves_err == 0)
-		sum->leaves++;
-	return 0;
-}
-
-int digest_file(struct digest *d, int clip, int leaves, struct digest_sum *sum, int *leaves_err)
-{
-	uint64_t in_leaf = 0;
+	uint8_t *const out[ALGORITHMS] = { sum->sha256, sum->sha384, sum->sha512 };
+	bool wanted[ALGORITHMS];
 	ssize_t n;
 
-	*sum = (struct digest_sum){ 0 };
-	*leaves_err = 0;
-	if (EVP_DigestInit_ex2(d->whole, d->md, NULL) != 1 ||
-	    EVP_DigestInit_ex2(d->leaf, d->md, NULL) != 1)
-		return -ENOMEM;
+	memset(sum, 0, sizeof(*sum));
+	sum->digests = digests & DIGEST_ALL;
+	for (unsigned i = 0; i < ALGORITHMS; i++) {
+		wanted[i] = algorithms[i].bit == 0 || (digests & algorithms[i].bit);
+		if (wanted[i] && EVP_DigestInit_ex2(d->context[i], d->md[i], NULL) != 1)
+			return -ENOMEM;
+	}
 	posix_fadvise(clip, 0, 0, POSIX_FADV_SEQUENTIAL);
-	do {
-		uint64_t room = d->leaf_bytes - in_leaf;
-		size_t want = room < BLOCK_BYTES ? (size_t)room : BLOCK_BYTES;
-
-		n = read_at(clip, d->block, want, sum->length_bytes);
-		if (n <= 0)
-			break;
-		if (EVP_DigestUpdate(d->whole, d->block, (size_t)n) != 1 ||
-		    EVP_DigestUpdate(d->leaf, d->block, (size_t)n) != 1)
-			return -ENOMEM;
+	while ((n = read_at(clip, d->block, BLOCK_BYTES, sum->length_bytes)) > 0) {
+		for (unsigned i = 0; i < ALGORITHMS; i++) {
+			if (wanted[i] && EVP_DigestUpdate(d->context[i], d->block, (size_t)n) != 1)
+				return -ENOMEM;
+		}
 		sum->length_bytes += (uint64_t)n;
-		in_leaf += (uint64_t)n;
-		if (in_leaf == d->leaf_bytes && end_leaf(d, leaves, sum, leaves_err) < 0)
+	}
+	for (unsigned i = 0; i < ALGORITHMS; i++) {
+		if (wanted[i] && EVP_DigestFinal_ex(d->context[i], out[i], NULL) != 1)
 			return -ENOMEM;
-		in_leaf %= d->leaf_bytes;
-	} while (n > 0);
-	if (in_leaf > 0 && end_leaf(d, leaves, sum, leaves_err) < 0)
-		return -ENOMEM;
-	if (EVP_DigestFinal_ex(d->whole, sum->sha256, NULL) != 1)
-		return -ENOMEM;
+	}
 	return n < 0 ? (int)n : 0;
 }

@@ -1,5 +1,5 @@
 /*
- * digest: SHA-256 of a clip, whole and by leaf, in one reading.
+ * digest: the digests of a clip, all of them in one reading.
  *
  * Called by verify's main. Knows nothing of messages. It must never trust a length that it did not
  * read itself, and never hold more than one block of the clip.
@@ -7,32 +7,20 @@
 #ifndef DOCKD_VERIFY_DIGEST_H
 #define DOCKD_VERIFY_DIGEST_H
 
-#include <stdint.h>
-
-#define DIGEST_LEN 32
+#include "../base/proto.h"
 
 struct digest;
 
-struct digest_sum {
-	uint64_t length_bytes; /* what could be read: the length of the file */
-	uint64_t leaves;       /* written to the leaves file, in order, DIGEST_LEN bytes each */
-	uint8_t sha256[DIGEST_LEN];
-};
-
-/*
- * Everything that loads or allocates: made before the sandbox goes up. leaf_bytes is how much of
- * the clip a leaf covers, the last one less; a multiple of 64 KiB. NULL: no memory or no SHA-256.
- */
-struct digest *digest_new(uint64_t leaf_bytes);
+/* Everything that loads or allocates: made before the sandbox goes up. NULL: no memory or SHA-2. */
+struct digest *digest_new(void);
 void digest_free(struct digest *d);
 
 /*
- * Reads the file behind clip from its first byte to its end and writes the digest of each leaf to
- * the file behind leaves, at its position. An empty file has no leaves.
+ * Reads the file behind clip from its first byte to its end. SHA-256 is always taken, those in the
+ * set `digests` (DIGEST_...) beside it. sum->digests says which are there.
  *
- * 0; -ENOMEM: sum is void; another -errno of reading: sum is of the bytes before it. *leaves_err is
- * 0, or the -errno for which leaves are missing from the file. Neither descriptor is synced.
+ * 0; -ENOMEM: sum is void; another -errno of reading: sum is of the bytes before it.
  */
-int digest_file(struct digest *d, int clip, int leaves, struct digest_sum *sum, int *leaves_err);
+int digest_file(struct digest *d, int clip, uint32_t digests, struct proto_digest *sum);
 
 #endif

@@ -22,10 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(DIGEST_LEN == PROTO_SHA256_LEN, "one digest, two names");
-
 enum state { AWAIT_VERIFY };
-enum fd_role { FD_CLIP, FD_LEAVES, FD_ROLES };
+enum fd_role { FD_CLIP, FD_ROLES };
 
 static const struct msg_rule rules[] = {
 	{ MSG_VERIFY, 1u << AWAIT_VERIFY, FD_ROLES },
@@ -112,39 +110,38 @@ static void answer(const struct verify *v, unsigned type, const void *body)
 }
 
 /* Sends DIGEST and fills result. */
-static void check(struct verify *v, const struct msg *m, struct proto_status *result)
+static void take_digest(struct verify *v, const struct msg *m, struct proto_status *result)
 {
 	const struct proto_verify *ask = (const struct proto_verify *)m->body;
-	struct proto_digest digest = { 0 };
-	struct digest_sum sum;
-	int leaves_err;
-	int err;
+	struct proto_digest digest;
+	int err = digest_file(v->digest, m->fds[FD_CLIP], ask->digests, &digest);
 
-	if (ask->version != PROTO_VERSION)
-		fatal("it speaks version %d, the core %" PRIu32 ": restart dockd", PROTO_VERSION,
-		    ask->version);
-	err = digest_file(v->digest, m->fds[FD_CLIP], m->fds[FD_LEAVES], &sum, &leaves_err);
 	if (err == -ENOMEM)
 		fatal("no memory for SHA-256");
-	digest.length_bytes = sum.length_bytes;
-	digest.leaves = sum.leaves;
-	memcpy(digest.sha256, sum.sha256, sizeof(digest.sha256));
 	handover("verify-digest");
 	answer(v, MSG_DIGEST, &digest);
 	if (err < 0) {
 		result->status = -EIO;
 		snprintf(
 		    result->text, sizeof(result->text), "reading the clip: %s", strerror(-err));
-	} else if (sum.length_bytes != ask->size_bytes) {
+	} else if (digest.length_bytes != ask->size_bytes) {
 		result->status = -EMSGSIZE;
 		snprintf(result->text, sizeof(result->text),
 		    "the clip has %" PRIu64 " bytes where %" PRIu64 " were expected",
-		    sum.length_bytes, ask->size_bytes);
-	} else if (leaves_err < 0) {
-		result->status = leaves_err;
-		snprintf(result->text, sizeof(result->text), "writing the leaves: %s",
-		    strerror(-leaves_err));
+		    digest.length_bytes, ask->size_bytes);
 	}
+}
+
+static void check(struct verify *v, const struct msg *m, struct proto_status *result)
+{
+	const struct proto_verify *ask = (const struct proto_verify *)m->body;
+
+	if (ask->version != PROTO_VERSION)
+		fatal("it speaks version %d, the core %" PRIu32 ": restart dockd", PROTO_VERSION,
+		    ask->version);
+	if (ask->job != VERIFY_DIGEST)
+		fatal("the core asks for job %" PRIu32 ", which does not exist", ask->job);
+	take_digest(v, m, result);
 }
 
 int main(int argc, char **argv)
@@ -158,7 +155,7 @@ int main(int argc, char **argv)
 	if (sandbox_basics() < 0 || sandbox_die_with_parent(v.parent_pid) < 0)
 		fatal("%s", sandbox_why());
 	/* libcrypto loads its algorithms now: under the filter it could not. */
-	v.digest = digest_new(VERIFY_LEAF_BYTES);
+	v.digest = digest_new();
 	if (!v.digest)
 		fatal("no memory for SHA-256, or libcrypto has none");
 	if (sandbox_verify() < 0)

@@ -1,7 +1,7 @@
 /*
  * A ledger line: whatever record_parse accepts, record_format writes again byte for byte.
  */
-#include "../../dockd/record.h"
+#include "../../dockd/base/record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -15,15 +15,16 @@ import time
 MSG = dict(HELLO=1, WELCOME=2, DESTINATION=80, READY=81, UPLOAD=82, CREATED=83, PROCEED=84,
            PROGRESS=85, RECEIPT=86, FAILED=87, STOP_UPLOAD=88)
 NAME = {v: k for k, v in MSG.items()}
+NO_TIME = -(1 << 63)
 HEAD = struct.Struct("=HHII")
 HELLO = struct.Struct("=II64s")
 WELCOME = struct.Struct("=II64s")
-DESTINATION = struct.Struct("=IIIIIIQQ1024s256s256s256s256s")
-READY = struct.Struct("=iI256s")
-UPLOAD = struct.Struct("=Q32sqII68s132s256s1024s")
+DESTINATION = struct.Struct("=IIIIIIQQ1024s256s256s256s256s64s")
+READY = struct.Struct("=iIII256s")
+UPLOAD = struct.Struct("=Q32sqqII32s32s68s132s256s1024s")
 CREATED = struct.Struct("=1024s128s")
 PROGRESS = struct.Struct("=QQ")
-RECEIPT = struct.Struct("=IIQQ32s1024s128s1024s")
+RECEIPT = struct.Struct("=IIQQ32s1024s128s2048s")
 FAILED = struct.Struct("=IIQQQ256s")
 NO_TIME = -(1 << 63)
 
@@ -47,7 +48,7 @@ class Message:
             self.version, self.role, name = HELLO.unpack(body)
             self.name = text(name)
         elif self.kind == "READY":
-            self.status, self.level, t = READY.unpack(body)
+            self.status, self.level, self.can, _, t = READY.unpack(body)
             self.text = text(t)
         elif self.kind == "CREATED":
             a, t = CREATED.unpack(body)
@@ -93,15 +94,15 @@ class Core:
         assert ready, "the uploader did not connect"
         self.sock, _ = self.listener.accept()
         hello = self.get("HELLO")
-        assert (hello.version, hello.role, hello.name) == (1, 2, "test")
-        self.put("WELCOME", WELCOME.pack(1, 7, b"station-1"))
+        assert (hello.version, hello.role, hello.name) == (2, 2, "test")
+        self.put("WELCOME", WELCOME.pack(2, 7, b"station-1"))
         return self
 
     def open(self, driver, where, flags=0, slots=4, stall_ms=5000, answer_ms=5000,
-             chunk_min=256 << 10, chunk_max=256 << 20, ca="", cert="", key="", headers=""):
+             chunk_min=256 << 10, chunk_max=256 << 20, ca="", cert="", key="", headers="", receipt_path=""):
         self.put("DESTINATION", DESTINATION.pack(
             driver, flags, slots, stall_ms, answer_ms, 0, chunk_min, chunk_max,
-            *(s.encode() for s in (str(where), ca, cert, key, str(headers)))))
+            *(s.encode() for s in (str(where), ca, cert, key, str(headers), receipt_path))))
         return self.get("READY", wait=15)
 
     def put(self, kind, body=b"\0\0\0\0", slot=0, generation=0, fds=()):
@@ -131,7 +132,8 @@ class Core:
         self.generation += 1
         fd = os.open(path, os.O_RDONLY)
         self.put("UPLOAD", UPLOAD.pack(
-            len(data) if size is None else size, digest, 1790000000, 2, 0,
+            len(data) if size is None else size, digest, 1790000000, NO_TIME, 2, 0,
+            b"not-yet-categorised", b"unsigned",
             (asset or hashlib.sha256(b"camera" + digest).hexdigest()).encode(),
             b"BWC-0001", name if isinstance(name, bytes) else name.encode(), address.encode()),
             slot, self.generation, [fd])

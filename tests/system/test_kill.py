@@ -254,7 +254,7 @@ class Run(Station):
 
     def check_staging(self):
         files = [p for p in (self.folder / "state/staging").rglob("*") if p.is_file()]
-        assert sorted(p.suffix for p in files) == [""] * 3 + [".leaves"] * 3, files
+        assert sorted(p.suffix for p in files) == [""] * 3, files
         for path in files:
             if path.suffix == "":
                 assert path.stat().st_mode & 0o777 == 0o400

@@ -87,7 +87,7 @@ class Worker:
 
     def begin(self):
         quirks, window, timeout_ms, objects, patterns = self.attach
-        body = struct.pack("=IIIIII", 1, 1, quirks, window, timeout_ms, objects)
+        body = struct.pack("=IIIIII", 2, 1, quirks, window, timeout_ms, objects)
         for i in range(12):
             kind, glob = patterns[i] if i < len(patterns) else (0, "")
             body += struct.pack("=I96s", kind, glob.encode())

@@ -1,7 +1,7 @@
 /*
  * record: what it writes it reads back byte for byte, and it reads nothing else.
  */
-#include "../../dockd/record.h"
+#include "../../dockd/base/record.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -157,11 +157,9 @@ static void cut(void **state)
 
 static void set_aside(void **state)
 {
-	char path[256];
 	unsigned kept = 0;
 	size_t n;
 	char *bytes;
-	int fd;
 
 	(void)state;
 	assert_int_equal(staging_set_aside(s, 7, &kept), -ENOENT);
@@ -170,9 +168,6 @@ static void set_aside(void **state)
 	assert_int_equal(kept, 1);
 	fill(7, "two");
 	assert_int_equal(staging_seal(s, 7, 3), 0);
-	fd = staging_leaves(s, 7);
-	assert_true(fd >= 0);
-	close(fd);
 	fill(7, "part");
 	assert_int_equal(staging_set_aside(s, 7, &kept), 0);
 	assert_int_equal(kept, 2);
@@ -186,8 +181,6 @@ static void set_aside(void **state)
 	bytes = file_get(dir, "staging/00/00/0000000000000007.kept-3", &n);
 	assert_string_equal(bytes, "two");
 	free(bytes);
-	folder_path(path, dir, "staging/00/00/0000000000000007.leaves");
-	assert_int_equal(access(path, F_OK), -1);
 }
 
 static void seed(void **state)
@@ -235,7 +228,6 @@ static void retire(void **state)
 	fill(12, "abc");
 	assert_int_equal(staging_seal(s, 12, 3), 0);
 	fill(12, "again");
-	close(staging_leaves(s, 12));
 	assert_int_equal(staging_retire(s, 12), 0);
 	assert_false(staging_sealed(s, 12, NULL));
 	assert_int_equal(staging_part_length(s, 12), -ENOENT);

@@ -1,0 +1,48 @@
+/*
+ * control_client: what the files of the control socket share: who asks, and how he is answered.
+ *
+ * Included by control*.c only. control.c owns the sockets and answers status, bays, assets and
+ * waiting; each other file answers the questions of one room, by functions named below.
+ */
+#ifndef DOCKD_CONTROL_CLIENT_H
+#define DOCKD_CONTROL_CLIENT_H
+
+#include "control.h"
+
+#define CONTROL_CLIENTS 32
+#define CONTROL_PAGE 16 /* rows a page */
+
+struct client {
+	struct control *control;
+	int sock;
+	uid_t uid;
+	sd_event_source *io;
+	bool parked;
+	struct proto_ask ask;
+	uint64_t until_us; /* 0: no limit */
+	uint64_t passed;   /* WAIT_ALL_RUNG: assets up to this number had got there */
+};
+
+struct control {
+	sd_event *event;
+	int listener;
+	sd_event_source *io;
+	struct control_parts p;
+	uint64_t generation;
+	struct client *client[CONTROL_CLIENTS];
+};
+
+static inline struct index *control_index(const struct control *c)
+{
+	return journal_index(c->p.journal);
+}
+
+/* 0 or -errno; the row counts only when it went out whole. fd: -1 none; it stays the caller's. */
+int client_send(struct client *k, unsigned type, const void *body, int fd);
+/* Ends the answer. cursor: where the next page begins, 0: this was the last. */
+int client_end(struct client *k, int status, uint64_t cursor, const char *text);
+
+void control_fill_asset(
+    const struct control *c, const struct asset *a, struct proto_ctl_asset *row);
+
+#endif

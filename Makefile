@@ -81,6 +81,7 @@ dockd_src := \
 	dockd/journal.c \
 	dockd/staging.c \
 	dockd/volume.c
+clock_src := dockd/clock.c
 dockd_pkg := libsystemd sqlite3 libconfig libcrypto libseccomp
 
 dockctl_src := \
@@ -153,6 +154,7 @@ test_dockd-hotplug_src := \
 test_dockd-hotplug_pkg :=
 test_transport_src := tests/vcam/transport_socket.c
 test_handover_src := tests/double/handover_die.c
+test_clock_src := tests/double/clock_file.c
 
 unit_tests := \
 	msg \
@@ -217,10 +219,12 @@ endef
 
 sandboxed := dockd dockd-verify dockd-camera dockd-hotplug dockd-uploader
 $(foreach p,$(programs),$(eval $(call link,$(BUILD)/$(p),\
-	$($(p)_src) $(base_src) $(if $(filter $(p),$(sandboxed)),$(sandbox_src) $(handover_src)),$($(p)_pkg))))
+	$($(p)_src) $(base_src) $(if $(filter $(p),$(sandboxed)),$(sandbox_src) $(handover_src)) \
+	$(if $(filter $(p),dockd),$(clock_src)),$($(p)_pkg))))
 
 $(foreach p,dockd dockd-verify dockd-uploader,$(eval $(call link,$(BUILD)/test/$(p),\
-	$($(p)_src) $(base_src) $(sandbox_src) $(test_handover_src),$($(p)_pkg))))
+	$($(p)_src) $(base_src) $(sandbox_src) $(test_handover_src) \
+	$(if $(filter $(p),dockd),$(test_clock_src)),$($(p)_pkg))))
 $(eval $(call link,$(BUILD)/test/dockd-camera,$(filter-out usb/transport_usb.c,$(dockd-camera_src)) \
 	$(test_transport_src) $(base_src) $(sandbox_src) $(test_handover_src),libseccomp))
 $(eval $(call link,$(BUILD)/test/dockd-hotplug,$(test_dockd-hotplug_src) $(base_src) \
@@ -239,11 +243,11 @@ test-programs: $(test_programs) all
 
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
 unit_objs_record := dockd/base/record.c
-unit_objs_ledger := dockd/base/record.c
+unit_objs_ledger := dockd/base/record.c $(clock_src)
 unit_objs_asset := dockd/asset.c
 unit_pkg_asset := libcrypto
 index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c
-unit_objs_journal := dockd/journal.c dockd/ledger.c $(index_src)
+unit_objs_journal := dockd/journal.c dockd/ledger.c $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto

@@ -7,6 +7,8 @@
  */
 #include "ledger.h"
 
+#include "clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -360,15 +362,15 @@ static int flush(struct ledger *l)
 
 static void stamp(struct record *r, uint64_t seq)
 {
-	struct timespec now;
+	int64_t now_ms = clock_now_ms();
+	time_t now_s = now_ms / 1000;
 	struct tm tm;
 	char text[40];
 	size_t n;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
+	gmtime_r(&now_s, &tm);
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof(text) - n, ".%03ldZ", now.tv_nsec / 1000000);
+	snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(now_ms % 1000));
 	record_number(r, "seq", (int64_t)seq);
 	record_text(r, "time", text);
 }

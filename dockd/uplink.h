@@ -41,6 +41,44 @@ void uplink_retry(struct uplink *u);
 /* Nothing to send now (waiting for a back-off counts as something to do). */
 bool uplink_idle(const struct uplink *u);
 
+/*
+ * What a destination is asked beside the uploads of assets, in a slot of its own: to take a side
+ * object (MSG_UPLOAD, kinds from KIND_LEDGER on), whether it still has an asset (MSG_RECONFIRM), to
+ * remove one (MSG_REMOVE).
+ */
+enum uplink_end {
+	UPLINK_DONE = 1, /* receipt, or status of REMOVED */
+	UPLINK_FAILED,   /* failed says why */
+	UPLINK_BROKEN,   /* the connection ended: ask again */
+};
+
+struct uplink_answer {
+	enum uplink_end end;
+	const struct proto_receipt *receipt;
+	const struct proto_failed *failed;
+	int32_t status;
+};
+
+struct uplink_errand {
+	unsigned type;
+	const struct proto_upload *what;
+	int fd;       /* MSG_UPLOAD: what is sent, else -1; stays the caller's */
+	uint64_t key; /* given back */
+	void (*done)(void *arg, uint64_t key, const struct uplink_answer *a);
+	void *arg;
+};
+
+/*
+ * 0: `done` is called once, from the loop (not after uplink_free). -EAGAIN: no slot now, or the
+ * destination is away; one is kept free for the next turn. -EOPNOTSUPP: it does not offer that.
+ * -ENOENT: no such destination.
+ */
+int uplink_errand(struct uplink *u, const char *destination, const struct uplink_errand *e);
+
+/* Fills what an uploader is told of an asset, address included. 0 or -errno. */
+int uplink_describe(
+    struct uplink *u, uint64_t asset, const char *destination, struct proto_upload *out);
+
 struct uplink_state {
 	char name[PROTO_NAME_LEN];
 	char driver[32];
@@ -48,6 +86,7 @@ struct uplink_state {
 	bool connected, away;
 	unsigned active;
 	enum receipt_level level;
+	uint32_t can; /* READY_... */
 	uint64_t sent_bytes;
 };
 /* The n-th destination. 0, -ENOENT. */

@@ -1,0 +1,27 @@
+/*
+ * clock: what time it is at this station, and how well that is known.
+ *
+ * The one place from which the core takes the time of day; tests link tests/double/clock_file.c in
+ * its place. Deadlines within a run are CLOCK_MONOTONIC and not its business.
+ */
+#ifndef DOCKD_CLOCK_H
+#define DOCKD_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* CLOCK_REALTIME, milliseconds and seconds since 1970. */
+int64_t clock_now_ms(void);
+int64_t clock_now_s(void);
+
+struct clock_state {
+	bool synchronised; /* the kernel is told so by a time service (adjtimex(2), STA_UNSYNC) */
+	int64_t error_ms;  /* its estimate of the largest error; -1 not known */
+	char
+	    source[64]; /* the time service: "systemd-timesyncd", "chrony", "ntpsec", "none seen" */
+};
+
+/* Cheap enough for every docking, not for every record. */
+void clock_state(struct clock_state *out);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * clock_file: the time of day as a test wants it, in place of dockd/clock.c.
+ *
+ * CLOCK_FILE names a file with one line: "OFFSET SYNCHRONISED", seconds added to the real time and
+ * 0 or 1. Read at each asking, so that a test moves the clock of a running program. Without the
+ * variable: the real time, synchronised.
+ */
+#include "../../dockd/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static void told(long long *offset_s, int *synchronised)
+{
+	const char *path = getenv("CLOCK_FILE");
+	FILE *f = path ? fopen(path, "re") : NULL;
+
+	*offset_s = 0;
+	*synchronised = 1;
+	if (!f)
+		return;
+	if (fscanf(f, "%lld %d", offset_s, synchronised) != 2) {
+		*offset_s = 0;
+		*synchronised = 0;
+	}
+	fclose(f);
+}
+
+int64_t clock_now_ms(void)
+{
+	struct timespec now;
+	long long offset_s;
+	int synchronised;
+
+	told(&offset_s, &synchronised);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return ((int64_t)now.tv_sec + offset_s) * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_now_s(void)
+{
+	return clock_now_ms() / 1000;
+}
+
+void clock_state(struct clock_state *out)
+{
+	long long offset_s;
+	int synchronised;
+
+	told(&offset_s, &synchronised);
+	*out = (struct clock_state){ .synchronised = synchronised, .error_ms = 5 };
+	snprintf(out->source, sizeof(out->source), "test");
+}

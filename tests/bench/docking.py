@@ -171,10 +171,6 @@ def processor(rounds, size, where):
 
 def processor_rows(driver, used, floors, size, where):
     ratios = [sum(u.values()) / sum(f) for u, f in zip(used, floors)]
-    # What dockd-verify takes beyond one pass: the same bytes once more, for the leaves of 4 MiB.
-    leaves = [max(0, u["ended children"] - f[0]) for u, f in zip(used, floors)]
-    without = [(sum(u.values()) - once_more) / sum(f)
-               for u, f, once_more in zip(used, floors, leaves)]
     sha, read, curl = (statistics.median(part) for part in zip(*floors))
     split = ", ".join(
         f"{'dockd-verify' if name == 'ended children' else name} "
@@ -187,8 +183,6 @@ def processor_rows(driver, used, floors, size, where):
             f"{size // MIB} MiB, {len(used)} rounds, station and store in {where}; floor {sha:.2f} s "
             f"+ {read:.2f} s + {curl:.2f} s; the station: {split}"
             + (", its reading back hashed once more" if driver == "dir" else "")),
-        Row("the same, less the second pass of dockd-verify: an estimate", spread(without), "", None,
-            f"not run: dockd-verify less one pass of hashlib, {statistics.median(leaves):.2f} s"),
     ]
 
 

@@ -63,6 +63,9 @@ dockd_src := \
 	dockd/verifier.c \
 	dockd/intake.c \
 	dockd/uplink.c \
+	dockd/uplink_answer.c \
+	dockd/uplink_errand.c \
+	dockd/uplink_view.c \
 	dockd/waits.c \
 	dockd/hex.c \
 	dockd/link.c \

@@ -1,0 +1,173 @@
+/*
+ * uplink_errand: what a destination is asked for other parts of the core, one slot each.
+ *
+ * Called by what keeps side objects, confirmations and removals, and by uplink with the answers.
+ * It records nothing: what an answer means is the asker's to say. It never drops a connection
+ * itself, for an asker may be in the midst of one of its messages.
+ */
+#include "uplink_slot.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An asker that was sent away asks again at its next turn; nobody waits for one that does not. */
+#define KEPT_FREE_MS 5000
+
+int uplink_errand(struct uplink *u, const char *destination, const struct uplink_errand *e)
+{
+	struct destination *d = uplink_find(u, destination);
+	struct slot *s;
+	int r;
+
+	if (!d)
+		return -ENOENT;
+	if (!d->peer || !d->ready || d->deaf)
+		return -EAGAIN;
+	if ((e->type == MSG_RECONFIRM && !(d->can & READY_CONFIRMS)) ||
+	    (e->type == MSG_REMOVE && !(d->can & READY_REMOVES)))
+		return -EOPNOTSUPP;
+	if (uplink_room(d) == 0) {
+		d->kept_free_ms = waits_now_ms() + KEPT_FREE_MS;
+		return -EAGAIN;
+	}
+	d->kept_free_ms = 0;
+	s = uplink_take(d);
+	s->errand = *e;
+	s->errand.what = NULL;
+	s->errand.fd = -1;
+	s->size_bytes = e->what->size_bytes;
+	memcpy(s->sha256, e->what->sha256, sizeof(s->sha256));
+	r = peer_send(d->peer, e->type, (unsigned)(s - d->slot), s->generation, e->what, &e->fd,
+	    e->type == MSG_UPLOAD ? 1 : 0);
+	if (r < 0) {
+		*s = (struct slot){ 0 };
+		d->deaf = true;
+		return -EAGAIN;
+	}
+	s->state = SLOT_SENT;
+	return 0;
+}
+
+/* The slot is free before the asker hears of it: it may have the next errand at hand. */
+static void end(struct slot *s, const struct uplink_answer *a)
+{
+	struct uplink_errand e = s->errand;
+
+	*s = (struct slot){ 0 };
+	e.done(e.arg, e.key, a);
+}
+
+void errands_break(struct destination *d)
+{
+	static const struct uplink_answer broken = { .end = UPLINK_BROKEN };
+
+	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
+		if (d->slot[i].state != SLOT_FREE && d->slot[i].errand.type)
+			end(&d->slot[i], &broken);
+	}
+}
+
+static const char *on_created(struct destination *d, struct slot *s)
+{
+	if (s->errand.type != MSG_UPLOAD)
+		return "CREATED for what is no upload";
+	if (s->proceeded)
+		return "CREATED twice";
+	s->proceeded = true;
+	/* a side object's address is not kept: sent again, it is made anew */
+	if (peer_send(d->peer, MSG_PROCEED, (unsigned)(s - d->slot), s->generation, NULL, NULL, 0) <
+	    0)
+		return "it does not read";
+	return NULL;
+}
+
+static const char *on_receipt(struct destination *d, struct slot *s, const struct msg *m)
+{
+	static struct proto_receipt c;
+	static struct proto_failed differs;
+	struct uplink_answer a = { .end = UPLINK_DONE, .receipt = &c };
+	char digest[PROTO_ID_LEN];
+	const char *why;
+
+	if (s->errand.type == MSG_REMOVE)
+		return "RECEIPT for what was to be removed";
+	memcpy(&c, m->body, sizeof(c));
+	why = uplink_receipt_form(&c);
+	if (why)
+		return why;
+	d->sent_bytes += c.sent_bytes;
+	uplink_works(d);
+	uplink_receipt_digest(&c, digest);
+	if (c.length_bytes != s->size_bytes ||
+	    (digest[0] && memcmp(c.sha256, s->sha256, sizeof(c.sha256)) != 0)) {
+		differs = (struct proto_failed){ .failure = UPLOAD_DIFFERS };
+		snprintf(differs.text, sizeof(differs.text), "%s",
+		    "the destination states another length or digest");
+		a = (struct uplink_answer){ .end = UPLINK_FAILED, .failed = &differs };
+	}
+	end(s, &a);
+	return NULL;
+}
+
+static const char *on_removed(struct destination *d, struct slot *s, const struct msg *m)
+{
+	struct uplink_answer a = { .end = UPLINK_DONE };
+	struct proto_status status;
+
+	if (s->errand.type != MSG_REMOVE)
+		return "REMOVED for what was not to be removed";
+	memcpy(&status, m->body, sizeof(status));
+	a.status = status.status;
+	uplink_works(d);
+	end(s, &a);
+	return NULL;
+}
+
+static const char *on_failed(
+    struct uplink *u, struct destination *d, struct slot *s, const struct msg *m)
+{
+	static struct proto_failed f;
+	struct uplink_answer a = { .end = UPLINK_FAILED, .failed = &f };
+
+	memcpy(&f, m->body, sizeof(f));
+	if (f.failure < UPLOAD_LATER || f.failure > UPLOAD_CANNOT)
+		return "FAILED with a failure that does not exist";
+	if (f.retry_after_ms > 24 * 3600 * UINT64_C(1000))
+		f.retry_after_ms = 24 * 3600 * UINT64_C(1000);
+	d->sent_bytes += f.sent_bytes;
+	log_info("errand-failed", "destination=%s what=%s failure=%u http=%u reason=\"%s\"",
+	    d->name, proto_name(s->errand.type), f.failure, f.http_status, log_text(f.text));
+	if (f.failure == UPLOAD_AWAY)
+		uplink_away(u, d, f.retry_after_ms, f.text);
+	else if (f.failure == UPLOAD_DESTINATION)
+		uplink_away(u, d, u->retry_max_s * UINT64_C(500), f.text);
+	end(s, &a);
+	return NULL;
+}
+
+const char *errand_message(
+    struct uplink *u, struct destination *d, struct slot *s, const struct msg *m)
+{
+	struct proto_progress p;
+
+	switch (m->head.type) {
+	case MSG_CREATED:
+		return on_created(d, s);
+	case MSG_PROGRESS:
+		memcpy(&p, m->body, sizeof(p));
+		s->offset_bytes = p.offset_bytes;
+		s->sent_bytes = p.sent_bytes;
+		return NULL;
+	case MSG_RECEIPT:
+		return on_receipt(d, s, m);
+	case MSG_REMOVED:
+		return on_removed(d, s, m);
+	case MSG_FAILED:
+		return on_failed(u, d, s, m);
+	}
+	return "a message that uploaders do not send";
+}

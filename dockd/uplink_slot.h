@@ -1,0 +1,89 @@
+/*
+ * uplink_slot: what the files of uplink share: destinations and what is under way there.
+ *
+ * Included by uplink*.c only. A slot is one exchange with an uploader: the upload of an asset, or an
+ * errand for another part of the core.
+ */
+#ifndef DOCKD_UPLINK_SLOT_H
+#define DOCKD_UPLINK_SLOT_H
+
+#include "uplink.h"
+#include "waits.h"
+
+enum slot_state {
+	SLOT_FREE = 0,
+	SLOT_PLANNED, /* recorded; UPLOAD goes out after the commit */
+	SLOT_SENT,    /* UPLOAD is out, or the errand's message */
+	SLOT_CREATED, /* CREATED recorded; PROCEED goes out after the commit */
+};
+
+struct slot {
+	enum slot_state state;
+	uint32_t generation;
+	uint64_t asset; /* 0: an errand's */
+	uint64_t offset_bytes, sent_bytes;
+	struct uplink_errand errand; /* without what and fd; type 0: an upload */
+	uint64_t size_bytes;         /* of what the errand is about */
+	uint8_t sha256[PROTO_SHA256_LEN];
+	bool proceeded; /* errand: CREATED was answered */
+};
+
+struct destination {
+	char name[PROTO_NAME_LEN];
+	struct proto_destination wire;
+	struct peer *peer;
+	bool ready;
+	enum receipt_level level;
+	char trouble[PROTO_TEXT_LEN * 2]; /* "" works */
+	bool away;                        /* one probe at a time until something works */
+	unsigned away_attempts;
+	uint64_t away_until_ms;
+	uint64_t sent_bytes;
+	uint32_t generation;
+	uint32_t can;          /* READY_... */
+	bool deaf;             /* a message could not be sent: dropped in uplink_act */
+	uint64_t kept_free_ms; /* until then one slot is kept free for an errand */
+	struct slot slot[PROTO_SLOTS];
+	struct waits waits;
+};
+
+struct uplink {
+	struct journal *journal;
+	struct staging *staging;
+	struct intake *intake;
+	const struct uplink_handlers *handlers;
+	void *arg;
+	bool any;
+	uint32_t retry_min_s, retry_max_s;
+	size_t n;
+	struct destination *destination[CONFIG_DESTINATIONS];
+};
+
+/* The destination of this name, or NULL. */
+struct destination *uplink_find(const struct uplink *u, const char *name);
+/* Slots that something may be put into now; 0 where the destination is away or waits. */
+unsigned uplink_room(const struct destination *d);
+unsigned uplink_busy(const struct destination *d);
+/* A free slot, its next generation given; call only where there is room. */
+struct slot *uplink_take(struct destination *d);
+
+/* Back-off of an asset, or of the whole destination. */
+void uplink_later(const struct uplink *u, struct destination *d, uint64_t asset,
+    uint64_t at_least_ms, const char *reason);
+void uplink_away(struct uplink *u, struct destination *d, uint64_t at_least_ms, const char *text);
+void uplink_works(struct destination *d);
+
+/* Whether a receipt is of a form and level that there is. NULL, or why not. */
+const char *uplink_receipt_form(const struct proto_receipt *c);
+/* The digest in it as hex; "" where its level states none. */
+void uplink_receipt_digest(const struct proto_receipt *c, char out[PROTO_ID_LEN]);
+
+/* A message for the slot of an upload, of an errand. NULL, or why the peer is to be dropped. */
+const char *upload_message(
+    struct uplink *u, struct destination *d, struct slot *s, const struct msg *m);
+const char *errand_message(
+    struct uplink *u, struct destination *d, struct slot *s, const struct msg *m);
+/* The connection ended: all errands are told. */
+void errands_break(struct destination *d);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * uplink_view: what dockctl is shown of the destinations and of what is under way there.
+ *
+ * Called by control. It changes nothing.
+ */
+#include "uplink_slot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
+{
+	static const char *const drivers[] = {
+		[DESTINATION_DIR] = "dir", [DESTINATION_TUS] = "tus"
+	};
+	const struct destination *d;
+
+	if (n >= u->n)
+		return -ENOENT;
+	d = u->destination[n];
+	memset(out, 0, sizeof(*out));
+	memcpy(out->name, d->name, sizeof(out->name));
+	snprintf(out->driver, sizeof(out->driver), "%s", drivers[d->wire.driver]);
+	snprintf(out->trouble, sizeof(out->trouble), "%s",
+	    d->trouble[0] ? d->trouble :
+		d->peer   ? "" :
+			    "its uploader is not connected: is dockd-uploader running?");
+	out->connected = d->peer && d->ready;
+	out->away = d->away || !out->connected;
+	out->active = uplink_busy(d);
+	out->level = d->level;
+	out->can = d->can;
+	out->sent_bytes = d->sent_bytes;
+	return 0;
+}
+
+void uplink_asset(
+    const struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out)
+{
+	struct destination *d = uplink_find(u, destination);
+	struct wait *w;
+	uint64_t now = waits_now_ms();
+
+	memset(out, 0, sizeof(*out));
+	if (!d)
+		return;
+	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
+		if (d->slot[i].state != SLOT_FREE && d->slot[i].asset == asset) {
+			out->active = true;
+			out->offset_bytes = d->slot[i].offset_bytes;
+			out->sent_bytes = d->slot[i].sent_bytes;
+		}
+	}
+	w = waits_of(&d->waits, asset, false);
+	if (!w)
+		return;
+	out->attempts = w->attempts;
+	snprintf(out->reason, sizeof(out->reason), "%s", w->reason);
+	if (w->until_ms > now && w->until_ms != UINT64_MAX)
+		out->next_try_s = time(NULL) + (int64_t)((w->until_ms - now) / 1000);
+}

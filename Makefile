@@ -99,7 +99,11 @@ dockctl_pkg := jansson libcrypto
 
 dockd-verify_src := \
 	dockd/verify/main.c \
-	dockd/verify/digest.c
+	dockd/verify/digest.c \
+	dockd/verify/audit_job.c \
+	dockd/verify/audit_facts.c \
+	dockd/verify/lines.c \
+	dockd/base/record.c
 dockd-verify_pkg := libcrypto libseccomp
 
 dockd-camera_src := \

@@ -10,6 +10,7 @@
 #include "../base/log.h"
 #include "../base/msg.h"
 #include "../base/sandbox.h"
+#include "audit_job.h"
 #include "digest.h"
 
 #include <errno.h>
@@ -22,11 +23,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum state { AWAIT_VERIFY };
-enum fd_role { FD_CLIP, FD_ROLES };
-
-static const struct msg_rule rules[] = {
-	{ MSG_VERIFY, 1u << AWAIT_VERIFY, FD_ROLES },
+/* How many descriptors come with VERIFY; their order is in proto.h. */
+static const unsigned fds_of[] = {
+	[VERIFY_DIGEST] = 1,
+	[VERIFY_AUDIT] = 2,
 };
 
 struct verify {
@@ -81,6 +81,16 @@ static void options(struct verify *v, int argc, char **argv)
 		fatal("--socket and --parent are needed: dockd starts this program itself");
 }
 
+/* A job that this program does not have is check's to name. */
+static bool is_due(const struct msg *m)
+{
+	const struct proto_verify *ask = (const struct proto_verify *)m->body;
+
+	if (m->head.type != MSG_VERIFY)
+		return false;
+	return ask->job >= sizeof(fds_of) / sizeof(fds_of[0]) || m->nfds == fds_of[ask->job];
+}
+
 /* Waits for the one message. 1 = it is in m, 0 = the core has gone. */
 static int receive(const struct verify *v, struct msg *m)
 {
@@ -91,11 +101,11 @@ static int receive(const struct verify *v, struct msg *m)
 	do {
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			fatal("poll: %s", strerror(errno));
-		got = msg_recv(v->sock, m, FD_ROLES, &why);
+		got = msg_recv(v->sock, m, MSG_FDS_MAX, &why);
 	} while (got == -EAGAIN);
 	if (got < 0)
 		fatal("message from the core: %s", got == -EPROTO ? why : strerror(-got));
-	if (got == 1 && !msg_allowed(rules, sizeof(rules) / sizeof(rules[0]), m, AWAIT_VERIFY))
+	if (got == 1 && !is_due(m))
 		fatal("message from the core: %s is not due, or comes with %u descriptors",
 		    proto_name(m->head.type), m->nfds);
 	return got;
@@ -114,7 +124,7 @@ static void take_digest(struct verify *v, const struct msg *m, struct proto_stat
 {
 	const struct proto_verify *ask = (const struct proto_verify *)m->body;
 	struct proto_digest digest;
-	int err = digest_file(v->digest, m->fds[FD_CLIP], ask->digests, &digest);
+	int err = digest_file(v->digest, m->fds[0], ask->digests, &digest);
 
 	if (err == -ENOMEM)
 		fatal("no memory for SHA-256");
@@ -139,9 +149,18 @@ static void check(struct verify *v, const struct msg *m, struct proto_status *re
 	if (ask->version != PROTO_VERSION)
 		fatal("it speaks version %d, the core %" PRIu32 ": restart dockd", PROTO_VERSION,
 		    ask->version);
-	if (ask->job != VERIFY_DIGEST)
-		fatal("the core asks for job %" PRIu32 ", which does not exist", ask->job);
-	take_digest(v, m, result);
+	switch ((enum verify_job)ask->job) {
+	case VERIFY_DIGEST:
+		take_digest(v, m, result);
+		return;
+	case VERIFY_AUDIT:
+		audit_job(v->sock, m, result);
+		return;
+	case VERIFY_SIGNATURE:
+	case VERIFY_RECEIPT:
+		break;
+	}
+	fatal("the core asks for job %" PRIu32 ", which does not exist", ask->job);
 }
 
 int main(int argc, char **argv)

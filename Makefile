@@ -81,6 +81,7 @@ dockd_src := \
 	dockd/index_ask.c \
 	dockd/index_apply.c \
 	dockd/index_listing.c \
+	dockd/index_proof.c \
 	dockd/journal.c \
 	dockd/staging.c \
 	dockd/volume.c
@@ -181,6 +182,7 @@ unit_tests := \
 	staging \
 	journal \
 	index \
+	index_proof \
 	volume \
 	waits
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
@@ -258,6 +260,8 @@ unit_objs_journal := dockd/journal.c dockd/ledger.c $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
+unit_objs_index_proof := $(index_src)
+unit_pkg_index_proof := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c

@@ -544,6 +544,14 @@ static int retry(struct act *a)
 	return rc;
 }
 
+/* ---- proofs ---- */
+
+static int noted(struct act *a)
+{
+	(void)a;
+	return 0;
+}
+
 /* ---- the table ---- */
 
 static const struct rule rules[] = {
@@ -562,7 +570,8 @@ static const struct rule rules[] = {
 	{ "unstaged", NULL, restarted, { "#asset" } },
 	{ "checked", checked_again, NULL, { "#asset", "$sha256", "$id", "$signature" } },
 	{ "rechecked", NULL, rechecked, { "#asset", "$boot" } },
-	{ "merged", NULL, merged, { "#asset", "#into" } }, { "gone", NULL, gone, { "#asset" } },
+	{ "merged", NULL, merged, { "#asset", "#into" } },
+	{ "gone", NULL, gone, { "#asset" } },
 	{ "trouble", NULL, trouble, { "#asset", "$text" } },
 	{ "upload", upload, NULL, { "#asset", "$destination" } },
 	{ "created", created, NULL, { "#asset", "$destination", "$address" } },
@@ -570,13 +579,16 @@ static const struct rule rules[] = {
 	{ "recreated", recreated, NULL, { "#asset", "$destination" } },
 	{ "refused", refused, NULL, { "#asset", "$destination", "$text" } },
 	{ "erase-intent", erase_intent, NULL, { "#asset", "#docking" } },
-	{ "erased", erased, NULL, { "#asset", "$result" } }, { "retry", retry, NULL, { NULL } },
+	{ "erased", erased, NULL, { "#asset", "$result" } },
+	{ "retry", retry, NULL, { NULL } },
 	/* evidence */
 	{ "signature", NULL, signature, { "#asset", "$result" } },
 	/* receipts and the copies behind them */
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },
-	/* proofs */
+	/* proofs: what these do is mention_note's */
+	{ "bundled", noted, NULL, { "#asset", "$destination", "#upto", "$object" } },
+	{ "shipped", noted, NULL, { "$destination", "#from", "#to", "$object" } },
 };
 
 static const struct rule *rule_of(const struct record *r)
@@ -665,6 +677,8 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 		rc = index_begin(ix);
 	if (rc == 0 && rule)
 		rc = rule->apply ? rule->apply(&a) : change(&a, rule);
+	if (rc == 0)
+		rc = mention_note(ix, seq, r);
 	if (rc < 0)
 		return rc;
 	ix->applied = seq;

@@ -77,6 +77,13 @@ enum statement {
 	Q_BY_ASSET,
 	Q_ROW_BY_PATH,
 	Q_PURGE,
+	Q_MENTION,
+	Q_MENTIONS,
+	Q_BUNDLE_DUE,
+	Q_BUNDLE_DONE,
+	Q_TO_BUNDLE,
+	Q_SHIPPED,
+	Q_SHIPPED_PUT,
 	Q_STATEMENTS
 };
 
@@ -110,6 +117,7 @@ struct index {
 	bool writing; /* a transaction is open */
 	bool changed; /* the state row has to be written */
 	uint64_t applied, last_asset, last_docking;
+	uint64_t told;                   /* the last record that is not of our own sending */
 	uint64_t new_asset, new_docking; /* handed out so far */
 	struct index_counts counts;
 	bool any;
@@ -172,6 +180,9 @@ int destination_find(struct index *ix, const char *name, struct destination **ou
 
 /* A change of an asset for the listings that show it. */
 int listing_follow(struct index *ix, const struct entry *before, const struct entry *after);
+/* What a record, once applied, means for proofs: what it names, whose bundle is due (index_proof). */
+int mention_note(struct index *ix, uint64_t seq, const struct record *r);
+
 /* All sums anew (the policy changed). */
 int listing_resum(struct index *ix);
 /* Deletes some of the rows that nobody will ask for again. */

@@ -530,6 +530,63 @@ int ledger_replay(struct ledger *l, uint64_t from,
 	return rc;
 }
 
+/* Looks for record seq from `at` on; as ledger_line. */
+static int find_line(struct ledger *l, int fd, uint64_t first, uint64_t at, uint64_t size,
+    uint64_t seq, char *out, size_t room)
+{
+	while (at < size) {
+		size_t want = size - at < READ_BYTES ? (size_t)(size - at) : READ_BYTES, used = 0;
+		ssize_t got = read_at(fd, l->block, want, at);
+		char *stop;
+
+		if (got < 0)
+			return (int)got;
+		while ((stop = memchr(l->block + used, '\n', (size_t)got - used))) {
+			size_t n = (size_t)(stop + 1 - (l->block + used));
+			uint64_t now = parse_line(l, l->block + used, n);
+
+			if (now == 0 || now > seq)
+				return bad_line(l, fd, first, at + used);
+			if (now == seq && n > room)
+				return -ENOSPC;
+			if (now == seq) {
+				memcpy(out, l->block + used, n - 1);
+				return (int)n - 1;
+			}
+			used += n;
+		}
+		if (used == 0)
+			break;
+		at += used;
+	}
+	return bad_line(l, fd, first, at);
+}
+
+int ledger_line(struct ledger *l, uint64_t seq, char *out, size_t room)
+{
+	size_t i = l->segments;
+	uint64_t size;
+	struct stat st;
+	int fd, rc;
+
+	if (seq == 0 || seq > l->last)
+		return -ENOENT;
+	while (i > 0 && l->segment[i - 1] > seq)
+		i--;
+	if (i == 0)
+		return -ENOENT;
+	i--;
+	fd = segment_open(l, l->segment[i], O_RDONLY);
+	if (fd < 0)
+		return fd;
+	rc = fstat(fd, &st) < 0 ? -errno : 0;
+	size = i + 1 == l->segments ? l->size_bytes : (uint64_t)st.st_size;
+	if (rc == 0)
+		rc = find_line(l, fd, l->segment[i], seek(l, fd, seq, size), size, seq, out, room);
+	close(fd);
+	return rc;
+}
+
 int ledger_segment(struct ledger *l, uint64_t n, char *name, size_t room, uint64_t *size_bytes)
 {
 	char text[NAME_LEN];

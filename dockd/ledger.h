@@ -49,6 +49,12 @@ int ledger_replay(struct ledger *l, uint64_t from,
     int (*fn)(void *arg, uint64_t seq, const struct record *r), void *arg);
 
 /*
+ * The bytes of committed record number seq, without newline, into out (room RECORD_LINE_MAX is
+ * enough). Its length, -ENOENT, -EBADMSG (ledger_why), -ENOSPC or -errno.
+ */
+int ledger_line(struct ledger *l, uint64_t seq, char *out, size_t room);
+
+/*
  * The n-th segment (0, 1, ...): its name into name, a read-only descriptor of it as result (the
  * caller's), or -ENOENT past the last.
  */

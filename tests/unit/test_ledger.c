@@ -304,6 +304,32 @@ static void empty_last_segment(void **state)
 	assert_int_equal(ledger_open(dir, &l, NULL), -EBADMSG);
 }
 
+static void single_lines(void **state)
+{
+	char line[RECORD_LINE_MAX];
+	struct ledger *l = begin();
+
+	(void)state;
+	for (int64_t i = 1; i <= 300; i++) {
+		write_one(l, i * 10);
+		if (i % 7 == 0)
+			assert_int_equal(ledger_commit(l), 0);
+	}
+	assert_true(l->segments > 3);
+	for (uint64_t i = 1; i <= 294; i++) {
+		int n = ledger_line(l, i, line, sizeof(line));
+
+		assert_true(n > 0);
+		assert_int_equal(record_parse(line, (size_t)n, &rec), 0);
+		assert_int_equal(record_get_number(&rec, "seq", 0), i);
+		assert_int_equal(record_get_number(&rec, "value", 0), 10 * i);
+	}
+	assert_int_equal(ledger_line(l, 1, line, 20), -ENOSPC);
+	assert_int_equal(ledger_line(l, 0, line, sizeof(line)), -ENOENT);
+	assert_int_equal(ledger_line(l, 295, line, sizeof(line)), -ENOENT); /* not committed */
+	ledger_close(l);
+}
+
 static void missing_segment(void **state)
 {
 	struct seen s = { 1, 0 };
@@ -401,6 +427,7 @@ int main(void)
 		TEST(segments),
 		TEST(replay_seeks),
 		TEST(empty_last_segment),
+		TEST(single_lines),
 		TEST(missing_segment),
 		TEST(large_commit),
 		TEST(refuses_what_does_not_fit),

@@ -54,6 +54,7 @@ dockd_src := \
 	dockd/config_profile.c \
 	dockd/setting.c \
 	dockd/profile.c \
+	dockd/zone.c \
 	dockd/bay.c \
 	dockd/bay_view.c \
 	dockd/schedule.c \
@@ -173,6 +174,7 @@ unit_tests := \
 	digest \
 	config \
 	profile \
+	zone \
 	light \
 	ctl \
 	ctl_export \
@@ -192,7 +194,7 @@ fuzz_targets := \
 	ptp \
 	tus \
 	config
-fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c \
+fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/zone.c dockd/base/log.c \
 	dockd/base/proto.c
 fuzz_pkg_config := libconfig
 fuzz_objs_record := dockd/base/record.c
@@ -270,9 +272,10 @@ unit_objs_tus := uploader/tus_reply.c uploader/disk.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
-unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/base/log.c
+unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/zone.c dockd/base/log.c
 unit_pkg_config := libconfig
 unit_objs_profile := dockd/profile.c
+unit_objs_zone := dockd/zone.c
 unit_objs_light := dockd/light.c dockd/base/log.c
 unit_objs_ctl_export := dockd/ctl_ask.c dockd/ctl_json.c dockd/ctl_text.c dockd/asset.c \
 	dockd/light.c dockd/base/proto.c dockd/base/msg.c dockd/base/log.c

@@ -11,9 +11,18 @@ static const struct setting_choice identities[] = {
 	{ "mtp", IDENTITY_MTP },
 	{ NULL, 0 },
 };
-static const struct setting_choice signings[] = {
-	{ "none", SIGNING_NONE },
-	{ "yes", SIGNING_YES },
+static const struct setting_choice schemes[] = {
+	{ "none", SCHEME_NONE },
+	{ "cms", SCHEME_CMS },
+	{ "ecdsa", SCHEME_ECDSA },
+	{ "ed25519", SCHEME_ED25519 },
+	{ "manifest", SCHEME_MANIFEST },
+	{ NULL, 0 },
+};
+static const struct setting_choice signers[] = {
+	{ "serial-number", SIGNER_SERIAL_NUMBER },
+	{ "common-name", SIGNER_COMMON_NAME },
+	{ "any", SIGNER_ANY },
 	{ NULL, 0 },
 };
 static const struct setting_choice logs[] = {
@@ -44,6 +53,13 @@ static const struct setting_choice lists[] = {
 	{ NULL, 0 },
 };
 
+static bool good_path(const char *text)
+{
+	return text[0] == '/' || text[0] == '\0';
+}
+
+#define PATH_ALLOWED "a path from / on, or \"\" for none"
+
 /* clang-format off */
 static const struct setting profile_settings[] = {
 	{ .name = "name", .type = SETTING_TEXT, SETTING_AT(profile, name), .good = setting_is_name,
@@ -53,8 +69,17 @@ static const struct setting profile_settings[] = {
 	  .choices = drivers },
 	{ .name = "identity", .type = SETTING_CHOICE, SETTING_AT(profile, identity),
 	  .choices = identities },
-	{ .name = "signing", .type = SETTING_CHOICE, SETTING_AT(profile, signing),
-	  .choices = signings },
+	{ .name = "signing", .type = SETTING_CHOICE, SETTING_AT(profile, scheme),
+	  .choices = schemes },
+	{ .name = "digests", .type = SETTING_LATER },
+	{ .name = "signer", .type = SETTING_CHOICE, SETTING_AT(profile, signer),
+	  .choices = signers },
+	{ .name = "sidecar-suffixes", .type = SETTING_LATER },
+	{ .name = "manifest-path", .type = SETTING_TEXT, SETTING_AT(profile, manifest_path) },
+	{ .name = "anchors-file", .type = SETTING_TEXT, SETTING_AT(profile, anchors_file),
+	  .good = good_path, .allowed = PATH_ALLOWED },
+	{ .name = "crl-file", .type = SETTING_TEXT, SETTING_AT(profile, crl_file),
+	  .good = good_path, .allowed = PATH_ALLOWED },
 	{ .name = "logs", .type = SETTING_CHOICE, SETTING_AT(profile, logs), .choices = logs },
 	{ .name = "erasable", .type = SETTING_BOOL, SETTING_AT(profile, erasable) },
 	{ .name = "set-clock", .type = SETTING_BOOL, SETTING_AT(profile, set_clock) },
@@ -69,8 +94,9 @@ static const struct setting profile_settings[] = {
 	  .min = 1, .max = 3600 },
 	{ .name = "charge-minutes", .type = SETTING_NUMBER, SETTING_AT(profile, charge_minutes),
 	  .min = 0, .max = 1440 },
+	{ .name = "clock-zone", .type = SETTING_TEXT, SETTING_AT(profile, clock_zone_text) },
 	{ .name = "clock-utc-offset-minutes", .type = SETTING_NUMBER,
-	  SETTING_AT(profile, clock_utc_offset_minutes), .min = -840, .max = 840 },
+	  SETTING_AT(profile, clock_zone.winter_s), .min = -840, .max = 840, .scale = 60 },
 	{ .name = "room-bytes", .type = SETTING_NUMBER, SETTING_AT(profile, room_bytes),
 	  .min = 0, .max = INT64_MAX },
 	{ .name = "clips", .type = SETTING_LATER },
@@ -176,6 +202,132 @@ static void read_globs(struct setting_errors *e, const struct config_setting_t *
 	}
 }
 
+/* ---- how it signs ---- */
+
+static void read_digests(
+    struct setting_errors *e, const struct config_setting_t *root, struct profile *p)
+{
+	static const struct setting_choice words[] = {
+		{ "sha256", 0 },
+		{ "sha384", DIGEST_SHA384 },
+		{ "sha512", DIGEST_SHA512 },
+		{ NULL, 0 },
+	};
+	const struct config_setting_t *node = setting_find(root, "digests");
+
+	if (!node)
+		return;
+	if (!setting_is_list(node) || setting_count(node) == 0) {
+		setting_wrong(e, node, "a list: ( \"sha256\", ... )");
+		return;
+	}
+	p->sha256_refused = true;
+	for (size_t i = 0; i < setting_count(node); i++) {
+		const struct config_setting_t *item = setting_member(node, i);
+		const struct setting_choice *c = choice_of(words, setting_text(item));
+
+		if (!c) {
+			setting_wrong(e, item, "one of \"sha256\" \"sha384\" \"sha512\"");
+			continue;
+		}
+		p->digests |= (uint32_t)c->value;
+		if (c->value == 0)
+			p->sha256_refused = false;
+	}
+}
+
+static bool good_suffix(const char *text)
+{
+	return text && text[0] == '.' && text[1] && strlen(text) < PROFILE_SUFFIX_LEN &&
+	    !strchr(text, '/');
+}
+
+static void read_suffixes(
+    struct setting_errors *e, const struct config_setting_t *root, struct profile *p)
+{
+	const struct config_setting_t *node = setting_find(root, "sidecar-suffixes");
+
+	if (!node)
+		return;
+	memset(p->sidecar_suffix, 0, sizeof(p->sidecar_suffix));
+	if (!setting_is_list(node) || setting_count(node) == 0 ||
+	    setting_count(node) > PROFILE_SUFFIXES) {
+		setting_wrong(e, node, "a list of 1 to %d: ( \".p7s\", ... )", PROFILE_SUFFIXES);
+		return;
+	}
+	for (size_t i = 0; i < setting_count(node); i++) {
+		const struct config_setting_t *item = setting_member(node, i);
+		const char *suffix = setting_text(item);
+
+		if (good_suffix(suffix))
+			memcpy(p->sidecar_suffix[i], suffix, strlen(suffix) + 1);
+		else
+			setting_wrong(e, item, "a suffix in quotes with its dot, up to %d bytes",
+			    PROFILE_SUFFIX_LEN - 1);
+	}
+}
+
+/* Settings that say something of one scheme only, elsewhere would say nothing: told, not ignored. */
+static void check_scheme(
+    struct setting_errors *e, const struct config_setting_t *root, const struct profile *p)
+{
+	static const struct {
+		const char *name;
+		unsigned schemes; /* bits 1 << enum signing_scheme */
+		const char *text;
+	} rules[] = {
+		{ "anchors-file", 1u << SCHEME_CMS, "only with signing = \"cms\"" },
+		{ "crl-file", 1u << SCHEME_CMS, "only with signing = \"cms\"" },
+		{ "signer", 1u << SCHEME_CMS, "only with signing = \"cms\"" },
+		{ "manifest-path", 1u << SCHEME_MANIFEST, "only with signing = \"manifest\"" },
+		{ "sidecar-suffixes", 1u << SCHEME_CMS | 1u << SCHEME_ECDSA | 1u << SCHEME_ED25519,
+		    "only with signing = \"cms\", \"ecdsa\" or \"ed25519\"" },
+		{ "digests", 1u << SCHEME_CMS | 1u << SCHEME_ECDSA | 1u << SCHEME_MANIFEST,
+		    "only with signing = \"cms\", \"ecdsa\" or \"manifest\"" },
+	};
+
+	for (size_t i = 0; i < ITEMS(rules); i++) {
+		const struct config_setting_t *node = setting_find(root, rules[i].name);
+
+		if (node && !(rules[i].schemes & 1u << p->scheme))
+			setting_wrong(e, node, "%s", rules[i].text);
+	}
+	if (p->scheme == SCHEME_CMS && !p->anchors_file[0])
+		setting_missing(e, root, "anchors-file",
+		    "with signing = \"cms\": the certificates (PEM) that its signatures lead to");
+	if (p->scheme == SCHEME_MANIFEST && !p->manifest_path[0])
+		setting_missing(e, root, "manifest-path",
+		    "with signing = \"manifest\": a glob that its signed lists of digests fit");
+}
+
+static void read_signing(
+    struct setting_errors *e, const struct config_setting_t *root, struct profile *p)
+{
+	if (setting_find(root, "signing"))
+		p->signing = p->scheme == SCHEME_NONE ? SIGNING_NONE : SIGNING_YES;
+	if (p->scheme == SCHEME_CMS)
+		memcpy(p->sidecar_suffix[0], ".p7s", sizeof(".p7s"));
+	if (p->scheme == SCHEME_ECDSA || p->scheme == SCHEME_ED25519)
+		memcpy(p->sidecar_suffix[0], ".sig", sizeof(".sig"));
+	read_digests(e, root, p);
+	read_suffixes(e, root, p);
+	check_scheme(e, root, p);
+}
+
+static void read_zone(
+    struct setting_errors *e, const struct config_setting_t *root, struct profile *p)
+{
+	const struct config_setting_t *node = setting_find(root, "clock-zone");
+
+	p->clock_zone.summer_s = p->clock_zone.winter_s;
+	if (!node)
+		return;
+	if (setting_find(root, "clock-utc-offset-minutes"))
+		setting_wrong(e, node, "either this or clock-utc-offset-minutes");
+	else if (zone_read(p->clock_zone_text, &p->clock_zone) < 0)
+		setting_wrong(e, node, "%s", ZONE_ALLOWED);
+}
+
 void config_profile_read(struct setting_errors *e, const char *path, struct profile *out)
 {
 	const struct config_setting_t *root;
@@ -203,6 +355,8 @@ void config_profile_read(struct setting_errors *e, const char *path, struct prof
 		setting_missing(e, root, "name", "how this profile is called in status and ledger");
 	read_match(e, root, out);
 	read_quirks(e, root, out);
+	read_signing(e, root, out);
+	read_zone(e, root, out);
 	for (size_t i = 0; i < setting_count(root); i++) {
 		const struct config_setting_t *node = setting_member(root, i);
 		const struct setting_choice *c = choice_of(lists, setting_name(node));

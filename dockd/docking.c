@@ -185,7 +185,8 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 		if (b->camera.clock_s < -CLOCK_RANGE_S || b->camera.clock_s > CLOCK_RANGE_S ||
 		    b->camera.read_at_ms < 0 || b->camera.read_at_ms / 1000 > CLOCK_RANGE_S)
 			return "CAMERA: a clock out of any range";
-		face_s = b->camera.clock_s - b->profile->clock_utc_offset_minutes * INT64_C(60);
+		face_s = b->camera.clock_s -
+		    zone_offset_s(&b->profile->clock_zone, b->camera.read_at_ms / 1000);
 		if (!b->clock_done) {
 			b->clock_offset_ms = face_s * 1000 - b->camera.read_at_ms;
 			b->clock_known = true;

@@ -1,6 +1,7 @@
 #include "errand.h"
 
 #include "books.h"
+#include "clock.h"
 #include "docking.h"
 
 #include "base/handover.h"
@@ -478,7 +479,8 @@ void errand_act(struct bay *b)
 	case PLAN_OPEN:
 		break;
 	case PLAN_CLOCK:
-		clock.clock_s = time(NULL) + b->profile->clock_utc_offset_minutes * INT64_C(60);
+		clock.clock_s = clock_now_s();
+		clock.clock_s += zone_offset_s(&b->profile->clock_zone, clock.clock_s);
 		send_or_lose(b, BAY_CLOCK, MSG_SET_CLOCK, &clock, NULL, 0);
 		break;
 	case PLAN_LIST:

@@ -42,6 +42,8 @@ struct intake {
 	struct verifier *verifier;
 	const struct intake_handlers *handlers;
 	void *arg;
+	const struct profile *profiles;
+	size_t profiles_n;
 	struct job jobs[JOBS_MAX];
 	struct doubt doubts[DOUBTS_MAX];
 	uint64_t after;            /* where to_verify goes on */
@@ -76,6 +78,12 @@ struct intake *intake_new(struct journal *j, struct staging *s, struct verifier 
 void intake_free(struct intake *in)
 {
 	free(in);
+}
+
+void intake_configure(struct intake *in, const struct profile *profiles, size_t n)
+{
+	in->profiles = profiles;
+	in->profiles_n = n;
 }
 
 static struct index *ix(struct intake *in)
@@ -301,6 +309,7 @@ static void digested(void *arg, uint64_t key, const struct verdict *v)
 static int start(struct intake *in, uint64_t number, bool again)
 {
 	struct question q = { .ask.job = VERIFY_DIGEST, .fds_n = 1, .done = digested, .arg = in };
+	const struct profile *p;
 	static struct asset a;
 	struct job *job = in->jobs;
 	int r;
@@ -313,6 +322,8 @@ static int start(struct intake *in, uint64_t number, bool again)
 	*job = (struct job){ .asset = number, .again = again, .stamp_ns = stamp_of(in, number) };
 	q.key = (uint64_t)(job - in->jobs);
 	q.ask.size_bytes = a.size_bytes;
+	p = profile_find(in->profiles, in->profiles_n, a.profile);
+	q.ask.digests = p && !again ? p->digests : 0;
 	q.patience_ms = 30000 + a.size_bytes * 1000 / SLOWEST_BYTES_S;
 	q.fds[0] = job->stamp_ns < 0 ? -ENOENT : staging_read(in->staging, number);
 	if (q.fds[0] < 0) {

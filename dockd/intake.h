@@ -8,6 +8,7 @@
 #define DOCKD_INTAKE_H
 
 #include "journal.h"
+#include "profile.h"
 #include "staging.h"
 #include "verifier.h"
 
@@ -21,6 +22,8 @@ struct intake_handlers {
 struct intake *intake_new(struct journal *j, struct staging *s, struct verifier *v,
     const struct intake_handlers *handlers, void *arg);
 void intake_free(struct intake *in);
+/* Which digests a kind of camera signs; the profiles stay the caller's, until the next call. */
+void intake_configure(struct intake *in, const struct profile *profiles, size_t n);
 
 /* NUMBER.part is whole (or was sealed before a restart): seal it, record `staged`. */
 void intake_pulled(struct intake *in, uint64_t asset);

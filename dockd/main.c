@@ -236,6 +236,7 @@ static void reload(struct core *c)
 
 		c->config = fresh;
 		bays_configure(c->bays, fresh);
+		intake_configure(c->intake, fresh->profile, fresh->profiles_n);
 		uplink_configure(c->uplink, fresh);
 		set_policy(c);
 		if (old->erase != fresh->erase || old->accept != fresh->accept ||
@@ -532,6 +533,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 	c->lights = lights_new(c->config->leds_dir);
 	c->verifier = verifier_new(c->event, c->config->verify_jobs);
 	c->intake = intake_new(c->journal, c->staging, c->verifier, &intake_handlers, c);
+	intake_configure(c->intake, c->config->profile, c->config->profiles_n);
 	c->uplink = uplink_new(c->journal, c->staging, c->intake, &uplink_handlers, c);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);

@@ -2,6 +2,7 @@
 
 #include <fnmatch.h>
 #include <stdio.h>
+#include <string.h>
 
 /*
  * How much each match field says of a device: each outweighs all that say less, taken together.
@@ -49,6 +50,15 @@ static bool profile_fits(const struct profile *p, const struct proto_arrived *a)
 	return number_fits(p->vendor, a->vendor) && number_fits(p->product, a->product) &&
 	    glob_fits(p->manufacturer, a->manufacturer) && glob_fits(p->model, a->model) &&
 	    glob_fits(p->serial, a->serial) && interface_fits(p, a);
+}
+
+const struct profile *profile_find(const struct profile *profiles, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(profiles[i].name, name) == 0)
+			return &profiles[i];
+	}
+	return NULL;
 }
 
 unsigned profile_weight(const struct profile *p)

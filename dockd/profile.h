@@ -9,8 +9,19 @@
 
 #include "asset.h"
 #include "base/proto.h"
+#include "zone.h"
+
+#define PROFILE_SUFFIXES 4
+#define PROFILE_SUFFIX_LEN 16
 
 enum identity_source { IDENTITY_USB = 1, IDENTITY_MTP };
+
+/* Where a certificate names the camera that its key belongs to. */
+enum signer_rule {
+	SIGNER_SERIAL_NUMBER = 0, /* serialNumber of its subject (RFC 4519 section 2.31), default */
+	SIGNER_COMMON_NAME,       /* commonName of its subject */
+	SIGNER_ANY,               /* any certificate of the anchors: one key for many cameras */
+};
 
 struct profile {
 	char name[PROTO_NAME_LEN];
@@ -25,6 +36,13 @@ struct profile {
 	enum camera_driver driver;
 	enum identity_source identity;
 	enum profile_signing signing;
+	enum signing_scheme scheme; /* SIGNING_YES: how */
+	uint32_t digests;           /* DIGEST_... that it may sign beside SHA-256 */
+	bool sha256_refused;        /* its signatures may not be over SHA-256 */
+	enum signer_rule signer;
+	char sidecar_suffix[PROFILE_SUFFIXES][PROFILE_SUFFIX_LEN]; /* "" ends the list */
+	char manifest_path[PROTO_GLOB_LEN];                        /* glob */
+	char anchors_file[256], crl_file[256];                     /* PEM; "" none */
 	enum profile_logs logs;
 	bool erasable;
 	bool set_clock;
@@ -34,10 +52,14 @@ struct profile {
 	uint32_t max_objects;    /* default 100,000 */
 	uint32_t settle_s;       /* two listings so far apart make a size final; default 5 */
 	uint32_t charge_minutes; /* battery unknown: charged after so long on the dock; default 0 */
-	int32_t clock_utc_offset_minutes; /* of the camera's clock face; default 0 = it shows UTC */
+	struct zone clock_zone;  /* of the camera's clock face; default: it shows UTC */
+	char clock_zone_text[64];
 	uint64_t room_bytes; /* free on the camera for a shift, else "leave it"; default 0 */
 	struct proto_pattern pattern[PROTO_PATTERNS];
 };
+
+/* The profile of this name, or NULL. */
+const struct profile *profile_find(const struct profile *profiles, size_t n, const char *name);
 
 /* How specific a profile's match is; two that match with the same weight are a tie. */
 unsigned profile_weight(const struct profile *p);

@@ -388,7 +388,8 @@ static void profiles_are_read_and_ordered(void **state)
 	assert_true(p->erasable && p->set_clock);
 	assert_int_equal(p->quirks, QUIRK_NO_PARTIAL64 | QUIRK_NO_RESET_REQUEST);
 	assert_int_equal(p->timeout_ms, 20000);
-	assert_int_equal(p->clock_utc_offset_minutes, -60);
+	assert_int_equal(zone_offset_s(&p->clock_zone, 1790000000), -3600);
+	assert_int_equal(p->sidecar_suffix[0][0], 0);
 	assert_true(p->room_bytes == 18000000000ull);
 	assert_int_equal(p->pattern[0].kind, KIND_LOG);
 	assert_string_equal(p->pattern[0].glob, "*.log");
@@ -397,6 +398,34 @@ static void profiles_are_read_and_ordered(void **state)
 	assert_int_equal(p->pattern[3].kind, KIND_CLIP);
 	assert_int_equal(p->pattern[4].kind, KIND_SIDECAR);
 	assert_int_equal(p->pattern[5].kind, 0);
+}
+
+static void profiles_say_how_a_camera_signs(void **state)
+{
+	const struct profile *p = &files.config.profile[1];
+
+	(void)state;
+	put_profile("b.conf",
+	    "name = \"b\"; match = { class = 7; }; signing = \"cms\";\n"
+	    "anchors-file = \"/etc/dockd/anchors.pem\"; clock-zone = \"GMT0BST,M3.5.0/1,M10.5.0\";");
+	assert_int_equal(read_text(""), 0);
+	assert_int_equal(p->signing, SIGNING_YES);
+	assert_int_equal(p->scheme, SCHEME_CMS);
+	assert_int_equal(p->digests, 0);
+	assert_false(p->sha256_refused);
+	assert_int_equal(p->signer, SIGNER_SERIAL_NUMBER);
+	assert_string_equal(p->sidecar_suffix[0], ".p7s");
+	assert_string_equal(p->sidecar_suffix[1], "");
+	assert_string_equal(p->anchors_file, "/etc/dockd/anchors.pem");
+	assert_string_equal(p->crl_file, "");
+	assert_int_equal(zone_offset_s(&p->clock_zone, 1782864000), 3600); /* 2026-07-01 */
+	put_profile("b.conf",
+	    "name = \"b\"; match = { class = 7; }; signing = \"ecdsa\";\n"
+	    "digests = ( \"sha384\", \"sha512\" ); sidecar-suffixes = ( \".sgn\", \".s\" );");
+	assert_int_equal(read_text(""), 0);
+	assert_int_equal(p->digests, DIGEST_SHA384 | DIGEST_SHA512);
+	assert_true(p->sha256_refused);
+	assert_string_equal(p->sidecar_suffix[1], ".s");
 }
 
 static void bad_profiles_are_refused(void **state)
@@ -415,6 +444,29 @@ static void bad_profiles_are_refused(void **state)
 		    "b.conf:0: another profile has the same name: a" },
 		{ "name = \"b\"; match = { class = 6; };",
 		    "b.conf:0: matches exactly what another" },
+#define B "name = \"b\"; match = { class = 7; };\n"
+		{ B "signing = \"yes\";",
+		    "b.conf:2: signing = \"yes\": one of \"none\" \"cms\" \"ecdsa\"" },
+		{ B "signing = \"cms\";",
+		    "b.conf:1: anchors-file is missing: with signing = \"cms\"" },
+		{ B "signing = \"cms\"; anchors-file = \"a.pem\";",
+		    "b.conf:2: anchors-file = \"a.pem\": a path from / on" },
+		{ B "signing = \"manifest\";", "b.conf:1: manifest-path is missing" },
+		{ B "signing = \"ed25519\"; digests = ( \"sha384\" );",
+		    "b.conf:2: digests = ( ... ): only with signing = \"cms\", \"ecdsa\"" },
+		{ B "signing = \"none\";\nsidecar-suffixes = ( \".p7s\" );",
+		    "b.conf:3: sidecar-suffixes = ( ... ): only with" },
+		{ B "sidecar-suffixes = ( \".p7s\" );",
+		    "b.conf:2: sidecar-suffixes = ( ... ): only with" },
+		{ B "signing = \"ecdsa\"; sidecar-suffixes = ( \"p7s\" );",
+		    "b.conf:2: sidecar-suffixes[0] = \"p7s\": a suffix" },
+		{ B "signing = \"ecdsa\"; digests = ( \"md5\" );",
+		    "b.conf:2: digests[0] = \"md5\": one of \"sha256\"" },
+		{ B "clock-zone = \"Europe/London\";",
+		    "b.conf:2: clock-zone = \"Europe/London\": a rule such as" },
+		{ B "clock-zone = \"UTC0\"; clock-utc-offset-minutes = 0;",
+		    "b.conf:2: clock-zone = \"UTC0\": either this or" },
+#undef B
 		{ "name = \"b\"; match = { class = 7; };\nquirks = ( \"magic\" );",
 		    "b.conf:2: quirks[0] = \"magic\": one of \"no-zero-reads\"" },
 		{ "name = \"b\"; match = { class = 7; };\nclips = \"*\";",
@@ -476,6 +528,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(addresses_are_judged, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_are_exact, setup, teardown),
 		cmocka_unit_test_setup_teardown(profiles_are_read_and_ordered, setup, teardown),
+		cmocka_unit_test_setup_teardown(profiles_say_how_a_camera_signs, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_profiles_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing_files_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(shipped_files_are_good, setup, teardown),

@@ -47,6 +47,10 @@ base_src := \
 	dockd/base/log.c
 sandbox_src := $(SANDBOX)
 handover_src := dockd/base/handover.c
+# Signed notes: only in the programs that check or make them.
+note_src := \
+	dockd/base/base64.c \
+	dockd/base/note.c
 
 dockd_src := \
 	dockd/main.c \
@@ -76,6 +80,8 @@ dockd_src := \
 	dockd/asset.c \
 	dockd/base/record.c \
 	dockd/ledger.c \
+	dockd/tlog.c \
+	$(note_src) \
 	dockd/index.c \
 	dockd/index_asset.c \
 	dockd/index_policy.c \
@@ -96,7 +102,9 @@ dockctl_src := \
 	dockd/ctl_json.c \
 	dockd/ctl_text.c \
 	dockd/asset.c \
-	dockd/light.c
+	dockd/light.c \
+	dockd/tlog.c \
+	$(note_src)
 dockctl_pkg := jansson libcrypto
 
 dockd-verify_src := \
@@ -105,7 +113,8 @@ dockd-verify_src := \
 	dockd/verify/audit_job.c \
 	dockd/verify/audit_facts.c \
 	dockd/verify/lines.c \
-	dockd/base/record.c
+	dockd/base/record.c \
+	$(note_src)
 dockd-verify_pkg := libcrypto libseccomp
 
 dockd-camera_src := \
@@ -186,7 +195,9 @@ unit_tests := \
 	index \
 	index_proof \
 	volume \
-	waits
+	waits \
+	note \
+	tlog
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
 	msg \
@@ -266,6 +277,10 @@ unit_objs_index_proof := $(index_src)
 unit_pkg_index_proof := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c
+unit_objs_note := dockd/base/base64.c
+unit_pkg_note := libcrypto
+unit_objs_tlog := dockd/base/base64.c
+unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 unit_objs_tus := uploader/tus_reply.c uploader/disk.c

@@ -89,6 +89,9 @@ dockd_src := \
 	dockd/index_apply.c \
 	dockd/index_listing.c \
 	dockd/index_proof.c \
+	dockd/index_order.c \
+	dockd/order.c \
+	dockd/retention.c \
 	dockd/journal.c \
 	dockd/staging.c \
 	dockd/volume.c
@@ -268,7 +271,7 @@ unit_objs_record := dockd/base/record.c
 unit_objs_ledger := dockd/base/record.c $(clock_src)
 unit_objs_asset := dockd/asset.c
 unit_pkg_asset := libcrypto
-index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c
+index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c
 unit_objs_journal := dockd/journal.c dockd/ledger.c $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)

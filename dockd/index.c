@@ -47,6 +47,8 @@ static const char schema[] =
     "CREATE INDEX asset_listed ON asset(camera, number) WHERE rung = 1 AND gone = 0;"
     "CREATE INDEX asset_erase ON asset(camera, number) WHERE erased = 0 AND receipts > 0;"
     "CREATE INDEX asset_dispose ON asset(dispose_by) WHERE disposed = 0 AND dispose_by > 0;"
+    "CREATE INDEX asset_unclassed ON asset(number) WHERE rung = 3 AND class = '';"
+    "CREATE INDEX asset_sidecar ON asset(sidecar) WHERE sidecar > 0;"
     "CREATE INDEX asset_person ON asset(number) WHERE needs_person = 1;"
     "CREATE TABLE upload(asset INTEGER, destination TEXT, rung INTEGER, level INTEGER,"
     " refused INTEGER, receipted_at INTEGER, length INTEGER, sha256 TEXT, reason TEXT,"
@@ -70,6 +72,8 @@ static const char schema[] =
     "CREATE TABLE preservation(number INTEGER PRIMARY KEY, scope INTEGER, value TEXT, since INTEGER,"
     " until INTEGER, given INTEGER, lifted INTEGER, uid INTEGER, reason TEXT);"
     "CREATE INDEX preservation_active ON preservation(number) WHERE lifted = 0;"
+    "CREATE TABLE disposal(asset INTEGER, place TEXT, kept INTEGER,"
+    " PRIMARY KEY(asset, place)) WITHOUT ROWID;" /* copies of a disposed asset still to go */
     "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
     " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* what 0: asset, 1: docking */
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
@@ -318,6 +322,7 @@ void index_close(struct index *ix)
 	for (size_t i = 0; i < Q_STATEMENTS; i++)
 		sqlite3_finalize(ix->statement[i]);
 	sqlite3_close(ix->db);
+	free(ix->orders);
 	free(ix);
 }
 

@@ -10,6 +10,8 @@
 #define DOCKD_INDEX_H
 
 #include "asset.h"
+#include "order.h"
+
 #include "base/record.h"
 
 struct index;
@@ -204,5 +206,17 @@ int index_shipped(struct index *ix, const char *destination, uint64_t *to);
  */
 int index_to_bundle(
     struct index *ix, const char *destination, uint64_t after, uint64_t upto, uint64_t *asset);
+/* ---- preservation and retention: index_order.c ---- */
+
+/* 0, -ENOENT, or -errno. */
+int index_order(struct index *ix, uint64_t number, struct order *out);
+/* Orders with number > after, lifted ones too. Count or -errno. */
+int index_orders(struct index *ix, uint64_t after, struct order *out, size_t room);
+/* Those in force; *out is good until the next record. Count or -errno (-E2BIG: more than fit). */
+int index_active_orders(struct index *ix, const struct order **out);
+uint64_t index_new_order(struct index *ix); /* 0: the index cannot be read */
+/* Assets whose signature was judged by this sidecar, number > after. Count or -errno. */
+int index_signed_by(
+    struct index *ix, uint64_t sidecar, uint64_t after, uint64_t *numbers, size_t room);
 
 #endif

@@ -261,6 +261,33 @@ static int retention(struct act *a, struct asset *x)
 	return 0;
 }
 
+static int preserve(struct act *a)
+{
+	struct order o = {
+		.number = number(a, "order"),
+		.from_s = record_get_number(a->r, "from", PROTO_NO_TIME),
+		.until_s = record_get_number(a->r, "until", PROTO_NO_TIME),
+		.given_s = a->time_s,
+		.uid = (uint32_t)number(a, "uid"),
+	};
+
+	order_scope_of_word(record_get_text(a->r, "scope"), &o.scope); /* unknown: covers all */
+	text(a, "value", o.value, sizeof(o.value));
+	text(a, "reason", o.reason, sizeof(o.reason));
+	return order_put(a->ix, &o);
+}
+
+static int lift(struct act *a)
+{
+	struct order o;
+	int rc = index_order(a->ix, number(a, "order"), &o);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	o.lifted_s = a->time_s ? a->time_s : 1;
+	return order_put(a->ix, &o);
+}
+
 /* Pulled again, and not what a destination gave its receipt for: it has to have this too. */
 static int checked_again(struct act *a)
 {
@@ -586,6 +613,8 @@ static const struct rule rules[] = {
 	/* receipts and the copies behind them */
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },
+	{ "preserve", preserve, NULL, { "#order", "$scope", "$value", "$reason", "#uid" } },
+	{ "lift", lift, NULL, { "#order", "$reason", "#uid" } },
 	/* proofs: what these do is mention_note's */
 	{ "bundled", noted, NULL, { "#asset", "$destination", "#upto", "$object" } },
 	{ "shipped", noted, NULL, { "$destination", "#from", "#to", "$object" } },

@@ -84,6 +84,13 @@ enum statement {
 	Q_TO_BUNDLE,
 	Q_SHIPPED,
 	Q_SHIPPED_PUT,
+	/* preservation and retention */
+	Q_ORDER,
+	Q_ORDERS,
+	Q_ORDERS_ACTIVE,
+	Q_ORDER_LAST,
+	Q_ORDER_PUT,
+	Q_SIGNED_BY,
 	Q_STATEMENTS
 };
 
@@ -130,6 +137,9 @@ struct index {
 	int64_t last_listing;
 	size_t dead_n; /* listings whose rows are still to be deleted */
 	int64_t dead[2 * INDEX_LISTINGS];
+	struct order *orders; /* those in force, NULL: never asked for */
+	size_t orders_n;
+	bool orders_known;
 };
 
 /* SQLite's word as -errno: -EUCLEAN corrupt, -ENOSPC, -ENOMEM, else -EIO. */
@@ -185,6 +195,9 @@ int mention_note(struct index *ix, uint64_t seq, const struct record *r);
 
 /* All sums anew (the policy changed). */
 int listing_resum(struct index *ix);
+/* Writes an order; the orders in force are taken anew. */
+int order_put(struct index *ix, const struct order *o);
+
 /* Deletes some of the rows that nobody will ask for again. */
 int listing_purge(struct index *ix);
 

@@ -104,6 +104,7 @@ dockctl_src := \
 	dockd/ctl_export.c \
 	dockd/ctl_json.c \
 	dockd/ctl_text.c \
+	dockd/ctl_wait.c \
 	dockd/asset.c \
 	dockd/light.c \
 	dockd/tlog.c \
@@ -295,11 +296,11 @@ unit_pkg_config := libconfig
 unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/zone.c
 unit_objs_light := dockd/light.c dockd/base/log.c
-unit_objs_ctl_export := dockd/ctl_ask.c dockd/ctl_json.c dockd/ctl_text.c dockd/asset.c \
-	dockd/light.c dockd/base/proto.c dockd/base/msg.c dockd/base/log.c
+unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
+	dockd/base/msg.c dockd/base/log.c
 unit_pkg_ctl_export := jansson libcrypto
-unit_objs_ctl := dockd/ctl_export.c dockd/ctl_ask.c dockd/ctl_json.c dockd/ctl_text.c dockd/asset.c dockd/light.c \
-	dockd/base/proto.c dockd/base/msg.c dockd/base/log.c
+unit_objs_ctl := $(filter-out dockd/ctl.c,$(dockctl_src)) dockd/base/proto.c dockd/base/msg.c \
+	dockd/base/log.c
 unit_pkg_ctl := jansson libcrypto
 unit_objs_digest := dockd/verify/digest.c
 unit_pkg_digest := libcrypto

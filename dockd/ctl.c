@@ -1,8 +1,5 @@
 #include "ctl.h"
 
-#include "asset.h"
-#include "light.h"
-
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
@@ -11,24 +8,6 @@
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/dockd/control.sock"
-#define PATIENCE_MS 60000  /* for an answer that is not parked */
-#define WAIT_MAX_S 4000000 /* --timeout; fits proto_ask in milliseconds */
-
-/* The command line, and what an answer needs to be shown. */
-struct ctl {
-	bool json;
-	bool all;         /* queue --all */
-	bool ledger_only; /* export --ledger */
-	unsigned timeout_s;
-	const char *socket;
-	char **args; /* behind the command */
-	int args_n;
-	int sock;
-	size_t shown;   /* rows */
-	json_t *object; /* status or clip, completed by later parts */
-	bool all_bays;
-	uint64_t generation; /* of the status shown last */
-};
 
 static const char usage_text[] =
     "usage: dockctl [--json] [--socket PATH] COMMAND\n"
@@ -42,7 +21,7 @@ static const char usage_text[] =
     "  export DIR [--ledger]         copy files and ledger out (--ledger: the ledger only)\n"
     "  help, --version\n";
 
-static int usage(const char *wrong)
+int ctl_usage(const char *wrong)
 {
 	if (wrong)
 		fprintf(stderr, "dockctl: %s\n", wrong);
@@ -50,8 +29,7 @@ static int usage(const char *wrong)
 	return CTL_USAGE;
 }
 
-/* A whole decimal number of at least 1. */
-static bool read_number(const char *text, uint64_t max, uint64_t *out)
+bool ctl_number(const char *text, uint64_t max, uint64_t *out)
 {
 	char *end;
 
@@ -102,8 +80,7 @@ int ctl_complain(int err, const struct proto_ctl_end *end)
 	return CTL_FAILED;
 }
 
-/* Connects where that is not done yet; 0, or end->status and text say why not. */
-static int reach(struct ctl *c, struct proto_ctl_end *end)
+int ctl_reach(struct ctl *c, struct proto_ctl_end *end)
 {
 	memset(end, 0, sizeof(*end));
 	if (c->sock >= 0)
@@ -123,10 +100,10 @@ static int reach(struct ctl *c, struct proto_ctl_end *end)
 	return end->status;
 }
 
-static int ask(struct ctl *c, const struct proto_ask *wanted, int patience_ms, ask_part *part,
+int ctl_ask(struct ctl *c, const struct proto_ask *wanted, int patience_ms, ask_part *part,
     struct proto_ctl_end *end)
 {
-	if (reach(c, end) != 0)
+	if (ctl_reach(c, end) != 0)
 		return 0;
 	return ask_all(c->sock, wanted, patience_ms, part, c, end);
 }
@@ -198,12 +175,13 @@ static int run_status(struct ctl *c)
 	int err;
 
 	if (c->args_n != 0)
-		return usage("status takes no argument");
-	err = ask(c, &(struct proto_ask){ .ask = ASK_STATUS }, PATIENCE_MS, part_status, &end);
+		return ctl_usage("status takes no argument");
+	err = ctl_ask(
+	    c, &(struct proto_ask){ .ask = ASK_STATUS }, CTL_PATIENCE_MS, part_status, &end);
 	if (c->json || err || end.status)
 		return finish_object(c, err, &end);
 	c->shown = 0;
-	err = ask(c, &(struct proto_ask){ .ask = ASK_BAYS }, PATIENCE_MS, part_bay, &end);
+	err = ctl_ask(c, &(struct proto_ask){ .ask = ASK_BAYS }, CTL_PATIENCE_MS, part_bay, &end);
 	return ctl_complain(err, &end);
 }
 
@@ -215,12 +193,12 @@ static int run_bay(struct ctl *c)
 	int err;
 
 	if (c->args_n > 1 || (c->args_n == 1 && strlen(c->args[0]) >= PROTO_NAME_LEN))
-		return usage("bay takes one name at most");
+		return ctl_usage("bay takes one name at most");
 	if (c->args_n == 1)
 		snprintf(question.text, sizeof(question.text), "%s", c->args[0]);
 	c->all_bays = true;
 	c->object = c->json ? json_array() : NULL;
-	err = ask(c, &question, PATIENCE_MS, part_bay, &end);
+	err = ctl_ask(c, &question, CTL_PATIENCE_MS, part_bay, &end);
 	if (c->json && c->args_n == 1) {
 		first = json_incref(json_array_get(c->object, 0));
 		json_decref(c->object);
@@ -237,13 +215,14 @@ static int run_bay(struct ctl *c)
 static int watch_json(struct ctl *c, struct proto_ctl_end *end)
 {
 	json_t *status;
-	int err = ask(c, &(struct proto_ask){ .ask = ASK_STATUS }, PATIENCE_MS, part_status, end);
+	int err =
+	    ctl_ask(c, &(struct proto_ask){ .ask = ASK_STATUS }, CTL_PATIENCE_MS, part_status, end);
 
 	if (err || end->status)
 		return finish_object(c, err, end);
 	status = c->object;
 	c->object = json_array();
-	err = ask(c, &(struct proto_ask){ .ask = ASK_BAYS }, PATIENCE_MS, part_bay, end);
+	err = ctl_ask(c, &(struct proto_ask){ .ask = ASK_BAYS }, CTL_PATIENCE_MS, part_bay, end);
 	c->object = json_pack("{soso}", "status", status, "bays", c->object);
 	return finish_object(c, err, end);
 }
@@ -256,7 +235,7 @@ static int run_watch(struct ctl *c)
 	int code, err;
 
 	if (c->args_n != 0)
-		return usage("watch takes no argument");
+		return ctl_usage("watch takes no argument");
 	for (;;) {
 		c->shown = 0;
 		if (!c->json && screen)
@@ -269,7 +248,7 @@ static int run_watch(struct ctl *c)
 		if (fflush(stdout) != 0)
 			return CTL_FAILED;
 		question.cursor = c->generation;
-		err = ask(c, &question, -1, NULL, &end);
+		err = ctl_ask(c, &question, -1, NULL, &end);
 		if (err || end.status)
 			return ctl_complain(err, &end);
 	}
@@ -310,9 +289,9 @@ static int run_clip(struct ctl *c)
 	struct proto_ctl_end end;
 	int err;
 
-	if (c->args_n != 1 || !read_number(c->args[0], INT64_MAX, &question.number))
-		return usage("clip takes a number, as queue shows it");
-	err = ask(c, &question, PATIENCE_MS, part_asset, &end);
+	if (c->args_n != 1 || !ctl_number(c->args[0], INT64_MAX, &question.number))
+		return ctl_usage("clip takes a number, as queue shows it");
+	err = ctl_ask(c, &question, CTL_PATIENCE_MS, part_asset, &end);
 	return finish_object(c, err, &end);
 }
 
@@ -339,19 +318,21 @@ static int part_queue(void *context, struct msg *m)
 
 static int run_queue(struct ctl *c)
 {
-	struct proto_ask question = { .ask = ASK_ASSETS, .flags = c->all ? 0 : ASSETS_QUEUED };
+	struct proto_ask question = { .ask = ASK_ASSETS,
+		.flags = ctl_option(c, OPTION_ALL) ? 0 : ASSETS_QUEUED };
 	struct proto_ctl_end end;
 	int err;
 
 	if (c->args_n != 0)
-		return usage("queue takes no argument");
+		return ctl_usage("queue takes no argument");
 	if (c->json)
 		fputs("{\"assets\":[", stdout);
-	err = ask(c, &question, PATIENCE_MS, part_queue, &end);
+	err = ctl_ask(c, &question, CTL_PATIENCE_MS, part_queue, &end);
 	if (c->json && !err && !end.status)
 		puts("]}");
 	else if (!c->json && !err && !end.status && c->shown == 0)
-		puts(c->all ? "nothing has been taken in yet" : "nothing waits: all is receipted");
+		puts(ctl_option(c, OPTION_ALL) ? "nothing has been taken in yet" :
+						 "nothing waits: all is receipted");
 	return ctl_complain(err, &end);
 }
 
@@ -366,91 +347,15 @@ static int run_retry(struct ctl *c)
 	bool all = c->args_n == 0 || (c->args_n == 1 && strcmp(c->args[0], "all") == 0);
 	int err;
 
-	if (clip && !read_number(c->args[1], INT64_MAX, &question.number))
-		return usage("retry clip takes a number");
+	if (clip && !ctl_number(c->args[1], INT64_MAX, &question.number))
+		return ctl_usage("retry clip takes a number");
 	if (bay && (!c->args[1][0] || strlen(c->args[1]) >= PROTO_NAME_LEN))
-		return usage("retry bay takes a bay's name");
+		return ctl_usage("retry bay takes a bay's name");
 	if (!clip && !bay && !all)
-		return usage("retry takes clip N, bay NAME or all");
+		return ctl_usage("retry takes clip N, bay NAME or all");
 	if (bay)
 		snprintf(question.text, sizeof(question.text), "%s", c->args[1]);
-	err = ask(c, &question, PATIENCE_MS, NULL, &end);
-	if (c->json && !err && !end.status)
-		json_line(stdout, json_pack("{sb}", "ok", 1));
-	return ctl_complain(err, &end);
-}
-
-static bool read_rung(const char *word, uint32_t *out)
-{
-	for (int r = RUNG_LISTED; r <= RUNG_ERASED; r++) {
-		if (strcmp(word, rung_word((enum rung)r)) == 0) {
-			*out = (uint32_t)r;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool read_light(const char *word, uint32_t *out)
-{
-	for (int l = LIGHT_OFF; l <= LIGHT_LEAVE; l++) {
-		if (strcmp(word, light_word((enum light_state)l)) == 0) {
-			*out = (uint32_t)l;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A condition as words: NULL, or what is wrong with it. */
-static const char *read_condition(char **args, int n, struct proto_ask *out)
-{
-	const char *what = n > 0 ? args[0] : "";
-
-	if (strcmp(what, "idle") == 0 && n == 1) {
-		out->wait_for = WAIT_IDLE;
-	} else if (strcmp(what, "dockings") == 0 && n == 2) {
-		out->wait_for = WAIT_DOCKINGS;
-		return read_number(args[1], INT64_MAX, &out->cursor) ? NULL :
-								       "dockings takes a number";
-	} else if (strcmp(what, "clip") == 0 && n == 3) {
-		out->wait_for = WAIT_ASSET_RUNG;
-		if (!read_number(args[1], INT64_MAX, &out->number))
-			return "clip takes a number";
-		return read_rung(args[2], &out->rung) ?
-		    NULL :
-		    "a state is one of listed staged checked sent receipted erasable erased";
-	} else if (strcmp(what, "all") == 0 && n == 2) {
-		out->wait_for = WAIT_ALL_RUNG;
-		return read_rung(args[1], &out->rung) ?
-		    NULL :
-		    "a state is one of listed staged checked sent receipted erasable erased";
-	} else if (strcmp(what, "bay") == 0 && n == 3) {
-		out->wait_for = WAIT_BAY_LIGHT;
-		if (!args[1][0] || strlen(args[1]) >= PROTO_NAME_LEN)
-			return "bay takes a name";
-		snprintf(out->text, sizeof(out->text), "%s", args[1]);
-		return read_light(args[2], &out->rung) ?
-		    NULL :
-		    "a light is one of off empty reading charging take leave";
-	} else {
-		return "a condition: clip N STATE, all STATE, bay NAME LIGHT, idle, dockings N";
-	}
-	return NULL;
-}
-
-static int run_wait(struct ctl *c)
-{
-	struct proto_ask question = { .ask = ASK_WAIT, .timeout_ms = c->timeout_s * 1000 };
-	const char *wrong = read_condition(c->args, c->args_n, &question);
-	struct proto_ctl_end end;
-	int err, patience_ms = -1;
-
-	if (wrong)
-		return usage(wrong);
-	if (c->timeout_s > 0 && c->timeout_s < 2000000)
-		patience_ms = (int)(c->timeout_s * 1000) + PATIENCE_MS;
-	err = ask(c, &question, patience_ms, NULL, &end);
+	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);
 	if (c->json && !err && !end.status)
 		json_line(stdout, json_pack("{sb}", "ok", 1));
 	return ctl_complain(err, &end);
@@ -458,14 +363,15 @@ static int run_wait(struct ctl *c)
 
 static int run_export(struct ctl *c)
 {
-	struct export_wish wish = { .ledger_only = c->ledger_only, .quiet = c->json };
+	struct export_wish wish = { .ledger_only = ctl_option(c, OPTION_LEDGER) != NULL,
+		.quiet = c->json };
 	struct proto_ctl_end end;
 	json_t *summary = NULL;
 	int code;
 
 	if (c->args_n != 1 || !c->args[0][0])
-		return usage("export takes a folder");
-	if (reach(c, &end) != 0)
+		return ctl_usage("export takes a folder");
+	if (ctl_reach(c, &end) != 0)
 		return ctl_complain(0, &end);
 	wish.folder = c->args[0];
 	code = export_run(c->sock, &wish, &summary);
@@ -477,19 +383,41 @@ static int run_export(struct ctl *c)
 
 /* ---- main ---- */
 
+/* What may be given with a command, and whether it takes a value. */
+static const struct option options[] = {
+	[OPTION_TIMEOUT] = { "timeout", required_argument, NULL, 0 },
+	[OPTION_ALL] = { "all", no_argument, NULL, 0 },
+	[OPTION_LEDGER] = { "ledger", no_argument, NULL, 0 },
+	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
+	{ "socket", required_argument, NULL, 0 },
+	{ "help", no_argument, NULL, 0 },
+	{ "version", no_argument, NULL, 0 },
+	{ NULL, 0, NULL, 0 },
+};
+
+enum { OPTION_JSON = CTL_OPTIONS, OPTION_SOCKET, OPTION_HELP, OPTION_VERSION };
+
+#define WITH(name) (UINT64_C(1) << OPTION_##name)
+
 static const struct command {
 	const char *name;
 	int (*run)(struct ctl *c);
+	uint64_t with; /* options of its own */
 } commands[] = {
-	{ "status", run_status },
-	{ "watch", run_watch },
-	{ "bay", run_bay },
-	{ "clip", run_clip },
-	{ "queue", run_queue },
-	{ "retry", run_retry },
-	{ "wait", run_wait },
-	{ "export", run_export },
+	{ "status", run_status, 0 },
+	{ "watch", run_watch, 0 },
+	{ "bay", run_bay, 0 },
+	{ "clip", run_clip, 0 },
+	{ "queue", run_queue, WITH(ALL) },
+	{ "retry", run_retry, 0 },
+	{ "wait", wait_run, WITH(TIMEOUT) },
+	{ "export", run_export, WITH(LEDGER) },
 };
+
+const char *ctl_option(const struct ctl *c, enum ctl_option option)
+{
+	return c->option[option].n ? c->option[option].value[0] : NULL;
+}
 
 static int run(struct ctl *c, const char *name)
 {
@@ -501,10 +429,11 @@ static int run(struct ctl *c, const char *name)
 			found = &commands[i];
 	}
 	if (!found)
-		return usage("there is no such command");
-	if ((c->all && found->run != run_queue) || (c->ledger_only && found->run != run_export) ||
-	    (c->timeout_s && found->run != run_wait))
-		return usage("that option does not go with this command");
+		return ctl_usage("there is no such command");
+	for (unsigned i = 0; i < CTL_OPTIONS; i++) {
+		if (c->option[i].n && !(found->with >> i & 1))
+			return ctl_usage("that option does not go with this command");
+	}
 	code = found->run(c);
 	if (c->sock >= 0)
 		close(c->sock);
@@ -515,51 +444,30 @@ static int run(struct ctl *c, const char *name)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "all", no_argument, NULL, 'a' },
-		{ "ledger", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct ctl c = { .socket = DEFAULT_SOCKET, .sock = -1 };
-	uint64_t number;
-	int o;
+	int i, which;
 
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (o) {
-		case 'j':
+	while ((i = getopt_long(argc, argv, "", options, &which)) != -1) {
+		if (i != 0)
+			return ctl_usage(NULL);
+		if (which == OPTION_JSON) {
 			c.json = true;
-			break;
-		case 's':
+		} else if (which == OPTION_SOCKET) {
 			c.socket = optarg;
-			break;
-		case 't':
-			if (!read_number(optarg, WAIT_MAX_S, &number))
-				return usage("--timeout takes seconds, 1 to 4000000");
-			c.timeout_s = (unsigned)number;
-			break;
-		case 'a':
-			c.all = true;
-			break;
-		case 'l':
-			c.ledger_only = true;
-			break;
-		case 'h':
+		} else if (which == OPTION_HELP) {
 			fputs(usage_text, stdout);
 			return CTL_OK;
-		case 'V':
+		} else if (which == OPTION_VERSION) {
 			puts("dockctl " DOCKD_VERSION);
 			return CTL_OK;
-		default:
-			return usage(NULL);
+		} else if (c.option[which].n == CTL_REPEATS) {
+			return ctl_usage("an option is given too often");
+		} else {
+			c.option[which].value[c.option[which].n++] = optarg ? optarg : "";
 		}
 	}
 	if (optind == argc)
-		return usage("a command is missing");
+		return ctl_usage("a command is missing");
 	if (strcmp(argv[optind], "help") == 0) {
 		fputs(usage_text, stdout);
 		return CTL_OK;

@@ -1,8 +1,8 @@
 /*
  * ctl: what the files of dockctl share: asking the daemon, and showing what it answers.
  *
- * Only dockctl's files include it. ctl.c reads the command line, ctl_ask.c speaks to the control
- * socket, ctl_text.c and ctl_json.c show, ctl_export.c copies out.
+ * Only dockctl's files include it. ctl.c reads the command line and has the small commands, others
+ * are in files of their own; ctl_ask.c speaks to the control socket, ctl_text.c and ctl_json.c show.
  */
 #ifndef DOCKD_CTL_H
 #define DOCKD_CTL_H
@@ -21,7 +21,30 @@ enum ctl_exit {
 	CTL_NOT_PERMITTED = 5,
 };
 
+#define CTL_PATIENCE_MS 60000 /* for an answer that is not parked */
+#define CTL_REPEATS 8         /* of one option */
+
 struct json_t;
+
+/* Options that go with some commands only; ctl.c's tables say their names, and with which. */
+enum ctl_option { OPTION_TIMEOUT, OPTION_ALL, OPTION_LEDGER, CTL_OPTIONS };
+
+/* The command line, and what an answer needs to be shown. */
+struct ctl {
+	bool json;
+	const char *socket;
+	char **args; /* behind the command */
+	int args_n;
+	struct {
+		unsigned n;
+		const char *value[CTL_REPEATS]; /* "" where it takes none */
+	} option[CTL_OPTIONS];
+	int sock;
+	size_t shown;          /* rows */
+	struct json_t *object; /* status or clip, completed by later parts */
+	bool all_bays;
+	uint64_t generation; /* of the status shown last */
+};
 
 /* ---- ctl_ask.c ---- */
 
@@ -85,7 +108,23 @@ struct export_wish {
  */
 int export_run(int sock, const struct export_wish *wish, struct json_t **summary);
 
+/* ---- commands of their own files: an enum ctl_exit ---- */
+
+int wait_run(struct ctl *c); /* ctl_wait.c */
+
 /* ---- ctl.c ---- */
+
+/* What was given with an option (its first value), or NULL. */
+const char *ctl_option(const struct ctl *c, enum ctl_option option);
+/* Says what is wrong with the command line, and how it should be: CTL_USAGE. */
+int ctl_usage(const char *wrong);
+/* A whole decimal number of at least 1. */
+bool ctl_number(const char *text, uint64_t max, uint64_t *out);
+/* Connects where that is not done yet; 0, or end->status and text say why not. */
+int ctl_reach(struct ctl *c, struct proto_ctl_end *end);
+/* ask_all over that connection, with c as context. */
+int ctl_ask(struct ctl *c, const struct proto_ask *wanted, int patience_ms, ask_part *part,
+    struct proto_ctl_end *end);
 
 /* Words for "dockctl: ..." on standard error, and the exit code for an error of asking. */
 int ctl_complain(int err, const struct proto_ctl_end *end);

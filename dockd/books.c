@@ -1,5 +1,7 @@
 #include "books.h"
 
+#include "clock.h"
+
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -51,7 +53,9 @@ void books_camera(struct bay *b)
 {
 	const struct proto_camera *c = &b->camera;
 	struct record *r = books_begin("camera");
+	struct clock_state clock;
 
+	clock_state(&clock);
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "camera", b->identity);
 	record_text(r, "identity", b->doubled ? "doubled" : b->identity_proved ? "proved" : "none");
@@ -59,8 +63,13 @@ void books_camera(struct bay *b)
 		record_text(r, "mtp-serial", c->serial);
 	if (c->firmware[0])
 		record_text(r, "firmware", c->firmware);
-	if (b->clock_known)
+	if (b->clock_known) {
 		record_number(r, "clock-offset-ms", b->clock_offset_ms);
+		record_number(r, "clock-synchronised", clock.synchronised);
+		record_text(r, "clock-source", clock.source);
+		if (clock.error_ms >= 0)
+			record_number(r, "clock-error-ms", clock.error_ms);
+	}
 	if (c->features & CAMERA_BATTERY)
 		record_number(r, "battery", c->battery_percent);
 	record_number(r, "capacity", (int64_t)c->capacity_bytes);

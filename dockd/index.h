@@ -110,6 +110,7 @@ struct docking {
 	char camera[PROTO_TEXT_LEN + 4]; /* identity, "" until told */
 	char profile[PROTO_NAME_LEN];
 	int64_t offset_ms; /* camera clock minus station when it came; PROTO_NO_TIME not known */
+	bool synchronised; /* the station's own clock was, when offset_ms was measured */
 	uint64_t report;   /* asset: its activation report; 0 none yet */
 };
 int index_open_dockings(struct index *ix, struct docking *out, size_t room); /* count */

@@ -66,16 +66,17 @@ static int docked(struct act *a)
 	if (a->docking > a->ix->new_docking)
 		a->ix->new_docking = a->docking;
 	return db_run(a->ix, Q_DOCKED,
-	    "INSERT INTO docking VALUES(?1, ?2, 0, ?3, ?4, ?5, '', ?6, ?7, 0)", "iitttti",
+	    "INSERT INTO docking VALUES(?1, ?2, 0, ?3, ?4, ?5, '', ?6, ?7, 0, 0)", "iitttti",
 	    (int64_t)a->docking, a->time_s, bay, port, serial, profile, PROTO_NO_TIME);
 }
 
 static int camera(struct act *a)
 {
 	return db_run(a->ix, Q_CAMERA,
-	    "UPDATE docking SET camera = ?2, offset_ms = ?3 WHERE number = ?1", "iti",
-	    (int64_t)a->docking, record_get_text(a->r, "camera"),
-	    record_get_number(a->r, "clock-offset-ms", PROTO_NO_TIME));
+	    "UPDATE docking SET camera = ?2, offset_ms = ?3, synchronised = ?4 WHERE number = ?1",
+	    "itii", (int64_t)a->docking, record_get_text(a->r, "camera"),
+	    record_get_number(a->r, "clock-offset-ms", PROTO_NO_TIME),
+	    record_get_number(a->r, "clock-synchronised", 0));
 }
 
 static int undocked(struct act *a)

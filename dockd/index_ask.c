@@ -207,7 +207,7 @@ int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, si
 }
 
 #define DOCKING_COLUMNS                                                                            \
-	"number, began, ended, bay, port, serial, camera, profile, offset_ms, report"
+	"number, began, ended, bay, port, serial, camera, profile, offset_ms, report, synchronised"
 
 static void docking_load(sqlite3_stmt *st, struct docking *d)
 {
@@ -222,6 +222,7 @@ static void docking_load(sqlite3_stmt *st, struct docking *d)
 	db_text(st, 7, d->profile, sizeof(d->profile));
 	d->offset_ms = sqlite3_column_int64(st, 8);
 	d->report = db_u64(st, 9);
+	d->synchronised = sqlite3_column_int(st, 10) != 0;
 }
 
 int index_open_dockings(struct index *ix, struct docking *out, size_t room)

@@ -10,9 +10,12 @@
  *   query     how much of it the destination holds => offset
  *   append    some of what is missing => offset
  *   finish    all is there: the proof => receipt
+ *   confirm   whether it still is there, asked anew => receipt
+ *   remove    takes it away, where the store is ours to dispose of
  *   end       lets go of all that the transfer holds; cuts what is under way
  *
- * Removing and preserving at a destination get their rows with the messages that ask for them.
+ * A side object (ledger, checkpoint, bundle) goes through the same acts as an asset; one that is
+ * sent again replaces what was there.
  */
 #ifndef DOCKD_DESTINATION_H
 #define DOCKD_DESTINATION_H
@@ -28,7 +31,7 @@ enum act_result {
 	ACT_AGAIN,  /* there is more to this act: call it again in the next turn of the loop */
 	ACT_WAIT,   /* a request is under way: call again when t->http has ended */
 	ACT_ASK,    /* passing trouble (t->failed says what): after a pause, query */
-	ACT_GONE,   /* the destination has no such upload (t->failed says why): create anew */
+	ACT_GONE,   /* the destination has no such upload (t->failed says why); create anew */
 	ACT_FAILED, /* t->failed says why: the slot ends */
 };
 
@@ -52,11 +55,19 @@ struct driver {
 	 * Called again, until status is 0, for a destination that could not work.
 	 */
 	int (*open)(struct destination *dest);
-	int (*begin)(struct transfer *t); /* t->upload and t->fd are set; 0 or -ENOMEM */
+	int (*begin)(struct transfer *t); /* t->job, upload and fd are set; 0 or -ENOMEM */
 	enum act_result (*create)(struct transfer *t);
 	enum act_result (*query)(struct transfer *t);
 	enum act_result (*append)(struct transfer *t);
 	enum act_result (*finish)(struct transfer *t);
+	/*
+	 * What it has is t->upload, at t->address. UPLOAD_DIFFERS: it is there and is not this.
+	 * ACT_GONE only where the destination itself works and does not have it. Called again after
+	 * ACT_GONE, a while later. Where the destination could not be asked: UPLOAD_AWAY.
+	 */
+	enum act_result (*confirm)(struct transfer *t);
+	/* ACT_DONE: it is not there any more. Touches nothing that may be another asset's. */
+	enum act_result (*remove)(struct transfer *t);
 	void (*end)(struct transfer *t);
 };
 

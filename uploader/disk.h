@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #define DISKS_MAX 32
+#define DISK_SYSFS "/sys"
 
 /* The whole physical disks under one block device. */
 struct disks {

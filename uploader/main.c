@@ -37,6 +37,8 @@ static const struct msg_rule rules[] = {
 	{ MSG_WELCOME, IN(STATE_HELLO), 0 },
 	{ MSG_DESTINATION, IN(STATE_TOLD), 0 },
 	{ MSG_UPLOAD, IN(STATE_WORK), 1 },
+	{ MSG_RECONFIRM, IN(STATE_WORK), 0 },
+	{ MSG_REMOVE, IN(STATE_WORK), 0 },
 	{ MSG_PROCEED, IN(STATE_WORK), 0 },
 	{ MSG_STOP_UPLOAD, IN(STATE_WORK), 0 },
 };
@@ -106,23 +108,25 @@ static struct transfer *slot_of(const struct msg *m)
 	return m->head.slot < up.dest.conf.slots ? &up.slots[m->head.slot] : NULL;
 }
 
-static int take_upload(struct msg *m)
+/* UPLOAD, RECONFIRM, REMOVE: the slot has something to do. */
+static int take_job(struct msg *m)
 {
-	struct transfer *t = slot_of(m);
 	const struct proto_upload *q = (const void *)m->body;
+	int fd = m->head.type == MSG_UPLOAD ? m->fds[0] : -1;
+	struct transfer *t = slot_of(m);
 	int err;
 
 	if (!t || t->state != TRANSFER_IDLE) {
-		log_error("protocol", "message=UPLOAD slot=%u text=\"no such slot, or it is busy\"",
-		    m->head.slot);
+		log_error("protocol", "message=%s slot=%u text=\"no such slot, or it is busy\"",
+		    proto_name(m->head.type), m->head.slot);
 		return -EPROTO;
 	}
 	t->dest = &up.dest;
 	t->core = up.core;
 	t->slot = m->head.slot;
 	t->generation = m->head.generation;
-	err = transfer_begin(t, q, m->fds[0]);
-	if (err == 0)
+	err = transfer_begin(t, m->head.type, q, fd);
+	if (err == 0 && fd >= 0)
 		m->fds[0] = -1;
 	return err;
 }
@@ -153,7 +157,9 @@ static int take(struct msg *m)
 	case MSG_DESTINATION:
 		return take_destination(m);
 	case MSG_UPLOAD:
-		return take_upload(m);
+	case MSG_RECONFIRM:
+	case MSG_REMOVE:
+		return take_job(m);
 	}
 	return take_word(m);
 }

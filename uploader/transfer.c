@@ -15,6 +15,8 @@
 #define TRIES_MAX 5u     /* without a byte of progress, then the core waits, not the slot */
 #define RECREATED_MAX 2u /* a server that forgets what it has just created */
 #define PAUSE_FIRST_MS 100
+#define GONE_TIMES 2u
+#define GONE_PAUSE_MS 2000 /* a server that is being restarted is not asked twice in one go */
 
 int64_t transfer_now_ms(void)
 {
@@ -80,7 +82,9 @@ static void send_failed(struct transfer *t)
 	t->failed.offset_bytes = t->offset_bytes;
 	t->failed.sent_bytes = t->sent_bytes;
 	log_event(t->failed.failure == UPLOAD_STOPPED ? LOG_INFO_LEVEL : LOG_WARN_LEVEL,
-	    "upload-failed",
+	    t->job == MSG_UPLOAD        ? "upload-failed" :
+		t->job == MSG_RECONFIRM ? "reconfirm-failed" :
+					  "remove-failed",
 	    "slot=%u asset=%.16s failure=%u status=%u offset=%llu sent=%llu text=\"%s\"", t->slot,
 	    log_text(t->upload.asset), t->failed.failure, t->failed.http_status,
 	    (unsigned long long)t->offset_bytes, (unsigned long long)t->sent_bytes,
@@ -95,13 +99,26 @@ static void send_receipt(struct transfer *t)
 
 	r->sent_bytes = t->sent_bytes;
 	snprintf(r->object, sizeof(r->object), "%s", t->address);
-	log_info("upload-receipt",
+	log_info(t->job == MSG_UPLOAD ? "upload-receipt" : "reconfirm-receipt",
 	    "slot=%u asset=%.16s level=%u length=%llu sent=%llu object=\"%s\"", t->slot,
 	    log_text(t->upload.asset), r->level, (unsigned long long)r->length_bytes,
 	    (unsigned long long)t->sent_bytes, log_text(t->address));
 	let_go(t);
 	tell(t, MSG_RECEIPT, r);
-	handover("uploader-receipted");
+	handover(t->job == MSG_UPLOAD ? "uploader-receipted" : "uploader-reconfirmed");
+}
+
+/* status: 0 or -ENOENT. */
+static void send_removed(struct transfer *t, int status)
+{
+	struct proto_status s = { .status = status };
+
+	snprintf(s.text, sizeof(s.text), "%.*s", (int)sizeof(s.text) - 1, t->failed.text);
+	log_info("removed", "slot=%u asset=%.16s status=%d object=\"%s\" text=\"%s\"", t->slot,
+	    log_text(t->upload.asset), status, log_text(t->upload.address), log_text(s.text));
+	let_go(t);
+	tell(t, MSG_REMOVED, &s);
+	handover("uploader-removed");
 }
 
 static void send_created(struct transfer *t)
@@ -153,7 +170,8 @@ static void pause_and_ask(struct transfer *t)
 	}
 	log_debug("upload-retry", "slot=%u try=%u status=%u text=\"%s\"", t->slot, t->tries,
 	    t->failed.http_status, log_text(t->failed.text));
-	t->act = t->address[0] ? d->query : d->create;
+	if (t->job == MSG_UPLOAD)
+		t->act = t->address[0] ? d->query : d->create;
 	t->pause_until_ms = transfer_now_ms() + ((int64_t)PAUSE_FIRST_MS << (t->tries - 1));
 	t->state = TRANSFER_PAUSE;
 }
@@ -175,10 +193,35 @@ static void create_anew(struct transfer *t)
 	go(t, t->dest->driver->create);
 }
 
+/* Once may be a server that has just come up without its disk. */
+static void not_there(struct transfer *t)
+{
+	if (t->job == MSG_REMOVE) {
+		send_removed(t, -ENOENT);
+		return;
+	}
+	if (++t->gone < GONE_TIMES) {
+		t->pause_until_ms = transfer_now_ms() + GONE_PAUSE_MS;
+		t->state = TRANSFER_PAUSE;
+		return;
+	}
+	t->failed.failure = UPLOAD_LOST;
+	send_failed(t);
+}
+
 static void act_done(struct transfer *t)
 {
 	const struct driver *d = t->dest->driver;
 
+	if (t->job == MSG_RECONFIRM) {
+		send_receipt(t);
+		return;
+	}
+	if (t->job == MSG_REMOVE) {
+		t->failed.text[0] = '\0';
+		send_removed(t, 0);
+		return;
+	}
 	if (t->act == d->create) {
 		send_created(t);
 		return;
@@ -218,7 +261,10 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 		pause_and_ask(t);
 		break;
 	case ACT_GONE:
-		create_anew(t);
+		if (t->job == MSG_UPLOAD)
+			create_anew(t);
+		else
+			not_there(t);
 		break;
 	case ACT_FAILED:
 		send_failed(t);
@@ -238,7 +284,8 @@ int transfer_due_ms(const struct transfer *t, int64_t now_ms)
 /* The act of a transfer that must not begin. */
 static enum act_result not_ready(struct transfer *t)
 {
-	return transfer_fail(t, UPLOAD_DESTINATION, "%s", t->dest->ready.text);
+	return transfer_fail(
+	    t, t->job == MSG_UPLOAD ? UPLOAD_DESTINATION : UPLOAD_AWAY, "%s", t->dest->ready.text);
 }
 
 static enum act_result not_whole(struct transfer *t)
@@ -256,31 +303,41 @@ static bool is_whole(const struct transfer *t)
 	    (uint64_t)st.st_size == t->upload.size_bytes;
 }
 
-int transfer_begin(struct transfer *t, const struct proto_upload *upload, int fd)
+static enum act_result (*first_act(struct transfer *t))(struct transfer *t)
 {
 	const struct driver *d = t->dest->driver;
+
+	if (t->dest->ready.status < 0)
+		return not_ready;
+	if (t->job == MSG_RECONFIRM)
+		return d->confirm;
+	if (t->job == MSG_REMOVE)
+		return d->remove;
+	if (!is_whole(t))
+		return not_whole;
+	return t->address[0] ? d->query : d->create;
+}
+
+int transfer_begin(struct transfer *t, unsigned job, const struct proto_upload *upload, int fd)
+{
 	int err;
 
+	t->job = job;
 	t->upload = *upload;
 	t->fd = fd;
 	memcpy(t->address, upload->address, sizeof(t->address));
 	t->offset_bytes = t->best_bytes = t->sent_bytes = 0;
 	t->offset_known = t->appended = t->proven = false;
-	t->tries = t->recreated = 0;
+	t->tries = t->recreated = t->gone = 0;
 	t->reason[0] = '\0';
 	memset(&t->failed, 0, sizeof(t->failed));
 	memset(&t->receipt, 0, sizeof(t->receipt));
-	err = d->begin(t);
+	err = t->dest->driver->begin(t);
 	if (err < 0) {
 		t->fd = -1;
 		return err;
 	}
-	if (t->dest->ready.status < 0)
-		go(t, not_ready);
-	else if (!is_whole(t))
-		go(t, not_whole);
-	else
-		go(t, t->address[0] ? d->query : d->create);
+	go(t, first_act(t));
 	return 0;
 }
 
@@ -307,6 +364,6 @@ void transfer_progress(struct transfer *t)
 {
 	struct proto_progress p = { t->offset_bytes, t->sent_bytes };
 
-	if (t->state != TRANSFER_IDLE)
+	if (t->state != TRANSFER_IDLE && t->job == MSG_UPLOAD)
 		tell(t, MSG_PROGRESS, &p);
 }

@@ -1,9 +1,10 @@
 /*
- * transfer: one upload in one slot, from UPLOAD to RECEIPT or FAILED.
+ * transfer: what a slot does, from UPLOAD, RECONFIRM or REMOVE to the message that ends it.
  *
  * Owns the order of acts (create, told to the core and on record, query, append, finish), the
  * bounded retries inside a slot, and the slot's messages. Called by main's loop. It never asks for
- * a new upload unless the driver has found that the old one is gone.
+ * a new upload unless the driver has found that the old one is gone, and never says that a copy is
+ * lost before the driver has found so twice.
  */
 #ifndef DOCKD_TRANSFER_H
 #define DOCKD_TRANSFER_H
@@ -23,8 +24,9 @@ struct transfer {
 	int core; /* the socket */
 	unsigned slot;
 	uint32_t generation;
+	unsigned job; /* MSG_UPLOAD, MSG_RECONFIRM or MSG_REMOVE */
 	struct proto_upload upload;
-	int fd; /* the clip, read-only */
+	int fd; /* UPLOAD: the clip, read-only; else -1 */
 
 	/* for drivers */
 	char address[PROTO_ADDRESS_LEN];
@@ -41,6 +43,7 @@ struct transfer {
 	enum transfer_state state;
 	enum act_result (*act)(struct transfer *t);
 	unsigned recreated;
+	unsigned gone;       /* times that RECONFIRM has not found it */
 	uint64_t best_bytes; /* furthest offset ever stated */
 	int64_t pause_until_ms;
 	bool appended, proven;
@@ -51,8 +54,8 @@ struct transfer {
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t transfer_now_ms(void);
 
-/* Takes fd. 0 or -ENOMEM (then fd stays the caller's). */
-int transfer_begin(struct transfer *t, const struct proto_upload *upload, int fd);
+/* Takes fd (-1 but for MSG_UPLOAD). 0 or -ENOMEM (then fd stays the caller's). */
+int transfer_begin(struct transfer *t, unsigned job, const struct proto_upload *upload, int fd);
 
 /* PROCEED came. False where the slot was not waiting for it. */
 bool transfer_proceed(struct transfer *t);

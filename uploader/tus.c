@@ -651,6 +651,16 @@ static enum act_result tus_finish(struct transfer *t)
 	return ACT_DONE;
 }
 
+static enum act_result tus_confirm(struct transfer *t)
+{
+	return transfer_fail(t, UPLOAD_CANNOT, "this destination offers no way to ask again");
+}
+
+static enum act_result tus_remove(struct transfer *t)
+{
+	return transfer_fail(t, UPLOAD_CANNOT, "this destination offers no way to remove");
+}
+
 const struct driver tus_driver = {
 	.name = "tus",
 	.id = DESTINATION_TUS,
@@ -660,5 +670,7 @@ const struct driver tus_driver = {
 	.query = tus_query,
 	.append = tus_append,
 	.finish = tus_finish,
+	.confirm = tus_confirm,
+	.remove = tus_remove,
 	.end = tus_end,
 };

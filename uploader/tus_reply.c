@@ -1,6 +1,6 @@
 #include "tus_reply.h"
 
-#include "destination.h"
+#include "facts.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -427,33 +427,19 @@ static int put_pair(char *out, size_t size, size_t *used, const char *key, const
 
 int tus_metadata(const struct proto_upload *u, const char *station, char *out, size_t size)
 {
-	char digest[2 * PROTO_SHA256_LEN + 1];
-	char recorded[32] = "";
+	struct facts facts;
 	size_t used = 0;
-	struct tm tm;
-	time_t at = (time_t)u->recorded_s;
-	int err;
+	int err = 0;
 
-	for (size_t i = 0; i < PROTO_SHA256_LEN; i++)
-		snprintf(digest + 2 * i, 3, "%02x", u->sha256[i]);
-	/* The camera's clock face: no zone is known, so none is stated. */
-	if (u->recorded_s != PROTO_NO_TIME && gmtime_r(&at, &tm) && tm.tm_year >= 0 &&
-	    tm.tm_year <= 8099)
-		strftime(recorded, sizeof(recorded), "%Y-%m-%dT%H:%M:%S", &tm);
+	facts_of(u, station, &facts);
 	out[0] = '\0';
-	err = put_pair(out, size, &used, "filename", u->name);
-	if (!err)
-		err = put_pair(out, size, &used, "asset", u->asset);
-	if (!err)
-		err = put_pair(out, size, &used, "sha256", digest);
-	if (!err)
-		err = put_pair(out, size, &used, "camera", u->camera);
-	if (!err)
-		err = put_pair(out, size, &used, "station", station);
-	if (!err)
-		err = put_pair(out, size, &used, "recorded", recorded);
-	if (!err)
-		err = put_pair(out, size, &used, "kind", destination_kind(u->kind));
+	for (size_t i = 0; !err && i < facts.n; i++) {
+		const struct fact *f = &facts.fact[i];
+
+		/* tus servers and their tools know a name under this key */
+		err = put_pair(
+		    out, size, &used, strcmp(f->key, "name") == 0 ? "filename" : f->key, f->value);
+	}
 	return err;
 }
 

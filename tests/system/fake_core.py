@@ -13,7 +13,8 @@ import subprocess
 import time
 
 MSG = dict(HELLO=1, WELCOME=2, DESTINATION=80, READY=81, UPLOAD=82, CREATED=83, PROCEED=84,
-           PROGRESS=85, RECEIPT=86, FAILED=87, STOP_UPLOAD=88)
+           PROGRESS=85, RECEIPT=86, FAILED=87, STOP_UPLOAD=88, RECONFIRM=89, REMOVE=90,
+           REMOVED=91)
 NAME = {v: k for k, v in MSG.items()}
 NO_TIME = -(1 << 63)
 HEAD = struct.Struct("=HHII")
@@ -26,12 +27,14 @@ CREATED = struct.Struct("=1024s128s")
 PROGRESS = struct.Struct("=QQ")
 RECEIPT = struct.Struct("=IIQQ32s1024s128s2048s")
 FAILED = struct.Struct("=IIQQQ256s")
-NO_TIME = -(1 << 63)
+STATUS = struct.Struct("=i128s")
 
-LOCAL, LENGTH, TRANSFER_DIGEST, STORED_DIGEST, READBACK = 1, 2, 3, 4, 5
-LATER, AWAY, REFUSED, BAD_DESTINATION, SOURCE, STOPPED = range(1, 7)
+LOCAL, LENGTH, TRANSFER_DIGEST, STORED_DIGEST, READBACK, SIGNED = 1, 2, 3, 4, 5, 6
+LATER, AWAY, REFUSED, BAD_DESTINATION, SOURCE, STOPPED, LOST, DIFFERS, CANNOT = range(1, 10)
 DIR, TUS = 1, 2
-READ_BACK, CHECKSUM, OVERRIDE = 1, 2, 4
+READ_BACK, CHECKSUM, OVERRIDE, RECEIPTS, DISPOSE = 1, 2, 4, 8, 16
+CONFIRMS, REMOVES = 1, 2
+CLIP, LEDGER, CHECKPOINT, BUNDLE = 2, 8, 9, 10
 
 
 def text(raw):
@@ -61,6 +64,9 @@ class Message:
         elif self.kind == "FAILED":
             (self.failure, self.http, self.retry_after, self.offset, self.sent,
              t) = FAILED.unpack(body)
+            self.text = text(t)
+        elif self.kind == "REMOVED":
+            self.status, t = STATUS.unpack(body)
             self.text = text(t)
 
     def __repr__(self):
@@ -125,20 +131,34 @@ class Core:
             assert m.kind in kinds, f"{m} instead of {' or '.join(kinds)}"
             return m
 
-    def upload(self, path, slot=0, address="", name="clip.mp4", size=None, sha256=None, asset=None):
-        """UPLOAD of a file; the generation is a new one."""
+    @staticmethod
+    def what(path, address="", name="clip.mp4", size=None, sha256=None, asset=None, kind=CLIP,
+             recorded=1790000000, dispose_by=NO_TIME, preserved=0):
+        """proto_upload of a file."""
         data = pathlib.Path(path).read_bytes()
         digest = sha256 or hashlib.sha256(data).digest()
+        if asset is None:
+            asset = hashlib.sha256(b"camera" + digest).hexdigest()
+        return UPLOAD.pack(
+            len(data) if size is None else size, digest, recorded, dispose_by, kind, preserved,
+            b"not-yet-categorised", b"unsigned", asset.encode(),
+            b"BWC-0001", name if isinstance(name, bytes) else name.encode(), address.encode())
+
+    def upload(self, path, slot=0, **what):
+        """UPLOAD of a file; the generation is a new one."""
         self.generation += 1
         fd = os.open(path, os.O_RDONLY)
-        self.put("UPLOAD", UPLOAD.pack(
-            len(data) if size is None else size, digest, 1790000000, NO_TIME, 2, 0,
-            b"not-yet-categorised", b"unsigned",
-            (asset or hashlib.sha256(b"camera" + digest).hexdigest()).encode(),
-            b"BWC-0001", name if isinstance(name, bytes) else name.encode(), address.encode()),
-            slot, self.generation, [fd])
+        self.put("UPLOAD", self.what(path, **what), slot, self.generation, [fd])
         os.close(fd)
         return self.generation
+
+    def errand(self, kind, path, slot=0, wait=60, **what):
+        """RECONFIRM or REMOVE of what was a file; the message that ends it."""
+        self.generation += 1
+        self.put(kind, self.what(path, **what), slot, self.generation)
+        m = self.get("RECEIPT", "FAILED", "REMOVED", wait=wait)
+        assert (m.slot, m.generation) == (slot, self.generation), m
+        return m
 
     def whole(self, path, slot=0, **how):
         """UPLOAD to its end, PROCEED wherever it is waited for: (CREATED messages, last message)."""

@@ -111,7 +111,7 @@ def test_request_headers(uploader, clip):
         assert metadata["filename"] == "Überfall 1.mp4"
         assert metadata["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         assert metadata["camera"] == "BWC-0001" and metadata["station"] == "station-1"
-        assert metadata["kind"] == "clip" and metadata["recorded"] == "2026-09-21T14:13:20"
+        assert metadata["kind"] == "clip" and metadata["recorded"] == "2026-09-21T14:13:20Z"
         patches = s.seen("PATCH")
         assert [r.length for r in patches] == [MIB, MIB, 7]
         assert all(r.headers["content-type"] == "application/offset+octet-stream" for r in patches)

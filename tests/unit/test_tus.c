@@ -250,7 +250,10 @@ static void location_is_pinned(void **state)
 
 static void metadata_leaves_out_what_is_empty(void **state)
 {
-	struct proto_upload u = { .kind = KIND_CLIP, .recorded_s = PROTO_NO_TIME, .name = "a.mp4" };
+	struct proto_upload u = { .kind = KIND_CLIP,
+		.recorded_s = PROTO_NO_TIME,
+		.dispose_by_s = PROTO_NO_TIME,
+		.name = "a.mp4" };
 	char out[3072];
 
 	(void)state;
@@ -262,7 +265,17 @@ static void metadata_leaves_out_what_is_empty(void **state)
 	u.recorded_s = 0;
 	assert_int_equal(tus_metadata(&u, "s", out, sizeof(out)), 0);
 	assert_non_null(
-	    strstr(out, ",station cw==,recorded MTk3MC0wMS0wMVQwMDowMDowMA==,kind Y2xpcA=="));
+	    strstr(out, ",station cw==,kind Y2xpcA==,recorded MTk3MC0wMS0wMVQwMDowMDowMFo="));
+	u.kind = KIND_BUNDLE; /* of the station's own: no retention record goes with it */
+	assert_int_equal(tus_metadata(&u, "s", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, ",kind YnVuZGxl"));
+	assert_null(strstr(out, "recorded"));
+	u.kind = KIND_CLIP;
+	u.dispose_by_s = PROTO_NO_TIME;
+	u.preserved = 1;
+	assert_int_equal(tus_metadata(&u, "s", out, sizeof(out)), 0);
+	assert_non_null(strstr(out, ",preserved eWVz"));
+	assert_null(strstr(out, "dispose-by"));
 	u.recorded_s = INT64_MAX;
 	assert_int_equal(tus_metadata(&u, "s", out, sizeof(out)), 0);
 	assert_null(strstr(out, "recorded"));

@@ -88,6 +88,7 @@ dockd_src := \
 	dockd/index_ask.c \
 	dockd/index_apply.c \
 	dockd/index_listing.c \
+	dockd/index_evidence.c \
 	dockd/index_proof.c \
 	dockd/index_order.c \
 	dockd/order.c \

@@ -311,6 +311,34 @@ int level_of_word(const char *word, enum receipt_level *out)
 	return -EINVAL;
 }
 
+const char *scheme_word(enum signing_scheme s)
+{
+	switch (s) {
+	case SCHEME_NONE:
+		return "none";
+	case SCHEME_CMS:
+		return "cms";
+	case SCHEME_ECDSA:
+		return "ecdsa";
+	case SCHEME_ED25519:
+		return "ed25519";
+	case SCHEME_MANIFEST:
+		return "manifest";
+	}
+	return "unknown";
+}
+
+int scheme_of_word(const char *word, enum signing_scheme *out)
+{
+	for (int s = SCHEME_NONE; s <= SCHEME_MANIFEST; s++) {
+		if (strcmp(word, scheme_word((enum signing_scheme)s)) == 0) {
+			*out = (enum signing_scheme)s;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 bool asset_time_plausible(int64_t mtime_s, int64_t now_s)
 {
 	return mtime_s != PROTO_NO_TIME && mtime_s >= ASSET_EARLIEST_S &&

@@ -144,6 +144,9 @@ const char *level_word(enum receipt_level l);                 /* "readback" */
 int level_of_word(const char *word, enum receipt_level *out); /* 0 or -EINVAL */
 int kind_of_word(const char *word, enum object_kind *out);    /* 0 or -EINVAL */
 
+const char *scheme_word(enum signing_scheme s);                 /* "ecdsa" */
+int scheme_of_word(const char *word, enum signing_scheme *out); /* 0 or -EINVAL */
+
 #define ASSET_EARLIEST_S 1420070400 /* 2015-01-01T00:00:00Z */
 #define ASSET_AHEAD_S 86400
 

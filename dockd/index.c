@@ -63,7 +63,15 @@ static const char schema[] =
     "CREATE TABLE queue(destination INTEGER, class INTEGER, recorded INTEGER, asset INTEGER,"
     " size INTEGER, PRIMARY KEY(destination, class, recorded, asset)) WITHOUT ROWID;"
     "CREATE TABLE camera(camera TEXT PRIMARY KEY, last_seq INTEGER, last_sha256 TEXT,"
-    " last_time INTEGER, last_docking INTEGER) WITHOUT ROWID;" /* its audit log, as last seen */
+    " last_time INTEGER, last_docking INTEGER, before_seq INTEGER, before_sha256 TEXT,"
+    " before_time INTEGER, before_docking INTEGER) WITHOUT ROWID;" /* its audit log, as last seen */
+    "CREATE TABLE judge(asset INTEGER PRIMARY KEY, again INTEGER);"
+    "CREATE TABLE inquire(docking INTEGER PRIMARY KEY);"
+    "CREATE INDEX asset_docking ON asset(docking);"
+    "CREATE INDEX asset_pulled_log ON asset(pulled_docking) WHERE kind = 4;"
+    "CREATE INDEX asset_sidecars ON asset(camera, number) WHERE kind = 3;"
+    "CREATE INDEX asset_report ON asset(number) WHERE kind = 7;"
+    "CREATE INDEX asset_wrong ON asset(number) WHERE " SIGNATURE_WRONG ";"
     "CREATE TABLE camera_key(camera TEXT, fingerprint TEXT, scheme TEXT, key TEXT, enrolled INTEGER,"
     " revoked INTEGER, uid INTEGER, PRIMARY KEY(camera, fingerprint)) WITHOUT ROWID;"
     "CREATE TABLE finding(seq INTEGER PRIMARY KEY, docking INTEGER, asset INTEGER, code TEXT,"
@@ -308,6 +316,8 @@ int index_open(const char *path, struct index **out)
 		rc = attach_scratch(ix, path);
 	if (rc == 0)
 		rc = read_state(ix);
+	if (rc == 0)
+		rc = evidence_open(ix);
 	if (rc < 0) {
 		index_close(ix);
 		return rc;

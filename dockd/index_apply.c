@@ -611,6 +611,11 @@ static const struct rule rules[] = {
 	{ "retry", retry, NULL, { NULL } },
 	/* evidence */
 	{ "signature", NULL, signature, { "#asset", "$result" } },
+	/* what these do is evidence_note's */
+	{ "enrolled", noted, NULL, { "$camera", "$scheme", "$fingerprint", "$key", "#uid" } },
+	{ "revoked", noted, NULL, { "$camera", "$fingerprint", "#uid" } },
+	{ "audited", noted, NULL, { "#docking", "#asset", "#logs", "#findings" } },
+	{ "finding", noted, NULL, { "#docking", "$code", "$text" } },
 	/* receipts and the copies behind them */
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },
@@ -709,6 +714,8 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 		rc = rule->apply ? rule->apply(&a) : change(&a, rule);
 	if (rc == 0)
 		rc = mention_note(ix, seq, r);
+	if (rc == 0)
+		rc = evidence_note(ix, seq, a.time_s, r);
 	if (rc < 0)
 		return rc;
 	ix->applied = seq;

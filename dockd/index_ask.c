@@ -82,7 +82,7 @@ int index_asset_by_path(struct index *ix, const char *camera, const char *path, 
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_BY_PATH,
 	    "SELECT " ASSET_COLUMNS " FROM asset WHERE camera = ?1 AND"
-	    " path = ?2 AND rung = 1 AND gone = 0 ORDER BY number DESC LIMIT 1",
+	    " path = ?2 AND rung = 1 AND gone = 0 AND kind <> 7 ORDER BY number DESC LIMIT 1",
 	    &st, "tt", camera, path);
 
 	return one_asset(st, rc, out);

@@ -91,6 +91,35 @@ enum statement {
 	Q_ORDER_LAST,
 	Q_ORDER_PUT,
 	Q_SIGNED_BY,
+	Q_JUDGE_PUT,
+	Q_JUDGE_TAKE,
+	Q_TO_JUDGE,
+	Q_JUDGE_UNSIGNED,
+	Q_JUDGE_AGAIN,
+	Q_INQUIRE_PUT,
+	Q_INQUIRE_TAKE,
+	Q_TO_INQUIRE,
+	Q_DOCKING_JUDGING,
+	Q_DOCKING_CHECKING,
+	Q_KEY_PUT,
+	Q_KEY_REVOKE,
+	Q_KEYS,
+	Q_REPORT,
+	Q_REPORT_BEGUN,
+	Q_REPORTS,
+	Q_FINDINGS_DROP,
+	Q_LOG_STATE,
+	Q_LOG_STATE_READ,
+	Q_FINDING_PUT,
+	Q_FINDINGS,
+	Q_FINDINGS_ASSET,
+	Q_FINDINGS_COUNT,
+	Q_SIGNATURES_WRONG,
+	Q_ASSETS_AT,
+	Q_ASSETS_BESIDE,
+	Q_SIDECARS,
+	Q_AUDIT_LOGS,
+	Q_AUDIT_CLIPS,
 	Q_STATEMENTS
 };
 
@@ -124,6 +153,7 @@ struct index {
 	bool writing; /* a transaction is open */
 	bool changed; /* the state row has to be written */
 	uint64_t applied, last_asset, last_docking;
+	uint64_t findings;               /* rows, kept */
 	uint64_t told;                   /* the last record that is not of our own sending */
 	uint64_t new_asset, new_docking; /* handed out so far */
 	struct index_counts counts;
@@ -192,6 +222,14 @@ int destination_find(struct index *ix, const char *name, struct destination **ou
 int listing_follow(struct index *ix, const struct entry *before, const struct entry *after);
 /* What a record, once applied, means for proofs: what it names, whose bundle is due (index_proof). */
 int mention_note(struct index *ix, uint64_t seq, const struct record *r);
+
+/* What a record, once applied, gives reason to judge or audit (index_evidence). 0 or -errno. */
+int evidence_note(struct index *ix, uint64_t seq, int64_t time_s, const struct record *r);
+/* Counts what is kept in memory. 0 or -errno. */
+int evidence_open(struct index *ix);
+
+/* A signature that is there and does not hold. */
+#define SIGNATURE_WRONG "signature NOT IN ('', 'valid', 'unsigned', 'cut-short')"
 
 /* All sums anew (the policy changed). */
 int listing_resum(struct index *ix);

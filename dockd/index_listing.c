@@ -247,8 +247,8 @@ int listing_follow(struct index *ix, const struct entry *before, const struct en
 /* ---- the end of a listing ---- */
 
 /* The rule of index.h for an asset: columns of `asset`, ?2 docking, ?3 earliest, ?4 latest time. */
-#define MAY_LINK                                                                                   \
-	"asset.erased = 0 AND asset.gone = 0 AND (asset.mtime BETWEEN ?3 AND ?4"                   \
+#define MAY_LINK                                                                                     \
+	"asset.kind <> 7 AND asset.erased = 0 AND asset.gone = 0 AND (asset.mtime BETWEEN ?3 AND ?4" \
 	" OR asset.rung = 1 OR asset.pulled_docking = ?2)"
 
 static int mark_growing(struct index *ix, const struct listing *l)
@@ -505,7 +505,7 @@ int index_asset_in_docking(
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_IN_DOCKING,
 	    "SELECT number FROM asset WHERE camera = ?2 AND path = ?3"
-	    " AND (docking = ?1 OR pulled_docking = ?1) AND NOT EXISTS(SELECT 1 FROM"
+	    " AND kind <> 7 AND (docking = ?1 OR pulled_docking = ?1) AND NOT EXISTS(SELECT 1 FROM"
 	    " scratch.row WHERE row.asset = asset.number AND row.asset > 0 AND listing = ?4)"
 	    " ORDER BY number DESC LIMIT 1",
 	    &st, "itti", (int64_t)docking, camera, path, whole_of(ix, docking));
@@ -531,7 +531,7 @@ int listing_missing(
 	rc = db_query(ix, Q_MISSING,
 	    "SELECT number FROM asset WHERE"
 	    " camera = (SELECT camera FROM docking WHERE number = ?1 AND camera <> '') AND rung = 1"
-	    " AND gone = 0 AND number > ?2 AND NOT EXISTS(SELECT 1 FROM scratch.row WHERE"
+	    " AND kind <> 7 AND gone = 0 AND number > ?2 AND NOT EXISTS(SELECT 1 FROM scratch.row WHERE"
 	    " row.asset = asset.number AND row.asset > 0 AND listing = ?3) ORDER BY number"
 	    " LIMIT ?4",
 	    &st, "iiii", (int64_t)docking, (int64_t)after, whole, (int64_t)room);

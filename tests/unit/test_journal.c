@@ -481,8 +481,8 @@ static void corrupt_while_running(void **state)
 	stop();
 	bytes = file_get(dir, "index.sqlite", &n);
 	memset(junk, 0x5a, sizeof(junk));
-	assert_true(n > 60 * 4096);
-	for (size_t at = 30 * 4096; at + 4096 <= n; at += 4096)
+	assert_true(n > 100 * 4096);
+	for (size_t at = 70 * 4096; at + 4096 <= n; at += 4096)
 		memcpy(bytes + at, junk, sizeof(junk));
 	file_put(dir, "index.sqlite", bytes, n);
 	free(bytes);

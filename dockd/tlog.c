@@ -78,24 +78,51 @@ uint64_t tlog_stored_count(uint64_t leaves)
 	return count;
 }
 
-int tlog_append(uint64_t n, const struct tlog_hash *leaf, tlog_read *read, void *arg,
-    struct tlog_hash out[TLOG_DEPTH])
+unsigned tlog_edge_add(
+    struct tlog_edge *e, const struct tlog_hash *leaf, struct tlog_hash out[TLOG_DEPTH])
 {
-	int count = 1;
+	unsigned level = 0;
 
-	if (n >= SIZE_MAX_LEAVES)
-		return -EOVERFLOW;
 	out[0] = *leaf;
-	for (unsigned level = 0; n >> level & 1; level++) {
-		struct tlog_hash left;
-		int rc = read(arg, tlog_stored_index(level, (n >> level) - 1), &left);
+	for (; e->size >> level & 1; level++)
+		tlog_node(&e->part[level], &out[level], &out[level + 1]);
+	e->part[level] = out[level];
+	e->size++;
+	return level + 1;
+}
 
+void tlog_edge_root(const struct tlog_edge *e, struct tlog_hash *out)
+{
+	bool begun = false;
+
+	for (unsigned level = 0; e->size >> level; level++) {
+		if (!(e->size >> level & 1))
+			continue;
+		if (begun)
+			tlog_node(&e->part[level], out, out);
+		else
+			*out = e->part[level];
+		begun = true;
+	}
+	if (!begun)
+		hash(-1, NULL, 0, NULL, 0, out);
+}
+
+int tlog_edge_read(uint64_t size, tlog_read *read, void *arg, struct tlog_edge *out)
+{
+	if (size > SIZE_MAX_LEAVES)
+		return -EOVERFLOW;
+	out->size = size;
+	for (unsigned level = 0; size >> level; level++) {
+		int rc = 0;
+
+		if (size >> level & 1)
+			rc = read(
+			    arg, tlog_stored_index(level, (size >> level) - 1), &out->part[level]);
 		if (rc < 0)
 			return rc;
-		tlog_node(&left, &out[level], &out[level + 1]);
-		count++;
 	}
-	return count;
+	return 0;
 }
 
 /*
@@ -127,12 +154,12 @@ static int range(uint64_t first, uint64_t n, tlog_read *read, void *arg, struct 
 
 int tlog_root(uint64_t size, tlog_read *read, void *arg, struct tlog_hash *out)
 {
-	if (size > SIZE_MAX_LEAVES)
-		return -EOVERFLOW;
-	if (size > 0)
-		return range(0, size, read, arg, out);
-	hash(-1, NULL, 0, NULL, 0, out);
-	return 0;
+	struct tlog_edge edge;
+	int rc = tlog_edge_read(size, read, arg, &edge);
+
+	if (rc == 0)
+		tlog_edge_root(&edge, out);
+	return rc;
 }
 
 /* ---- proofs ---- */

@@ -32,9 +32,19 @@ void tlog_node(const struct tlog_hash *left, const struct tlog_hash *right, stru
 uint64_t tlog_stored_index(unsigned level, uint64_t n);
 /* How many hashes a store of a tree of this many leaves has. */
 uint64_t tlog_stored_count(uint64_t leaves);
-/* The hashes to be appended for leaf number n (from 0); read may give those before. Count, -errno. */
-int tlog_append(uint64_t n, const struct tlog_hash *leaf, tlog_read *read, void *arg,
-    struct tlog_hash out[TLOG_DEPTH]);
+/* The right edge of a growing tree: all that is needed to go on, and to tell its root. Zeroed: empty. */
+struct tlog_edge {
+	uint64_t size;
+	struct tlog_hash
+	    part[TLOG_DEPTH]; /* by level: the whole subtree there, if size has that bit */
+};
+
+/* Adds a leaf. Returns the count of hashes that the store gets for it, which are in out. */
+unsigned tlog_edge_add(
+    struct tlog_edge *e, const struct tlog_hash *leaf, struct tlog_hash out[TLOG_DEPTH]);
+void tlog_edge_root(const struct tlog_edge *e, struct tlog_hash *out);
+/* The edge of a stored tree of this size. 0 or -errno. */
+int tlog_edge_read(uint64_t size, tlog_read *read, void *arg, struct tlog_edge *out);
 
 /* The root of the first `size` leaves; of an empty tree: SHA-256 of nothing. 0 or -errno. */
 int tlog_root(uint64_t size, tlog_read *read, void *arg, struct tlog_hash *out);

@@ -87,6 +87,7 @@ dockd_src := \
 	dockd/index_policy.c \
 	dockd/index_ask.c \
 	dockd/index_apply.c \
+	dockd/index_receipt.c \
 	dockd/index_listing.c \
 	dockd/index_evidence.c \
 	dockd/index_proof.c \

@@ -70,6 +70,8 @@ struct upload {
 	int64_t confirmed_at_s;    /* asked again, and it still had it; 0 not yet */
 	uint64_t bundle;           /* number of the record that says the proof bundle was sent; 0 */
 	uint32_t lost;             /* times the destination has lost it */
+	uint32_t refusals;         /* signed receipts in a row that were no good */
+	int64_t began_s;           /* when what is at the address was begun; 0 not known */
 	char sha256[PROTO_ID_LEN]; /* hex, of the receipt; "" where it states none */
 	uint64_t length_bytes;
 	char version[PROTO_TEXT_LEN];

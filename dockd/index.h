@@ -101,6 +101,26 @@ int index_to_erase(
 /* Open erase intents without outcome: number, docking pairs. Count or -errno. */
 int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, size_t room);
 
+/* ---- receipts and the copies behind them (index_receipt) ---- */
+
+/* Where a walk over what is due has come to; zeros: its beginning. */
+struct confirm_place {
+	int64_t since_s;
+	uint64_t asset;
+};
+
+/*
+ * The next asset after `place`, oldest first, for which a destination is to be asked whether it
+ * still has it: receipted there, neither disposed of nor about to be, and since before_s never asked
+ * (again: confirmed last before before_s, and there is still a copy here). 0, -ENOENT, -errno.
+ */
+int index_to_confirm(struct index *ix, const char *destination, bool again, int64_t before_s,
+    struct confirm_place *place);
+/* The next clip or other file whose receipts the policy's destinations have confirmed. As above. */
+int index_to_retire(struct index *ix, struct confirm_place *place);
+/* Uploads that a destination has lost and does not have again; whose last receipt was no good. */
+int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused);
+
 struct docking {
 	uint64_t number;
 	int64_t began_s, ended_s; /* 0: still open */

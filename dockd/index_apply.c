@@ -13,14 +13,6 @@
 
 #define FIELDS 9
 
-/* One record being applied. */
-struct act {
-	struct index *ix;
-	const struct record *r;
-	int64_t time_s;
-	uint64_t asset, docking;
-};
-
 struct rule {
 	const char *type;
 	int (*apply)(struct act *a);                   /* or */
@@ -28,26 +20,26 @@ struct rule {
 	const char *fields[FIELDS];                    /* '#' number or '$' text, then the key */
 };
 
-static uint64_t number(const struct act *a, const char *key)
+uint64_t act_number(const struct act *a, const char *key)
 {
 	return (uint64_t)record_get_number(a->r, key, 0);
 }
 
-static int change(struct act *a, const struct rule *rule);
-
-static void text(const struct act *a, const char *key, char *out, size_t room)
+void act_text(const struct act *a, const char *key, char *out, size_t room)
 {
 	const char *value = record_get_text(a->r, key);
 
 	snprintf(out, room, "%s", value ? value : "");
 }
 
-static bool is(const struct act *a, const char *key, const char *word)
+bool act_is(const struct act *a, const char *key, const char *word)
 {
 	const char *value = record_get_text(a->r, key);
 
 	return value && strcmp(value, word) == 0;
 }
+
+static int change(struct act *a, const struct rule *rule);
 
 /* ---- dockings ---- */
 
@@ -56,10 +48,10 @@ static int docked(struct act *a)
 	char bay[PROTO_NAME_LEN], port[PROTO_PORT_LEN], serial[PROTO_TEXT_LEN],
 	    profile[PROTO_NAME_LEN];
 
-	text(a, "bay", bay, sizeof(bay));
-	text(a, "port", port, sizeof(port));
-	text(a, "serial", serial, sizeof(serial));
-	text(a, "profile", profile, sizeof(profile));
+	act_text(a, "bay", bay, sizeof(bay));
+	act_text(a, "port", port, sizeof(port));
+	act_text(a, "serial", serial, sizeof(serial));
+	act_text(a, "profile", profile, sizeof(profile));
 	a->ix->counts.dockings++;
 	if (a->docking > a->ix->last_docking)
 		a->ix->last_docking = a->docking;
@@ -94,17 +86,17 @@ static int found(struct act *a)
 
 	x->number = a->asset;
 	x->docking = a->docking;
-	x->prefix_of = number(a, "prefix-of");
-	x->size_bytes = number(a, "size");
+	x->prefix_of = act_number(a, "prefix-of");
+	x->size_bytes = act_number(a, "size");
 	x->mtime_s = record_get_number(a->r, "mtime", PROTO_NO_TIME);
-	x->protected_ = number(a, "protected") != 0;
+	x->protected_ = act_number(a, "protected") != 0;
 	x->recorded_s = x->dispose_by_s = PROTO_NO_TIME;
 	x->rung = RUNG_LISTED;
 	if (kind_of_word(record_get_text(a->r, "kind"), &x->kind) < 0)
 		x->kind = KIND_OTHER;
-	text(a, "camera", x->camera, sizeof(x->camera));
-	text(a, "profile", x->profile, sizeof(x->profile));
-	text(a, "path", x->path, sizeof(x->path));
+	act_text(a, "camera", x->camera, sizeof(x->camera));
+	act_text(a, "profile", x->profile, sizeof(x->profile));
+	act_text(a, "path", x->path, sizeof(x->path));
 	if (a->asset > a->ix->last_asset)
 		a->ix->last_asset = a->asset;
 	if (a->asset > a->ix->new_asset)
@@ -117,24 +109,24 @@ static int pull(struct act *a, struct asset *x)
 {
 	if (x->file == FILE_NONE)
 		x->file = FILE_PART;
-	if (number(a, "offset") < x->durable_bytes)
-		x->durable_bytes = number(a, "offset");
-	text(a, "boot", x->boot, sizeof(x->boot));
+	if (act_number(a, "offset") < x->durable_bytes)
+		x->durable_bytes = act_number(a, "offset");
+	act_text(a, "boot", x->boot, sizeof(x->boot));
 	return 0;
 }
 
 static int durable(struct act *a, struct asset *x)
 {
 	x->file = FILE_PART;
-	x->durable_bytes = number(a, "offset");
-	text(a, "boot", x->boot, sizeof(x->boot));
+	x->durable_bytes = act_number(a, "offset");
+	act_text(a, "boot", x->boot, sizeof(x->boot));
 	return 0;
 }
 
 static int pulled(struct act *a, struct asset *x)
 {
-	x->pulled_bytes += number(a, "read");
-	if (is(a, "result", "done"))
+	x->pulled_bytes += act_number(a, "read");
+	if (act_is(a, "result", "done"))
 		x->pulled_docking = a->docking;
 	else
 		x->interruptions++;
@@ -143,7 +135,7 @@ static int pulled(struct act *a, struct asset *x)
 
 static int compared(struct act *a, struct asset *x)
 {
-	x->pulled_bytes += number(a, "read");
+	x->pulled_bytes += act_number(a, "read");
 	x->pulled_docking = a->docking;
 	return 0;
 }
@@ -163,7 +155,7 @@ static void begin_anew(struct asset *x)
 
 static int resized(struct act *a, struct asset *x)
 {
-	x->size_bytes = number(a, "size");
+	x->size_bytes = act_number(a, "size");
 	x->mtime_s = record_get_number(a->r, "mtime", x->mtime_s);
 	return 0;
 }
@@ -172,19 +164,10 @@ static int staged(struct act *a, struct asset *x)
 {
 	x->rung = RUNG_STAGED;
 	x->file = FILE_SEALED;
-	x->size_bytes = x->durable_bytes = number(a, "size");
+	x->size_bytes = x->durable_bytes = act_number(a, "size");
 	x->staged_at_s = a->time_s;
-	text(a, "boot", x->boot, sizeof(x->boot));
+	act_text(a, "boot", x->boot, sizeof(x->boot));
 	return 0;
-}
-
-static void upload_anew(struct upload *u)
-{
-	u->rung = RUNG_CHECKED;
-	u->level = LEVEL_NONE;
-	u->receipted_at_s = 0;
-	u->length_bytes = 0;
-	u->sha256[0] = u->address[0] = '\0';
 }
 
 /* What was half sent may be of the bad copy: nothing may be put behind it. */
@@ -231,11 +214,11 @@ static int restarted(struct act *a, struct asset *x)
 static int checked(struct act *a, struct asset *x)
 {
 	x->rung = RUNG_CHECKED;
-	text(a, "sha256", x->sha256, sizeof(x->sha256));
-	text(a, "id", x->id, sizeof(x->id));
-	text(a, "sha384", x->sha384, sizeof(x->sha384));
-	text(a, "sha512", x->sha512, sizeof(x->sha512));
-	text(a, "signature", x->signature, sizeof(x->signature));
+	act_text(a, "sha256", x->sha256, sizeof(x->sha256));
+	act_text(a, "id", x->id, sizeof(x->id));
+	act_text(a, "sha384", x->sha384, sizeof(x->sha384));
+	act_text(a, "sha512", x->sha512, sizeof(x->sha512));
+	act_text(a, "signature", x->signature, sizeof(x->signature));
 	x->stamp_ns = record_get_number(a->r, "stamp", 0);
 	return 0;
 }
@@ -244,10 +227,10 @@ static int checked(struct act *a, struct asset *x)
 
 static int signature(struct act *a, struct asset *x)
 {
-	text(a, "result", x->signature, sizeof(x->signature));
-	text(a, "text", x->signature_text, sizeof(x->signature_text));
-	x->sidecar = number(a, "sidecar");
-	x->time_unproved = number(a, "time-unproved") != 0;
+	act_text(a, "result", x->signature, sizeof(x->signature));
+	act_text(a, "text", x->signature_text, sizeof(x->signature_text));
+	x->sidecar = act_number(a, "sidecar");
+	x->time_unproved = act_number(a, "time-unproved") != 0;
 	return 0;
 }
 
@@ -256,9 +239,9 @@ static int signature(struct act *a, struct asset *x)
 static int retention(struct act *a, struct asset *x)
 {
 	x->recorded_s = record_get_number(a->r, "recorded", PROTO_NO_TIME);
-	x->recorded_proved = number(a, "proved") != 0;
+	x->recorded_proved = act_number(a, "proved") != 0;
 	x->dispose_by_s = record_get_number(a->r, "dispose-by", PROTO_NO_TIME);
-	text(a, "class", x->class, sizeof(x->class));
+	act_text(a, "class", x->class, sizeof(x->class));
 	return 0;
 }
 
@@ -318,13 +301,13 @@ static int rechecked(struct act *a, struct asset *x)
 {
 	x->staged_at_s = a->time_s;
 	x->stamp_ns = record_get_number(a->r, "stamp", 0);
-	text(a, "boot", x->boot, sizeof(x->boot));
+	act_text(a, "boot", x->boot, sizeof(x->boot));
 	return 0;
 }
 
 static int merged(struct act *a, struct asset *x)
 {
-	x->merged_into = number(a, "into");
+	x->merged_into = act_number(a, "into");
 	x->file = FILE_RETIRED;
 	return 0;
 }
@@ -339,7 +322,7 @@ static int gone(struct act *a, struct asset *x)
 static int trouble(struct act *a, struct asset *x)
 {
 	x->needs_person = true;
-	text(a, "text", x->trouble, sizeof(x->trouble));
+	act_text(a, "text", x->trouble, sizeof(x->trouble));
 	return 0;
 }
 
@@ -356,94 +339,9 @@ static int change(struct act *a, const struct rule *rule)
 		rc = entry_read(a->ix, after.a.merged_into, &other);
 		after.receipts = other.receipts;
 		after.receipted = other.receipted;
+		after.confirmed_s = other.confirmed_s;
 	}
 	return rc < 0 ? rc : entry_write(a->ix, &before, &after);
-}
-
-/* ---- uploads ---- */
-
-/* The upload that the record is about; a new one on rung CHECKED where there is none. */
-static int its_upload(struct act *a, struct upload *u)
-{
-	const char *destination = record_get_text(a->r, "destination");
-	int rc = upload_read(a->ix, a->asset, destination, u);
-
-	if (rc != -ENOENT)
-		return rc;
-	memset(u, 0, sizeof(*u));
-	u->asset = a->asset;
-	u->rung = RUNG_CHECKED;
-	text(a, "destination", u->destination, sizeof(u->destination));
-	return 0;
-}
-
-static int upload(struct act *a)
-{
-	struct upload u;
-	int rc = its_upload(a, &u);
-
-	return rc < 0 ? rc : upload_write(a->ix, &u);
-}
-
-static int created(struct act *a)
-{
-	struct upload u;
-	int rc = its_upload(a, &u);
-
-	if (rc < 0)
-		return rc;
-	if (u.rung < RUNG_SENT)
-		u.rung = RUNG_SENT;
-	text(a, "address", u.address, sizeof(u.address));
-	return upload_write(a->ix, &u);
-}
-
-/* What was made there is no good: the next upload begins anew. */
-static int recreated(struct act *a)
-{
-	struct upload u;
-	int rc = its_upload(a, &u);
-
-	if (rc < 0)
-		return rc;
-	upload_anew(&u);
-	text(a, "text", u.reason, sizeof(u.reason));
-	rc = upload_write(a->ix, &u);
-	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
-}
-
-static int receipted(struct act *a)
-{
-	struct upload u;
-	int rc = its_upload(a, &u);
-
-	if (rc < 0)
-		return rc;
-	u.rung = RUNG_RECEIPTED;
-	u.refused = false;
-	u.reason[0] = '\0';
-	u.receipted_at_s = a->time_s;
-	u.length_bytes = number(a, "length");
-	if (level_of_word(record_get_text(a->r, "level"), &u.level) < 0)
-		u.level = LEVEL_NONE;
-	text(a, "sha256", u.sha256, sizeof(u.sha256));
-	text(a, "version", u.version, sizeof(u.version));
-	text(a, "key", u.key, sizeof(u.key));
-	u.confirmed_at_s = 0;
-	rc = upload_write(a->ix, &u);
-	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
-}
-
-static int refused(struct act *a)
-{
-	struct upload u;
-	int rc = its_upload(a, &u);
-
-	if (rc < 0)
-		return rc;
-	u.refused = true;
-	text(a, "text", u.reason, sizeof(u.reason));
-	return upload_write(a->ix, &u);
 }
 
 /* ---- erasing ---- */
@@ -465,8 +363,8 @@ static int erased(struct act *a)
 	if (rc < 0)
 		return rc;
 	after = before;
-	after.a.erased |=
-	    is(a, "result", "done") || is(a, "result", "gone") || is(a, "result", "inferred");
+	after.a.erased |= act_is(a, "result", "done") || act_is(a, "result", "gone") ||
+	    act_is(a, "result", "inferred");
 	return entry_write(a->ix, &before, &after);
 }
 
@@ -601,11 +499,11 @@ static const struct rule rules[] = {
 	{ "merged", NULL, merged, { "#asset", "#into" } },
 	{ "gone", NULL, gone, { "#asset" } },
 	{ "trouble", NULL, trouble, { "#asset", "$text" } },
-	{ "upload", upload, NULL, { "#asset", "$destination" } },
-	{ "created", created, NULL, { "#asset", "$destination", "$address" } },
-	{ "receipted", receipted, NULL, { "#asset", "$destination", "$level", "#length" } },
-	{ "recreated", recreated, NULL, { "#asset", "$destination" } },
-	{ "refused", refused, NULL, { "#asset", "$destination", "$text" } },
+	{ "upload", apply_upload, NULL, { "#asset", "$destination" } },
+	{ "created", apply_created, NULL, { "#asset", "$destination", "$address" } },
+	{ "receipted", apply_receipted, NULL, { "#asset", "$destination", "$level", "#length" } },
+	{ "recreated", apply_recreated, NULL, { "#asset", "$destination" } },
+	{ "refused", apply_refused, NULL, { "#asset", "$destination", "$text" } },
 	{ "erase-intent", erase_intent, NULL, { "#asset", "#docking" } },
 	{ "erased", erased, NULL, { "#asset", "$result" } },
 	{ "retry", retry, NULL, { NULL } },
@@ -617,6 +515,11 @@ static const struct rule rules[] = {
 	{ "audited", noted, NULL, { "#docking", "#asset", "#logs", "#findings" } },
 	{ "finding", noted, NULL, { "#docking", "$code", "$text" } },
 	/* receipts and the copies behind them */
+	{ "receipt-refused", apply_receipt_refused, NULL,
+	    { "#asset", "$destination", "$result", "$text" } },
+	{ "confirmed", apply_confirmed, NULL, { "#asset", "$destination", "$level" } },
+	{ "lost", apply_lost, NULL, { "#asset", "$destination", "$text" } },
+	{ "retired", apply_retired, NULL, { "#asset", "$reason" } },
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },
 	{ "preserve", preserve, NULL, { "#order", "$scope", "$value", "$reason", "#uid" } },

@@ -57,6 +57,7 @@ void entry_load(sqlite3_stmt *st, struct entry *e)
 	db_text(st, 40, a->sha384, sizeof(a->sha384));
 	db_text(st, 41, a->sha512, sizeof(a->sha512));
 	db_text(st, 42, a->signature_text, sizeof(a->signature_text));
+	e->confirmed_s = sqlite3_column_int64(st, 43);
 }
 
 int entry_read(struct index *ix, uint64_t number, struct entry *out)
@@ -94,9 +95,10 @@ static int update(struct index *ix, const struct entry *e)
 	    " boot = ?16, sha256 = ?17, id = ?18, signature = ?19, trouble = ?20, receipts = ?21,"
 	    " receipted = ?22, queued = ?23, stamp = ?24, since = ?25, sidecar = ?26, recorded = ?27,"
 	    " recorded_proved = ?28, dispose_by = ?29, marked = ?30, disposed = ?31,"
-	    " time_unproved = ?32, class = ?33, sha384 = ?34, sha512 = ?35, signature_text = ?36"
+	    " time_unproved = ?32, class = ?33, sha384 = ?34, sha512 = ?35, signature_text = ?36,"
+	    " confirmed = ?37"
 	    " WHERE number = ?1",
-	    "iiiiiiiiiiiiiiitttttiiiiiiiiiiiitttt", (int64_t)a->number, (int64_t)a->pulled_docking,
+	    "iiiiiiiiiiiiiiitttttiiiiiiiiiiiitttti", (int64_t)a->number, (int64_t)a->pulled_docking,
 	    (int64_t)a->merged_into, (int64_t)a->size_bytes, (int64_t)a->durable_bytes,
 	    (int64_t)a->pulled_bytes, a->mtime_s, a->staged_at_s, (int64_t)a->interruptions,
 	    (int64_t)a->restarts, (int64_t)a->file, (int64_t)a->rung, (int64_t)a->erased,
@@ -104,7 +106,8 @@ static int update(struct index *ix, const struct entry *e)
 	    a->trouble, (int64_t)e->receipts, (int64_t)e->receipted, (int64_t)e->queued,
 	    a->stamp_ns, e->since_s, (int64_t)a->sidecar, a->recorded_s,
 	    (int64_t)a->recorded_proved, a->dispose_by_s, a->marked_s, (int64_t)a->disposed,
-	    (int64_t)a->time_unproved, a->class, a->sha384, a->sha512, a->signature_text);
+	    (int64_t)a->time_unproved, a->class, a->sha384, a->sha512, a->signature_text,
+	    e->confirmed_s);
 }
 
 /* Takes an asset out of the counters (sign -1) or puts it in (1). */
@@ -228,7 +231,7 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 
 #define UPLOAD_COLUMNS                                                                             \
 	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
-	" confirmed_at, bundle, lost, version, key"
+	" confirmed_at, bundle, lost, version, key, began, refusals"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
 {
@@ -248,6 +251,8 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	u->lost = (uint32_t)sqlite3_column_int64(st, 12);
 	db_text(st, 13, u->version, sizeof(u->version));
 	db_text(st, 14, u->key, sizeof(u->key));
+	u->began_s = sqlite3_column_int64(st, 15);
+	u->refusals = (uint32_t)sqlite3_column_int64(st, 16);
 }
 
 static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
@@ -299,6 +304,16 @@ int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t r
 	return rc < 0 ? rc : n;
 }
 
+/* Whether a destination is to be asked for it again: 0 no, 1 for the first time, 2 as before. */
+static int64_t watch_of(const struct upload *u, const struct asset *a)
+{
+	if (u->rung != RUNG_RECEIPTED)
+		return 0;
+	if (u->confirmed_at_s == 0)
+		return 1;
+	return a->file == FILE_SEALED ? 2 : 0; /* with no copy here nothing could be mended */
+}
+
 int upload_write(struct index *ix, const struct upload *u)
 {
 	struct upload was;
@@ -310,15 +325,17 @@ int upload_write(struct index *ix, const struct upload *u)
 		return rc;
 	ix->counts.needs_person += (uint64_t)u->refused - (rc == 0 && was.refused);
 	ix->changed = true;
-	rc = db_run(ix, Q_UPLOAD_SET,
-	    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
-	    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-	    "itiiiiitttiiitt", (int64_t)u->asset, u->destination, (int64_t)u->rung,
-	    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s, (int64_t)u->length_bytes,
-	    u->sha256, u->reason, u->address, u->confirmed_at_s, (int64_t)u->bundle,
-	    (int64_t)u->lost, u->version, u->key);
+	rc = entry_read(ix, u->asset, &e);
 	if (rc == 0)
-		rc = entry_read(ix, u->asset, &e);
+		rc = db_run(ix, Q_UPLOAD_SET,
+		    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
+		    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+		    "itiiiiitttiiittiiii", (int64_t)u->asset, u->destination, (int64_t)u->rung,
+		    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s,
+		    (int64_t)u->length_bytes, u->sha256, u->reason, u->address, u->confirmed_at_s,
+		    (int64_t)u->bundle, (int64_t)u->lost, u->version, u->key, u->began_s,
+		    (int64_t)u->refusals, watch_of(u, &e.a),
+		    u->confirmed_at_s ? u->confirmed_at_s : u->receipted_at_s);
 	if (rc != 0)
 		return rc;
 	waits = is_to_send(&e.a) && u->rung != RUNG_RECEIPTED && !u->refused;
@@ -329,28 +346,42 @@ int upload_write(struct index *ix, const struct upload *u)
 	return 0;
 }
 
-/* How many destinations have given a receipt, and whether that is what the policy asks. */
-static int receipts_of(struct index *ix, uint64_t asset, uint32_t *receipts, bool *receipted)
+/* What the uploads of an asset add up to, as the policy asks. */
+struct standing {
+	uint32_t receipts; /* destinations that have given one */
+	bool receipted;
+	int64_t confirmed_s;
+};
+
+static int receipts_of(struct index *ix, uint64_t asset, struct standing *out)
 {
-	uint32_t n = 0, required = 0;
+	bool any = ix->any || ix->required_n == 0;
+	uint32_t required = 0;
+	int64_t first_s = INT64_MAX, last_s = 0;
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_RECEIPTED,
-	    "SELECT destination FROM upload WHERE asset = ?1 AND rung = 5", &st, "i",
+	    "SELECT destination, confirmed_at FROM upload WHERE asset = ?1 AND rung = 5", &st, "i",
 	    (int64_t)asset);
 
+	*out = (struct standing){ .receipts = 0 };
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		const char *name = (const char *)sqlite3_column_text(st, 0);
+		int64_t confirmed_s = sqlite3_column_int64(st, 1);
+		bool counts = ix->required_n == 0;
 
-		n++;
-		for (size_t i = 0; i < ix->required_n; i++)
-			required += name && strcmp(ix->required[i], name) == 0;
+		out->receipts++;
+		for (size_t i = 0; i < ix->required_n && name; i++)
+			counts = counts || strcmp(ix->required[i], name) == 0;
 		rc = 0;
+		if (!counts)
+			continue;
+		required++;
+		first_s = confirmed_s < first_s ? confirmed_s : first_s;
+		last_s = confirmed_s > last_s ? confirmed_s : last_s;
 	}
-	*receipts = n;
-	if (ix->required_n == 0)
-		*receipted = n > 0;
-	else
-		*receipted = ix->any ? required > 0 : required == ix->required_n;
+	out->receipted = any ? required > 0 : required == ix->required_n;
+	if (out->receipted)
+		out->confirmed_s = any ? last_s : first_s;
 	return rc;
 }
 
@@ -377,7 +408,7 @@ int index_merged(struct index *ix, uint64_t asset, uint64_t after, uint64_t *num
 	return merged_page(ix, asset, after, numbers, room);
 }
 
-static int receipts_store(struct index *ix, uint64_t number, uint32_t receipts, bool receipted)
+static int receipts_store(struct index *ix, uint64_t number, const struct standing *standing)
 {
 	struct entry before, after;
 	int rc = entry_read(ix, number, &before);
@@ -385,30 +416,30 @@ static int receipts_store(struct index *ix, uint64_t number, uint32_t receipts, 
 	if (rc < 0)
 		return rc;
 	after = before;
-	after.receipts = receipts;
-	after.receipted = receipted;
+	after.receipts = standing->receipts;
+	after.receipted = standing->receipted;
+	after.confirmed_s = standing->confirmed_s;
 	return entry_write(ix, &before, &after);
 }
 
 int receipts_renew(struct index *ix, uint64_t asset)
 {
 	uint64_t page[32], after = 0;
-	uint32_t receipts;
+	struct standing standing;
 	struct entry e;
-	bool receipted;
 	int rc = entry_read(ix, asset, &e), n;
 
 	if (rc < 0)
 		return rc;
 	if (e.a.merged_into)
 		asset = e.a.merged_into;
-	rc = receipts_of(ix, asset, &receipts, &receipted);
+	rc = receipts_of(ix, asset, &standing);
 	if (rc == 0)
-		rc = receipts_store(ix, asset, receipts, receipted);
+		rc = receipts_store(ix, asset, &standing);
 	while (rc == 0 && (n = merged_page(ix, asset, after, page, 32)) != 0) {
 		rc = n < 0 ? n : 0;
 		for (int i = 0; i < n && rc == 0; i++)
-			rc = receipts_store(ix, page[i], receipts, receipted);
+			rc = receipts_store(ix, page[i], &standing);
 		after = n > 0 ? page[n - 1] : after;
 	}
 	return rc;

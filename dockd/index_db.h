@@ -120,6 +120,10 @@ enum statement {
 	Q_SIDECARS,
 	Q_AUDIT_LOGS,
 	Q_AUDIT_CLIPS,
+	Q_TO_CONFIRM,
+	Q_TO_RETIRE,
+	Q_LOST_OPEN,
+	Q_RECEIPTS_REFUSED,
 	Q_STATEMENTS
 };
 
@@ -130,6 +134,15 @@ struct entry {
 	bool receipted;    /* as the policy asks */
 	bool queued;       /* still has to be brought to its receipts */
 	int64_t since_s;   /* when it was staged first; staged_at_s moves with each check */
+	int64_t confirmed_s; /* since when every destination the policy asks has confirmed it; 0 */
+};
+
+/* One record being applied. */
+struct act {
+	struct index *ix;
+	const struct record *r;
+	int64_t time_s;
+	uint64_t asset, docking;
 };
 
 struct destination {
@@ -197,7 +210,7 @@ static inline uint64_t db_u64(sqlite3_stmt *st, int column)
 	" merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts, file,"     \
 	" rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts,"        \
 	" receipted, queued, stamp, since, sidecar, recorded, recorded_proved, dispose_by, marked," \
-	" disposed, time_unproved, class, sha384, sha512, signature_text"
+	" disposed, time_unproved, class, sha384, sha512, signature_text, confirmed"
 
 /* The asset of a row of ASSET_COLUMNS. */
 void entry_load(sqlite3_stmt *st, struct entry *e);
@@ -214,6 +227,24 @@ int upload_read(struct index *ix, uint64_t asset, const char *destination, struc
 int upload_write(struct index *ix, const struct upload *u);
 /* Takes the receipts of an asset anew from its uploads, for it and those merged into it. */
 int receipts_renew(struct index *ix, uint64_t asset);
+
+/* What a record says under a key; 0, "" or false where it does not. */
+uint64_t act_number(const struct act *a, const char *key);
+void act_text(const struct act *a, const char *key, char *out, size_t room);
+bool act_is(const struct act *a, const char *key, const char *word);
+
+/* Records about uploads (index_receipt). */
+int apply_upload(struct act *a);
+int apply_created(struct act *a);
+int apply_recreated(struct act *a);
+int apply_receipted(struct act *a);
+int apply_receipt_refused(struct act *a);
+int apply_refused(struct act *a);
+int apply_confirmed(struct act *a);
+int apply_lost(struct act *a);
+int apply_retired(struct act *a);
+/* Forgets what is at the destination: the next upload there begins anew. */
+void upload_anew(struct upload *u);
 
 /* The destination of this name; one not known yet gets its queue filled. 0 or -errno. */
 int destination_find(struct index *ix, const char *name, struct destination **out);

@@ -1,0 +1,234 @@
+/*
+ * index_receipt: what the records about uploads make of the index, and who is asked again when.
+ *
+ * Called by index_apply for each such record, and by reconcile and retirement for their next one.
+ * As all of the index it looks at the record and at itself only, so a replay gives the same.
+ */
+#include "index_db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void upload_anew(struct upload *u)
+{
+	u->rung = RUNG_CHECKED;
+	u->level = LEVEL_NONE;
+	u->receipted_at_s = u->confirmed_at_s = u->began_s = 0;
+	u->refusals = 0;
+	u->length_bytes = 0;
+	u->sha256[0] = u->address[0] = u->version[0] = u->key[0] = '\0';
+}
+
+/* The upload that the record is about; a new one on rung CHECKED where there is none. */
+static int its_upload(struct act *a, struct upload *u)
+{
+	const char *destination = record_get_text(a->r, "destination");
+	int rc = upload_read(a->ix, a->asset, destination, u);
+
+	if (rc != -ENOENT)
+		return rc;
+	memset(u, 0, sizeof(*u));
+	u->asset = a->asset;
+	u->rung = RUNG_CHECKED;
+	u->began_s = a->time_s;
+	act_text(a, "destination", u->destination, sizeof(u->destination));
+	return 0;
+}
+
+int apply_upload(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	return rc < 0 ? rc : upload_write(a->ix, &u);
+}
+
+int apply_created(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	if (u.rung < RUNG_SENT)
+		u.rung = RUNG_SENT;
+	u.began_s = a->time_s;
+	act_text(a, "address", u.address, sizeof(u.address));
+	return upload_write(a->ix, &u);
+}
+
+/* What was made there is no good: the next upload begins anew. */
+int apply_recreated(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	upload_anew(&u);
+	act_text(a, "text", u.reason, sizeof(u.reason));
+	rc = upload_write(a->ix, &u);
+	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
+int apply_receipted(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	u.rung = RUNG_RECEIPTED;
+	u.refused = false;
+	u.reason[0] = '\0';
+	u.receipted_at_s = a->time_s;
+	u.length_bytes = act_number(a, "length");
+	if (level_of_word(record_get_text(a->r, "level"), &u.level) < 0)
+		u.level = LEVEL_NONE;
+	act_text(a, "sha256", u.sha256, sizeof(u.sha256));
+	act_text(a, "version", u.version, sizeof(u.version));
+	act_text(a, "key", u.key, sizeof(u.key));
+	u.confirmed_at_s = 0;
+	u.refusals = 0;
+	rc = upload_write(a->ix, &u);
+	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
+int apply_refused(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	u.refused = true;
+	act_text(a, "text", u.reason, sizeof(u.reason));
+	return upload_write(a->ix, &u);
+}
+
+/* Counted until a good one comes or a person asks: the fifth in a row needs that person. */
+int apply_receipt_refused(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	u.refusals++;
+	act_text(a, "text", u.reason, sizeof(u.reason));
+	return upload_write(a->ix, &u);
+}
+
+int apply_confirmed(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0 || u.rung != RUNG_RECEIPTED)
+		return rc;
+	u.confirmed_at_s = a->time_s;
+	rc = upload_write(a->ix, &u);
+	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
+/* The receipt is worth nothing any more: it is in the queue again while there is a copy here. */
+int apply_lost(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0)
+		return rc;
+	upload_anew(&u);
+	u.lost++;
+	act_text(a, "text", u.reason, sizeof(u.reason));
+	rc = upload_write(a->ix, &u);
+	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
+int apply_retired(struct act *a)
+{
+	static struct upload page[INDEX_DESTINATIONS];
+	struct entry before, after;
+	int n, rc = entry_read(a->ix, a->asset, &before);
+
+	if (rc < 0)
+		return rc;
+	after = before;
+	after.a.file = FILE_RETIRED;
+	rc = entry_write(a->ix, &before, &after);
+	n = rc == 0 ? index_uploads(a->ix, a->asset, page, INDEX_DESTINATIONS) : rc;
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = upload_write(a->ix, &page[i]);
+	return n < 0 ? n : rc;
+}
+
+/* ---- questions ---- */
+
+int index_to_confirm(struct index *ix, const char *destination, bool again, int64_t before_s,
+    struct confirm_place *place)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_TO_CONFIRM,
+	    "SELECT since, asset FROM upload WHERE destination = ?1 AND watch > 0 AND watch = ?2"
+	    " AND (since, asset) > (?3, ?4) AND since <= ?5 AND NOT EXISTS(SELECT 1 FROM asset AS a"
+	    " WHERE a.number = upload.asset AND (a.disposed = 1 OR a.marked > 0))"
+	    " ORDER BY since, asset LIMIT 1",
+	    &st, "tiiii", destination, (int64_t)(again ? 2 : 1), place->since_s,
+	    (int64_t)place->asset, before_s);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	place->since_s = sqlite3_column_int64(st, 0);
+	place->asset = db_u64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
+int index_to_retire(struct index *ix, struct confirm_place *place)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_TO_RETIRE,
+	    "SELECT confirmed, number FROM asset WHERE confirmed > 0 AND file = 2"
+	    " AND kind IN (2, 5) AND (confirmed, number) > (?1, ?2)"
+	    " ORDER BY confirmed, number LIMIT 1",
+	    &st, "ii", place->since_s, (int64_t)place->asset);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	place->since_s = sqlite3_column_int64(st, 0);
+	place->asset = db_u64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
+static int count(struct index *ix, enum statement q, const char *sql, uint64_t *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, q, sql, &st, "");
+
+	*out = 0;
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc == 1) {
+		*out = db_u64(st, 0);
+		sqlite3_reset(st);
+		rc = 0;
+	}
+	return rc;
+}
+
+int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused)
+{
+	int rc =
+	    count(ix, Q_LOST_OPEN, "SELECT count(*) FROM upload WHERE lost > 0 AND rung < 5", lost);
+
+	return rc < 0 ? rc :
+			count(ix, Q_RECEIPTS_REFUSED,
+			    "SELECT count(*) FROM upload WHERE refusals > 0 AND rung < 5", refused);
+}

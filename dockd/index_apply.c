@@ -248,23 +248,23 @@ static int retention(struct act *a, struct asset *x)
 static int preserve(struct act *a)
 {
 	struct order o = {
-		.number = number(a, "order"),
+		.number = act_number(a, "order"),
 		.from_s = record_get_number(a->r, "from", PROTO_NO_TIME),
 		.until_s = record_get_number(a->r, "until", PROTO_NO_TIME),
 		.given_s = a->time_s,
-		.uid = (uint32_t)number(a, "uid"),
+		.uid = (uint32_t)act_number(a, "uid"),
 	};
 
 	order_scope_of_word(record_get_text(a->r, "scope"), &o.scope); /* unknown: covers all */
-	text(a, "value", o.value, sizeof(o.value));
-	text(a, "reason", o.reason, sizeof(o.reason));
+	act_text(a, "value", o.value, sizeof(o.value));
+	act_text(a, "reason", o.reason, sizeof(o.reason));
 	return order_put(a->ix, &o);
 }
 
 static int lift(struct act *a)
 {
 	struct order o;
-	int rc = index_order(a->ix, number(a, "order"), &o);
+	int rc = index_order(a->ix, act_number(a, "order"), &o);
 
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;

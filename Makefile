@@ -56,6 +56,7 @@ dockd_src := \
 	dockd/main.c \
 	dockd/config.c \
 	dockd/config_profile.c \
+	dockd/config_receipts.c \
 	dockd/setting.c \
 	dockd/profile.c \
 	dockd/zone.c \
@@ -215,9 +216,9 @@ fuzz_targets := \
 	ptp \
 	tus \
 	config
-fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/zone.c dockd/base/log.c \
-	dockd/base/proto.c
-fuzz_pkg_config := libconfig
+fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c dockd/setting.c \
+	dockd/zone.c dockd/base/log.c dockd/base/proto.c $(note_src)
+fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
@@ -297,8 +298,9 @@ unit_objs_tus := uploader/tus_reply.c uploader/facts.c uploader/disk.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
-unit_objs_config := dockd/config.c dockd/config_profile.c dockd/setting.c dockd/zone.c dockd/base/log.c
-unit_pkg_config := libconfig
+unit_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c dockd/setting.c \
+	dockd/zone.c dockd/base/log.c $(note_src)
+unit_pkg_config := libconfig libcrypto
 unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/zone.c
 unit_objs_light := dockd/light.c dockd/base/log.c

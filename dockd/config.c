@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "config_profile.h"
+#include "config_receipts.h"
 #include "setting.h"
 
 #include <arpa/inet.h>
@@ -27,7 +28,7 @@ struct draft_destination {
 	struct config_destination d;
 	char folder[PROTO_ADDRESS_LEN];
 	char url[PROTO_ADDRESS_LEN];
-	bool read_back, checksum, method_override;
+	bool read_back, checksum, method_override, stored_digest;
 };
 
 /* ---- what is allowed ---- */
@@ -155,6 +156,7 @@ enum { /* places in destination_settings */
 	DEST_URL, /* from here on: only driver = "tus" */
 	DEST_STALL, DEST_ANSWER, DEST_CHUNK_MIN, DEST_CHUNK_MAX, DEST_CA, DEST_CERTIFICATE,
 	DEST_KEY, DEST_HEADERS, DEST_READ_BACK, DEST_CHECKSUM, DEST_OVERRIDE,
+	DEST_STORED_DIGEST, DEST_RECEIPT_PATH, DEST_RECEIPT_KEYS,
 	DEST_SETTINGS,
 };
 
@@ -194,6 +196,12 @@ static const struct setting destination_settings[DEST_SETTINGS] = {
 	  SETTING_AT(draft_destination, checksum) },
 	[DEST_OVERRIDE] = { .name = "method-override", .type = SETTING_BOOL,
 	  SETTING_AT(draft_destination, method_override) },
+	[DEST_STORED_DIGEST] = { .name = "stored-digest", .type = SETTING_BOOL,
+	  SETTING_AT(draft_destination, stored_digest) },
+	[DEST_RECEIPT_PATH] = { .name = "receipt-path", .type = SETTING_TEXT,
+	  SETTING_AT(draft_destination, d.wire.receipt_path), .good = config_receipt_path_good,
+	  .allowed = CONFIG_RECEIPT_PATH_ALLOWED },
+	[DEST_RECEIPT_KEYS] = { .name = "receipt-keys", .type = SETTING_LATER },
 };
 /* clang-format on */
 
@@ -338,7 +346,9 @@ static void take_destination(const struct draft_destination *d, struct config_de
 	memcpy(out->wire.where, where, strlen(where) + 1);
 	out->wire.flags = (d->read_back ? DESTINATION_READ_BACK : 0) |
 	    (d->checksum ? DESTINATION_CHECKSUM : 0) |
-	    (d->method_override ? DESTINATION_OVERRIDE : 0);
+	    (d->method_override ? DESTINATION_OVERRIDE : 0) |
+	    (d->stored_digest ? DESTINATION_STORED_DIGEST : 0) |
+	    (d->d.wire.receipt_path[0] ? DESTINATION_RECEIPTS : 0);
 }
 
 static void check_destination(struct setting_errors *e, const struct config_setting_t *node,
@@ -402,6 +412,7 @@ static void read_destinations(
 		memset(seen, 0, sizeof(seen));
 		default_destination(&d);
 		setting_read(e, node, destination_settings, ITEMS(destination_settings), &d, seen);
+		config_receipts_read(e, node, &d.d);
 		check_destination(e, node, &d, seen, draft->allow_http);
 		take_destination(&d, &c->destination[i]);
 		for (size_t k = 0; k < i; k++) {

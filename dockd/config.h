@@ -10,11 +10,14 @@
 
 #include "profile.h"
 
+#include "base/note.h"
+
 #include <sys/types.h>
 
 #define CONFIG_BAYS 64
 #define CONFIG_DESTINATIONS 8
 #define CONFIG_PROFILES 32
+#define CONFIG_RECEIPT_KEYS 4 /* of one destination */
 
 struct config_bay {
 	char name[PROTO_NAME_LEN];
@@ -22,9 +25,18 @@ struct config_bay {
 	char light[PROTO_NAME_LEN]; /* name in /sys/class/leds, "" none */
 };
 
+/* A key that may sign receipts, and when it was in force. */
+struct config_receipt_key {
+	char vkey[NOTE_VKEY_LEN];
+	int64_t from_s,
+	    until_s; /* of the receipt's time: from <= time < until; PROTO_NO_TIME open */
+};
+
 struct config_destination {
 	char name[PROTO_NAME_LEN];
 	struct proto_destination wire; /* as the uploader is told */
+	size_t receipt_keys_n;
+	struct config_receipt_key receipt_key[CONFIG_RECEIPT_KEYS];
 };
 
 struct config {

@@ -478,11 +478,12 @@ enum receipt_level {
 
 enum destination_driver { DESTINATION_DIR = 1, DESTINATION_TUS };
 
-#define DESTINATION_READ_BACK (1u << 0) /* fetch it again after sending, and digest it */
-#define DESTINATION_CHECKSUM (1u << 1)  /* use the checksum extension where advertised */
-#define DESTINATION_OVERRIDE (1u << 2)  /* X-HTTP-Method-Override: PATCH by POST */
-#define DESTINATION_RECEIPTS (1u << 3)  /* ask for a signed receipt when all is there */
-#define DESTINATION_DISPOSE (1u << 4)   /* this store is ours to dispose of */
+#define DESTINATION_READ_BACK (1u << 0)     /* fetch it again after sending, and digest it */
+#define DESTINATION_CHECKSUM (1u << 1)      /* use the checksum extension where advertised */
+#define DESTINATION_OVERRIDE (1u << 2)      /* X-HTTP-Method-Override: PATCH by POST */
+#define DESTINATION_RECEIPTS (1u << 3)      /* ask for a signed receipt when all is there */
+#define DESTINATION_DISPOSE (1u << 4)       /* this store is ours to dispose of */
+#define DESTINATION_STORED_DIGEST (1u << 5) /* ask for the SHA-256 of what is stored (RFC 9530) */
 
 struct proto_destination {
 	uint32_t driver; /* enum destination_driver */

@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+/* the verifier key of the examples in Go's sumdb/note */
+#define VKEY "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 #define USERS "hotplug-user = 4001; uploader-user = 4002;\n" /* line 1 of every file here */
 
 struct files {
@@ -158,7 +160,11 @@ static void every_setting_arrives(void **state)
 		" { name = \"es\"; driver = \"tus\"; url = \"https://es.example:8443/files/\"; slots = 16;\n"
 		"   stall-seconds = 7; answer-seconds = 8; chunk-min = 65536; chunk-max = 5000000000L;\n"
 		"   ca-file = \"/ca\"; certificate-file = \"/crt\"; key-file = \"/key\";\n"
-		"   headers-file = \"/h\"; read-back = true; checksum = false; method-override = true; } );\n"),
+		"   headers-file = \"/h\"; read-back = true; checksum = false; method-override = true;\n"
+		"   stored-digest = true; receipt-path = \"/receipt\";\n"
+		"   receipt-keys = ( \"" VKEY "\", { key = \"" VKEY
+		"\"; until = \"2026-03-01\"; },\n"
+		"     { key = \"" VKEY "\"; from = \"2024-02-29\"; } ); } );\n"),
 	    0);
 	assert_string_equal(c->station, "north-1");
 	assert_string_equal(c->log_file, "/l");
@@ -183,7 +189,60 @@ static void every_setting_arrives(void **state)
 	assert_true(w->chunk_min_bytes == 65536 && w->chunk_max_bytes == 5000000000ull);
 	assert_string_equal(w->key_file, "/key");
 	assert_string_equal(w->headers_file, "/h");
-	assert_int_equal(w->flags, DESTINATION_READ_BACK | DESTINATION_OVERRIDE);
+	assert_int_equal(w->flags,
+	    DESTINATION_READ_BACK | DESTINATION_OVERRIDE | DESTINATION_STORED_DIGEST |
+		DESTINATION_RECEIPTS);
+	assert_string_equal(w->receipt_path, "/receipt");
+	assert_int_equal(c->destination[0].receipt_keys_n, 0);
+	assert_int_equal(c->destination[1].receipt_keys_n, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(c->destination[1].receipt_key[i].vkey, VKEY);
+	assert_true(c->destination[1].receipt_key[0].from_s == PROTO_NO_TIME);
+	assert_true(c->destination[1].receipt_key[0].until_s == PROTO_NO_TIME);
+	assert_int_equal(c->destination[1].receipt_key[1].until_s, 1772323200);
+	assert_int_equal(c->destination[1].receipt_key[2].from_s, 1709164800);
+}
+
+/* One tus destination with these settings more. */
+#define TUS(more)                                                                                  \
+	"destinations = ( { name = \"t\"; driver = \"tus\"; url = \"https://a/\"; " more " } );"
+
+static void receipts_are_checked(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} cases[] = {
+		{ TUS("receipt-path = \"/receipt\";"),
+		    "receipt-path = \"/receipt\": only together with receipt-keys" },
+		{ TUS("receipt-keys = ( \"" VKEY "\" );"), "only together with receipt-path" },
+		{ TUS("receipt-path = \"receipt\"; receipt-keys = ( \"" VKEY "\" );"),
+		    "\"receipt\": \"/receipt\" or the like" },
+		{ TUS("receipt-path = \"/a?b\"; receipt-keys = ( \"" VKEY "\" );"),
+		    "\"/a?b\": \"/receipt\" or the like" },
+		{ TUS("receipt-path = \"/r\"; receipt-keys = ( );"), "a list of 1 to 4 keys" },
+		{ TUS("receipt-path = \"/r\"; receipt-keys = ( \"PeterNeumann+c74f20a4+"
+		      "ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\" );"),
+		    "a verifier key" },
+		{ TUS("receipt-path = \"/r\"; receipt-keys = ( 5 );"), "a verifier key" },
+		{ TUS("receipt-path = \"/r\"; receipt-keys = ( { from = \"2026-01-01\"; } );"),
+		    "key is missing" },
+		{ TUS("receipt-path = \"/r\"; receipt-keys = ( { key = \"" VKEY
+		      "\"; from = \"2026-02-29\"; } );"),
+		    "from = \"2026-02-29\": a day" },
+		{ TUS("receipt-path = \"/r\"; receipt-keys = ( { key = \"" VKEY
+		      "\"; from = \"2026-03-01\"; until = \"2026-03-01\"; } );"),
+		    "a day after from" },
+		{ "destinations = ( { name = \"d\"; driver = \"dir\"; folder = \"/f\"; "
+		  "receipt-path = \"/r\"; receipt-keys = ( \"" VKEY "\" ); } );",
+		    "only with driver = \"tus\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_not_equal(read_text(cases[i].text), 0);
+		if (!strstr(told(), cases[i].wanted))
+			fail_msg("%s\nis not in\n%s", cases[i].wanted, told());
+	}
 }
 
 static void a_bad_setting_names_its_place(void **state)
@@ -522,6 +581,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(defaults_are_the_documented_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_setting_arrives, setup, teardown),
+		cmocka_unit_test_setup_teardown(receipts_are_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bad_setting_names_its_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_problems_are_told_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_of_users_are_looked_up, setup, teardown),

@@ -59,7 +59,7 @@ dockd_src := \
 	dockd/config_receipts.c \
 	dockd/setting.c \
 	dockd/profile.c \
-	dockd/zone.c \
+	dockd/base/zone.c \
 	dockd/bay.c \
 	dockd/bay_view.c \
 	dockd/schedule.c \
@@ -217,7 +217,7 @@ fuzz_targets := \
 	tus \
 	config
 fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c dockd/setting.c \
-	dockd/zone.c dockd/base/log.c dockd/base/proto.c $(note_src)
+	dockd/base/zone.c dockd/base/log.c dockd/base/proto.c $(note_src)
 fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
@@ -299,10 +299,10 @@ unit_pkg_tus := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
 unit_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c dockd/setting.c \
-	dockd/zone.c dockd/base/log.c $(note_src)
+	dockd/base/zone.c dockd/base/log.c $(note_src)
 unit_pkg_config := libconfig libcrypto
 unit_objs_profile := dockd/profile.c
-unit_objs_zone := dockd/zone.c
+unit_objs_zone := dockd/base/zone.c
 unit_objs_light := dockd/light.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c

@@ -9,7 +9,7 @@
 
 #include "asset.h"
 #include "base/proto.h"
-#include "zone.h"
+#include "base/zone.h"
 
 #define PROFILE_SUFFIXES 4
 #define PROFILE_SUFFIX_LEN 16

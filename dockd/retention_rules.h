@@ -8,7 +8,7 @@
 #define DOCKD_RETENTION_RULES_H
 
 #include "asset.h"
-#include "zone.h"
+#include "base/zone.h"
 
 #define RETENTION_CLASSES 16
 #define RETENTION_DAY_S 86400

@@ -1,5 +1,5 @@
 /* zone: rules of POSIX TZ, and the hours around their changes. */
-#include "../../dockd/zone.h"
+#include "../../dockd/base/zone.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -121,6 +121,10 @@ dockd-verify_src := \
 	dockd/verify/audit_job.c \
 	dockd/verify/audit_facts.c \
 	dockd/verify/lines.c \
+	dockd/verify/judge_job.c \
+	dockd/verify/facts.c \
+	dockd/verify/signature.c \
+	dockd/verify/receipt.c \
 	dockd/base/record.c \
 	$(note_src)
 dockd-verify_pkg := libcrypto libseccomp

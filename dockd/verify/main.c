@@ -12,6 +12,7 @@
 #include "../base/sandbox.h"
 #include "audit_job.h"
 #include "digest.h"
+#include "judge_job.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,6 +27,8 @@
 /* How many descriptors come with VERIFY; their order is in proto.h. */
 static const unsigned fds_of[] = {
 	[VERIFY_DIGEST] = 1,
+	[VERIFY_SIGNATURE] = 4,
+	[VERIFY_RECEIPT] = 2,
 	[VERIFY_AUDIT] = 2,
 };
 
@@ -145,6 +148,7 @@ static void take_digest(struct verify *v, const struct msg *m, struct proto_stat
 static void check(struct verify *v, const struct msg *m, struct proto_status *result)
 {
 	const struct proto_verify *ask = (const struct proto_verify *)m->body;
+	struct proto_judged judged;
 
 	if (ask->version != PROTO_VERSION)
 		fatal("it speaks version %d, the core %" PRIu32 ": restart dockd", PROTO_VERSION,
@@ -158,7 +162,9 @@ static void check(struct verify *v, const struct msg *m, struct proto_status *re
 		return;
 	case VERIFY_SIGNATURE:
 	case VERIFY_RECEIPT:
-		break;
+		judge_job(m, &judged, result);
+		answer(v, MSG_JUDGED, &judged);
+		return;
 	}
 	fatal("the core asks for job %" PRIu32 ", which does not exist", ask->job);
 }
@@ -175,7 +181,7 @@ int main(int argc, char **argv)
 		fatal("%s", sandbox_why());
 	/* libcrypto loads its algorithms now: under the filter it could not. */
 	v.digest = digest_new();
-	if (!v.digest)
+	if (!v.digest || judge_prepare() < 0)
 		fatal("no memory for SHA-256, or libcrypto has none");
 	if (sandbox_verify() < 0)
 		fatal("%s", sandbox_why());

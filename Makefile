@@ -57,6 +57,7 @@ dockd_src := \
 	dockd/config.c \
 	dockd/config_profile.c \
 	dockd/config_receipts.c \
+	dockd/config_retention.c \
 	dockd/setting.c \
 	dockd/profile.c \
 	dockd/base/zone.c \
@@ -220,7 +221,8 @@ fuzz_targets := \
 	ptp \
 	tus \
 	config
-fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c dockd/setting.c \
+fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c \
+	dockd/config_retention.c dockd/retention_rules.c dockd/asset.c dockd/setting.c \
 	dockd/base/zone.c dockd/base/log.c dockd/base/proto.c $(note_src)
 fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
@@ -302,7 +304,8 @@ unit_objs_tus := uploader/tus_reply.c uploader/facts.c uploader/disk.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
-unit_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c dockd/setting.c \
+unit_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c \
+	dockd/config_retention.c dockd/retention_rules.c dockd/asset.c dockd/setting.c \
 	dockd/base/zone.c dockd/base/log.c $(note_src)
 unit_pkg_config := libconfig libcrypto
 unit_objs_profile := dockd/profile.c

@@ -2,6 +2,7 @@
 
 #include "config_profile.h"
 #include "config_receipts.h"
+#include "config_retention.h"
 #include "setting.h"
 
 #include <arpa/inet.h>
@@ -28,7 +29,7 @@ struct draft_destination {
 	struct config_destination d;
 	char folder[PROTO_ADDRESS_LEN];
 	char url[PROTO_ADDRESS_LEN];
-	bool read_back, checksum, method_override, stored_digest;
+	bool read_back, checksum, method_override, stored_digest, dispose;
 };
 
 /* ---- what is allowed ---- */
@@ -67,6 +68,11 @@ static bool good_port(const char *text)
 static const struct setting_choice erases[] = {
 	{ "never", false },
 	{ "when-receipted", true },
+	{ NULL, 0 },
+};
+static const struct setting_choice disposals[] = {
+	{ "off", false },
+	{ "on", true },
 	{ NULL, 0 },
 };
 static const struct setting_choice levels[] = {
@@ -114,6 +120,9 @@ static const struct setting root_settings[] = {
 	{ .name = "allow-http", .type = SETTING_BOOL, SETTING_AT(draft, allow_http) },
 	{ .name = "erase", .type = SETTING_CHOICE, SETTING_AT(draft, config.erase),
 	  .choices = erases },
+	{ .name = "dispose", .type = SETTING_CHOICE, SETTING_AT(draft, config.dispose),
+	  .choices = disposals },
+	{ .name = "retention", .type = SETTING_LATER },
 	{ .name = "accept-receipt", .type = SETTING_CHOICE, SETTING_AT(draft, config.accept),
 	  .choices = levels,
 	  .allowed = "a copy on the station's own disk (\"local\") proves nothing "
@@ -152,7 +161,7 @@ static const struct setting bay_settings[] = {
 };
 
 enum { /* places in destination_settings */
-	DEST_NAME, DEST_DRIVER, DEST_FOLDER, DEST_SLOTS,
+	DEST_NAME, DEST_DRIVER, DEST_FOLDER, DEST_SLOTS, DEST_DISPOSE,
 	DEST_URL, /* from here on: only driver = "tus" */
 	DEST_STALL, DEST_ANSWER, DEST_CHUNK_MIN, DEST_CHUNK_MAX, DEST_CA, DEST_CERTIFICATE,
 	DEST_KEY, DEST_HEADERS, DEST_READ_BACK, DEST_CHECKSUM, DEST_OVERRIDE,
@@ -169,6 +178,8 @@ static const struct setting destination_settings[DEST_SETTINGS] = {
 	  SETTING_AT(draft_destination, folder), .good = good_path, .allowed = PATH_ALLOWED },
 	[DEST_SLOTS] = { .name = "slots", .type = SETTING_NUMBER,
 	  SETTING_AT(draft_destination, d.wire.slots), .min = 1, .max = PROTO_SLOTS },
+	[DEST_DISPOSE] = { .name = "dispose", .type = SETTING_BOOL,
+	  SETTING_AT(draft_destination, dispose) },
 	[DEST_READ_BACK] = { .name = "read-back", .type = SETTING_BOOL,
 	  SETTING_AT(draft_destination, read_back) },
 	[DEST_URL] = { .name = "url", .type = SETTING_TEXT, SETTING_AT(draft_destination, url) },
@@ -348,7 +359,8 @@ static void take_destination(const struct draft_destination *d, struct config_de
 	    (d->checksum ? DESTINATION_CHECKSUM : 0) |
 	    (d->method_override ? DESTINATION_OVERRIDE : 0) |
 	    (d->stored_digest ? DESTINATION_STORED_DIGEST : 0) |
-	    (d->d.wire.receipt_path[0] ? DESTINATION_RECEIPTS : 0);
+	    (d->d.wire.receipt_path[0] ? DESTINATION_RECEIPTS : 0) |
+	    (d->dispose ? DESTINATION_DISPOSE : 0);
 }
 
 static void check_destination(struct setting_errors *e, const struct config_setting_t *node,
@@ -507,6 +519,7 @@ static void set_defaults(struct draft *d)
 	snprintf(c->leds_dir, sizeof(c->leds_dir), "/sys/class/leds");
 	snprintf(d->profiles_dir, sizeof(d->profiles_dir), "%s", DEFAULT_PROFILES);
 	c->accept = LEVEL_SIGNED;
+	c->retention_n = retention_default_classes(c->retention);
 	c->pulls_per_port = 3;
 	c->rejoin_s = 10;
 	c->retry_min_s = 1;
@@ -571,6 +584,7 @@ static void read_file(
 			    "a light of its own; bay %s has this one", c->bay[i].name);
 	}
 	read_destinations(e, root, d);
+	config_retention_read(e, root, c);
 	complete(e, path, root, c);
 }
 

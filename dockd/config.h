@@ -9,6 +9,7 @@
 #define DOCKD_CONFIG_H
 
 #include "profile.h"
+#include "retention_rules.h"
 
 #include "base/note.h"
 
@@ -46,15 +47,16 @@ struct config {
 	char log_file[256];           /* "" = standard error */
 	char leds_dir[256];           /* /sys/class/leds */
 	char station_light[PROTO_NAME_LEN];
-	bool allow_plaintext;              /* false */
-	bool erase;                        /* erase = "never" (default) | "when-receipted" */
-	enum receipt_level accept;         /* accept-receipt, default signed */
-	bool take_when_server;             /* take-when = "station" (default) | "server" */
-	bool any;                          /* policy = "all" (default) | "any" */
-	uint32_t pulls_per_port;           /* 3: pulls at once below one root port */
-	uint32_t rejoin_s;                 /* 10: left and back on the same port is one docking */
-	uint32_t verify_jobs;              /* 0 = one per processor */
-	uint64_t reserve_bytes;            /* 0 = max(5 %, 2 GiB) + 256 MiB */
+	bool allow_plaintext;      /* false */
+	bool erase;                /* erase = "never" (default) | "when-receipted" */
+	enum receipt_level accept; /* accept-receipt, default signed */
+	bool take_when_server;     /* take-when = "station" (default) | "server" */
+	bool dispose;              /* dispose = "off" (default) | "on": the station's copies */
+	bool any;                  /* policy = "all" (default) | "any" */
+	uint32_t pulls_per_port;   /* 3: pulls at once below one root port */
+	uint32_t rejoin_s;         /* 10: left and back on the same port is one docking */
+	uint32_t verify_jobs;      /* 0 = one per processor */
+	uint64_t reserve_bytes;    /* 0 = max(5 %, 2 GiB) + 256 MiB */
 	uint32_t retry_min_s, retry_max_s; /* 1, 300: full-jitter back-off */
 	uid_t hotplug_uid, uploader_uid;   /* users by name or number; default dockd-hotplug, ... */
 	gid_t core_gid;                    /* group of core.sock: default dockd; (gid_t)-1: leave */
@@ -63,6 +65,8 @@ struct config {
 	struct config_bay bay[CONFIG_BAYS];
 	size_t destinations_n; /* none named: one, "local", driver dir, its own folder */
 	struct config_destination destination[CONFIG_DESTINATIONS];
+	size_t retention_n; /* none named: retention_default_classes */
+	struct retention_class retention[RETENTION_CLASSES];
 	size_t profiles_n;
 	struct profile profile[CONFIG_PROFILES];
 };

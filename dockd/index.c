@@ -87,7 +87,7 @@ static const char schema[] =
     "CREATE TABLE preservation(number INTEGER PRIMARY KEY, scope INTEGER, value TEXT, since INTEGER,"
     " until INTEGER, given INTEGER, lifted INTEGER, uid INTEGER, reason TEXT);"
     "CREATE INDEX preservation_active ON preservation(number) WHERE lifted = 0;"
-    "CREATE TABLE disposal(asset INTEGER, place TEXT, kept INTEGER,"
+    "CREATE TABLE disposal(asset INTEGER, place TEXT, kept INTEGER, by_age INTEGER,"
     " PRIMARY KEY(asset, place)) WITHOUT ROWID;" /* copies of a disposed asset still to go */
     "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
     " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* what 0: asset, 1: docking */

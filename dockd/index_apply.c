@@ -245,33 +245,6 @@ static int retention(struct act *a, struct asset *x)
 	return 0;
 }
 
-static int preserve(struct act *a)
-{
-	struct order o = {
-		.number = act_number(a, "order"),
-		.from_s = record_get_number(a->r, "from", PROTO_NO_TIME),
-		.until_s = record_get_number(a->r, "until", PROTO_NO_TIME),
-		.given_s = a->time_s,
-		.uid = (uint32_t)act_number(a, "uid"),
-	};
-
-	order_scope_of_word(record_get_text(a->r, "scope"), &o.scope); /* unknown: covers all */
-	act_text(a, "value", o.value, sizeof(o.value));
-	act_text(a, "reason", o.reason, sizeof(o.reason));
-	return order_put(a->ix, &o);
-}
-
-static int lift(struct act *a)
-{
-	struct order o;
-	int rc = index_order(a->ix, act_number(a, "order"), &o);
-
-	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc;
-	o.lifted_s = a->time_s ? a->time_s : 1;
-	return order_put(a->ix, &o);
-}
-
 /* Pulled again, and not what a destination gave its receipt for: it has to have this too. */
 static int checked_again(struct act *a)
 {
@@ -365,7 +338,10 @@ static int erased(struct act *a)
 	after = before;
 	after.a.erased |= act_is(a, "result", "done") || act_is(a, "result", "gone") ||
 	    act_is(a, "result", "inferred");
-	return entry_write(a->ix, &before, &after);
+	rc = entry_write(a->ix, &before, &after);
+	if (rc == 0 && after.a.disposed)
+		rc = disposal_forget(a->ix, a->asset);
+	return rc;
 }
 
 /* ---- retry ---- */
@@ -522,8 +498,11 @@ static const struct rule rules[] = {
 	{ "retired", apply_retired, NULL, { "#asset", "$reason" } },
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },
-	{ "preserve", preserve, NULL, { "#order", "$scope", "$value", "$reason", "#uid" } },
-	{ "lift", lift, NULL, { "#order", "$reason", "#uid" } },
+	{ "preserve", apply_preserve, NULL, { "#order", "$scope", "$value", "$reason", "#uid" } },
+	{ "marked", apply_marked, NULL, { "#asset" } },
+	{ "dispose-intent", apply_dispose_intent, NULL, { "#asset", "$where", "$by" } },
+	{ "disposed", apply_disposed, NULL, { "#asset", "$where", "$result" } },
+	{ "lift", apply_lift, NULL, { "#order", "$reason", "#uid" } },
 	/* proofs: what these do is mention_note's */
 	{ "bundled", noted, NULL, { "#asset", "$destination", "#upto", "$object" } },
 	{ "shipped", noted, NULL, { "$destination", "#from", "#to", "$object" } },

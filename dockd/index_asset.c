@@ -126,7 +126,8 @@ static void account(struct index *ix, const struct entry *e, uint64_t sign)
 
 static bool is_to_send(const struct asset *a)
 {
-	return a->file == FILE_SEALED && a->rung == RUNG_CHECKED && a->merged_into == 0;
+	return a->file == FILE_SEALED && a->rung == RUNG_CHECKED && a->merged_into == 0 &&
+	    !a->disposed;
 }
 
 static int64_t class_of(const struct asset *a)
@@ -195,8 +196,8 @@ int entry_write(struct index *ix, const struct entry *before, struct entry *afte
 	struct asset *a = &after->a;
 	int rc = 0;
 
-	after->queued =
-	    !after->receipted && a->merged_into == 0 && !a->gone && a->file != FILE_RETIRED;
+	after->queued = !after->receipted && a->merged_into == 0 && !a->gone &&
+	    a->file != FILE_RETIRED && !a->disposed;
 	if (a->rung == RUNG_LISTED)
 		after->since_s = 0;
 	else if (after->since_s == 0)

@@ -124,6 +124,20 @@ enum statement {
 	Q_TO_RETIRE,
 	Q_LOST_OPEN,
 	Q_RECEIPTS_REFUSED,
+	Q_COVERED_ASSET,
+	Q_COVERED_CAMERA,
+	Q_COVERED_DOCKING,
+	Q_COVERED_PERIOD,
+	Q_TO_CLASS,
+	Q_DUE,
+	Q_IS_RECEIPTED,
+	Q_HAS_FINDING,
+	Q_DISPOSALS,
+	Q_DISPOSAL,
+	Q_DISPOSAL_PUT,
+	Q_DISPOSAL_DROP,
+	Q_OVERDUE,
+	Q_FORGET,
 	Q_STATEMENTS
 };
 
@@ -243,6 +257,11 @@ int apply_refused(struct act *a);
 int apply_confirmed(struct act *a);
 int apply_lost(struct act *a);
 int apply_retired(struct act *a);
+int apply_preserve(struct act *a);
+int apply_lift(struct act *a);
+int apply_marked(struct act *a);
+int apply_dispose_intent(struct act *a);
+int apply_disposed(struct act *a);
 /* Forgets what is at the destination: the next upload there begins anew. */
 void upload_anew(struct upload *u);
 
@@ -264,8 +283,8 @@ int evidence_open(struct index *ix);
 
 /* All sums anew (the policy changed). */
 int listing_resum(struct index *ix);
-/* Writes an order; the orders in force are taken anew. */
-int order_put(struct index *ix, const struct order *o);
+/* Its name goes where nothing of it is left to go and no camera has it. */
+int disposal_forget(struct index *ix, uint64_t asset);
 
 /* Deletes some of the rows that nobody will ask for again. */
 int listing_purge(struct index *ix);

@@ -7,6 +7,7 @@
 #include "index_db.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +102,7 @@ uint64_t index_new_order(struct index *ix)
 	return number;
 }
 
-int order_put(struct index *ix, const struct order *o)
+static int order_put(struct index *ix, const struct order *o)
 {
 	ix->orders_known = false;
 	return db_run(ix, Q_ORDER_PUT,
@@ -131,4 +132,292 @@ int index_signed_by(
 	    &st, "iii", (int64_t)sidecar, (int64_t)after, (int64_t)room);
 
 	return numbers_of(st, rc, numbers);
+}
+
+int index_covered(
+    struct index *ix, const struct order *o, uint64_t after, uint64_t *numbers, size_t room)
+{
+	int64_t from_s = o->from_s == PROTO_NO_TIME ? INT64_MIN : o->from_s - ORDER_BEFORE_S;
+	int64_t until_s = o->until_s == PROTO_NO_TIME ? INT64_MAX : o->until_s + ORDER_AFTER_S;
+	sqlite3_stmt *st = NULL;
+	int rc = -EINVAL;
+
+	switch (o->scope) {
+	case ORDER_ASSET:
+		rc = db_query(ix, Q_COVERED_ASSET,
+		    "SELECT number FROM asset WHERE (id = ?1 AND id <> '' OR number = ?2)"
+		    " AND number > ?3 ORDER BY number LIMIT ?4",
+		    &st, "tiii", o->value,
+		    strlen(o->value) < 20 ? (int64_t)strtoull(o->value, NULL, 10) : 0,
+		    (int64_t)after, (int64_t)room);
+		break;
+	case ORDER_CAMERA:
+		rc = db_query(ix, Q_COVERED_CAMERA,
+		    "SELECT number FROM asset WHERE camera = ?1 AND number > ?2 ORDER BY number"
+		    " LIMIT ?3",
+		    &st, "tii", o->value, (int64_t)after, (int64_t)room);
+		break;
+	case ORDER_DOCKING:
+		rc = db_query(ix, Q_COVERED_DOCKING,
+		    "SELECT number FROM asset WHERE (docking = ?1 OR pulled_docking = ?1)"
+		    " AND number > ?2 ORDER BY number LIMIT ?3",
+		    &st, "iii", (int64_t)strtoull(o->value, NULL, 10), (int64_t)after,
+		    (int64_t)room);
+		break;
+	case ORDER_PERIOD:
+		rc = db_query(ix, Q_COVERED_PERIOD,
+		    "SELECT number FROM asset WHERE (?1 = '' OR camera = ?1) AND number > ?4"
+		    " AND CASE WHEN class <> '' AND recorded_proved = 1 THEN recorded >= ?2 AND"
+		    " recorded < ?3 WHEN class <> '' THEN recorded >= ?2 ELSE staged_at = 0 OR"
+		    " staged_at >= ?2 END ORDER BY number LIMIT ?5",
+		    &st, "tiiii", o->value, from_s, until_s, (int64_t)after, (int64_t)room);
+		break;
+	}
+	return rc < 0 ? rc : numbers_of(st, rc, numbers);
+}
+
+/* ---- what is due ---- */
+
+int index_to_class(struct index *ix, uint64_t *numbers, size_t room)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_TO_CLASS,
+	    "SELECT number FROM asset WHERE rung = 3 AND class = '' ORDER BY number LIMIT ?1", &st,
+	    "i", (int64_t)room);
+
+	return numbers_of(st, rc, numbers);
+}
+
+int index_due(
+    struct index *ix, struct due_place *at, int64_t until_s, uint64_t *numbers, size_t room)
+{
+	sqlite3_stmt *st;
+	int n = 0,
+	    rc = db_query(ix, Q_DUE,
+		"SELECT number, dispose_by FROM asset WHERE disposed = 0 AND dispose_by > 0"
+		" AND dispose_by >= ?1 AND dispose_by <= ?3 AND merged_into = 0"
+		" AND (dispose_by > ?1 OR number > ?2) ORDER BY dispose_by, number LIMIT ?4",
+		&st, "iiii", at->dispose_by_s, (int64_t)at->number, until_s, (int64_t)room);
+
+	while (rc == 0 && (rc = db_step(st)) == 1) {
+		numbers[n++] = at->number = db_u64(st, 0);
+		at->dispose_by_s = sqlite3_column_int64(st, 1);
+		rc = 0;
+	}
+	return rc < 0 ? rc : n;
+}
+
+static int ask_one(sqlite3_stmt *st, int rc, int64_t *out)
+{
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	*out = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 0;
+}
+
+bool index_is_receipted(struct index *ix, uint64_t asset)
+{
+	sqlite3_stmt *st;
+	int64_t receipted = 0;
+	int rc = db_query(ix, Q_IS_RECEIPTED, "SELECT receipted FROM asset WHERE number = ?1", &st,
+	    "i", (int64_t)asset);
+
+	return ask_one(st, rc, &receipted) == 0 && receipted != 0;
+}
+
+bool index_has_finding(struct index *ix, uint64_t asset, uint64_t docking)
+{
+	sqlite3_stmt *st;
+	int64_t n = 1;
+	int rc = db_query(ix, Q_HAS_FINDING,
+	    "SELECT EXISTS(SELECT 1 FROM finding WHERE asset = ?1 AND asset > 0)"
+	    " OR EXISTS(SELECT 1 FROM finding WHERE docking = ?2 AND asset = 0)",
+	    &st, "ii", (int64_t)asset, (int64_t)docking);
+
+	return ask_one(st, rc, &n) < 0 || n != 0;
+}
+
+/* ---- what is being disposed of ---- */
+
+int index_disposals(struct index *ix, uint64_t after, struct disposal *out, size_t room)
+{
+	sqlite3_stmt *st;
+	int n = 0,
+	    rc = db_query(ix, Q_DISPOSALS,
+		"SELECT asset, place, kept, by_age FROM disposal WHERE asset > ?1"
+		" ORDER BY asset LIMIT ?2",
+		&st, "ii", (int64_t)after, (int64_t)room);
+
+	while (rc == 0 && (rc = db_step(st)) == 1) {
+		out[n].asset = db_u64(st, 0);
+		db_text(st, 1, out[n].place, sizeof(out[n].place));
+		out[n].kept = sqlite3_column_int(st, 2) != 0;
+		out[n++].by_age = sqlite3_column_int(st, 3) != 0;
+		rc = 0;
+	}
+	return rc < 0 ? rc : n;
+}
+
+int index_disposal(struct index *ix, uint64_t asset, const char *place, struct disposal *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_DISPOSAL,
+	    "SELECT kept, by_age FROM disposal WHERE asset = ?1 AND place = ?2", &st, "it",
+	    (int64_t)asset, place);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	out->asset = asset;
+	snprintf(out->place, sizeof(out->place), "%s", place);
+	out->kept = sqlite3_column_int(st, 0) != 0;
+	out->by_age = sqlite3_column_int(st, 1) != 0;
+	sqlite3_reset(st);
+	return 0;
+}
+
+uint64_t index_overdue(struct index *ix, int64_t now_s)
+{
+	sqlite3_stmt *st;
+	int64_t n = 0;
+	int rc = db_query(ix, Q_OVERDUE,
+	    "SELECT count(*) FROM disposal JOIN asset ON asset.number = disposal.asset"
+	    " WHERE kept = 0 AND dispose_by > 0 AND dispose_by <= ?1",
+	    &st, "i", now_s);
+
+	return ask_one(st, rc, &n) == 0 ? (uint64_t)n : 0;
+}
+
+static int disposal_put(struct index *ix, const struct disposal *d)
+{
+	return db_run(ix, Q_DISPOSAL_PUT, "INSERT OR REPLACE INTO disposal VALUES(?1, ?2, ?3, ?4)",
+	    "itii", (int64_t)d->asset, d->place, (int64_t)d->kept, (int64_t)d->by_age);
+}
+
+static int disposal_drop(struct index *ix, uint64_t asset, const char *place)
+{
+	return db_run(ix, Q_DISPOSAL_DROP, "DELETE FROM disposal WHERE asset = ?1 AND place = ?2",
+	    "it", (int64_t)asset, place);
+}
+
+/*
+ * A name on the camera is needed to know the thing again there; where it is gone everywhere, it is
+ * needed no more.
+ */
+int disposal_forget(struct index *ix, uint64_t asset)
+{
+	return db_run(ix, Q_FORGET,
+	    "UPDATE asset SET path = '' WHERE (number = ?1 OR (merged_into = ?1 AND merged_into > 0))"
+	    " AND erased = 1 AND (SELECT disposed FROM asset WHERE number = ?1) = 1"
+	    " AND NOT EXISTS(SELECT 1 FROM disposal WHERE asset = ?1 AND kept = 0)",
+	    "i", (int64_t)asset);
+}
+
+/* ---- records ---- */
+
+int apply_preserve(struct act *a)
+{
+	struct order o = {
+		.number = act_number(a, "order"),
+		.from_s = record_get_number(a->r, "from", PROTO_NO_TIME),
+		.until_s = record_get_number(a->r, "until", PROTO_NO_TIME),
+		.given_s = a->time_s,
+		.uid = (uint32_t)act_number(a, "uid"),
+	};
+
+	order_scope_of_word(record_get_text(a->r, "scope"), &o.scope); /* unknown: covers all */
+	act_text(a, "value", o.value, sizeof(o.value));
+	act_text(a, "reason", o.reason, sizeof(o.reason));
+	return order_put(a->ix, &o);
+}
+
+int apply_lift(struct act *a)
+{
+	struct order o;
+	int rc = index_order(a->ix, act_number(a, "order"), &o);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	o.lifted_s = a->time_s ? a->time_s : 1;
+	return order_put(a->ix, &o);
+}
+
+int apply_marked(struct act *a)
+{
+	struct entry before, after;
+	int rc = entry_read(a->ix, a->asset, &before);
+
+	if (rc < 0)
+		return rc;
+	after = before;
+	after.a.marked_s = a->time_s;
+	return entry_write(a->ix, &before, &after);
+}
+
+/* From here on nothing of it is sent or taken in again; each place has a copy that is to go. */
+int apply_dispose_intent(struct act *a)
+{
+	struct disposal d = { .asset = a->asset, .by_age = act_is(a, "by", "age") };
+	char places[(INDEX_DESTINATIONS + 1) * PROTO_NAME_LEN], *rest = places, *place;
+	struct entry before, after;
+	int rc = entry_read(a->ix, a->asset, &before);
+
+	if (rc < 0)
+		return rc;
+	after = before;
+	after.a.disposed = true;
+	rc = entry_write(a->ix, &before, &after);
+	act_text(a, "where", places, sizeof(places));
+	while (rc == 0 && (place = strsep(&rest, " ")) != NULL) {
+		snprintf(d.place, sizeof(d.place), "%.63s", place);
+		rc = place[0] ? disposal_put(a->ix, &d) : 0;
+	}
+	return rc < 0 ? rc : disposal_forget(a->ix, a->asset);
+}
+
+/* The receipt stays as it was: what it proves is past. There is nothing at its address any more. */
+static int removed(struct act *a, const char *where)
+{
+	struct upload u;
+	int rc = upload_read(a->ix, a->asset, where, &u);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	u.address[0] = u.version[0] = '\0';
+	snprintf(u.reason, sizeof(u.reason), "disposed of");
+	return upload_write(a->ix, &u);
+}
+
+static int retired(struct act *a)
+{
+	struct entry before, after;
+	int rc = entry_read(a->ix, a->asset, &before);
+
+	if (rc < 0)
+		return rc;
+	after = before;
+	after.a.file = FILE_RETIRED;
+	return entry_write(a->ix, &before, &after);
+}
+
+int apply_disposed(struct act *a)
+{
+	const char *where = record_get_text(a->r, "where");
+	struct disposal d;
+	int rc = index_disposal(a->ix, a->asset, where, &d);
+
+	if (act_is(a, "result", "kept")) {
+		d.kept = true;
+		rc = rc == 0 ? disposal_put(a->ix, &d) : rc == -ENOENT ? 0 : rc;
+	} else {
+		if (rc == 0)
+			rc = disposal_drop(a->ix, a->asset, where);
+		if (rc == 0 || rc == -ENOENT)
+			rc = strcmp(where, "station") == 0 ? retired(a) : removed(a, where);
+	}
+	return rc < 0 ? rc : disposal_forget(a->ix, a->asset);
 }

@@ -16,7 +16,7 @@
 #define AHEAD NUMBER(ASSET_AHEAD_S)
 
 /* What makes an asset wait for a destination. */
-#define TO_SEND "file = 2 AND rung = 3 AND merged_into = 0"
+#define TO_SEND "file = 2 AND rung = 3 AND merged_into = 0 AND disposed = 0"
 
 /* Fills the queue of a destination that was not known before. */
 static int destination_make(struct index *ix, const char *name, struct destination **out)

@@ -108,8 +108,11 @@ dockctl_src := \
 	dockd/ctl_ask.c \
 	dockd/ctl_export.c \
 	dockd/ctl_json.c \
+	dockd/ctl_ledger.c \
+	dockd/ctl_records.c \
 	dockd/ctl_text.c \
 	dockd/ctl_wait.c \
+	dockd/base/record.c \
 	dockd/asset.c \
 	dockd/light.c \
 	dockd/tlog.c \

@@ -19,6 +19,9 @@ static const char usage_text[] =
     "  retry [clip N|bay NAME|all]   try again what needed a person\n"
     "  wait CONDITION [--timeout S]  clip N STATE|all STATE|bay NAME LIGHT|idle|dockings N\n"
     "  export DIR [--ledger]         copy files and ledger out (--ledger: the ledger only)\n"
+    "  ledger verify|show|prove N|checkpoint|key\n"
+    "                                the continuity ledger: the daemon's, or --dir DIR; --key,\n"
+    "                                --against FILE; show: --asset, --docking, --from, --type\n"
     "  help, --version\n";
 
 int ctl_usage(const char *wrong)
@@ -388,6 +391,15 @@ static const struct option options[] = {
 	[OPTION_TIMEOUT] = { "timeout", required_argument, NULL, 0 },
 	[OPTION_ALL] = { "all", no_argument, NULL, 0 },
 	[OPTION_LEDGER] = { "ledger", no_argument, NULL, 0 },
+	[OPTION_DIR] = { "dir", required_argument, NULL, 0 },
+	[OPTION_KEY] = { "key", required_argument, NULL, 0 },
+	[OPTION_AGAINST] = { "against", required_argument, NULL, 0 },
+	[OPTION_ASSET] = { "asset", required_argument, NULL, 0 },
+	[OPTION_DOCKING] = { "docking", required_argument, NULL, 0 },
+	[OPTION_FROM] = { "from", required_argument, NULL, 0 },
+	[OPTION_TYPE] = { "type", required_argument, NULL, 0 },
+	[OPTION_RECEIPT_KEY] = { "receipt-key", required_argument, NULL, 0 },
+	[OPTION_FILE] = { "file", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -412,6 +424,9 @@ static const struct command {
 	{ "retry", run_retry, 0 },
 	{ "wait", wait_run, WITH(TIMEOUT) },
 	{ "export", run_export, WITH(LEDGER) },
+	{ "ledger", ledger_run,
+	    WITH(DIR) | WITH(KEY) | WITH(AGAINST) | WITH(ASSET) | WITH(DOCKING) | WITH(FROM) |
+		WITH(TYPE) },
 };
 
 const char *ctl_option(const struct ctl *c, enum ctl_option option)

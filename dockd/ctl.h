@@ -27,7 +27,21 @@ enum ctl_exit {
 struct json_t;
 
 /* Options that go with some commands only; ctl.c's tables say their names, and with which. */
-enum ctl_option { OPTION_TIMEOUT, OPTION_ALL, OPTION_LEDGER, CTL_OPTIONS };
+enum ctl_option {
+	OPTION_TIMEOUT,
+	OPTION_ALL,
+	OPTION_LEDGER,
+	OPTION_DIR,
+	OPTION_KEY,
+	OPTION_AGAINST,
+	OPTION_ASSET,
+	OPTION_DOCKING,
+	OPTION_FROM,
+	OPTION_TYPE,
+	OPTION_RECEIPT_KEY,
+	OPTION_FILE,
+	CTL_OPTIONS, /* how many there are */
+};
 
 /* The command line, and what an answer needs to be shown. */
 struct ctl {
@@ -110,7 +124,8 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 
 /* ---- commands of their own files: an enum ctl_exit ---- */
 
-int wait_run(struct ctl *c); /* ctl_wait.c */
+int wait_run(struct ctl *c);   /* ctl_wait.c */
+int ledger_run(struct ctl *c); /* ctl_ledger.c */
 
 /* ---- ctl.c ---- */
 

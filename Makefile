@@ -213,6 +213,7 @@ unit_tests := \
 	journal \
 	index \
 	index_proof \
+	ctl_ledger \
 	volume \
 	waits \
 	note \
@@ -320,6 +321,8 @@ unit_pkg_ctl_export := jansson libcrypto
 unit_objs_ctl := $(filter-out dockd/ctl.c,$(dockctl_src)) dockd/base/proto.c dockd/base/msg.c \
 	dockd/base/log.c
 unit_pkg_ctl := jansson libcrypto
+unit_objs_ctl_ledger := $(unit_objs_ctl)
+unit_pkg_ctl_ledger := jansson libcrypto
 unit_objs_digest := dockd/verify/digest.c
 unit_pkg_digest := libcrypto
 $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \

@@ -158,7 +158,7 @@ static int put_proved(struct making *m, struct ledger *l, uint64_t seq)
 	rc = put(m, m->line, (size_t)len + 1);
 	if (rc < 0)
 		return rc;
-	n = tlog_prove(m->tree->size, seq - 1, m->tree->read, m->tree->arg, path);
+	n = m->tree->prove(m->tree->arg, seq, path);
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {

@@ -24,7 +24,8 @@ struct bundle_tree {
 	const char *key;        /* the verifier key as text */
 	const char *checkpoint; /* the signed note */
 	uint64_t size;          /* records under it */
-	tlog_read *read;
+	/* As checkpoint_prove: the audit path of a record. Count or -errno. */
+	int (*prove)(void *arg, uint64_t seq, struct tlog_hash out[TLOG_DEPTH]);
 	void *arg;
 };
 

@@ -13,31 +13,11 @@
 
 /* ---- the tree, as it grows ---- */
 
-/* Whole subtrees of the leaves so far, the largest first: one for each bit of n. */
-struct growth {
-	uint64_t n;
-	size_t depth;
-	struct tlog_hash hash[TLOG_DEPTH];
-};
-
-static void grow(struct growth *g, const struct tlog_hash *leaf)
+static void grow(struct tlog_edge *e, const struct tlog_hash *leaf)
 {
-	g->hash[g->depth++] = *leaf;
-	for (uint64_t n = g->n++; n & 1; n >>= 1) {
-		g->depth--;
-		tlog_node(&g->hash[g->depth - 1], &g->hash[g->depth], &g->hash[g->depth - 1]);
-	}
-}
+	struct tlog_hash stored[TLOG_DEPTH];
 
-static void root_of(const struct growth *g, struct tlog_hash *out)
-{
-	if (g->n == 0) {
-		tlog_root(0, NULL, NULL, out);
-		return;
-	}
-	*out = g->hash[g->depth - 1];
-	for (size_t i = g->depth - 1; i > 0; i--)
-		tlog_node(&g->hash[i - 1], out, out);
+	tlog_edge_add(e, leaf, stored);
 }
 
 /*
@@ -50,7 +30,7 @@ struct path {
 	struct {
 		uint64_t from, to;
 	} part[TLOG_DEPTH]; /* nearest the leaf first */
-	struct growth now;
+	struct tlog_edge now;
 };
 
 static void plan_path(struct path *p, uint64_t leaf, uint64_t size)
@@ -92,10 +72,10 @@ static void follow_path(
 		if (index < p->part[i].from || index >= p->part[i].to)
 			continue;
 		if (index == p->part[i].from)
-			p->now = (struct growth){ 0 };
+			p->now = (struct tlog_edge){ 0 };
 		grow(&p->now, leaf);
 		if (index + 1 == p->part[i].to)
-			root_of(&p->now, &out[i]);
+			tlog_edge_root(&p->now, &out[i]);
 	}
 }
 
@@ -103,7 +83,7 @@ static void follow_path(
 
 struct check {
 	struct ledger_verdict *v;
-	struct growth tree;
+	struct tlog_edge tree;
 	struct path path;
 	bool reached, reached_against; /* the tree had that size */
 	struct tlog_hash at_checkpoint, at_against;
@@ -182,12 +162,12 @@ static int prepare(struct records *r, const struct ledger_wish *wish, struct che
 
 static void look(struct check *c)
 {
-	if (c->tree.n == c->v->checkpoint.size) {
-		root_of(&c->tree, &c->at_checkpoint);
+	if (c->tree.size == c->v->checkpoint.size) {
+		tlog_edge_root(&c->tree, &c->at_checkpoint);
 		c->reached = true;
 	}
-	if (c->tree.n == c->v->against.size) {
-		root_of(&c->tree, &c->at_against);
+	if (c->tree.size == c->v->against.size) {
+		tlog_edge_root(&c->tree, &c->at_against);
 		c->reached_against = true;
 	}
 }

@@ -69,6 +69,9 @@ dockd_src := \
 	dockd/books.c \
 	dockd/verifier.c \
 	dockd/intake.c \
+	dockd/pair.c \
+	dockd/brief.c \
+	dockd/judge.c \
 	dockd/uplink.c \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \

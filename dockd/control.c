@@ -418,6 +418,7 @@ static int answer_retry(struct client *k)
 		bays_retry(c->p.bays, NULL);
 	}
 	intake_retry(c->p.intake);
+	judge_retry(c->p.judge);
 	bays_asset_changed(c->p.bays);
 	log_info("retry", "uid=%u asset=%" PRIu64 " bay=\"%s\"", (unsigned)k->uid, k->ask.number,
 	    log_text(k->ask.text));
@@ -468,7 +469,8 @@ static bool holds(struct control *c, struct client *k)
 		}
 		return false;
 	case WAIT_IDLE:
-		return bays_idle(c->p.bays) && intake_idle(c->p.intake) && uplink_idle(c->p.uplink);
+		return bays_idle(c->p.bays) && intake_idle(c->p.intake) && judge_idle(c->p.judge) &&
+		    uplink_idle(c->p.uplink);
 	case WAIT_DOCKINGS:
 		return index_counts(control_index(c), &n) == 0 && n.dockings >= k->ask.cursor;
 	}

@@ -10,6 +10,7 @@
 
 #include "bay.h"
 #include "intake.h"
+#include "judge.h"
 #include "uplink.h"
 
 struct control;
@@ -21,6 +22,7 @@ struct control_parts {
 	struct staging *staging;
 	struct bays *bays;
 	struct intake *intake;
+	struct judge *judge;
 	struct uplink *uplink;
 };
 

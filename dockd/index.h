@@ -214,6 +214,8 @@ int listing_drop(struct index *ix, uint64_t docking);
  * files and signatures alike. again: also where it was judged by the same signature. Count.
  */
 int index_to_judge(struct index *ix, uint64_t after, uint64_t *numbers, bool *again, size_t room);
+/* It is to be judged. 0 or -errno. */
+int index_judge(struct index *ix, uint64_t asset);
 /* Nothing is to be judged of it for now. 0 or -errno. */
 int index_judged(struct index *ix, uint64_t asset);
 /* A list of digests came: all of this camera without a signature may be in it. 0 or -errno. */

@@ -28,6 +28,13 @@ static int to_judge(struct index *ix, int64_t asset)
 	return db_run(ix, Q_JUDGE_PUT, "INSERT OR IGNORE INTO judge VALUES(?1, 0)", "i", asset);
 }
 
+int index_judge(struct index *ix, uint64_t asset)
+{
+	int rc = index_begin(ix);
+
+	return rc < 0 ? rc : to_judge(ix, (int64_t)asset);
+}
+
 int index_judged(struct index *ix, uint64_t asset)
 {
 	int rc = index_begin(ix);

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "intake.h"
 #include "journal.h"
+#include "judge.h"
 #include "light.h"
 #include "link.h"
 #include "staging.h"
@@ -44,6 +45,7 @@ struct core {
 	struct lights *lights;
 	struct verifier *verifier;
 	struct intake *intake;
+	struct judge *judge;
 	struct uplink *uplink;
 	struct bays *bays;
 	struct link *link;
@@ -75,8 +77,15 @@ static void on_changed(void *arg, uint64_t asset)
 {
 	struct core *c = arg;
 
+	judge_changed(c->judge, asset);
 	uplink_asset_changed(c->uplink, asset);
 	bays_asset_changed(c->bays);
+}
+
+static void on_judged(void *arg, uint64_t asset)
+{
+	(void)asset;
+	bays_asset_changed(((struct core *)arg)->bays);
 }
 
 static void on_receipted(void *arg, uint64_t asset)
@@ -237,6 +246,7 @@ static void reload(struct core *c)
 		c->config = fresh;
 		bays_configure(c->bays, fresh);
 		intake_configure(c->intake, fresh->profile, fresh->profiles_n);
+		judge_configure(c->judge, fresh->profile, fresh->profiles_n);
 		uplink_configure(c->uplink, fresh);
 		set_policy(c);
 		if (old->erase != fresh->erase || old->accept != fresh->accept ||
@@ -327,6 +337,8 @@ static void turn(struct core *c)
 	commit(c);
 	bays_plan(c->bays);
 	intake_plan(c->intake);
+	if (judge_plan(c->judge))
+		c->bays->again = true;
 	uplink_plan(c->uplink);
 	commit(c);
 	bays_act(c->bays);
@@ -432,6 +444,7 @@ static void open_sockets(struct core *c, bool plaintext)
 		.staging = c->staging,
 		.bays = c->bays,
 		.intake = c->intake,
+		.judge = c->judge,
 		.uplink = c->uplink,
 	};
 	char path[sizeof(c->config->run_dir) + 16];
@@ -486,6 +499,7 @@ static void stop(struct core *c)
 	bays_free(c->bays);
 	verifier_free(c->verifier);
 	intake_free(c->intake);
+	judge_free(c->judge);
 	record_begin(&r, "ended");
 	journal_write(c->journal, &r);
 	journal_commit(c->journal);
@@ -504,6 +518,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 {
 	static const struct bays_handlers bay_handlers = { on_pulled };
 	static const struct intake_handlers intake_handlers = { on_changed };
+	static const struct judge_handlers judge_handlers = { on_judged };
 	static const struct uplink_handlers uplink_handlers = { on_receipted };
 	static struct core core;
 	struct core *c = &core;
@@ -534,6 +549,8 @@ static int serve(const char *config_path, const char *profiles_dir)
 	c->verifier = verifier_new(c->event, c->config->verify_jobs);
 	c->intake = intake_new(c->journal, c->staging, c->verifier, &intake_handlers, c);
 	intake_configure(c->intake, c->config->profile, c->config->profiles_n);
+	c->judge = judge_new(c->journal, c->staging, c->verifier, &judge_handlers, c);
+	judge_configure(c->judge, c->config->profile, c->config->profiles_n);
 	c->uplink = uplink_new(c->journal, c->staging, c->intake, &uplink_handlers, c);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);

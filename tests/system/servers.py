@@ -12,6 +12,7 @@ import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 NPM = HERE.parent.parent / "build" / "npm"
+HOOK = HERE.parent.parent / "etc" / "receipt-hook" / "receipt-hook.mjs"
 
 
 class TusServer:
@@ -31,9 +32,9 @@ class TusServer:
     def start(self):
         # The packages are found from where the script lies, so it is run from their folder.
         script = NPM / "tus-server.mjs"
-        source = (HERE / "servers" / "tus-server.mjs").read_text()
-        if not script.exists() or script.read_text() != source:
-            script.write_text(source)
+        for own in (HERE / "servers").glob("*.mjs"):
+            if not (NPM / own.name).exists() or (NPM / own.name).read_text() != own.read_text():
+                (NPM / own.name).write_text(own.read_text())
         self.process = subprocess.Popen(
             ["node", str(script)], stdout=subprocess.PIPE, cwd=NPM,
             env={**os.environ, "PORT": str(self.port), "DIR": str(self.folder), **self.settings})
@@ -63,6 +64,43 @@ class TusServer:
 
     def __exit__(self, *_):
         self.kill()
+
+
+class ReceiptServer(TusServer):
+    """The stock server with etc/receipt-hook in front of it, and lies where they are asked for.
+
+    vkey is what receipt-keys in dockd.conf takes. lie("wrong-digest"), lie("late * 3"),
+    lie("lose ID"), lie() for the truth: see servers/lies.mjs. It says what it does from then on.
+    """
+    NAME = "evidence.example"
+
+    def __init__(self, folder, port=0, **settings):
+        super().__init__(folder, port, **settings)
+        # Beside the uploads, not among them.
+        self.keys = self.folder.parent / f"{self.folder.name}.keys"
+        self.keys.mkdir(exist_ok=True)
+        for name in ("receipt.key", "other.key"):
+            if not (self.keys / name).exists():
+                subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out",
+                                self.keys / name], check=True, stderr=subprocess.DEVNULL)
+        self.lies = self.keys / "lies"
+        self.settings.update(HOOK=str(HOOK), KEY=str(self.keys / "receipt.key"), NAME=self.NAME,
+                             OTHER_KEY=str(self.keys / "other.key"), LIES=str(self.lies))
+        self.vkey = self.vkey_of("receipt.key")
+
+    def vkey_of(self, key, name=NAME):
+        return subprocess.run(["node", str(HOOK), name, str(self.keys / key)], check=True,
+                              capture_output=True, text=True).stdout.strip()
+
+    def lie(self, *lies):
+        new = self.lies.with_suffix(".new")
+        new.write_text("".join(f"{line}\n" for line in lies))
+        new.rename(self.lies)
+
+    def told(self):
+        """The lies told so far: [kind, upload's id]."""
+        told = pathlib.Path(f"{self.lies}.told")
+        return [line.split() for line in told.read_text().splitlines()] if told.exists() else []
 
 
 class Request:

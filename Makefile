@@ -122,19 +122,28 @@ dockctl_src := \
 	$(note_src)
 dockctl_pkg := jansson libcrypto
 
+audit_src := \
+	dockd/verify/audit.c \
+	dockd/verify/audit_clip.c \
+	dockd/verify/audit_facts.c \
+	dockd/verify/audit_line.c \
+	dockd/verify/audit_report.c \
+	dockd/verify/activation.c \
+	dockd/verify/finding.c \
+	dockd/verify/lines.c \
+	dockd/base/zone.c
 dockd-verify_src := \
 	dockd/verify/main.c \
 	dockd/verify/digest.c \
 	dockd/verify/audit_job.c \
-	dockd/verify/audit_facts.c \
-	dockd/verify/lines.c \
 	dockd/verify/judge_job.c \
 	dockd/verify/facts.c \
 	dockd/verify/signature.c \
 	dockd/verify/receipt.c \
+	$(audit_src) \
 	dockd/base/record.c \
 	$(note_src)
-dockd-verify_pkg := libcrypto libseccomp
+dockd-verify_pkg := jansson libcrypto libseccomp
 
 dockd-camera_src := \
 	usb/camera_main.c \

@@ -18,7 +18,8 @@
  *                       those of this camera that the station still knows and that have gone from
  *                       it since the last audit.
  *
- * zone is the rule of the camera's clock: "utc", or a rule as POSIX writes it in TZ (zone.h).
+ * zone is the rule of the camera's clock face as its profile has it (base/zone.h): "UTC0",
+ * "GMT0BST,M3.5.0/1,M10.5.0"; where there is only an offset: "CAM-01:00" (POSIX counts westward).
  * Texts that are not UTF-8 stay as they are. Anything else is an error of ours: -EBADMSG.
  */
 #ifndef DOCKD_AUDIT_FACTS_H
@@ -63,8 +64,7 @@ struct audit_clip {
 	char *path;
 	uint8_t sha256[PROTO_SHA256_LEN];
 	bool digested, erased;
-	bool told;     /* the audit's: some line tells of it */
-	uint32_t next; /* the audit's: next of the same place in its table, 0: none */
+	bool told, started; /* the audit's: some line tells of its end, of its beginning */
 };
 
 struct audit_facts {

@@ -7,8 +7,7 @@
 #include "audit_job.h"
 
 #include "../base/log.h"
-#include "audit_facts.h"
-#include "lines.h"
+#include "audit_report.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,11 +20,19 @@
 
 enum fd_role { FD_FACTS, FD_REPORT };
 
+#define FINDINGS_OF_CODE 4 /* of each are sent before the rest */
+
+struct place {
+	unsigned log;
+	uint64_t seq; /* of its first line of our form; 0: there is none */
+};
+
 struct job {
 	int sock;
 	struct audit_facts facts;
 	int fds[VERIFY_LOGS_MAX];
 	unsigned logs;
+	struct place order[VERIFY_LOGS_MAX];
 	struct lines lines;
 	char block[BLOCK_BYTES];
 };
@@ -119,19 +126,161 @@ static int facts(struct job *job, int fd, struct proto_status *result)
 	return 0;
 }
 
+/* ---- the logs, in the order of their first line ---- */
+
+struct peek {
+	struct audit *audit;
+	uint64_t seq;
+	size_t bytes;
+};
+
+/* 1 ends: the first line of our form, or none for so long that it is another form. */
+static int peek_line(void *context, const char *line, size_t len, enum line_end end)
+{
+	struct peek *p = context;
+
+	p->bytes += len + 1;
+	if (end != LINE_TOO_LONG)
+		p->seq = audit_seq(line, len);
+	return p->seq || p->bytes > AUDIT_OPAQUE_BYTES;
+}
+
+static int by_seq(const void *x, const void *y)
+{
+	const struct place *a = x, *b = y;
+
+	if (a->seq != b->seq)
+		return a->seq < b->seq ? -1 : 1;
+	return (a->log > b->log) - (a->log < b->log);
+}
+
+/* Those without a line of our form have seq 0 and come first. 0 or -errno. */
+static int put_in_order(struct job *job)
+{
+	for (unsigned i = 0; i < job->logs; i++) {
+		struct peek p = { 0 };
+		int err = read_lines(job, job->fds[i], peek_line, &p);
+
+		if (err < 0)
+			return err;
+		job->order[i] = (struct place){ .log = i, .seq = p.seq };
+	}
+	qsort(job->order, job->logs, sizeof(job->order[0]), by_seq);
+	return 0;
+}
+
+static int take_line(void *context, const char *line, size_t len, enum line_end end)
+{
+	audit_take(context, line, len, end);
+	return 0;
+}
+
+/* A log of another form is looked at as far as it takes to know that. */
+static int take_opaque(void *context, const char *line, size_t len, enum line_end end)
+{
+	struct peek *p = context;
+
+	p->bytes += len + 1;
+	audit_take(p->audit, line, len, end);
+	return p->bytes > AUDIT_OPAQUE_BYTES;
+}
+
+static int read_logs(struct job *job, struct audit *a)
+{
+	int err = put_in_order(job);
+
+	for (unsigned i = 0; err == 0 && i < job->logs; i++) {
+		const struct place *place = &job->order[i];
+		struct peek p = { .audit = a };
+
+		audit_log(a, place->log);
+		err = place->seq ? read_lines(job, job->fds[place->log], take_line, a) :
+				   read_lines(job, job->fds[place->log], take_opaque, &p);
+		audit_log_end(a);
+		err = err > 0 ? 0 : err;
+	}
+	return err;
+}
+
+/* ---- answers ---- */
+
+static int write_report(int fd, const char *report)
+{
+	size_t len = strlen(report), done = 0;
+
+	while (done < len) {
+		ssize_t n = write(fd, report + done, len - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* Each code gets some room before any gets all. */
+static void send_findings(const struct job *job, const struct audit *a)
+{
+	unsigned sent = 0, of_code[FINDING_CODES] = { 0 };
+
+	for (int turn = 0; turn < 2; turn++) {
+		memset(of_code, 0, sizeof(of_code));
+		for (size_t i = 0; i < a->findings.kept && sent < FINDINGS_MAX; i++) {
+			const struct finding *f = &a->findings.finding[i];
+			struct proto_finding out = { .seq = f->seq, .asset = f->asset };
+
+			if ((of_code[f->code]++ < FINDINGS_OF_CODE) != (turn == 0))
+				continue;
+			snprintf(out.code, sizeof(out.code), "%s", finding_name(f->code));
+			memcpy(out.text, f->text, sizeof(out.text));
+			answer(job, MSG_FINDING, &out);
+			sent++;
+		}
+	}
+}
+
+/* What is known is sent also where reading or writing failed. */
+static void audit(struct job *job, int report_fd, struct proto_status *result)
+{
+	struct audit *a = audit_new(&job->facts);
+	struct proto_audited audited;
+	char *report;
+	int err;
+
+	if (!a)
+		fatal("no memory for an audit, or libcrypto has no SHA-256");
+	err = read_logs(job, a);
+	if (err)
+		fail(result, -EIO, "reading a log", err);
+	audit_end(a);
+	report = audit_report(a);
+	if (!report)
+		fatal("no memory for a report");
+	err = write_report(report_fd, report);
+	free(report);
+	if (err)
+		fail(result, -EIO, "writing the report", err);
+	send_findings(job, a);
+	audit_fill(a, &audited);
+	answer(job, MSG_AUDITED, &audited);
+	audit_free(a);
+}
+
 void audit_job(int sock, const struct msg *m, struct proto_status *result)
 {
-	const struct proto_verify *ask = (const struct proto_verify *)m->body;
-	struct proto_audited audited = { .first_time_s = PROTO_NO_TIME,
+	static const struct proto_audited none = { .first_time_s = PROTO_NO_TIME,
 		.last_time_s = PROTO_NO_TIME };
+	const struct proto_verify *ask = (const struct proto_verify *)m->body;
 	struct job *job = calloc(1, sizeof(*job));
 
 	if (!job)
 		fatal("no memory for an audit");
 	job->sock = sock;
 	take_logs(job, ask->logs);
-	facts(job, m->fds[FD_FACTS], result);
-	answer(job, MSG_AUDITED, &audited);
+	if (facts(job, m->fds[FD_FACTS], result) == 0)
+		audit(job, m->fds[FD_REPORT], result);
+	else
+		answer(job, MSG_AUDITED, &none);
 	for (unsigned i = 0; i < job->logs; i++)
 		close(job->fds[i]);
 	audit_facts_clear(&job->facts);

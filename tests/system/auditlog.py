@@ -197,7 +197,7 @@ def facts(docking, logs=(), clips=(), last=None, **over):
     """The facts of an audit (dockd/verify/audit_facts.h) as bytes, for driving dockd-verify itself."""
     first = {"type": "docking", "docking": docking, "camera": "BWC-0001", "bay": "bay-1",
              "station": "station-1", "profile": "simulator", "docked": 1795251600,
-             "now": 1795251660, "zone": "utc", "clock-source": "ntp", "clock-synchronised": 1,
+             "now": 1795251660, "zone": "UTC0", "clock-source": "ntp", "clock-synchronised": 1,
              "clock-offset-ms": 0, **over}
     lines = [first]
     if last:

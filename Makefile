@@ -99,6 +99,7 @@ dockd_src := \
 	dockd/index_order.c \
 	dockd/order.c \
 	dockd/retention.c \
+	dockd/disposal.c \
 	dockd/retention_rules.c \
 	dockd/journal.c \
 	dockd/staging.c \

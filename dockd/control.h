@@ -11,6 +11,7 @@
 #include "bay.h"
 #include "intake.h"
 #include "judge.h"
+#include "retention.h"
 #include "uplink.h"
 
 struct control;
@@ -24,6 +25,8 @@ struct control_parts {
 	struct intake *intake;
 	struct judge *judge;
 	struct uplink *uplink;
+	struct retention *retention;
+	struct disposer *disposer;
 };
 
 int control_open(sd_event *event, const char *path, gid_t gid, const struct control_parts *parts,

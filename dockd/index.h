@@ -325,6 +325,9 @@ int index_signed_by(
 int index_covered(
     struct index *ix, const struct order *o, uint64_t after, uint64_t *numbers, size_t room);
 
+/* How many assets the orders in force cover: asks them all. */
+uint64_t index_preserved(struct index *ix);
+
 /* Assets on CHECKED without a `retention` record. Count or -errno. */
 int index_to_class(struct index *ix, uint64_t *numbers, size_t room);
 /* Where a walk by deadline stands; all zero: at its beginning. */

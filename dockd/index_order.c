@@ -176,6 +176,48 @@ int index_covered(
 	return rc < 0 ? rc : numbers_of(st, rc, numbers);
 }
 
+static int ask_one(sqlite3_stmt *st, int rc, int64_t *out)
+{
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	*out = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 0;
+}
+
+uint64_t index_preserved(struct index *ix)
+{
+	const struct order *o;
+	sqlite3_stmt *st;
+	int64_t n = 0;
+	int rc = index_active_orders(ix, &o);
+
+	if (rc <= 0)
+		return 0;
+	rc = db_query(ix, Q_PRESERVED,
+	    "SELECT count(*) FROM ("
+	    "SELECT a.number FROM preservation AS p JOIN asset AS a ON a.id = p.value AND a.id <> ''"
+	    " WHERE p.lifted = 0 AND p.scope = 1 UNION "
+	    "SELECT a.number FROM preservation AS p JOIN asset AS a"
+	    " ON a.number = CAST(p.value AS INTEGER) WHERE p.lifted = 0 AND p.scope = 1"
+	    " AND length(p.value) < 20 UNION "
+	    "SELECT a.number FROM preservation AS p JOIN asset AS a ON a.camera = p.value"
+	    " WHERE p.lifted = 0 AND p.scope = 2 UNION "
+	    "SELECT a.number FROM preservation AS p JOIN asset AS a"
+	    " ON CAST(p.value AS INTEGER) IN (a.docking, a.pulled_docking)"
+	    " WHERE p.lifted = 0 AND p.scope = 3 UNION "
+	    "SELECT a.number FROM preservation AS p JOIN asset AS a ON"
+	    " (p.value = '' OR a.camera = p.value) WHERE p.lifted = 0 AND p.scope = 4 AND"
+	    " CASE WHEN a.class <> '' AND a.recorded_proved = 1 THEN (p.since < 0 OR a.recorded >="
+	    " p.since - ?1) AND (p.until < 0 OR a.recorded < p.until + ?2) WHEN a.class <> '' THEN"
+	    " p.since < 0 OR a.recorded >= p.since - ?1 ELSE a.staged_at = 0 OR p.since < 0 OR"
+	    " a.staged_at >= p.since - ?1 END)",
+	    &st, "ii", (int64_t)ORDER_BEFORE_S, (int64_t)ORDER_AFTER_S);
+	return ask_one(st, rc, &n) == 0 ? (uint64_t)n : 0;
+}
+
 /* ---- what is due ---- */
 
 int index_to_class(struct index *ix, uint64_t *numbers, size_t room)
@@ -205,17 +247,6 @@ int index_due(
 		rc = 0;
 	}
 	return rc < 0 ? rc : n;
-}
-
-static int ask_one(sqlite3_stmt *st, int rc, int64_t *out)
-{
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	*out = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
 }
 
 bool index_is_receipted(struct index *ix, uint64_t asset)

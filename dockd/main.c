@@ -12,6 +12,7 @@
 #include "judge.h"
 #include "light.h"
 #include "link.h"
+#include "retention.h"
 #include "staging.h"
 #include "uplink.h"
 #include "volume.h"
@@ -47,6 +48,8 @@ struct core {
 	struct intake *intake;
 	struct judge *judge;
 	struct uplink *uplink;
+	struct disposer *disposer;
+	struct retention *retention;
 	struct bays *bays;
 	struct link *link;
 	struct control *control;
@@ -248,6 +251,8 @@ static void reload(struct core *c)
 		intake_configure(c->intake, fresh->profile, fresh->profiles_n);
 		judge_configure(c->judge, fresh->profile, fresh->profiles_n);
 		uplink_configure(c->uplink, fresh);
+		disposer_configure(c->disposer, fresh);
+		retention_configure(c->retention, fresh);
 		set_policy(c);
 		if (old->erase != fresh->erase || old->accept != fresh->accept ||
 		    old->take_when_server != fresh->take_when_server || old->any != fresh->any ||
@@ -339,10 +344,12 @@ static void turn(struct core *c)
 	intake_plan(c->intake);
 	if (judge_plan(c->judge))
 		c->bays->again = true;
+	retention_plan(c->retention);
 	uplink_plan(c->uplink);
 	commit(c);
 	bays_act(c->bays);
 	intake_act(c->intake);
+	disposer_act(c->disposer);
 	uplink_act(c->uplink);
 	commit(c);
 	records = journal_records(c->journal);
@@ -446,6 +453,8 @@ static void open_sockets(struct core *c, bool plaintext)
 		.intake = c->intake,
 		.judge = c->judge,
 		.uplink = c->uplink,
+		.retention = c->retention,
+		.disposer = c->disposer,
 	};
 	char path[sizeof(c->config->run_dir) + 16];
 	int r;
@@ -504,6 +513,8 @@ static void stop(struct core *c)
 	journal_write(c->journal, &r);
 	journal_commit(c->journal);
 	uplink_free(c->uplink);
+	retention_free(c->retention);
+	disposer_free(c->disposer);
 	lights_free(c->lights);
 	staging_close(c->staging);
 	journal_close(c->journal);
@@ -555,6 +566,10 @@ static int serve(const char *config_path, const char *profiles_dir)
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);
 	uplink_configure(c->uplink, c->config);
+	c->disposer = disposer_new(c->journal, c->staging, c->uplink);
+	disposer_configure(c->disposer, c->config);
+	c->retention = retention_new(c->journal, c->uplink, c->disposer);
+	retention_configure(c->retention, c->config);
 	open_sockets(c, plaintext); /* last: nobody may connect to half a core */
 	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,
 	    c->config->state_dir);

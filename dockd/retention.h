@@ -9,7 +9,37 @@
 #ifndef DOCKD_RETENTION_H
 #define DOCKD_RETENTION_H
 
-#include "index.h"
+#include "clock.h"
+#include "disposal.h"
+
+struct retention;
+
+struct retention *retention_new(struct journal *j, struct uplink *u, struct disposer *d);
+void retention_free(struct retention *rt);
+void retention_configure(struct retention *rt, const struct config *c);
+
+/* Writes the records of what was checked, marks what is due, and begins its disposal. */
+void retention_plan(struct retention *rt);
+/* Orders changed: all is looked at again at once. */
+void retention_changed(struct retention *rt);
+
+struct retention_numbers {
+	uint64_t preserved, due, review; /* assets; as of the last walk */
+	uint64_t overdue;                /* should be gone by now, and is not */
+	bool dispose;                    /* configured */
+	bool stopped;                    /* something is due, and nothing goes */
+	struct clock_state clock;
+};
+void retention_numbers(struct retention *rt, struct retention_numbers *out);
+
+/*
+ * One asset that is near or past its deadline: its stage, and why it may never go by age (reason
+ * NULL: it may). false: it is neither.
+ */
+bool retention_due(
+    struct retention *rt, const struct asset *a, enum due_stage *stage, const char **reason);
+/* The next of them, moving *at: up to room numbers. Count or -errno. */
+int retention_walk(struct retention *rt, struct due_place *at, uint64_t *numbers, size_t room);
 
 /*
  * Whether a preservation order in force covers this asset, or one that was merged with it, or a

@@ -461,3 +461,18 @@ int staging_retire(struct staging *s, uint64_t number)
 		rc = sync_folder(s, number, 2);
 	return rc == -ENOENT ? 0 : rc;
 }
+
+int staging_dispose(struct staging *s, uint64_t number)
+{
+	char name[NAME_LEN], suffix[24];
+	int rc = 0;
+
+	for (unsigned n = 1; n < KEPT_MAX && rc == 0; n++) {
+		snprintf(suffix, sizeof(suffix), ".kept-%u", n);
+		name_of(name, number, suffix);
+		if (faccessat(s->root, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+			break;
+		rc = remove_file(s, number, suffix);
+	}
+	return rc < 0 ? rc : staging_retire(s, number);
+}

@@ -66,5 +66,7 @@ bool staging_sealed(struct staging *s, uint64_t number, uint64_t *size_bytes);
 int staging_read(struct staging *s, uint64_t number);
 /* Removes NUMBER and its .part (retired or merged). 0 or -errno; absent is fine. */
 int staging_retire(struct staging *s, uint64_t number);
+/* The same, and every NUMBER.kept-N: nothing of it stays. */
+int staging_dispose(struct staging *s, uint64_t number);
 
 #endif

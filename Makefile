@@ -85,6 +85,7 @@ dockd_src := \
 	dockd/asset.c \
 	dockd/base/record.c \
 	dockd/ledger.c \
+	dockd/bundle.c \
 	dockd/tlog.c \
 	$(note_src) \
 	dockd/index.c \
@@ -226,6 +227,7 @@ unit_tests := \
 	journal \
 	index \
 	index_proof \
+	bundle \
 	ctl_ledger \
 	volume \
 	waits \
@@ -309,6 +311,8 @@ unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
 unit_objs_index_proof := $(index_src)
 unit_pkg_index_proof := sqlite3 libcrypto
+unit_objs_bundle := dockd/ledger.c dockd/tlog.c dockd/base/base64.c $(clock_src) $(index_src)
+unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c
 unit_objs_note := dockd/base/base64.c

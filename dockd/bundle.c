@@ -18,12 +18,19 @@
 
 _Static_assert(TLOG_HASH_LEN == PROTO_SHA256_LEN, "both are SHA-256");
 
+/* A record that the bundle gets; its line is read once. */
+struct proved {
+	uint64_t seq;
+	char *text; /* with newline; NULL: not read yet */
+	size_t len;
+};
+
 struct making {
 	const struct bundle_tree *tree;
 	FILE *out;
 	EVP_MD_CTX *md;
 	size_t n;
-	uint64_t seq[2 * BUNDLE_RECORDS]; /* ascending */
+	struct proved line_of[BUNDLE_RECORDS]; /* ascending */
 	size_t dockings;
 	uint64_t docking[DOCKINGS_MAX];
 	unsigned omitted;
@@ -32,7 +39,7 @@ struct making {
 	char line[RECORD_LINE_MAX];
 };
 
-static int put(struct making *m, const char *bytes, size_t n)
+static int put_bytes(struct making *m, const char *bytes, size_t n)
 {
 	m->bytes += n;
 	if (m->bytes > BUNDLE_MAX)
@@ -46,36 +53,52 @@ static int put_record(struct making *m)
 {
 	int n = record_format(&m->record, m->line, sizeof(m->line));
 
-	return n < 0 ? n : put(m, m->line, (size_t)n);
+	return n < 0 ? n : put_bytes(m, m->line, (size_t)n);
 }
 
 /* Keeps the numbers ascending and each one once; the middle makes room where there are too many. */
 static void take(struct making *m, uint64_t seq)
 {
-	size_t at = m->n;
+	struct proved *p = m->line_of;
+	size_t at = m->n, half = BUNDLE_RECORDS / 2;
 
-	while (at > 0 && m->seq[at - 1] > seq)
+	while (at > 0 && p[at - 1].seq > seq)
 		at--;
-	if (at > 0 && m->seq[at - 1] == seq)
+	if (at > 0 && p[at - 1].seq == seq)
 		return;
-	if (m->n == BUNDLE_RECORDS) {
-		size_t half = BUNDLE_RECORDS / 2;
-
+	if (m->n < BUNDLE_RECORDS) {
+		memmove(&p[at + 1], &p[at], (m->n - at) * sizeof(*p));
+		m->n++;
+	} else {
 		m->omitted++;
 		if (at == half)
 			return;
-		if (at > half) {
-			memmove(&m->seq[half], &m->seq[half + 1], (at - half - 1) * sizeof(seq));
-			at--;
-		} else {
-			memmove(&m->seq[at + 1], &m->seq[at], (half - 1 - at) * sizeof(seq));
-		}
-		m->seq[at] = seq;
-		return;
+		free(p[at < half ? half - 1 : half].text);
+		if (at < half)
+			memmove(&p[at + 1], &p[at], (half - 1 - at) * sizeof(*p));
+		else
+			memmove(&p[half], &p[half + 1], (--at - half) * sizeof(*p));
 	}
-	memmove(&m->seq[at + 1], &m->seq[at], (m->n - at) * sizeof(seq));
-	m->seq[at] = seq;
-	m->n++;
+	p[at] = (struct proved){ .seq = seq };
+}
+
+/* The line of a record, read at most once. 0 or -errno. */
+static int line_of(struct making *m, struct ledger *l, struct proved *p)
+{
+	int len;
+
+	if (p->text)
+		return 0;
+	len = ledger_line(l, p->seq, m->line, sizeof(m->line) - 1);
+	if (len < 0)
+		return len;
+	m->line[len] = '\n';
+	p->len = (size_t)len + 1;
+	p->text = malloc(p->len);
+	if (!p->text)
+		return -ENOMEM;
+	memcpy(p->text, m->line, p->len);
+	return 0;
 }
 
 static int take_all(struct making *m, struct index *ix, enum mention what, uint64_t number)
@@ -105,7 +128,7 @@ static void note_docking(struct making *m, uint64_t docking)
 static int gather(struct making *m, struct index *ix, struct ledger *l, uint64_t asset)
 {
 	uint64_t merged[MERGED_MAX];
-	int rc = take_all(m, ix, MENTION_ASSET, asset), n, len;
+	int rc = take_all(m, ix, MENTION_ASSET, asset), n = 0;
 
 	if (rc == 0)
 		rc = n = index_merged(ix, asset, 0, merged, MERGED_MAX);
@@ -114,10 +137,12 @@ static int gather(struct making *m, struct index *ix, struct ledger *l, uint64_t
 	if (rc >= 0 && m->n == 0)
 		rc = -ENOENT;
 	for (size_t i = 0; rc >= 0 && i < m->n; i++) {
-		rc = len = ledger_line(l, m->seq[i], m->line, sizeof(m->line));
-		if (rc >= 0)
-			rc = record_parse(m->line, (size_t)len, &m->record);
-		if (rc >= 0)
+		struct proved *p = &m->line_of[i];
+
+		rc = line_of(m, l, p);
+		if (rc == 0)
+			rc = record_parse(p->text, p->len - 1, &m->record);
+		if (rc == 0)
 			note_docking(m, (uint64_t)record_get_number(&m->record, "docking", 0));
 	}
 	for (size_t i = 0; rc >= 0 && i < m->dockings; i++)
@@ -145,20 +170,18 @@ static int put_head(struct making *m, const struct asset *a)
 }
 
 /* The ledger line as it is, and behind it its proof. */
-static int put_proved(struct making *m, struct ledger *l, uint64_t seq)
+static int put_proved(struct making *m, struct ledger *l, struct proved *p)
 {
 	char text[TLOG_DEPTH * (BASE64_LEN(TLOG_HASH_LEN) + 1) + 1] = "";
 	struct tlog_hash path[TLOG_DEPTH];
-	int len = ledger_line(l, seq, m->line, sizeof(m->line) - 1), n, rc;
+	int rc = line_of(m, l, p), n;
 	size_t used = 0;
 
-	if (len < 0)
-		return len;
-	m->line[len] = '\n';
-	rc = put(m, m->line, (size_t)len + 1);
+	if (rc == 0)
+		rc = put_bytes(m, p->text, p->len);
 	if (rc < 0)
 		return rc;
-	n = m->tree->prove(m->tree->arg, seq, path);
+	n = m->tree->prove(m->tree->arg, p->seq, path);
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {
@@ -168,7 +191,7 @@ static int put_proved(struct making *m, struct ledger *l, uint64_t seq)
 		used += BASE64_LEN(TLOG_HASH_LEN);
 	}
 	record_begin(&m->record, "proof");
-	record_number(&m->record, "index", (int64_t)seq - 1);
+	record_number(&m->record, "index", (int64_t)p->seq - 1);
 	record_text(&m->record, "path", text);
 	return put_record(m);
 }
@@ -200,7 +223,7 @@ static int write_all(struct making *m, struct ledger *l, const struct asset *a, 
 	int rc = put_head(m, a);
 
 	for (size_t i = 0; rc == 0 && i < m->n; i++)
-		rc = put_proved(m, l, m->seq[i]);
+		rc = put_proved(m, l, &m->line_of[i]);
 	if (rc == 0)
 		rc = put_end(m, out);
 	if (rc == 0 && fflush(m->out) != 0)
@@ -262,6 +285,8 @@ int bundle_make(struct index *ix, struct ledger *l, const struct bundle_tree *t,
 	out->records = (unsigned)m->n;
 	out->omitted = m->omitted;
 	EVP_MD_CTX_free(m->md);
+	for (size_t i = 0; i < m->n; i++)
+		free(m->line_of[i].text);
 	free(m);
 	if (rc < 0 && out->fd >= 0) {
 		close(out->fd);

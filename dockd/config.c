@@ -143,6 +143,8 @@ static const struct setting root_settings[] = {
 	  SETTING_AT(draft, config.retry_min_s), .min = 1, .max = 86400 },
 	{ .name = "retry-max-seconds", .type = SETTING_NUMBER,
 	  SETTING_AT(draft, config.retry_max_s), .min = 1, .max = 86400 },
+	{ .name = "ship-seconds", .type = SETTING_NUMBER, SETTING_AT(draft, config.ship_s),
+	  .min = 1, .max = 86400 },
 	{ .name = "hotplug-user", .type = SETTING_USER, SETTING_AT(draft, config.hotplug_uid) },
 	{ .name = "uploader-user", .type = SETTING_USER, SETTING_AT(draft, config.uploader_uid) },
 	{ .name = "core-group", .type = SETTING_GROUP, SETTING_AT(draft, config.core_gid) },
@@ -524,6 +526,7 @@ static void set_defaults(struct draft *d)
 	c->rejoin_s = 10;
 	c->retry_min_s = 1;
 	c->retry_max_s = 300;
+	c->ship_s = 60;
 	c->hotplug_uid = c->uploader_uid = (uid_t)-1;
 	c->core_gid = c->admin_gid = (gid_t)-1;
 }

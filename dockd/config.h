@@ -57,6 +57,7 @@ struct config {
 	uint32_t rejoin_s;         /* 10: left and back on the same port is one docking */
 	uint32_t verify_jobs;      /* 0 = one per processor */
 	uint64_t reserve_bytes;    /* 0 = max(5 %, 2 GiB) + 256 MiB */
+	uint32_t ship_s;           /* 60: ledger and bundles go out at most so often */
 	uint32_t retry_min_s, retry_max_s; /* 1, 300: full-jitter back-off */
 	uid_t hotplug_uid, uploader_uid;   /* users by name or number; default dockd-hotplug, ... */
 	gid_t core_gid;                    /* group of core.sock: default dockd; (gid_t)-1: leave */

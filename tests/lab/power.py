@@ -12,11 +12,13 @@ import pathlib
 import subprocess
 
 from labstation import CORE, LabStation, digests, fill, wait_on_bus
+from station import UPLOADER
 from probe import Tally, shell, until
 from write_log import WriteLog
 
 MIB = 1 << 20
 DISK, LOG, COPY = "/dev/vda", "/dev/vdb", "/dev/vdc"
+MARKER = ".dockd-destination"
 RECOVERIES = 4
 t = Tally("power")
 out = os.environ["LAB_OUT"]
@@ -152,9 +154,10 @@ def record_docking():
         s.wait("bay", port, "take", timeout=200)
         s.wait("all", "receipted", timeout=100)
         stored = digests("/run/station/store")
+        mark = pathlib.Path("/run/station/store", MARKER).read_text()
     run("umount", "/run/disk")
     mapper("remove", "--retry", "log")
-    return stored
+    return stored, mark
 
 
 def recover(state, number):
@@ -164,7 +167,13 @@ def recover(state, number):
         f.write("00000000-0000-4000-8000-%012d\n" % number)
     run("mount", "--bind", "/run/boot_id", "/proc/sys/kernel/random/boot_id")
     try:
-        with settings(folder, state_dir=state).start() as s:
+        again = settings(folder, state_dir=state)
+        # The same destination, emptied: another one would be taken for a disk that is not mounted.
+        marker = pathlib.Path(folder, "store", MARKER)
+        marker.write_text(mark)
+        marker.chmod(0o600)
+        os.chown(marker, UPLOADER, UPLOADER)
+        with again.start() as s:
             port = wait_on_bus("BWC-P")
             until(60, lambda: s.ctl("status")["assets"] >= len(wanted))
             s.wait("all", "receipted", timeout=120)
@@ -176,7 +185,7 @@ def recover(state, number):
 
 wanted = fill(out + "/cam", {"DCIM/long.mp4": 68 * MIB, "DCIM/a clip.mp4": 9 * MIB + 1,
                              "DCIM/b.mp4": 3 * MIB, "DCIM/c.mp4": 511, "DCIM/empty.mp4": 0})
-stored = record_docking()
+stored, mark = record_docking()
 t.check("the docking that is recorded is whole", set(stored) == set(wanted), stored)
 log = WriteLog(LOG)
 began = log.mark("began")

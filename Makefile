@@ -81,6 +81,8 @@ dockd_src := \
 	dockd/link.c \
 	dockd/child.c \
 	dockd/control.c \
+	dockd/control_evidence.c \
+	dockd/camera_key.c \
 	dockd/light.c \
 	dockd/asset.c \
 	dockd/base/record.c \
@@ -110,6 +112,9 @@ dockd_pkg := libsystemd sqlite3 libconfig libcrypto libseccomp
 
 dockctl_src := \
 	dockd/ctl.c \
+	dockd/ctl_camera.c \
+	dockd/camera_key.c \
+	dockd/hex.c \
 	dockd/ctl_ask.c \
 	dockd/ctl_export.c \
 	dockd/ctl_json.c \

@@ -1,4 +1,5 @@
 #include "control_client.h"
+#include "control_evidence.h"
 
 #include "errand.h"
 
@@ -538,16 +539,20 @@ static int answer(struct client *k)
 	case ASK_LEDGER:
 		return answer_ledger(k);
 	case ASK_BUNDLE: /* these come with the rooms that they ask */
-	case ASK_REPORTS:
 	case ASK_PRESERVE:
 	case ASK_LIFT:
 	case ASK_ORDERS:
 	case ASK_DUE:
 	case ASK_DISPOSE:
-	case ASK_ENROLL:
-	case ASK_REVOKE:
-	case ASK_KEYS:
 		break;
+	case ASK_REPORTS:
+		return control_reports(k);
+	case ASK_ENROLL:
+		return control_enroll(k);
+	case ASK_REVOKE:
+		return control_revoke(k);
+	case ASK_KEYS:
+		return control_keys(k);
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }

@@ -22,6 +22,9 @@ static const char usage_text[] =
     "  ledger verify|show|prove N|checkpoint|key\n"
     "                                the continuity ledger: the daemon's, or --dir DIR; --key,\n"
     "                                --against FILE; show: --asset, --docking, --from, --type\n"
+    "  camera enroll SERIAL FILE --scheme ecdsa|ed25519|manifest --reason TEXT\n"
+    "  camera revoke SERIAL [FINGERPRINT] --reason TEXT\n"
+    "  camera keys [SERIAL]          the public keys that cameras sign with\n"
     "  help, --version\n";
 
 int ctl_usage(const char *wrong)
@@ -400,6 +403,8 @@ static const struct option options[] = {
 	[OPTION_TYPE] = { "type", required_argument, NULL, 0 },
 	[OPTION_RECEIPT_KEY] = { "receipt-key", required_argument, NULL, 0 },
 	[OPTION_FILE] = { "file", required_argument, NULL, 0 },
+	[OPTION_SCHEME] = { "scheme", required_argument, NULL, 0 },
+	[OPTION_REASON] = { "reason", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -424,6 +429,7 @@ static const struct command {
 	{ "retry", run_retry, 0 },
 	{ "wait", wait_run, WITH(TIMEOUT) },
 	{ "export", run_export, WITH(LEDGER) },
+	{ "camera", camera_run, WITH(SCHEME) | WITH(REASON) },
 	{ "ledger", ledger_run,
 	    WITH(DIR) | WITH(KEY) | WITH(AGAINST) | WITH(ASSET) | WITH(DOCKING) | WITH(FROM) |
 		WITH(TYPE) },

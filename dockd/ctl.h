@@ -40,6 +40,8 @@ enum ctl_option {
 	OPTION_TYPE,
 	OPTION_RECEIPT_KEY,
 	OPTION_FILE,
+	OPTION_SCHEME,
+	OPTION_REASON,
 	CTL_OPTIONS, /* how many there are */
 };
 
@@ -126,6 +128,7 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 
 int wait_run(struct ctl *c);   /* ctl_wait.c */
 int ledger_run(struct ctl *c); /* ctl_ledger.c */
+int camera_run(struct ctl *c); /* ctl_camera.c */
 
 /* ---- ctl.c ---- */
 

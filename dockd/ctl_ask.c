@@ -28,7 +28,30 @@ int ask_open(const char *path)
 
 static bool has_pages(unsigned ask)
 {
-	return ask == ASK_BAYS || ask == ASK_ASSETS || ask == ASK_EXPORT || ask == ASK_LEDGER;
+	switch ((enum ask)ask) {
+	case ASK_BAYS:
+	case ASK_ASSETS:
+	case ASK_EXPORT:
+	case ASK_LEDGER:
+	case ASK_REPORTS:
+	case ASK_ORDERS:
+	case ASK_DUE:
+	case ASK_KEYS:
+		return true;
+	case ASK_STATUS:
+	case ASK_ASSET:
+	case ASK_RETRY:
+	case ASK_WAIT:
+	case ASK_CHANGED:
+	case ASK_BUNDLE:
+	case ASK_PRESERVE:
+	case ASK_LIFT:
+	case ASK_DISPOSE:
+	case ASK_ENROLL:
+	case ASK_REVOKE:
+		return false;
+	}
+	return false;
 }
 
 /* Waits until the socket can be read: 0, -ETIMEDOUT or -errno. */
@@ -71,6 +94,10 @@ static int take_page(
 		case MSG_UPLOADING:
 		case MSG_DESTINED:
 		case MSG_SEGMENT:
+		case MSG_COPY:
+		case MSG_ORDER:
+		case MSG_DUE:
+		case MSG_KEY:
 			err = part ? part(context, &m) : -EPROTO;
 			break;
 		default:

@@ -34,7 +34,7 @@ libusb.*\.h            usb/transport_usb*|usb/hotplug*|usb/monitor*
 linux/usbdevice_fs\.h  usb/*|dockd/base/sandbox.c
 seccomp\.h             dockd/base/sandbox.c
 linux/(landlock|seccomp|filter)\.h  dockd/base/sandbox.c
-openssl/.*             dockd/verify/*|uploader/*|dockd/staging*|dockd/asset*|dockd/ledger*|dockd/bundle*|dockd/shipping*|dockd/base/note.c|dockd/tlog.c|dockd/intake*|dockd/ctl*
+openssl/.*             dockd/verify/*|uploader/*|dockd/staging*|dockd/asset*|dockd/ledger*|dockd/bundle*|dockd/shipping*|dockd/base/note.c|dockd/tlog.c|dockd/intake*|dockd/camera_key*|dockd/ctl*
 '
 
 check_library() { # file, header

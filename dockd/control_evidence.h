@@ -1,0 +1,18 @@
+/*
+ * control_evidence: keys of cameras, and activation reports, asked for and changed by dockctl.
+ *
+ * Called by control for the questions named in each function. What changes something needs a
+ * reason and is recorded with the user id that the kernel tells of the asker.
+ */
+#ifndef DOCKD_CONTROL_EVIDENCE_H
+#define DOCKD_CONTROL_EVIDENCE_H
+
+#include "control_client.h"
+
+/* Each: 0, or -errno: the client is to be dropped. */
+int control_enroll(struct client *k);  /* ASK_ENROLL */
+int control_revoke(struct client *k);  /* ASK_REVOKE */
+int control_keys(struct client *k);    /* ASK_KEYS */
+int control_reports(struct client *k); /* ASK_REPORTS */
+
+#endif

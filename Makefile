@@ -76,6 +76,9 @@ dockd_src := \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \
 	dockd/uplink_view.c \
+	dockd/acceptance.c \
+	dockd/reconcile.c \
+	dockd/retirement.c \
 	dockd/waits.c \
 	dockd/hex.c \
 	dockd/link.c \

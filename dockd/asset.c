@@ -112,6 +112,8 @@ enum gate gate_ask(const struct gate_facts *f)
 		return GATE_IDENTITY;
 	if (a->protected_)
 		return GATE_PROTECTED;
+	if (!f->unpreserved)
+		return GATE_PRESERVED;
 	if (f->docking == 0 || a->pulled_docking != f->docking)
 		return GATE_NOT_COMPARED;
 	if (!f->camera_erases)
@@ -146,6 +148,7 @@ static const struct {
 	    "the profile does not say whether its cameras keep logs" },
 	[GATE_IDENTITY] = { "identity", "the camera's identity is not proved" },
 	[GATE_PROTECTED] = { "protected", "the camera protects it against erasing" },
+	[GATE_PRESERVED] = { "preserved", "a preservation order covers it" },
 	[GATE_NOT_COMPARED] = { "not-compared",
 	    "it was neither pulled nor compared again in this docking" },
 	[GATE_CANNOT_ERASE] = { "cannot-erase", "the camera or its profile offers no erasing" },
@@ -162,6 +165,74 @@ const char *gate_word(enum gate g)
 const char *gate_sentence(enum gate g)
 {
 	return (size_t)g < sizeof(gates) / sizeof(gates[0]) ? gates[g].sentence : "unknown reason";
+}
+
+/* Receipts and confirmations together: with any, the same destination must have given both. */
+static enum retire copies_ask(const struct gate_facts *f)
+{
+	bool receipted = false, confirmed = true;
+
+	if (receipts_ask(f) != GATE_OPEN)
+		return RETIRE_NOT_RECEIPTED;
+	for (size_t i = 0; i < f->uploads_n; i++) {
+		const struct upload *u = f->uploads[i];
+
+		receipted = receipt_ask(f, u) == GATE_OPEN;
+		if (f->any && receipted && u->confirmed_at_s > 0)
+			return RETIRE_OPEN;
+		confirmed = confirmed && receipted && u->confirmed_at_s > 0;
+	}
+	return confirmed && !f->any ? RETIRE_OPEN : RETIRE_NOT_CONFIRMED;
+}
+
+enum retire retire_ask(const struct gate_facts *f)
+{
+	const struct asset *a = f->asset;
+	enum retire r;
+
+	if (!a || (a->kind != KIND_CLIP && a->kind != KIND_OTHER))
+		return RETIRE_KIND;
+	if (a->file != FILE_SEALED || a->merged_into || a->rung < RUNG_CHECKED ||
+	    strlen(a->sha256) != 64)
+		return RETIRE_NO_COPY;
+	r = copies_ask(f);
+	if (r != RETIRE_OPEN)
+		return r;
+	if (!f->unpreserved)
+		return RETIRE_PRESERVED;
+	if (a->needs_person)
+		return RETIRE_NEEDS_PERSON;
+	return f->journal_works ? RETIRE_OPEN : RETIRE_JOURNAL;
+}
+
+const char *retire_word(enum retire r)
+{
+	switch (r) {
+	case RETIRE_OPEN:
+		return "confirmed";
+	case RETIRE_KIND:
+		return "kind";
+	case RETIRE_NO_COPY:
+		return "no-copy";
+	case RETIRE_NOT_RECEIPTED:
+		return "not-receipted";
+	case RETIRE_NOT_CONFIRMED:
+		return "not-confirmed";
+	case RETIRE_PRESERVED:
+		return "preserved";
+	case RETIRE_NEEDS_PERSON:
+		return "needs-person";
+	case RETIRE_JOURNAL:
+		return "journal";
+	}
+	return "unknown";
+}
+
+bool level_confirms(enum receipt_level level, enum receipt_level accept)
+{
+	enum receipt_level need = accept < LEVEL_STORED_DIGEST ? accept : LEVEL_STORED_DIGEST;
+
+	return need > LEVEL_LOCAL && level >= need && level <= LEVEL_SIGNED;
 }
 
 enum rung asset_rung(const struct asset *a, const struct upload *const *uploads, size_t n, bool any)

@@ -96,6 +96,7 @@ enum gate {
 	GATE_LOG_UNKNOWN,       /* the profile does not say whether its cameras keep logs */
 	GATE_IDENTITY,          /* no serial, or one that two cameras share */
 	GATE_PROTECTED,
+	GATE_PRESERVED,    /* a preservation order covers it */
 	GATE_NOT_COMPARED, /* neither pulled nor compared again in this docking */
 	GATE_CANNOT_ERASE, /* the camera or its profile offers no erasing */
 	GATE_NEEDS_PERSON, /* the asset has an open trouble */
@@ -113,6 +114,7 @@ struct gate_facts {
 	bool journal_works;        /* the intent can be committed */
 	bool camera_erases;        /* worker and profile */
 	bool identity_proved;
+	bool unpreserved;    /* no preservation order covers it */
 	bool logs_receipted; /* every log of this docking's camera is receipted */
 	enum profile_signing signing;
 	enum profile_logs logs;
@@ -131,6 +133,32 @@ enum gate gate_ask(const struct gate_facts *f);
 /* A stable code ("receipt-level") and a sentence for people; never NULL. */
 const char *gate_word(enum gate g);
 const char *gate_sentence(enum gate g);
+
+/* Why the station's copy stays; the words are retire_word's. */
+enum retire {
+	RETIRE_OPEN = 0,
+	RETIRE_KIND,          /* logs, sidecars and reports are small: retention's */
+	RETIRE_NO_COPY,       /* there is none of its own */
+	RETIRE_NOT_RECEIPTED, /* the gate would not open for these receipts */
+	RETIRE_NOT_CONFIRMED, /* not asked again yet, or the destination cannot be asked */
+	RETIRE_PRESERVED,
+	RETIRE_NEEDS_PERSON,
+	RETIRE_JOURNAL,
+};
+
+/*
+ * Whether the station's copy may go: the receipts as the gate asks for them, each confirmed by a
+ * later answer (any: one that is both), nothing preserved, nobody needed. Of the facts it looks at
+ * accept, journal_works, unpreserved, asset, uploads, any.
+ */
+enum retire retire_ask(const struct gate_facts *f);
+const char *retire_word(enum retire r);
+
+/*
+ * Whether an answer of this level confirms: what accept-receipt asks for, but never more than what
+ * the destination states of the object it holds.
+ */
+bool level_confirms(enum receipt_level level, enum receipt_level accept);
 
 /* The rung over all destinations: lowest for all, highest for any. */
 enum rung asset_rung(

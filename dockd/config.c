@@ -145,6 +145,10 @@ static const struct setting root_settings[] = {
 	  SETTING_AT(draft, config.retry_max_s), .min = 1, .max = 86400 },
 	{ .name = "ship-seconds", .type = SETTING_NUMBER, SETTING_AT(draft, config.ship_s),
 	  .min = 1, .max = 86400 },
+	{ .name = "confirm-after-days", .type = SETTING_NUMBER,
+	  SETTING_AT(draft, config.confirm_after_days), .min = 0, .max = 3650 },
+	{ .name = "confirm-per-hour", .type = SETTING_NUMBER,
+	  SETTING_AT(draft, config.confirm_per_hour), .min = 1, .max = 3600000 },
 	{ .name = "hotplug-user", .type = SETTING_USER, SETTING_AT(draft, config.hotplug_uid) },
 	{ .name = "uploader-user", .type = SETTING_USER, SETTING_AT(draft, config.uploader_uid) },
 	{ .name = "core-group", .type = SETTING_GROUP, SETTING_AT(draft, config.core_gid) },
@@ -525,6 +529,8 @@ static void set_defaults(struct draft *d)
 	c->pulls_per_port = 3;
 	c->rejoin_s = 10;
 	c->retry_min_s = 1;
+	c->confirm_after_days = 7;
+	c->confirm_per_hour = 60;
 	c->retry_max_s = 300;
 	c->ship_s = 60;
 	c->hotplug_uid = c->uploader_uid = (uid_t)-1;

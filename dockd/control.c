@@ -110,6 +110,7 @@ static int answer_status(struct client *k)
 	};
 	struct staging_space space = { 0 };
 	struct index_counts n = { 0 };
+	char receipts[PROTO_TEXT_LEN * 2];
 	int r;
 
 	snprintf(s.station, sizeof(s.station), "%s", c->p.station);
@@ -145,6 +146,9 @@ static int answer_status(struct client *k)
 		    n.needs_person);
 		need(s.text, sizeof(s.text), some);
 	}
+	reconcile_text(c->p.reconcile, receipts, sizeof(receipts));
+	if (receipts[0])
+		need(s.text, sizeof(s.text), receipts);
 	r = client_send(k, MSG_STATUS, &s, -1);
 	if (r == 0)
 		r = send_destinations(k);

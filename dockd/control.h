@@ -12,6 +12,7 @@
 #include "intake.h"
 #include "judge.h"
 #include "retention.h"
+#include "reconcile.h"
 #include "uplink.h"
 
 struct control;
@@ -27,6 +28,7 @@ struct control_parts {
 	struct uplink *uplink;
 	struct retention *retention;
 	struct disposer *disposer;
+	struct reconcile *reconcile;
 };
 
 int control_open(sd_event *event, const char *path, gid_t gid, const struct control_parts *parts,

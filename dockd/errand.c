@@ -3,6 +3,7 @@
 #include "books.h"
 #include "clock.h"
 #include "docking.h"
+#include "retention.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -214,6 +215,7 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 		.erase = h->settings.erase,
 		.accept = h->settings.accept,
 		.journal_works = journal_works(h->journal) && !h->stopped,
+		.unpreserved = !retention_preserves(index, a),
 		.asset = a,
 		.uploads = ups,
 		.uploads_n = h->destinations_n,

@@ -281,7 +281,7 @@ static void digested(void *arg, uint64_t key, const struct verdict *v)
 	struct doubt *d;
 
 	in->jobs[key] = (struct job){ 0 };
-	if (index_asset(ix(in), job.asset, &a) < 0)
+	if (index_asset(ix(in), job.asset, &a) < 0 || a.file == FILE_RETIRED)
 		return;
 	if (!v->clean) {
 		not_verified(in, job.asset, v->how);

@@ -4,6 +4,7 @@
  * A turn: events (messages of children and peers write records) -> commit -> plan (intents) ->
  * commit -> act. What is permitted by a record happens after that record is on disk.
  */
+#include "acceptance.h"
 #include "bay.h"
 #include "config.h"
 #include "control.h"
@@ -13,6 +14,8 @@
 #include "light.h"
 #include "link.h"
 #include "retention.h"
+#include "reconcile.h"
+#include "retirement.h"
 #include "staging.h"
 #include "uplink.h"
 #include "volume.h"
@@ -47,9 +50,12 @@ struct core {
 	struct verifier *verifier;
 	struct intake *intake;
 	struct judge *judge;
+	struct acceptance *acceptance;
 	struct uplink *uplink;
 	struct disposer *disposer;
 	struct retention *retention;
+	struct reconcile *reconcile;
+	struct retirement *retirement;
 	struct bays *bays;
 	struct link *link;
 	struct control *control;
@@ -95,6 +101,11 @@ static void on_receipted(void *arg, uint64_t asset)
 {
 	(void)asset;
 	bays_asset_changed(((struct core *)arg)->bays);
+}
+
+static void on_lost(void *arg, uint64_t asset)
+{
+	on_changed(arg, asset);
 }
 
 static void hotplug_up(void *arg)
@@ -200,6 +211,7 @@ static void record_policy(struct core *c)
 	record_text(&r, "accept", level_word(c->config->accept));
 	record_text(&r, "take-when", c->config->take_when_server ? "server" : "station");
 	record_text(&r, "need", c->config->any ? "any" : "all");
+	record_number(&r, "confirm-after-days", c->config->confirm_after_days);
 	for (size_t i = 0; i < c->config->destinations_n && used < sizeof(names); i++)
 		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? " " : "",
 		    c->config->destination[i].name);
@@ -250,12 +262,16 @@ static void reload(struct core *c)
 		bays_configure(c->bays, fresh);
 		intake_configure(c->intake, fresh->profile, fresh->profiles_n);
 		judge_configure(c->judge, fresh->profile, fresh->profiles_n);
+		acceptance_configure(c->acceptance, fresh);
 		uplink_configure(c->uplink, fresh);
 		disposer_configure(c->disposer, fresh);
 		retention_configure(c->retention, fresh);
+		reconcile_configure(c->reconcile, fresh);
+		retirement_configure(c->retirement, fresh);
 		set_policy(c);
 		if (old->erase != fresh->erase || old->accept != fresh->accept ||
 		    old->take_when_server != fresh->take_when_server || old->any != fresh->any ||
+		    old->confirm_after_days != fresh->confirm_after_days ||
 		    !same_destinations(old, fresh))
 			record_policy(c);
 		free(old);
@@ -345,12 +361,16 @@ static void turn(struct core *c)
 	if (judge_plan(c->judge))
 		c->bays->again = true;
 	retention_plan(c->retention);
+	acceptance_plan(c->acceptance);
 	uplink_plan(c->uplink);
+	retirement_plan(c->retirement, !c->bays->stopped);
 	commit(c);
 	bays_act(c->bays);
 	intake_act(c->intake);
 	disposer_act(c->disposer);
 	uplink_act(c->uplink);
+	reconcile_act(c->reconcile);
+	retirement_act(c->retirement);
 	commit(c);
 	records = journal_records(c->journal);
 	sum = states(c);
@@ -455,6 +475,7 @@ static void open_sockets(struct core *c, bool plaintext)
 		.uplink = c->uplink,
 		.retention = c->retention,
 		.disposer = c->disposer,
+		.reconcile = c->reconcile,
 	};
 	char path[sizeof(c->config->run_dir) + 16];
 	int r;
@@ -515,6 +536,9 @@ static void stop(struct core *c)
 	uplink_free(c->uplink);
 	retention_free(c->retention);
 	disposer_free(c->disposer);
+	reconcile_free(c->reconcile);
+	retirement_free(c->retirement);
+	acceptance_free(c->acceptance);
 	lights_free(c->lights);
 	staging_close(c->staging);
 	journal_close(c->journal);
@@ -531,6 +555,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 	static const struct intake_handlers intake_handlers = { on_changed };
 	static const struct judge_handlers judge_handlers = { on_judged };
 	static const struct uplink_handlers uplink_handlers = { on_receipted };
+	static const struct reconcile_handlers reconcile_handlers = { on_lost };
 	static struct core core;
 	struct core *c = &core;
 	char *errors = NULL;
@@ -562,14 +587,22 @@ static int serve(const char *config_path, const char *profiles_dir)
 	intake_configure(c->intake, c->config->profile, c->config->profiles_n);
 	c->judge = judge_new(c->journal, c->staging, c->verifier, &judge_handlers, c);
 	judge_configure(c->judge, c->config->profile, c->config->profiles_n);
-	c->uplink = uplink_new(c->journal, c->staging, c->intake, &uplink_handlers, c);
+	c->acceptance = acceptance_new(c->journal, c->verifier);
+	c->uplink = uplink_new(
+	    c->journal, c->staging, c->intake, c->acceptance, &uplink_handlers, c);
+	c->reconcile = reconcile_new(
+	    c->journal, c->staging, c->uplink, c->acceptance, &reconcile_handlers, c);
+	c->retirement = retirement_new(c->journal, c->staging);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);
+	acceptance_configure(c->acceptance, c->config);
 	uplink_configure(c->uplink, c->config);
 	c->disposer = disposer_new(c->journal, c->staging, c->uplink);
 	disposer_configure(c->disposer, c->config);
 	c->retention = retention_new(c->journal, c->uplink, c->disposer);
 	retention_configure(c->retention, c->config);
+	reconcile_configure(c->reconcile, c->config);
+	retirement_configure(c->retirement, c->config);
 	open_sockets(c, plaintext); /* last: nobody may connect to half a core */
 	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,
 	    c->config->state_dir);

@@ -8,6 +8,7 @@
 
 #include "base/handover.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -213,6 +214,13 @@ bool staging_admits(struct staging *s, uint64_t bytes)
 	s->refusing =
 	    keep < s->reserve_bytes || space.free_bytes < keep || space.free_bytes - keep < bytes;
 	return !s->refusing;
+}
+
+bool staging_tight(struct staging *s)
+{
+	struct staging_space space;
+
+	return staging_space(s, &space) == 0 && space.free_bytes < s->reserve_bytes / 2 * 3;
 }
 
 int staging_part(struct staging *s, uint64_t number, uint64_t size_bytes)
@@ -475,4 +483,28 @@ int staging_dispose(struct staging *s, uint64_t number)
 		rc = remove_file(s, number, suffix);
 	}
 	return rc < 0 ? rc : staging_retire(s, number);
+}
+
+int staging_numbers(struct staging *s, unsigned folder, uint64_t *numbers, size_t room)
+{
+	int fd = open_folder(s, (uint64_t)folder << 8, 2), n = 0;
+	struct dirent *e;
+	DIR *dir;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -errno;
+	}
+	while ((size_t)n < room && (e = readdir(dir))) {
+		char *end;
+		uint64_t number = strtoull(e->d_name, &end, 16);
+
+		if (*end == '\0' && end - e->d_name == 16 && (number >> 8 & 0xffff) == folder)
+			numbers[n++] = number;
+	}
+	closedir(dir);
+	return n;
 }

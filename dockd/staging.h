@@ -35,6 +35,9 @@ int staging_space(struct staging *s, struct staging_space *out);
  */
 bool staging_admits(struct staging *s, uint64_t bytes);
 
+/* Less than 1.5 x the reserve is free. */
+bool staging_tight(struct staging *s);
+
 /*
  * NUMBER.part read-write, made if absent, space for size_bytes reserved with FALLOC_FL_KEEP_SIZE
  * (so that its length is what was written). fd or -errno (-ENOSPC).
@@ -61,6 +64,12 @@ int staging_seed(struct staging *s, uint64_t number, uint64_t from, uint64_t len
  */
 int staging_seal(struct staging *s, uint64_t number, uint64_t size_bytes);
 bool staging_sealed(struct staging *s, uint64_t number, uint64_t *size_bytes);
+
+/*
+ * Numbers of the sealed copies in one of the 65,536 folders, up to room (the rest when these are
+ * gone). Count, or -ENOENT: there is no such folder; -errno.
+ */
+int staging_numbers(struct staging *s, unsigned folder, uint64_t *numbers, size_t room);
 
 /* Sealed copy, read-only, as a new open file description each time. fd or -errno. */
 int staging_read(struct staging *s, uint64_t number);

@@ -30,7 +30,7 @@ static struct index *ix(const struct uplink *u)
 }
 
 struct uplink *uplink_new(struct journal *j, struct staging *s, struct intake *in,
-    const struct uplink_handlers *handlers, void *arg)
+    struct acceptance *acceptance, const struct uplink_handlers *handlers, void *arg)
 {
 	struct uplink *u = calloc(1, sizeof(*u));
 
@@ -39,6 +39,7 @@ struct uplink *uplink_new(struct journal *j, struct staging *s, struct intake *i
 	u->journal = j;
 	u->staging = s;
 	u->intake = in;
+	u->acceptance = acceptance;
 	u->handlers = handlers;
 	u->arg = arg;
 	return u;

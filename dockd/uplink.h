@@ -8,6 +8,7 @@
 #ifndef DOCKD_UPLINK_H
 #define DOCKD_UPLINK_H
 
+#include "acceptance.h"
 #include "config.h"
 #include "intake.h"
 #include "journal.h"
@@ -21,7 +22,7 @@ struct uplink_handlers {
 };
 
 struct uplink *uplink_new(struct journal *j, struct staging *s, struct intake *in,
-    const struct uplink_handlers *handlers, void *arg);
+    struct acceptance *acceptance, const struct uplink_handlers *handlers, void *arg);
 void uplink_free(struct uplink *u);
 /* Destinations by name; one that is no longer named is dropped, new settings reconnect it. */
 void uplink_configure(struct uplink *u, const struct config *c);

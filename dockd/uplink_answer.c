@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define RECREATE_MAX 3
+#define REFUSALS_MAX 5 /* receipts that are no good, in a row */
 
 static struct index *ix(const struct uplink *u)
 {
@@ -84,56 +85,148 @@ static void receipt_differs(
 	uplink_later(u, d, a->number, 0, text);
 }
 
+/* What a destination has, as it is recorded. */
+struct stated {
+	enum receipt_level level;
+	uint64_t length_bytes;
+	const char *sha256, *object, *version; /* "" not stated */
+	const char *key, *note;                /* SIGNED; else NULL */
+	int64_t server_s;
+};
+
+static void receipted(
+    struct uplink *u, struct destination *d, uint64_t asset, const struct stated *what)
+{
+	struct record *r = begin("receipted", asset, d->name);
+
+	record_text(r, "level", level_word(what->level));
+	record_number(r, "length", (int64_t)what->length_bytes);
+	if (what->sha256[0])
+		record_text(r, "sha256", what->sha256);
+	record_text(r, "object", what->object);
+	if (what->version[0])
+		record_text(r, "version", what->version);
+	if (what->note) {
+		record_text(r, "key", what->key);
+		record_number(r, "server-time", what->server_s);
+		record_text(r, "note", what->note);
+	}
+	journal_write(u->journal, r);
+	waits_end(&d->waits, asset);
+	log_info("receipted",
+	    "destination=%s asset=%" PRIu64 " level=%s length=%" PRIu64 " object=\"%s\"", d->name,
+	    asset, level_word(what->level), what->length_bytes, log_text(what->object));
+	handover("uplink-receipted");
+	u->handlers->receipted(u->arg, asset);
+}
+
+/*
+ * A receipt that is no good. The object may well be there, so its bytes are not sent again: it is
+ * asked for again, later and later, and after some in a row by a person.
+ */
+static void receipt_refused(struct uplink *u, struct destination *d, uint64_t asset,
+    enum receipt_result result, const char *text)
+{
+	struct record *r = begin("receipt-refused", asset, d->name);
+	static struct upload up;
+
+	record_text(r, "result", acceptance_word(result));
+	record_text(r, "text", text);
+	journal_write(u->journal, r);
+	log_error("receipt-refused", "destination=%s asset=%" PRIu64 " result=%s reason=\"%s\"",
+	    d->name, asset, acceptance_word(result), log_text(text));
+	waits_release(&d->waits, asset);
+	uplink_later(u, d, asset, 0, text);
+	if (index_upload(ix(u), asset, d->name, &up) == 0 && up.refusals >= REFUSALS_MAX)
+		refuse(u, d, asset, text);
+	handover("uplink-receipt-refused");
+}
+
+static void accepted(void *arg, const struct accepted *what)
+{
+	struct uplink *u = arg;
+	struct destination *d = uplink_find(u, what->destination);
+	static char note[sizeof(what->receipt.raw) + 1];
+	static struct asset a;
+	struct stated stated = { .level = LEVEL_SIGNED,
+		.object = what->receipt.object,
+		.version = what->version,
+		.key = what->signer,
+		.note = note,
+		.server_s = what->server_s };
+
+	if (!d || index_asset(ix(u), what->asset, &a) < 0)
+		return;
+	if (what->result != RECEIPT_GOOD) {
+		receipt_refused(u, d, what->asset, what->result, what->text);
+		return;
+	}
+	memcpy(note, what->receipt.raw, what->receipt.raw_len);
+	note[what->receipt.raw_len] = '\0';
+	/* verify has found that the note says these: what is recorded is what was signed */
+	stated.length_bytes = a.size_bytes;
+	stated.sha256 = a.sha256;
+	receipted(u, d, what->asset, &stated);
+}
+
+/* A receipt that claims to be signed: nothing is believed of it before verify has read it. */
+static void claimed(
+    struct uplink *u, struct destination *d, uint64_t asset, const struct proto_receipt *c)
+{
+	static struct upload up;
+
+	if (index_upload(ix(u), asset, d->name, &up) < 0 || strcmp(up.address, c->object) != 0) {
+		receipt_refused(u, d, asset, RECEIPT_OTHER_ASSET,
+		    "it is for another object than the one that was made there");
+		return;
+	}
+	if (c->raw_len >= RECORD_TEXT_MAX) {
+		receipt_refused(u, d, asset, RECEIPT_UNREADABLE, "it is longer than 2047 bytes");
+		return;
+	}
+	waits_hold(&d->waits, asset, "its receipt is being checked");
+	if (acceptance_ask(u->acceptance, asset, d->name, up.began_s, c, accepted, u) < 0) {
+		waits_release(&d->waits, asset);
+		uplink_later(u, d, asset, 0, "its receipt waits to be checked");
+	}
+	handover("uplink-claimed");
+}
+
 static const char *on_receipt(
     struct uplink *u, struct destination *d, struct slot *s, const struct msg *m)
 {
 	static struct proto_receipt c;
 	static struct asset a;
+	uint64_t asset = s->asset;
 	char hex[PROTO_ID_LEN];
 	const char *why;
-	struct record *r;
 
 	memcpy(&c, m->body, sizeof(c));
 	why = uplink_receipt_form(&c);
 	if (why)
 		return why;
-	if (c.level == LEVEL_SIGNED) /* a claim that nobody has checked */
-		c.level = LEVEL_LENGTH;
-	if (index_asset(ix(u), s->asset, &a) < 0)
+	if (index_asset(ix(u), asset, &a) < 0)
 		return "RECEIPT for an asset that does not exist";
 	d->sent_bytes += c.sent_bytes;
 	uplink_works(d);
 	uplink_receipt_digest(&c, hex);
 	s->state = SLOT_FREE;
-	if (a.rung < RUNG_CHECKED) { /* our own copy turned out bad meanwhile: it is pulled again */
+	if (a.rung < RUNG_CHECKED) /* our own copy turned out bad meanwhile: it is pulled again */
 		receipt_differs(u, d, &a, "what was sent was not whole");
-		return NULL;
-	}
-	if (c.length_bytes != a.size_bytes) {
-		receipt_differs(u, d, &a, "the destination holds another length than was sent");
-		return NULL;
-	}
-	if (hex[0] && strcmp(hex, a.sha256) != 0) {
+	else if (c.level == LEVEL_SIGNED)
+		claimed(u, d, asset, &c);
+	else if (c.length_bytes != a.size_bytes)
+		receipt_differs(
+		    u, d, &a, "the destination holds another length than was sent");
+	else if (hex[0] && strcmp(hex, a.sha256) != 0)
 		receipt_differs(u, d, &a, "the destination holds other bytes than were sent");
-		return NULL;
-	}
-	r = begin("receipted", s->asset, d->name);
-	record_text(r, "level", level_word(c.level));
-	record_number(r, "length", (int64_t)c.length_bytes);
-	if (hex[0])
-		record_text(r, "sha256", hex);
-	record_text(r, "object", c.object);
-	if (c.version[0])
-		record_text(r, "version", c.version);
-	journal_write(u->journal, r);
-	waits_end(&d->waits, s->asset);
-	log_info("receipted",
-	    "destination=%s asset=%" PRIu64 " level=%s length=%" PRIu64 " sent=%" PRIu64
-	    " object=\"%s\"",
-	    d->name, s->asset, level_word(c.level), c.length_bytes, c.sent_bytes,
-	    log_text(c.object));
-	handover("uplink-receipted");
-	u->handlers->receipted(u->arg, s->asset);
+	else
+		receipted(u, d, asset,
+		    &(struct stated){ .level = (enum receipt_level)c.level,
+			.length_bytes = c.length_bytes,
+			.sha256 = hex,
+			.object = c.object,
+			.version = c.version });
 	return NULL;
 }
 

@@ -51,6 +51,7 @@ struct uplink {
 	struct journal *journal;
 	struct staging *staging;
 	struct intake *intake;
+	struct acceptance *acceptance;
 	const struct uplink_handlers *handlers;
 	void *arg;
 	bool any;

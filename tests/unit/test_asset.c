@@ -58,6 +58,7 @@ static void open_facts(void)
 		.journal_works = true,
 		.camera_erases = true,
 		.identity_proved = true,
+		.unpreserved = true,
 		.logs_receipted = true,
 		.signing = SIGNING_YES,
 		.logs = LOGS_YES,
@@ -142,6 +143,7 @@ static void each_missing_fact_refuses(void **state)
 	REFUSES(facts.identity_proved = false, GATE_IDENTITY);
 	REFUSES(asset.camera[0] = '\0', GATE_IDENTITY);
 	REFUSES(asset.protected_ = true, GATE_PROTECTED);
+	REFUSES(facts.unpreserved = false, GATE_PRESERVED);
 	REFUSES(asset.pulled_docking = 2, GATE_NOT_COMPARED);
 	REFUSES(asset.pulled_docking = 0, GATE_NOT_COMPARED);
 	REFUSES((facts.docking = 0, asset.pulled_docking = 0), GATE_NOT_COMPARED);

@@ -1,0 +1,356 @@
+/*
+ * reconcile: who is asked when, and what the answer is worth.
+ *
+ * Called each turn by main; answers come through uplink_errand and acceptance. One question at a
+ * time to each destination. Where it goes on is found in the index, never in memory, so a restart
+ * forgets nothing; in memory are only the pace and the place of a walk.
+ */
+#include "reconcile.h"
+
+#include "clock.h"
+#include "waits.h"
+
+#include "base/handover.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTHING_DUE_MS 1000
+#define CANNOT_MS 60000
+#define HOUR_MS UINT64_C(3600000)
+
+/* One destination: what it was asked, and when it is asked next. */
+struct query {
+	struct reconcile *reconcile;
+	char destination[PROTO_NAME_LEN];
+	bool asked; /* an answer is due, from uplink or from acceptance */
+	bool cannot;
+	uint64_t next_ms;
+	uint64_t rewind_ms;           /* when those that gave no answer come up again */
+	struct confirm_place first;   /* the walk over what was never confirmed */
+	struct confirm_place further; /* and over what was */
+	int64_t asked_s;
+};
+
+struct reconcile {
+	struct journal *journal;
+	struct staging *staging;
+	struct uplink *uplink;
+	struct acceptance *acceptance;
+	const struct reconcile_handlers *handlers;
+	void *arg;
+	enum receipt_level accept;
+	int64_t after_s;
+	uint32_t per_hour;
+	uint64_t rewind_every_ms;
+	size_t n;
+	struct query query[CONFIG_DESTINATIONS];
+};
+
+struct reconcile *reconcile_new(struct journal *j, struct staging *s, struct uplink *u,
+    struct acceptance *a, const struct reconcile_handlers *handlers, void *arg)
+{
+	struct reconcile *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		fatal("reason=\"out of memory\"");
+	r->journal = j;
+	r->staging = s;
+	r->uplink = u;
+	r->acceptance = a;
+	r->handlers = handlers;
+	r->arg = arg;
+	return r;
+}
+
+void reconcile_free(struct reconcile *r)
+{
+	free(r);
+}
+
+static struct index *ix(const struct reconcile *r)
+{
+	return journal_index(r->journal);
+}
+
+static struct query *query_of(struct reconcile *r, const char *destination)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (strcmp(r->query[i].destination, destination) == 0)
+			return &r->query[i];
+	}
+	return NULL;
+}
+
+void reconcile_configure(struct reconcile *r, const struct config *c)
+{
+	struct query old[CONFIG_DESTINATIONS];
+	size_t old_n = r->n;
+
+	memcpy(old, r->query, sizeof(old));
+	r->accept = c->accept;
+	r->after_s = c->confirm_after_days * INT64_C(86400);
+	r->per_hour = c->confirm_per_hour;
+	r->rewind_every_ms = c->retry_max_s * UINT64_C(1000);
+	r->n = c->destinations_n;
+	for (size_t i = 0; i < r->n; i++) {
+		struct query *q = &r->query[i];
+
+		memset(q, 0, sizeof(*q));
+		for (size_t k = 0; k < old_n; k++) {
+			if (strcmp(old[k].destination, c->destination[i].name) == 0)
+				*q = old[k];
+		}
+		memcpy(q->destination, c->destination[i].name, sizeof(q->destination));
+		q->reconcile = r;
+		q->next_ms = 0; /* the pace may be another one */
+	}
+}
+
+/* ---- answers ---- */
+
+static struct record *begin(const char *type, uint64_t asset, const char *destination)
+{
+	static struct record r;
+
+	record_begin(&r, type);
+	record_number(&r, "asset", (int64_t)asset);
+	record_text(&r, "destination", destination);
+	return &r;
+}
+
+static void confirmed(
+    struct reconcile *r, const char *destination, uint64_t asset, enum receipt_level level)
+{
+	struct record *rec = begin("confirmed", asset, destination);
+
+	record_text(rec, "level", level_word(level));
+	journal_write(r->journal, rec);
+	log_info("confirmed", "destination=%s asset=%" PRIu64 " level=%s", destination, asset,
+	    level_word(level));
+	handover("reconcile-confirmed");
+}
+
+static void lost(
+    struct reconcile *r, const char *destination, const struct asset *a, const char *text)
+{
+	struct record *rec = begin("lost", a->number, destination);
+	struct record call;
+
+	record_text(rec, "text", text);
+	journal_write(r->journal, rec);
+	log_error("lost", "destination=%s asset=%" PRIu64 " reason=\"%s\"", destination, a->number,
+	    log_text(text));
+	if (a->file != FILE_SEALED) {
+		record_begin(&call, "trouble");
+		record_number(&call, "asset", (int64_t)a->number);
+		record_text(&call, "text",
+		    "a destination has lost it, and this station has no copy any more: restore it "
+		    "there from its backup, or from another destination, then dockctl retry");
+		journal_write(r->journal, &call);
+	}
+	handover("reconcile-lost");
+	r->handlers->lost(r->arg, a->number);
+}
+
+/* The answer is too weak to let a copy go by it: as good as none. */
+static void weak(struct query *q, uint64_t asset, enum receipt_level level)
+{
+	log_warn("confirm-weak", "destination=%s asset=%" PRIu64 " level=%s", q->destination, asset,
+	    level_word(level));
+	q->cannot = true;
+	q->next_ms = waits_now_ms() + CANNOT_MS;
+}
+
+static void accepted(void *arg, const struct accepted *what)
+{
+	struct reconcile *r = arg;
+	struct query *q = query_of(r, what->destination);
+	struct upload u;
+
+	if (!q)
+		return;
+	q->asked = false;
+	if (index_upload(ix(r), what->asset, what->destination, &u) < 0 ||
+	    u.rung != RUNG_RECEIPTED)
+		return;
+	if (what->result == RECEIPT_GOOD)
+		confirmed(r, what->destination, what->asset, LEVEL_SIGNED);
+	else
+		log_error("confirm-refused",
+		    "destination=%s asset=%" PRIu64 " result=%s reason=\"%s\"", what->destination,
+		    what->asset, acceptance_word(what->result), log_text(what->text));
+}
+
+static void failed(
+    struct reconcile *r, struct query *q, const struct asset *a, const struct proto_failed *f)
+{
+	switch ((enum upload_failure)f->failure) {
+	case UPLOAD_LOST:
+	case UPLOAD_DIFFERS:
+		lost(r, q->destination, a,
+		    f->text[0]                    ? f->text :
+			f->failure == UPLOAD_LOST ? "the destination has it no more" :
+						    "what the destination has is not it");
+		break;
+	case UPLOAD_CANNOT:
+		q->cannot = true;
+		q->next_ms = waits_now_ms() + CANNOT_MS;
+		break;
+	case UPLOAD_LATER:
+	case UPLOAD_AWAY:
+	case UPLOAD_REFUSED:
+	case UPLOAD_DESTINATION:
+	case UPLOAD_SOURCE:
+	case UPLOAD_STOPPED:
+		break; /* no answer: it comes up again */
+	}
+}
+
+static void answered(void *arg, uint64_t key, const struct uplink_answer *answer)
+{
+	struct query *q = arg;
+	struct reconcile *r = q->reconcile;
+	static struct asset a;
+	static struct upload u;
+
+	if (!q->asked)
+		return;
+	q->asked = false;
+	if (answer->end == UPLINK_BROKEN) {
+		q->next_ms = 0;
+		return;
+	}
+	/* what became of it meanwhile counts more than what was asked */
+	if (index_asset(ix(r), key, &a) < 0 || index_upload(ix(r), key, q->destination, &u) < 0 ||
+	    u.rung != RUNG_RECEIPTED || a.disposed)
+		return;
+	if (answer->end == UPLINK_FAILED) {
+		failed(r, q, &a, answer->failed);
+		return;
+	}
+	q->cannot = false;
+	if (answer->receipt->level == LEVEL_SIGNED)
+		q->asked = acceptance_ask(r->acceptance, key, q->destination, q->asked_s,
+			       answer->receipt, accepted, r) == 0;
+	else if (level_confirms((enum receipt_level)answer->receipt->level, r->accept))
+		confirmed(r, q->destination, key, (enum receipt_level)answer->receipt->level);
+	else
+		weak(q, key, (enum receipt_level)answer->receipt->level);
+}
+
+/* ---- questions ---- */
+
+/* What comes next: what was never confirmed first, for its copy waits for that. */
+static bool next(struct reconcile *r, struct query *q, uint64_t *asset)
+{
+	int64_t before_s = clock_now_s() - r->after_s;
+	bool tight = staging_tight(r->staging);
+
+	if (index_to_confirm(ix(r), q->destination, false, tight ? INT64_MAX : before_s,
+		&q->first) == 0) {
+		*asset = q->first.asset;
+		return true;
+	}
+	if (index_to_confirm(ix(r), q->destination, true, before_s, &q->further) == 0) {
+		*asset = q->further.asset;
+		return true;
+	}
+	return false;
+}
+
+static void ask(struct reconcile *r, struct query *q)
+{
+	static struct proto_upload what;
+	struct uplink_errand e = {
+		.type = MSG_RECONFIRM, .what = &what, .fd = -1, .done = answered, .arg = q
+	};
+	uint64_t now = waits_now_ms(), asset;
+	struct confirm_place first, further;
+	int rc;
+
+	if (now >= q->rewind_ms) {
+		q->first = q->further = (struct confirm_place){ 0 };
+		q->rewind_ms = now + r->rewind_every_ms;
+	}
+	first = q->first;
+	further = q->further;
+	if (!next(r, q, &asset)) {
+		q->next_ms = now + NOTHING_DUE_MS;
+		return;
+	}
+	if (uplink_describe(r->uplink, asset, q->destination, &what) < 0)
+		return; /* the walk has passed it */
+	e.key = asset;
+	q->asked_s = clock_now_s();
+	q->asked = true;
+	rc = uplink_errand(r->uplink, q->destination, &e);
+	if (rc == 0) {
+		q->next_ms = staging_tight(r->staging) ? now : now + HOUR_MS / r->per_hour;
+		handover("reconcile-asked");
+		return;
+	}
+	q->asked = false;
+	q->first = first;
+	q->further = further;
+	if (rc == -EOPNOTSUPP) {
+		q->cannot = true;
+		q->next_ms = now + CANNOT_MS;
+	}
+}
+
+void reconcile_act(struct reconcile *r)
+{
+	if (!journal_works(r->journal))
+		return;
+	for (size_t i = 0; i < r->n; i++) {
+		struct query *q = &r->query[i];
+
+		if (!q->asked && waits_now_ms() >= q->next_ms)
+			ask(r, q);
+	}
+}
+
+static void add(char *out, size_t room, const char *what)
+{
+	size_t used = strlen(out);
+
+	snprintf(out + used, room - used, "%s%s", used ? "; " : "", what);
+}
+
+void reconcile_text(const struct reconcile *r, char *out, size_t room)
+{
+	uint64_t lost_n = 0, refused_n = 0;
+	char text[PROTO_TEXT_LEN * 2];
+
+	out[0] = '\0';
+	if (index_receipt_troubles(ix(r), &lost_n, &refused_n) < 0)
+		return;
+	if (lost_n) {
+		snprintf(text, sizeof(text),
+		    "%" PRIu64 " files were lost by a destination and are not there again yet: "
+		    "find out why it loses them",
+		    lost_n);
+		add(out, room, text);
+	}
+	if (refused_n) {
+		snprintf(text, sizeof(text),
+		    "%" PRIu64 " receipts of a destination are no good (dockctl queue): "
+		    "check its receipt service and receipt-keys",
+		    refused_n);
+		add(out, room, text);
+	}
+	for (size_t i = 0; i < r->n && staging_tight(r->staging); i++) {
+		if (!r->query[i].cannot)
+			continue;
+		snprintf(text, sizeof(text),
+		    "destination %s cannot be asked whether it still has a file, so no copy here "
+		    "may go: give it a way to read back, or a larger disk",
+		    r->query[i].destination);
+		add(out, room, text);
+	}
+}

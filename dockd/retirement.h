@@ -1,0 +1,26 @@
+/*
+ * retirement: takes the station's copy away once it is needed no more, and never before.
+ *
+ * Called each turn by main. A copy goes when the gate's receipts have been confirmed by a later
+ * answer of the destinations that the policy asks (asset.h, retire_ask). The record is committed
+ * before the file is removed; what a crash left between the two is found at the next start.
+ */
+#ifndef DOCKD_RETIREMENT_H
+#define DOCKD_RETIREMENT_H
+
+#include "config.h"
+#include "journal.h"
+#include "staging.h"
+
+struct retirement;
+
+struct retirement *retirement_new(struct journal *j, struct staging *s);
+void retirement_free(struct retirement *r);
+void retirement_configure(struct retirement *r, const struct config *c);
+
+/* may: nothing has stopped intake and erasing. Writes `retired`. */
+void retirement_plan(struct retirement *r, bool may);
+/* After the commit: removes the files, and those that an earlier run left. */
+void retirement_act(struct retirement *r);
+
+#endif

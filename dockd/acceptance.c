@@ -122,7 +122,8 @@ static void end(struct claim *c)
 static void unchecked(struct claim *c, const char *why)
 {
 	c->what.result = 0;
-	snprintf(c->what.text, sizeof(c->what.text), "the receipt could not be checked: %.180s", why);
+	snprintf(
+	    c->what.text, sizeof(c->what.text), "the receipt could not be checked: %.180s", why);
 	end(c);
 }
 
@@ -177,6 +178,14 @@ static int line(const struct record *r, char *out, size_t *used)
 	return 0;
 }
 
+/* What a server calls an object: the last part of its address (dockd-receipt(5)). */
+static const char *object_of(const char *address)
+{
+	const char *slash = strrchr(address, '/');
+
+	return slash ? slash + 1 : address;
+}
+
 /* What the receipt ought to say, and the keys that may say it (verify/facts.h). */
 static int facts_of(const struct acceptance *a, const struct claim *c, const struct asset *x,
     char *out, size_t *used)
@@ -196,7 +205,7 @@ static int facts_of(const struct acceptance *a, const struct claim *c, const str
 	record_text(&r, "sha256", x->sha256);
 	record_number(&r, "length", (int64_t)x->size_bytes);
 	record_text(&r, "station", a->station);
-	record_text(&r, "object", c->what.receipt.object);
+	record_text(&r, "object", object_of(c->what.receipt.object));
 	record_number(&r, "sent", c->began_s);
 	record_number(&r, "now", clock_now_s());
 	*used = 0;
@@ -234,8 +243,7 @@ static int ask(struct acceptance *a, struct claim *c)
 	if (rc == 0)
 		q.fds[0] = rc = file_of("facts", text, len);
 	if (rc >= 0)
-		q.fds[1] = rc =
-		    file_of("receipt", c->what.receipt.raw, c->what.receipt.raw_len);
+		q.fds[1] = rc = file_of("receipt", c->what.receipt.raw, c->what.receipt.raw_len);
 	if (rc >= 0)
 		rc = verifier_ask(a->verifier, &q);
 	for (unsigned i = 0; i < 2; i++) {

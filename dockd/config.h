@@ -59,12 +59,12 @@ struct config {
 	uint64_t reserve_bytes;    /* 0 = max(5 %, 2 GiB) + 256 MiB */
 	uint32_t ship_s;           /* 60: ledger and bundles go out at most so often */
 	uint32_t retry_min_s, retry_max_s; /* 1, 300: full-jitter back-off */
-	uint32_t confirm_after_days;       /* 7: then a destination is asked whether it has it still */
-	uint32_t confirm_per_hour;         /* 60: such questions to a destination */
-	uid_t hotplug_uid, uploader_uid;   /* users by name or number; default dockd-hotplug, ... */
-	gid_t core_gid;                    /* group of core.sock: default dockd; (gid_t)-1: leave */
-	gid_t admin_gid; /* group of control.sock: default dockd-admin; -1: leave */
-	size_t bays_n;   /* 0: every port is a bay of its own name */
+	uint32_t confirm_after_days; /* 7: then a destination is asked whether it has it still */
+	uint32_t confirm_per_hour;   /* 60: such questions to a destination */
+	uid_t hotplug_uid, uploader_uid; /* users by name or number; default dockd-hotplug, ... */
+	gid_t core_gid;                  /* group of core.sock: default dockd; (gid_t)-1: leave */
+	gid_t admin_gid;                 /* group of control.sock: default dockd-admin; -1: leave */
+	size_t bays_n;                   /* 0: every port is a bay of its own name */
 	struct config_bay bay[CONFIG_BAYS];
 	size_t destinations_n; /* none named: one, "local", driver dir, its own folder */
 	struct config_destination destination[CONFIG_DESTINATIONS];

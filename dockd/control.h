@@ -11,8 +11,8 @@
 #include "bay.h"
 #include "intake.h"
 #include "judge.h"
-#include "retention.h"
 #include "reconcile.h"
+#include "retention.h"
 #include "uplink.h"
 
 struct control;

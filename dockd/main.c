@@ -13,8 +13,8 @@
 #include "judge.h"
 #include "light.h"
 #include "link.h"
-#include "retention.h"
 #include "reconcile.h"
+#include "retention.h"
 #include "retirement.h"
 #include "staging.h"
 #include "uplink.h"
@@ -588,10 +588,10 @@ static int serve(const char *config_path, const char *profiles_dir)
 	c->judge = judge_new(c->journal, c->staging, c->verifier, &judge_handlers, c);
 	judge_configure(c->judge, c->config->profile, c->config->profiles_n);
 	c->acceptance = acceptance_new(c->journal, c->verifier);
-	c->uplink = uplink_new(
-	    c->journal, c->staging, c->intake, c->acceptance, &uplink_handlers, c);
-	c->reconcile = reconcile_new(
-	    c->journal, c->staging, c->uplink, c->acceptance, &reconcile_handlers, c);
+	c->uplink =
+	    uplink_new(c->journal, c->staging, c->intake, c->acceptance, &uplink_handlers, c);
+	c->reconcile =
+	    reconcile_new(c->journal, c->staging, c->uplink, c->acceptance, &reconcile_handlers, c);
 	c->retirement = retirement_new(c->journal, c->staging);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);

@@ -175,8 +175,7 @@ static void accepted(void *arg, const struct accepted *what)
 	if (!q)
 		return;
 	q->asked = false;
-	if (index_upload(ix(r), what->asset, what->destination, &u) < 0 ||
-	    u.rung != RUNG_RECEIPTED)
+	if (index_upload(ix(r), what->asset, what->destination, &u) < 0 || u.rung != RUNG_RECEIPTED)
 		return;
 	if (what->result == RECEIPT_GOOD)
 		confirmed(r, what->destination, what->asset, LEVEL_SIGNED);
@@ -251,8 +250,8 @@ static bool next(struct reconcile *r, struct query *q, uint64_t *asset)
 	int64_t before_s = clock_now_s() - r->after_s;
 	bool tight = staging_tight(r->staging);
 
-	if (index_to_confirm(ix(r), q->destination, false, tight ? INT64_MAX : before_s,
-		&q->first) == 0) {
+	if (index_to_confirm(
+		ix(r), q->destination, false, tight ? INT64_MAX : before_s, &q->first) == 0) {
 		*asset = q->first.asset;
 		return true;
 	}

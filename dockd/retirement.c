@@ -80,7 +80,8 @@ static enum retire ask(const struct retirement *r, const struct asset *a)
 	};
 
 	for (size_t i = 0; i < r->n; i++)
-		ups[i] = index_upload(ix, a->number, r->destination[i], &up[i]) == 0 ? &up[i] : NULL;
+		ups[i] =
+		    index_upload(ix, a->number, r->destination[i], &up[i]) == 0 ? &up[i] : NULL;
 	return retire_ask(&f);
 }
 
@@ -104,8 +105,8 @@ void retirement_plan(struct retirement *r, bool may)
 			continue;
 		record_begin(&rec, "retired");
 		record_number(&rec, "asset", (int64_t)a.number);
-		record_text(&rec, "reason", staging_tight(r->staging) ? "confirmed, space needed" :
-									 "confirmed");
+		record_text(&rec, "reason",
+		    staging_tight(r->staging) ? "confirmed, space needed" : "confirmed");
 		if (journal_write(r->journal, &rec) < 0)
 			return;
 		r->going[r->going_n++] = a.number;

@@ -10,6 +10,7 @@
 #define DOCKD_STAGING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct staging;

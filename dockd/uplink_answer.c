@@ -216,8 +216,7 @@ static const char *on_receipt(
 	else if (c.level == LEVEL_SIGNED)
 		claimed(u, d, asset, &c);
 	else if (c.length_bytes != a.size_bytes)
-		receipt_differs(
-		    u, d, &a, "the destination holds another length than was sent");
+		receipt_differs(u, d, &a, "the destination holds another length than was sent");
 	else if (hex[0] && strcmp(hex, a.sha256) != 0)
 		receipt_differs(u, d, &a, "the destination holds other bytes than were sent");
 	else

@@ -158,11 +158,11 @@ static void each_missing_fact_refuses(void **state)
 static void two_missing_facts_refuse(void **state)
 {
 	static bool *const facts_of[] = { &facts.erase, &facts.journal_works, &facts.camera_erases,
-		&facts.identity_proved, &facts.logs_receipted };
+		&facts.identity_proved, &facts.logs_receipted, &facts.unpreserved };
 
 	(void)state;
-	for (size_t i = 0; i < 5; i++) {
-		for (size_t k = 0; k < 5; k++) {
+	for (size_t i = 0; i < 6; i++) {
+		for (size_t k = 0; k < 6; k++) {
 			open_facts();
 			*facts_of[i] = *facts_of[k] = false;
 			assert_int_not_equal(gate_ask(&facts), GATE_OPEN);
@@ -200,6 +200,70 @@ static void levels(void **state)
 			assert_int_equal(gate_ask(&facts) == GATE_OPEN, opens);
 		}
 	}
+}
+
+#define KEEPS(change, why)                                                                         \
+	do {                                                                                       \
+		open_facts();                                                                      \
+		first.confirmed_at_s = second.confirmed_at_s = 9;                                  \
+		change;                                                                            \
+		assert_string_equal(retire_word(retire_ask(&facts)), retire_word(why));            \
+	} while (0)
+
+/* The station's copy: everything that the gate asks of receipts, and a later answer. */
+static void copies_stay(void **state)
+{
+	(void)state;
+	KEEPS((void)0, RETIRE_OPEN);
+	KEEPS(asset.kind = KIND_OTHER, RETIRE_OPEN);
+	KEEPS((facts.erase = false, facts.docking = 0, asset.erased = true), RETIRE_OPEN);
+	KEEPS(asset.kind = KIND_LOG, RETIRE_KIND);
+	KEEPS(asset.kind = KIND_SIDECAR, RETIRE_KIND);
+	KEEPS(asset.kind = KIND_REPORT, RETIRE_KIND);
+	KEEPS(facts.asset = NULL, RETIRE_KIND);
+	KEEPS(asset.file = FILE_RETIRED, RETIRE_NO_COPY);
+	KEEPS(asset.file = FILE_PART, RETIRE_NO_COPY);
+	KEEPS(asset.merged_into = 3, RETIRE_NO_COPY);
+	KEEPS(asset.rung = RUNG_STAGED, RETIRE_NO_COPY);
+	KEEPS(asset.sha256[0] = '\0', RETIRE_NO_COPY);
+	KEEPS(first.rung = RUNG_SENT, RETIRE_NOT_RECEIPTED);
+	KEEPS(second.level = LEVEL_READBACK, RETIRE_NOT_RECEIPTED);
+	KEEPS(second.sha256[3] = 'x', RETIRE_NOT_RECEIPTED);
+	KEEPS(second.length_bytes = 1, RETIRE_NOT_RECEIPTED);
+	KEEPS((facts.accept = LEVEL_LOCAL, first.level = LEVEL_LOCAL), RETIRE_NOT_RECEIPTED);
+	KEEPS(facts.uploads_n = 0, RETIRE_NOT_RECEIPTED);
+	KEEPS(first.confirmed_at_s = 0, RETIRE_NOT_CONFIRMED);
+	KEEPS(second.confirmed_at_s = 0, RETIRE_NOT_CONFIRMED);
+	KEEPS((facts.any = true, second.confirmed_at_s = 0), RETIRE_OPEN);
+	KEEPS((facts.any = true, first.confirmed_at_s = second.confirmed_at_s = 0),
+	    RETIRE_NOT_CONFIRMED);
+	/* one has given the receipt, only the other was confirmed: not both of the same */
+	KEEPS((facts.any = true, first.confirmed_at_s = 0, second.rung = RUNG_SENT),
+	    RETIRE_NOT_CONFIRMED);
+	KEEPS(facts.unpreserved = false, RETIRE_PRESERVED);
+	KEEPS(asset.needs_person = true, RETIRE_NEEDS_PERSON);
+	KEEPS(facts.journal_works = false, RETIRE_JOURNAL);
+	memset(&facts, 0, sizeof(facts));
+	assert_int_not_equal(retire_ask(&facts), RETIRE_OPEN);
+	for (int r = RETIRE_OPEN; r <= RETIRE_JOURNAL; r++)
+		assert_string_not_equal(retire_word((enum retire)r), "unknown");
+}
+
+/* An answer confirms by what the destination states, never by less than a level that was named. */
+static void levels_that_confirm(void **state)
+{
+	(void)state;
+	assert_true(level_confirms(LEVEL_READBACK, LEVEL_SIGNED));
+	assert_true(level_confirms(LEVEL_STORED_DIGEST, LEVEL_SIGNED));
+	assert_true(level_confirms(LEVEL_SIGNED, LEVEL_SIGNED));
+	assert_false(level_confirms(LEVEL_TRANSFER_DIGEST, LEVEL_SIGNED));
+	assert_false(level_confirms(LEVEL_LENGTH, LEVEL_READBACK));
+	assert_true(level_confirms(LEVEL_LENGTH, LEVEL_LENGTH));
+	assert_false(level_confirms(LEVEL_LOCAL, LEVEL_LOCAL));
+	assert_false(level_confirms(LEVEL_LOCAL, LEVEL_LENGTH));
+	assert_false(level_confirms(LEVEL_NONE, LEVEL_NONE));
+	assert_false(level_confirms(LEVEL_READBACK, LEVEL_NONE));
+	assert_false(level_confirms((enum receipt_level)99, LEVEL_LENGTH));
 }
 
 static void words(void **state)
@@ -286,6 +350,8 @@ int main(void)
 		cmocka_unit_test(two_missing_facts_refuse),
 		cmocka_unit_test(any_destination),
 		cmocka_unit_test(levels),
+		cmocka_unit_test(copies_stay),
+		cmocka_unit_test(levels_that_confirm),
 		cmocka_unit_test(words),
 		cmocka_unit_test(rungs),
 		cmocka_unit_test(times),

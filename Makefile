@@ -120,6 +120,8 @@ dockctl_src := \
 	dockd/hex.c \
 	dockd/ctl_ask.c \
 	dockd/ctl_export.c \
+	dockd/ctl_report.c \
+	dockd/ctl_report_text.c \
 	dockd/ctl_json.c \
 	dockd/ctl_ledger.c \
 	dockd/ctl_records.c \

@@ -25,6 +25,8 @@ static const char usage_text[] =
     "  camera enroll SERIAL FILE --scheme ecdsa|ed25519|manifest --reason TEXT\n"
     "  camera revoke SERIAL [FINGERPRINT] --reason TEXT\n"
     "  camera keys [SERIAL]          the public keys that cameras sign with\n"
+    "  report DOCKING|FILE...        how a camera was used, by its own log\n"
+    "  report --camera SERIAL        the same over a period: --from DAY, --to DAY\n"
     "  help, --version\n";
 
 int ctl_usage(const char *wrong)
@@ -405,6 +407,8 @@ static const struct option options[] = {
 	[OPTION_FILE] = { "file", required_argument, NULL, 0 },
 	[OPTION_SCHEME] = { "scheme", required_argument, NULL, 0 },
 	[OPTION_REASON] = { "reason", required_argument, NULL, 0 },
+	[OPTION_CAMERA] = { "camera", required_argument, NULL, 0 },
+	[OPTION_TO] = { "to", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -433,6 +437,7 @@ static const struct command {
 	{ "ledger", ledger_run,
 	    WITH(DIR) | WITH(KEY) | WITH(AGAINST) | WITH(ASSET) | WITH(DOCKING) | WITH(FROM) |
 		WITH(TYPE) },
+	{ "report", report_run, WITH(CAMERA) | WITH(FROM) | WITH(TO) },
 };
 
 const char *ctl_option(const struct ctl *c, enum ctl_option option)

@@ -42,6 +42,8 @@ enum ctl_option {
 	OPTION_FILE,
 	OPTION_SCHEME,
 	OPTION_REASON,
+	OPTION_CAMERA,
+	OPTION_TO,
 	CTL_OPTIONS, /* how many there are */
 };
 
@@ -129,6 +131,7 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 int wait_run(struct ctl *c);   /* ctl_wait.c */
 int ledger_run(struct ctl *c); /* ctl_ledger.c */
 int camera_run(struct ctl *c); /* ctl_camera.c */
+int report_run(struct ctl *c); /* ctl_report.c */
 
 /* ---- ctl.c ---- */
 

@@ -43,6 +43,10 @@ void activation_pass(struct activation *a, int64_t ms)
 	    a->power == POWER_OFF             ? SHARE_OFF :
 						SHARE_POWERED;
 
+	if (share == SHARE_POWERED && a->power == POWER_UNKNOWN) {
+		activation_add(&a->unsure_ms, ms);
+		return;
+	}
 	activation_add(&a->share_ms[share], ms);
 	if (share == SHARE_POWERED && a->buffer)
 		activation_add(&a->buffer_ms, ms);
@@ -55,6 +59,22 @@ void activation_pass(struct activation *a, int64_t ms)
 		if (a->muted)
 			activation_add(&a->now[i].muted_ms, ms);
 	}
+}
+
+/* A line says what it had been before. */
+static void resolve(struct activation *a, enum activation_share share)
+{
+	activation_add(&a->share_ms[share], a->unsure_ms);
+	a->unsure_ms = 0;
+}
+
+/* Whether only a camera that is on writes such a line. */
+static bool shows_power(enum audit_event event)
+{
+	return event == AUDIT_POWER_OFF || event == AUDIT_RECORD_START ||
+	    event == AUDIT_RECORD_STOP || event == AUDIT_MUTE || event == AUDIT_UNMUTE ||
+	    event == AUDIT_BUFFER_ON || event == AUDIT_BUFFER_OFF || event == AUDIT_USER ||
+	    event == AUDIT_HEARTBEAT;
 }
 
 struct activation_mark *activation_mark(struct activation *a, enum mark_kind kind,
@@ -141,8 +161,7 @@ static void start(struct activation *a, const struct audit_line *line)
 		lose(a, i, line->time_ms, "it began again");
 	if (a->open == ACTIVATION_OPEN)
 		lose(a, 0, line->time_ms, "more began than a camera can make at once");
-	if (a->power != POWER_ON)
-		a->power = POWER_ON;
+	a->power = POWER_ON;
 	begin(a, line, true);
 }
 
@@ -206,6 +225,7 @@ void activation_miss(struct activation *a, int64_t ms)
 {
 	activation_add(&a->share_ms[SHARE_MISSING], ms);
 	a->after_gap = true;
+	resolve(a, SHARE_MISSING);
 	/* What was open may have ended there: what is not told is not guessed. */
 	a->power = POWER_UNKNOWN;
 	a->muted = a->buffer = false;
@@ -240,6 +260,12 @@ void activation_line(
     struct activation *a, const struct audit_line *line, uint64_t asset, int64_t before_ms)
 {
 	a->events[line->event]++;
+	if (a->power == POWER_UNKNOWN && shows_power(line->event)) {
+		resolve(a, SHARE_POWERED);
+		a->power = POWER_ON;
+	} else if (a->power == POWER_UNKNOWN && line->event == AUDIT_POWER_ON) {
+		resolve(a, SHARE_OFF);
+	}
 	switch (line->event) {
 	case AUDIT_POWER_ON:
 		if (activation_lost(a, line))
@@ -297,6 +323,7 @@ void activation_line(
 
 void activation_end(struct activation *a, int64_t time_ms)
 {
+	resolve(a, SHARE_MISSING);
 	lose_all(a, time_ms, "the log ends before");
 	forget_mute(a, "the log ends before");
 }

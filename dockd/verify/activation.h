@@ -55,6 +55,7 @@ struct activation {
 	uint64_t muted_seq;
 	char user[PROTO_NAME_LEN];
 	int64_t share_ms[SHARES];
+	int64_t unsure_ms; /* passed while it was not known whether it was on */
 	int64_t muted_ms;  /* of recording */
 	int64_t buffer_ms; /* of powered and not recording: the before-event buffer was on */
 	uint64_t events[AUDIT_EVENTS];

@@ -72,6 +72,7 @@ dockd_src := \
 	dockd/pair.c \
 	dockd/brief.c \
 	dockd/judge.c \
+	dockd/inquiry.c \
 	dockd/uplink.c \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \

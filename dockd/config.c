@@ -89,6 +89,11 @@ static const struct setting_choice takes[] = {
 	{ NULL, 0 },
 };
 static const struct setting_choice policies[] = { { "all", false }, { "any", true }, { NULL, 0 } };
+static const struct setting_choice reports[] = {
+	{ "none", false },
+	{ "docking", true },
+	{ NULL, 0 },
+};
 static const struct setting_choice drivers[] = {
 	{ "dir", DESTINATION_DIR },
 	{ "tus", DESTINATION_TUS },
@@ -131,6 +136,8 @@ static const struct setting root_settings[] = {
 	  .choices = takes },
 	{ .name = "policy", .type = SETTING_CHOICE, SETTING_AT(draft, config.any),
 	  .choices = policies },
+	{ .name = "reports", .type = SETTING_CHOICE, SETTING_AT(draft, config.reports),
+	  .choices = reports },
 	{ .name = "pulls-per-port", .type = SETTING_NUMBER,
 	  SETTING_AT(draft, config.pulls_per_port), .min = 1, .max = 16 },
 	{ .name = "rejoin-seconds", .type = SETTING_NUMBER, SETTING_AT(draft, config.rejoin_s),
@@ -526,6 +533,7 @@ static void set_defaults(struct draft *d)
 	snprintf(d->profiles_dir, sizeof(d->profiles_dir), "%s", DEFAULT_PROFILES);
 	c->accept = LEVEL_SIGNED;
 	c->retention_n = retention_default_classes(c->retention);
+	c->reports = true;
 	c->pulls_per_port = 3;
 	c->rejoin_s = 10;
 	c->retry_min_s = 1;

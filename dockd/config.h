@@ -53,6 +53,7 @@ struct config {
 	bool take_when_server;     /* take-when = "station" (default) | "server" */
 	bool dispose;              /* dispose = "off" (default) | "on": the station's copies */
 	bool any;                  /* policy = "all" (default) | "any" */
+	bool reports;              /* reports = "docking" (default) | "none" */
 	uint32_t pulls_per_port;   /* 3: pulls at once below one root port */
 	uint32_t rejoin_s;         /* 10: left and back on the same port is one docking */
 	uint32_t verify_jobs;      /* 0 = one per processor */

@@ -1,6 +1,8 @@
 #include "config_profile.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ITEMS(a) (sizeof(a) / sizeof((a)[0]))
@@ -320,8 +322,14 @@ static void read_zone(
 	const struct config_setting_t *node = setting_find(root, "clock-zone");
 
 	p->clock_zone.summer_s = p->clock_zone.winter_s;
-	if (!node)
+	if (!node) {
+		int west = -p->clock_zone.winter_s / 60;
+
+		snprintf(p->clock_zone_text, sizeof(p->clock_zone_text),
+		    west % 60 ? "UTC%s%d:%02d" : "UTC%s%d", west < 0 ? "-" : "", abs(west) / 60,
+		    abs(west) % 60);
 		return;
+	}
 	if (setting_find(root, "clock-utc-offset-minutes"))
 		setting_wrong(e, node, "either this or clock-utc-offset-minutes");
 	else if (zone_read(p->clock_zone_text, &p->clock_zone) < 0)

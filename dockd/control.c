@@ -424,6 +424,7 @@ static int answer_retry(struct client *k)
 	}
 	intake_retry(c->p.intake);
 	judge_retry(c->p.judge);
+	inquiry_retry(c->p.inquiry);
 	bays_asset_changed(c->p.bays);
 	log_info("retry", "uid=%u asset=%" PRIu64 " bay=\"%s\"", (unsigned)k->uid, k->ask.number,
 	    log_text(k->ask.text));
@@ -475,7 +476,7 @@ static bool holds(struct control *c, struct client *k)
 		return false;
 	case WAIT_IDLE:
 		return bays_idle(c->p.bays) && intake_idle(c->p.intake) && judge_idle(c->p.judge) &&
-		    uplink_idle(c->p.uplink);
+		    inquiry_idle(c->p.inquiry) && uplink_idle(c->p.uplink);
 	case WAIT_DOCKINGS:
 		return index_counts(control_index(c), &n) == 0 && n.dockings >= k->ask.cursor;
 	}

@@ -9,6 +9,7 @@
 #define DOCKD_CONTROL_H
 
 #include "bay.h"
+#include "inquiry.h"
 #include "intake.h"
 #include "judge.h"
 #include "reconcile.h"
@@ -25,6 +26,7 @@ struct control_parts {
 	struct bays *bays;
 	struct intake *intake;
 	struct judge *judge;
+	struct inquiry *inquiry;
 	struct uplink *uplink;
 	struct retention *retention;
 	struct disposer *disposer;

@@ -249,6 +249,8 @@ int index_to_inquire(struct index *ix, uint64_t after, uint64_t *numbers, size_t
 int index_inquired(struct index *ix, uint64_t docking);
 /* Whether a file of it waits for its digest (judged false) or its signature. 1, 0 or -errno. */
 int index_docking_open(struct index *ix, uint64_t docking, bool judged);
+/* Whether anything of it is held and checked. 1, 0 or -errno. */
+int index_docking_held(struct index *ix, uint64_t docking);
 /* Its checked logs, oldest first; of more than room the newest. Count or -errno. */
 int index_audit_logs(struct index *ix, uint64_t docking, uint64_t *numbers, size_t room);
 /*

@@ -132,6 +132,18 @@ int index_docking_open(struct index *ix, uint64_t docking, bool judged)
 	return one(st, rc);
 }
 
+int index_docking_held(struct index *ix, uint64_t docking)
+{
+	sqlite3_stmt *st;
+
+	int rc = db_query(ix, Q_DOCKING_HELD,
+	    "SELECT 1 FROM asset WHERE docking = ?1 AND rung = 3 AND kind <> 7 UNION ALL"
+	    " SELECT 1 FROM asset WHERE pulled_docking = ?1 AND kind = 4 AND rung = 3 LIMIT 1",
+	    &st, "i", (int64_t)docking);
+
+	return one(st, rc);
+}
+
 /* ---- keys ---- */
 
 static int enrolled(struct index *ix, int64_t time_s, const struct record *r)
@@ -373,9 +385,10 @@ int index_audit_logs(struct index *ix, uint64_t docking, uint64_t *numbers, size
 	sqlite3_stmt *st;
 	int n = 0,
 	    rc = db_query(ix, Q_AUDIT_LOGS,
-		"SELECT number FROM (SELECT number FROM asset WHERE docking = ?1 AND kind = 4"
-		" AND rung = 3 UNION SELECT number FROM asset WHERE pulled_docking = ?1"
-		" AND kind = 4 AND rung = 3 ORDER BY number DESC LIMIT ?2) ORDER BY number",
+		"SELECT number FROM (SELECT number FROM asset WHERE pulled_docking = ?1"
+		" AND kind = 4 AND rung = 3 UNION SELECT number FROM asset WHERE docking = ?1"
+		" AND pulled_docking = 0 AND kind = 4 AND rung = 3 ORDER BY number DESC LIMIT ?2)"
+		" ORDER BY number",
 		&st, "ii", (int64_t)docking, (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
@@ -443,9 +456,8 @@ static int checked(struct index *ix, const struct record *r)
 		return rc;
 	rc = to_judge(ix, (int64_t)e.a.number);
 	if (rc == 0)
-		rc = to_inquire(ix, (int64_t)e.a.docking);
-	if (rc == 0 && e.a.pulled_docking != e.a.docking)
-		rc = to_inquire(ix, (int64_t)e.a.pulled_docking);
+		rc = to_inquire(
+		    ix, (int64_t)(e.a.pulled_docking ? e.a.pulled_docking : e.a.docking));
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #include "bay.h"
 #include "config.h"
 #include "control.h"
+#include "inquiry.h"
 #include "intake.h"
 #include "journal.h"
 #include "judge.h"
@@ -51,6 +52,7 @@ struct core {
 	struct intake *intake;
 	struct judge *judge;
 	struct acceptance *acceptance;
+	struct inquiry *inquiry;
 	struct uplink *uplink;
 	struct disposer *disposer;
 	struct retention *retention;
@@ -263,6 +265,7 @@ static void reload(struct core *c)
 		intake_configure(c->intake, fresh->profile, fresh->profiles_n);
 		judge_configure(c->judge, fresh->profile, fresh->profiles_n);
 		acceptance_configure(c->acceptance, fresh);
+		inquiry_configure(c->inquiry, fresh);
 		uplink_configure(c->uplink, fresh);
 		disposer_configure(c->disposer, fresh);
 		retention_configure(c->retention, fresh);
@@ -360,6 +363,7 @@ static void turn(struct core *c)
 	intake_plan(c->intake);
 	if (judge_plan(c->judge))
 		c->bays->again = true;
+	inquiry_plan(c->inquiry);
 	retention_plan(c->retention);
 	acceptance_plan(c->acceptance);
 	uplink_plan(c->uplink);
@@ -367,6 +371,7 @@ static void turn(struct core *c)
 	commit(c);
 	bays_act(c->bays);
 	intake_act(c->intake);
+	inquiry_act(c->inquiry);
 	disposer_act(c->disposer);
 	uplink_act(c->uplink);
 	reconcile_act(c->reconcile);
@@ -472,6 +477,7 @@ static void open_sockets(struct core *c, bool plaintext)
 		.bays = c->bays,
 		.intake = c->intake,
 		.judge = c->judge,
+		.inquiry = c->inquiry,
 		.uplink = c->uplink,
 		.retention = c->retention,
 		.disposer = c->disposer,
@@ -530,6 +536,7 @@ static void stop(struct core *c)
 	verifier_free(c->verifier);
 	intake_free(c->intake);
 	judge_free(c->judge);
+	inquiry_free(c->inquiry);
 	record_begin(&r, "ended");
 	journal_write(c->journal, &r);
 	journal_commit(c->journal);
@@ -554,6 +561,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 	static const struct bays_handlers bay_handlers = { on_pulled };
 	static const struct intake_handlers intake_handlers = { on_changed };
 	static const struct judge_handlers judge_handlers = { on_judged };
+	static const struct inquiry_handlers inquiry_handlers = { on_pulled };
 	static const struct uplink_handlers uplink_handlers = { on_receipted };
 	static const struct reconcile_handlers reconcile_handlers = { on_lost };
 	static struct core core;
@@ -596,6 +604,10 @@ static int serve(const char *config_path, const char *profiles_dir)
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	bays_configure(c->bays, c->config);
 	acceptance_configure(c->acceptance, c->config);
+	c->inquiry = inquiry_new(
+	    &(struct inquiry_parts){ c->journal, c->staging, c->verifier, c->bays, c->judge },
+	    &inquiry_handlers, c);
+	inquiry_configure(c->inquiry, c->config);
 	uplink_configure(c->uplink, c->config);
 	c->disposer = disposer_new(c->journal, c->staging, c->uplink);
 	disposer_configure(c->disposer, c->config);

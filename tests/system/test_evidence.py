@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import auditlog
 import vcam
 from station import Station
 
@@ -16,6 +17,7 @@ MIB = 1 << 20
 DAY = 1790000000
 BAYS = [{"name": "1", "port": "1-1"}, {"name": "2", "port": "1-2"}]
 SERIAL = "BWC-A"
+QUICK = {"settle_seconds": 1}
 
 
 def openssl(*args, **how):
@@ -97,3 +99,55 @@ def test_keys_are_enrolled_and_revoked(files):
         assert [(r["type"], r["camera"], r["uid"], r["reason"]) for r in records] == \
             [("enrolled", SERIAL, 0, "new"), ("enrolled", "OTHER", 0, "x"),
              ("revoked", SERIAL, 0, "lost")]
+
+
+# ---- audit logs ----
+
+def reports_of(s):
+    return [c for c in s.clips() if c["kind"] == "report"]
+
+
+def report_text(s, clip):
+    """The report as the store has it."""
+    for path in (s.folder / "store").rglob("*"):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == clip["sha256"]:
+            return json.loads(path.read_bytes())
+    raise AssertionError(f"{clip['path']} is not in the store")
+
+
+def shift(files, log, names=("a.mp4", "b.mp4")):
+    clips = {f"DCIM/100/{n}": os.urandom(100_000) for n in names}
+    log.shift(clips)
+    return clips
+
+
+def dock(s, camera, port="1-1", dockings=1, light="take"):
+    camera.plug(port)
+    s.wait("dockings", dockings)
+    s.wait("bay", port[-1], light)
+    s.wait("idle")
+    s.wait("all", "receipted")
+
+
+def test_a_docking_is_audited_once(files):
+    log = auditlog.AuditLog(SERIAL)
+    clips = shift(files, log)
+    objects = []
+    for where, data in clips.items():
+        name = where.replace("/", "_")
+        files.put(name, data)
+        objects.append(files.entry(where, name))
+    files.put("log", log.bytes())
+    objects.append(files.entry("LOG/audit.log", "log"))
+    with Station(bays=BAYS, profile=QUICK, reports="docking") as s:
+        camera = s.camera("A", objects)
+        dock(s, camera)
+        report, = reports_of(s)
+        print(json.dumps(report_text(s, report), indent=1)[:3000])
+        print(s.log()[-3000:])
+        audited, = [r for r in s.ledger() if r["type"] == "audited"]
+        assert audited["lines"] == len(log.lines) and audited["findings"] == 0, audited
+        camera.unplug()
+        s.wait("bay", "1", "empty")
+        s.wait("idle")
+        assert len([r for r in s.ledger() if r["type"] == "audited"]) == 1

@@ -58,6 +58,8 @@ def written():
 DIR_ONLY = {"uploader-dir-rename"}
 SIGNED_ONLY = {"uplink-claimed", "uplink-receipt-refused", "reconcile-asked", "reconcile-confirmed",
                "reconcile-lost", "retirement-unlink"}  # killed at in test_receipts.py
+SIGNED_ONLY |= {"judge-ask", "judge-judged", "inquiry-begun", "inquiry-answered",
+                "inquiry-audited"}  # and in test_evidence.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
         "verify-digest", "verify-result"}                               # once a process

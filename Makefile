@@ -152,6 +152,10 @@ dockd-verify_src := \
 	dockd/verify/judge_job.c \
 	dockd/verify/facts.c \
 	dockd/verify/signature.c \
+	dockd/verify/cms.c \
+	dockd/verify/chain.c \
+	dockd/verify/sidecar.c \
+	dockd/verify/manifest.c \
 	dockd/verify/receipt.c \
 	$(audit_src) \
 	dockd/base/record.c \

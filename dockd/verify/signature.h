@@ -10,9 +10,18 @@
 
 #include "facts.h"
 
+#include <stdbool.h>
+
 struct trust {
 	const char *anchors, *crls; /* PEM, may be empty */
 	size_t anchors_len, crls_len;
+};
+
+/* The two times at which a signer is judged. */
+struct signing_time {
+	int64_t recorded_s; /* never outside what bounds it; where nothing is told: docked_s */
+	int64_t docked_s;
+	bool proved; /* recorded_s lies between two times of the station's own clock */
 };
 
 /* Makes libcrypto load all that judging may need. 0 or -ENOMEM. */
@@ -29,5 +38,12 @@ int signature_judge(const struct signing_facts *f, const char *bytes, size_t len
 /* For the schemes: a result with its reason; what comes from outside is escaped. */
 void judged_set(struct proto_judged *out, enum signature_result result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * What a good signature by an enrolled key is worth: true: it is this camera's, and not revoked
+ * when this was docked. false: out says what it is.
+ */
+bool signing_key_judge(
+    const struct signing_facts *f, const struct signing_key *k, struct proto_judged *out);
 
 #endif

@@ -191,7 +191,10 @@ dockd-uploader_src := \
 	uploader/dir.c \
 	uploader/dir_errand.c \
 	uploader/tus.c \
-	uploader/tus_reply.c
+	uploader/tus_proof.c \
+	uploader/tus_errand.c \
+	uploader/tus_reply.c \
+	dockd/base/base64.c
 dockd-uploader_pkg := libcurl jansson libcrypto libseccomp
 
 programs := dockd dockctl dockd-verify dockd-camera dockd-hotplug dockd-uploader
@@ -262,7 +265,7 @@ fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
-fuzz_objs_tus := uploader/tus_reply.c uploader/facts.c
+fuzz_objs_tus := uploader/tus_reply.c uploader/facts.c dockd/base/base64.c
 fuzz_pkg_tus := libcurl libcrypto
 
 # ---- rules ----
@@ -336,7 +339,7 @@ unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
-unit_objs_tus := uploader/tus_reply.c uploader/facts.c uploader/disk.c
+unit_objs_tus := uploader/tus_reply.c uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c

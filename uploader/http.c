@@ -205,15 +205,31 @@ static size_t take_head(char *bytes, size_t size, size_t count, void *ctx)
 	return len;
 }
 
+bool http_is_ok(const struct http *h)
+{
+	const char *sp = h->head_whole ? strchr(h->head, ' ') : NULL;
+
+	return sp && strncmp(sp + 1, "200", 3) == 0;
+}
+
 static size_t take_body(char *bytes, size_t size, size_t count, void *ctx)
 {
 	struct http *h = ctx;
 	struct http_request *q = &h->request;
 	size_t len = size * count;
 
+	uint64_t at = h->got_bytes;
+
 	h->got_bytes += len;
-	if (!q->digest)
+	/* What comes with an error is an explanation, not what was asked for. */
+	if ((!q->digest && !q->text) || !http_is_ok(h))
 		return h->got_bytes > HTTP_BODY_MAX ? 0 : len;
+	if (q->text) {
+		if (h->got_bytes > q->text_room)
+			return 0;
+		memcpy(q->text + at, bytes, len);
+		return len;
+	}
 	h->moved_ms = transfer_now_ms();
 	if (h->got_bytes > q->digest_max_bytes)
 		return 0;
@@ -394,7 +410,7 @@ static enum http_end end_of(const struct http *h, CURLcode code)
 	if (code == CURLE_OK)
 		return h->head_whole ? HTTP_ANSWERED : HTTP_BAD;
 	/* The head was whole and only the body broke: for all but GET the head is the answer. */
-	if (h->head_whole && !h->request.digest)
+	if (h->head_whole && ((!h->request.digest && !h->request.text) || !http_is_ok(h)))
 		return HTTP_ANSWERED;
 	if (h->silent)
 		return HTTP_CUT;

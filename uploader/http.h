@@ -14,7 +14,7 @@
 #include <openssl/evp.h>
 
 #define HTTP_HEAD_MAX 16384 /* of one answer's status line and headers */
-#define HTTP_BODY_MAX 65536 /* of an answer that is not digested */
+#define HTTP_BODY_MAX 65536 /* of an answer that is not wanted */
 
 struct http_room {
 	CURLM *multi;
@@ -44,6 +44,8 @@ struct http_request {
 	bool fresh;                /* not on a connection used before */
 	EVP_MD_CTX *digest;        /* the answer's body goes in here, not into the bounded buffer */
 	uint64_t digest_max_bytes; /* and is cut beyond this */
+	char *text;                /* or in here, where it is the body of a 200 */
+	size_t text_room; /* and is cut beyond this; got_bytes of it are there at the end */
 	uint32_t
 	    timeout_ms; /* without a body: for the answer as a whole; digested: between bytes */
 };
@@ -93,6 +95,9 @@ bool http_header(struct curl_slist **list, const char *fmt, ...)
 
 /* Starts it. 0 or -errno (done is not called then). */
 int http_start(struct http *h, const struct http_request *request);
+
+/* Whether the answer's head says 200. */
+bool http_is_ok(const struct http *h);
 
 /* Ends it at once, its connection reset. done is not called. */
 void http_stop(struct http *h);

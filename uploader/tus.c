@@ -5,9 +5,9 @@
  * tus_reply's. Called by transfer.c. It believes no number but the server's Upload-Offset, and asks
  * for a new upload only when the server has said that the old one is gone.
  */
-#include "http.h"
-#include "transfer.h"
-#include "tus_reply.h"
+#include "tus.h"
+
+#include "facts.h"
 
 #include "../dockd/base/log.h"
 
@@ -23,33 +23,6 @@
 #define MISMATCHES_MAX 3u
 #define METADATA_MAX 3072
 
-/* What is learnt about the server holds for all uploads of this process. */
-struct tus {
-	struct http *options;
-	struct tus_chunk chunk;
-	bool checksum; /* advertised with sha256, and asked for in the configuration */
-	bool has_max_size;
-	uint64_t max_size_bytes;
-	bool expect;       /* the next body should ask first: nothing has been accepted yet */
-	bool never_expect; /* 417 */
-};
-
-struct tus_upload {
-	bool asked;  /* the act's request has been made */
-	bool reread; /* credentials were read again already */
-	bool fresh;  /* the next request wants a connection of its own */
-	bool no_checksum;
-	bool all_checked;  /* every byte went through a checked chunk in this run */
-	bool not_returned; /* the server does not give uploads back */
-	unsigned mismatches;
-	unsigned unchanged; /* cut PATCHes that left the offset where it was */
-	bool was_cut;
-	uint64_t patch_from, patch_bytes, patch_ms;
-	EVP_MD_CTX *sent;  /* SHA-256 of what was accepted in checked chunks */
-	EVP_MD_CTX *chunk; /* the same with the chunk under way */
-	EVP_MD_CTX *back;  /* of what was read back */
-};
-
 static struct tus *tus_of(const struct transfer *t)
 {
 	return t->dest->own;
@@ -57,14 +30,29 @@ static struct tus *tus_of(const struct transfer *t)
 
 /* ---- open ---- */
 
+static enum receipt_level level_of(const struct destination *d)
+{
+	const struct tus *s = d->own;
+	uint32_t f = d->conf.flags;
+
+	if (f & DESTINATION_RECEIPTS)
+		return LEVEL_SIGNED;
+	if (f & DESTINATION_READ_BACK)
+		return LEVEL_READBACK;
+	if (f & DESTINATION_STORED_DIGEST)
+		return LEVEL_STORED_DIGEST;
+	return s->checksum ? LEVEL_TRANSFER_DIGEST : LEVEL_LENGTH;
+}
+
 static void say_ready(struct destination *d, int status, const char *text)
 {
 	const struct tus *s = d->own;
+	uint32_t f = d->conf.flags;
 
 	d->ready.status = status;
-	d->ready.level = d->conf.flags & DESTINATION_READ_BACK ? LEVEL_READBACK :
-	    s->checksum                                        ? LEVEL_TRANSFER_DIGEST :
-								 LEVEL_LENGTH;
+	d->ready.level = level_of(d);
+	d->ready.can = (f & (DESTINATION_READ_BACK | DESTINATION_RECEIPTS) ? READY_CONFIRMS : 0) |
+	    ((f & DESTINATION_DISPOSE) && !s->keeps ? READY_REMOVES : 0);
 	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
 	d->told = true;
 }
@@ -85,6 +73,7 @@ static void options_done(struct http *h)
 		return;
 	}
 	s->checksum = (d->conf.flags & DESTINATION_CHECKSUM) && r.checksum && r.sha256;
+	s->keeps = r.extensions && !r.termination;
 	s->has_max_size = r.has_max_size && r.max_size_bytes > 0;
 	s->max_size_bytes = r.max_size_bytes;
 	if (r.extensions && !r.creation)
@@ -203,7 +192,7 @@ static int tus_begin(struct transfer *t)
 	return 0;
 }
 
-static enum act_result ask(struct transfer *t, struct http_request *q)
+enum act_result tus_ask(struct transfer *t, struct http_request *q)
 {
 	struct tus_upload *u = t->own;
 
@@ -211,6 +200,7 @@ static enum act_result ask(struct transfer *t, struct http_request *q)
 	u->fresh = false;
 	u->asked = true;
 	t->failed.http_status = 0;
+	t->failed.retry_after_ms = 0;
 	if (!q->headers || !http_header(&q->headers, "Tus-Resumable: 1.0.0") ||
 	    http_start(t->http, q) < 0)
 		return transfer_fail(t, UPLOAD_LATER, "no memory for a request");
@@ -234,8 +224,7 @@ static enum act_result credentials(struct transfer *t, const char *text)
 	return ACT_AGAIN;
 }
 
-/* The answer, read and judged; verdict 0 when there was none, and then *result is the act's. */
-static enum tus_verdict judge(
+enum tus_verdict tus_judge(
     struct transfer *t, enum tus_request request, struct tus_reply *r, enum act_result *result)
 {
 	const struct http *h = t->http;
@@ -269,6 +258,7 @@ static enum tus_verdict judge(
 	v = tus_reply_judge(request, r, &text);
 	switch (v) {
 	case TUS_ASK:
+		t->failed.retry_after_ms = r->retry_after_ms;
 		*result = transfer_ask(t, UPLOAD_LATER, "%s", text);
 		break;
 	case TUS_LATER:
@@ -319,7 +309,7 @@ static enum act_result post(struct transfer *t)
 	if (tus_metadata(&t->upload, t->dest->station, metadata, sizeof(metadata)) == 0 &&
 	    metadata[0] && !http_header(&q.headers, "Upload-Metadata: %s", metadata))
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
-	return ask(t, &q);
+	return tus_ask(t, &q);
 }
 
 static enum act_result tus_create(struct transfer *t)
@@ -331,7 +321,7 @@ static enum act_result tus_create(struct transfer *t)
 
 	if (!u->asked)
 		return post(t);
-	if (judge(t, TUS_CREATE, &r, &result) != TUS_GOOD)
+	if (tus_judge(t, TUS_CREATE, &r, &result) != TUS_GOOD)
 		return result;
 	err = tus_location(t->dest->conf.where, r.location, t->address, sizeof(t->address));
 	if (err == -EXDEV)
@@ -342,6 +332,8 @@ static enum act_result tus_create(struct transfer *t)
 		return transfer_fail(t, UPLOAD_REFUSED, "the server's Location is no usable URL");
 	if (EVP_DigestInit_ex(u->sent, EVP_sha256(), NULL) != 1)
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
+	memset(&t->receipt, 0, sizeof(t->receipt));
+	u->step = STEP_NONE;
 	u->all_checked = true;
 	u->was_cut = false;
 	t->offset_bytes = 0;
@@ -351,7 +343,7 @@ static enum act_result tus_create(struct transfer *t)
 
 /* ---- query ---- */
 
-static enum act_result head(struct transfer *t)
+enum act_result tus_ask_head(struct transfer *t, bool want_digest)
 {
 	struct http_request q = { .method = "HEAD", .url = t->address, .timeout_ms = HEAD_MS };
 	char pinned[PROTO_ADDRESS_LEN];
@@ -362,9 +354,10 @@ static enum act_result head(struct transfer *t)
 		return ACT_GONE;
 	}
 	memcpy(t->address, pinned, sizeof(pinned));
-	if (!http_header(&q.headers, "Cache-Control: no-cache"))
+	if (!http_header(&q.headers, "Cache-Control: no-cache") ||
+	    (want_digest && !http_header(&q.headers, "Want-Repr-Digest: sha-256=10")))
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
-	return ask(t, &q);
+	return tus_ask(t, &q);
 }
 
 /* What a cut PATCH teaches about the line: smaller requests where nothing of it was kept. */
@@ -394,13 +387,17 @@ static enum act_result tus_query(struct transfer *t)
 	struct tus_reply r;
 
 	if (!u->asked)
-		return head(t);
-	v = judge(t, TUS_HEAD, &r, &result);
+		return tus_ask_head(t, false);
+	v = tus_judge(t, TUS_HEAD, &r, &result);
 	/* tus 1.0.0 HEAD: 403 without Upload-Offset is one way to say that it is not there. */
 	if (v == TUS_CREDENTIALS && r.status == 403 && !r.has_offset && result == ACT_FAILED)
 		return ACT_GONE;
 	if (v != TUS_GOOD)
 		return result;
+	if (facts_is_side(&t->upload) && r.has_length && r.length_bytes != t->upload.size_bytes) {
+		(void)transfer_ask(t, UPLOAD_LATER, "it has changed since");
+		return ACT_GONE;
+	}
 	if (r.offset_bytes > t->upload.size_bytes ||
 	    (r.has_length && r.length_bytes != t->upload.size_bytes))
 		return transfer_fail(t, UPLOAD_REFUSED,
@@ -490,7 +487,7 @@ static enum act_result patch(struct transfer *t)
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
 	u->patch_from = t->offset_bytes;
 	u->patch_bytes = q.length_bytes;
-	return ask(t, &q);
+	return tus_ask(t, &q);
 }
 
 static enum act_result patch_good(struct transfer *t, const struct tus_reply *r)
@@ -536,7 +533,7 @@ static enum act_result tus_append(struct transfer *t)
 	if (!u->asked)
 		return patch(t);
 	u->patch_ms = t->http->body_ms;
-	v = judge(t, TUS_PATCH, &r, &result);
+	v = tus_judge(t, TUS_PATCH, &r, &result);
 	u->was_cut = v == 0 ? t->http->end == HTTP_CUT : is_cut(r.status);
 	if (v != TUS_GOOD)
 		s->expect = true;
@@ -567,98 +564,6 @@ static enum act_result tus_append(struct transfer *t)
 		return ACT_ASK;
 	}
 	return result;
-}
-
-/* ---- finish ---- */
-
-static enum act_result get(struct transfer *t)
-{
-	struct http_request q = { .method = "GET",
-		.url = t->address,
-		.digest_max_bytes = t->upload.size_bytes,
-		.timeout_ms = t->dest->conf.answer_ms };
-	struct tus_upload *u = t->own;
-
-	if (EVP_DigestInit_ex(u->back, EVP_sha256(), NULL) != 1 ||
-	    !http_header(&q.headers, "Cache-Control: no-cache"))
-		return transfer_fail(t, UPLOAD_LATER, "no memory");
-	q.digest = u->back;
-	return ask(t, &q);
-}
-
-static void own_words(struct transfer *t)
-{
-	struct proto_receipt *p = &t->receipt;
-	size_t len = t->http->head_len;
-
-	p->raw_len = (uint32_t)(len < sizeof(p->raw) ? len : sizeof(p->raw));
-	memcpy(p->raw, t->http->head, p->raw_len);
-}
-
-static enum act_result read_back(struct transfer *t)
-{
-	struct tus_upload *u = t->own;
-	const struct http *h = t->http;
-	enum act_result result;
-	enum tus_verdict v;
-	struct tus_reply r;
-
-	if (!u->asked) {
-		own_words(t);
-		return get(t);
-	}
-	if (h->end == HTTP_BAD && h->got_bytes > t->upload.size_bytes) {
-		/* Longer than the clip: a finding, not a trouble of the line. The core compares. */
-		u->asked = false;
-		v = TUS_GOOD;
-	} else {
-		v = judge(t, TUS_GET, &r, &result);
-	}
-	if (v == TUS_REFUSED || v == TUS_DESTINATION) {
-		log_warn("not-read-back", "slot=%u status=%u text=\"%s\"", t->slot,
-		    t->failed.http_status, log_text(t->failed.text));
-		u->not_returned = true;
-		return ACT_AGAIN;
-	}
-	if (v != TUS_GOOD)
-		return result;
-	if (EVP_DigestFinal_ex(u->back, t->receipt.sha256, NULL) != 1)
-		return transfer_fail(t, UPLOAD_LATER, "the digest failed");
-	t->receipt.level = LEVEL_READBACK;
-	t->receipt.length_bytes = h->got_bytes;
-	return ACT_DONE;
-}
-
-static enum act_result tus_finish(struct transfer *t)
-{
-	struct tus_upload *u = t->own;
-	struct proto_receipt *p = &t->receipt;
-
-	if ((t->dest->conf.flags & DESTINATION_READ_BACK) && !u->not_returned)
-		return read_back(t);
-	if (p->raw_len == 0)
-		own_words(t);
-	p->level = LEVEL_LENGTH;
-	p->length_bytes = t->offset_bytes;
-	if (!u->all_checked || t->upload.size_bytes == 0)
-		return ACT_DONE;
-	if (EVP_DigestFinal_ex(u->sent, p->sha256, NULL) != 1)
-		return transfer_fail(t, UPLOAD_LATER, "the digest failed");
-	if (memcmp(p->sha256, t->upload.sha256, sizeof(p->sha256)) != 0)
-		return transfer_fail(t, UPLOAD_SOURCE,
-		    "the bytes sent have another digest than the clip had when it was checked");
-	p->level = LEVEL_TRANSFER_DIGEST;
-	return ACT_DONE;
-}
-
-static enum act_result tus_confirm(struct transfer *t)
-{
-	return transfer_fail(t, UPLOAD_CANNOT, "this destination offers no way to ask again");
-}
-
-static enum act_result tus_remove(struct transfer *t)
-{
-	return transfer_fail(t, UPLOAD_CANNOT, "this destination offers no way to remove");
 }
 
 const struct driver tus_driver = {

@@ -2,6 +2,8 @@
 
 #include "facts.h"
 
+#include "../dockd/base/base64.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <openssl/evp.h>
@@ -11,6 +13,7 @@
 #include <time.h>
 
 #define DAY_MS 86400000u
+#define NOTE_PATIENCE_MS 2000u /* waited for in the slot; longer ones free it */
 
 struct span {
 	const char *at;
@@ -120,6 +123,59 @@ static uint64_t retry_after(struct span value, int64_t now_s)
 	return s > DAY_MS / 1000 ? DAY_MS : s * 1000;
 }
 
+/* tus creation: "key base64, key base64"; a key may have no value. */
+static void take_metadata(struct tus_reply *r, struct span list)
+{
+	while (list.len > 0) {
+		const char *comma = memchr(list.at, ',', list.len);
+		struct span item = { list.at, comma ? (size_t)(comma - list.at) : list.len };
+		size_t skip = item.len + (comma ? 1 : 0);
+		uint8_t value[sizeof(r->asset)];
+		int n;
+
+		item = trim(item);
+		if (item.len > 6 && memcmp(item.at, "asset ", 6) == 0) {
+			n = base64_read(item.at + 6, item.len - 6, value, sizeof(value) - 1);
+			r->asset[0] = '\0';
+			if (n == 64 && !r->has_asset && !memchr(value, '\0', 64)) {
+				memcpy(r->asset, value, 64);
+				r->asset[64] = '\0';
+			}
+			r->has_asset = true;
+		}
+		list.at += skip;
+		list.len -= skip;
+	}
+}
+
+/* RFC 9530 section 3: "sha-256=:base64:, sha-512=:...:". */
+static int take_digests(struct tus_reply *r, struct span list)
+{
+	static const char word[] = "sha-256=:";
+	const size_t len = sizeof(word) - 1;
+
+	while (list.len > 0) {
+		const char *comma = memchr(list.at, ',', list.len);
+		struct span item = { list.at, comma ? (size_t)(comma - list.at) : list.len };
+		size_t skip = item.len + (comma ? 1 : 0);
+		uint8_t value[PROTO_SHA256_LEN];
+
+		item = trim(item);
+		if (item.len > len && memcmp(item.at, word, len) == 0 &&
+		    item.at[item.len - 1] == ':' &&
+		    base64_read(item.at + len, item.len - len - 1, value, sizeof(value)) ==
+			PROTO_SHA256_LEN) {
+			if (r->has_digest && memcmp(value, r->digest, sizeof(value)) != 0)
+				return -EPROTO;
+			memcpy(r->digest, value, sizeof(value));
+			r->has_digest = true;
+		}
+		list.at += skip;
+		list.len -= skip;
+	}
+	return 0;
+}
+
 static int take_header(struct tus_reply *r, struct span name, struct span value, int64_t now_s)
 {
 	if (span_is(name, "upload-offset"))
@@ -128,10 +184,17 @@ static int take_header(struct tus_reply *r, struct span name, struct span value,
 		return take_number(value, &r->has_length, &r->length_bytes);
 	if (span_is(name, "tus-max-size"))
 		return take_number(value, &r->has_max_size, &r->max_size_bytes);
-	if (span_is(name, "tus-extension")) {
+	if (span_is(name, "repr-digest"))
+		return take_digests(r, value);
+	if (span_is(name, "tus-resumable") || span_is(name, "tus-version")) {
+		r->speaks_tus = true;
+	} else if (span_is(name, "upload-metadata")) {
+		take_metadata(r, value);
+	} else if (span_is(name, "tus-extension")) {
 		r->extensions = true;
 		r->creation |= list_has(value, "creation");
 		r->checksum |= list_has(value, "checksum");
+		r->termination |= list_has(value, "termination");
 	} else if (span_is(name, "tus-checksum-algorithm")) {
 		r->sha256 |= list_has(value, "sha256");
 	} else if (span_is(name, "retry-after")) {
@@ -213,6 +276,13 @@ static enum tus_verdict judge_good(
 			return TUS_GOOD;
 		*text = "the server does not give the whole upload back";
 		return TUS_REFUSED;
+	case TUS_NOTE:
+		if (r->status == 200)
+			return TUS_GOOD;
+		*text = "the server has no receipt of it yet";
+		return TUS_ASK;
+	case TUS_DELETE:
+		return TUS_GOOD;
 	}
 	return TUS_REFUSED;
 }
@@ -276,6 +346,23 @@ static enum tus_verdict judge_status(const struct tus_reply *r, const char **tex
 	return TUS_ASK;
 }
 
+/*
+ * A receipt that does not come holds up erasing, nothing else: it is asked for until it is there,
+ * and neither the upload nor the destination is given up for it.
+ */
+static enum tus_verdict judge_note(const struct tus_reply *r, const char **text)
+{
+	enum tus_verdict v = judge_status(r, text);
+
+	if (r->status == 404 || r->status == 410)
+		*text = "the server has no receipt of it (404): is its receipt hook in place?";
+	if (r->retry_after_ms > NOTE_PATIENCE_MS)
+		return TUS_LATER;
+	if (r->status == 401 || r->status == 403)
+		return TUS_CREDENTIALS;
+	return v == TUS_ASK || r->retry_after_ms > 0 ? TUS_ASK : TUS_LATER;
+}
+
 enum tus_verdict tus_reply_judge(
     enum tus_request request, const struct tus_reply *r, const char **text)
 {
@@ -284,10 +371,12 @@ enum tus_verdict tus_reply_judge(
 	*text = "";
 	if (r->status >= 200 && r->status <= 299)
 		return judge_good(request, r, text);
+	if (request == TUS_NOTE)
+		return judge_note(r, text);
 	if (r->status == 404 || r->status == 410) {
 		*text = r->status == 410 ? "the server has let the upload expire (410)" :
 					   "the server does not know the upload (404)";
-		if (request == TUS_HEAD)
+		if (request == TUS_HEAD || request == TUS_DELETE)
 			return TUS_GONE;
 		if (request == TUS_PATCH)
 			return TUS_ASK;
@@ -409,6 +498,50 @@ out:
 }
 
 /* ---- what is asked ---- */
+
+int tus_receipt_url(const char *address, const char *path, char *out, size_t size)
+{
+	size_t at = strcspn(address, "?");
+	int n;
+
+	while (at > 0 && address[at - 1] == '/')
+		at--;
+	n = snprintf(
+	    out, size, "%.*s%s%s", (int)at, address, path, address + strcspn(address, "?"));
+	return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+/* Bytes of the character at s (RFC 3629, section 4), 0 where it is none. */
+static size_t utf8_len(const unsigned char *s, size_t left)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (n == 0 || s[0] > 0xf4 || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+bool tus_note_is_text(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n;
+
+	if (len == 0 || len > TUS_NOTE_MAX || memchr(text, '\0', len))
+		return false;
+	for (size_t at = 0; at < len; at += n) {
+		n = utf8_len(s + at, len - at);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
 
 static int put_pair(char *out, size_t size, size_t *used, const char *key, const char *value)
 {

@@ -9,14 +9,29 @@
 
 #include "../dockd/base/proto.h"
 
-enum tus_request { TUS_OPTIONS = 1, TUS_CREATE, TUS_HEAD, TUS_PATCH, TUS_GET };
+enum tus_request {
+	TUS_OPTIONS = 1,
+	TUS_CREATE,
+	TUS_HEAD,
+	TUS_PATCH,
+	TUS_GET,
+	TUS_NOTE, /* GET of a signed receipt */
+	TUS_DELETE,
+};
+
+#define TUS_NOTE_MAX 2048 /* bytes of a signed receipt */
 
 struct tus_reply {
 	int status;
 	bool has_offset, has_length, has_max_size, has_location;
-	bool extensions;         /* Tus-Extension was there */
-	bool creation, checksum; /* named in it */
-	bool sha256;             /* named in Tus-Checksum-Algorithm */
+	bool extensions;                      /* Tus-Extension was there */
+	bool creation, checksum, termination; /* named in it */
+	bool sha256;                          /* named in Tus-Checksum-Algorithm */
+	bool speaks_tus;                      /* Tus-Resumable or Tus-Version was there */
+	bool has_asset;                       /* Upload-Metadata names one */
+	bool has_digest;                      /* Repr-Digest states a SHA-256 (RFC 9530) */
+	char asset[PROTO_ID_LEN];             /* "" where it is no asset id */
+	uint8_t digest[PROTO_SHA256_LEN];
 	uint64_t offset_bytes, length_bytes, max_size_bytes;
 	uint64_t retry_after_ms; /* 0: not told; at most a day */
 	char location[PROTO_ADDRESS_LEN];
@@ -53,6 +68,15 @@ enum tus_verdict tus_reply_judge(
  * -ENAMETOOLONG.
  */
 int tus_location(const char *creation_url, const char *location, char *out, size_t size);
+
+/*
+ * Where an upload's signed receipt is: path is put behind the path of its address, in front of a
+ * query. 0 or -ENAMETOOLONG.
+ */
+int tus_receipt_url(const char *address, const char *path, char *out, size_t size);
+
+/* Whether it is UTF-8 text of 1 to TUS_NOTE_MAX bytes without NUL (RFC 3629). */
+bool tus_note_is_text(const char *text, size_t len);
 
 /* The Upload-Metadata value; empty values are left out. 0 or -ENAMETOOLONG. */
 int tus_metadata(const struct proto_upload *u, const char *station, char *out, size_t size);

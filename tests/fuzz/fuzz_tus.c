@@ -1,6 +1,6 @@
 /*
  * A tus server's answer: whatever it says, the reader stays within its bounds, a verdict comes with
- * a text, and no Location leads anywhere but to the configured host.
+ * a text, no Location leads anywhere but to the configured host, and a receipt is bounded.
  */
 #include "../../uploader/tus_reply.h"
 
@@ -38,16 +38,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tus_reply r;
 	const char *text;
 
+	if (tus_note_is_text((const char *)data, size) && (size == 0 || size > TUS_NOTE_MAX))
+		abort();
 	if (tus_reply_read((const char *)data, size, 1790000000, &r) < 0)
 		return 0;
 	if (r.status < 100 || r.status > 999 || r.retry_after_ms > 86400000)
 		abort();
-	for (int q = TUS_OPTIONS; q <= TUS_GET; q++) {
+	for (int q = TUS_OPTIONS; q <= TUS_DELETE; q++) {
 		enum tus_verdict v = tus_reply_judge((enum tus_request)q, &r, &text);
 
 		if (v < TUS_GOOD || v > TUS_DESTINATION || (v != TUS_GOOD && !text[0]))
 			abort();
 	}
+	if (r.asset[0] && (!r.has_asset || strlen(r.asset) != 64))
+		abort();
 	if (r.has_location && tus_location(CREATION, r.location, address, sizeof(address)) == 0)
 		check_place(address);
 	return 0;

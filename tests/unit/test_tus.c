@@ -248,6 +248,115 @@ static void location_is_pinned(void **state)
 	assert_int_equal(tus_location("ev.example/files", "/1", out, sizeof(out)), -EINVAL);
 }
 
+static void reads_what_is_stored(void **state)
+{
+	static const char zeros[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+	static const uint8_t none[PROTO_SHA256_LEN];
+	struct tus_reply r;
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text),
+	    "HTTP/1.1 200 x\r\nRepr-Digest: sha-512=:AAAA:, sha-256=:%s:\r\n"
+	    "Tus-Version: 1.0.0\r\nTus-Extension: creation,termination\r\n",
+	    zeros);
+	assert_int_equal(read_text(text, &r), 0);
+	assert_true(r.has_digest && r.speaks_tus && r.termination);
+	assert_memory_equal(r.digest, none, sizeof(none));
+	snprintf(text, sizeof(text), "HTTP/1.1 200 x\r\nRepr-Digest: sha-256=%s\r\n", zeros);
+	assert_int_equal(read_text(text, &r), 0);
+	assert_false(r.has_digest);
+	snprintf(text, sizeof(text), "HTTP/1.1 200 x\r\nRepr-Digest: sha-256=:%.40s:\r\n", zeros);
+	assert_int_equal(read_text(text, &r), 0);
+	assert_false(r.has_digest);
+	/* two that differ: no answer at all */
+	snprintf(text, sizeof(text),
+	    "HTTP/1.1 200 x\r\nRepr-Digest: sha-256=:%s:\r\nRepr-Digest: sha-256=:B%s:\r\n", zeros,
+	    zeros + 1);
+	assert_int_equal(read_text(text, &r), -EPROTO);
+}
+
+/* 64 times '0', in base64. */
+#define ZEROS_64                                                                                   \
+	"MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="
+
+static void reads_whose_it_is(void **state)
+{
+	struct tus_reply r;
+
+	(void)state;
+	assert_int_equal(
+	    read_text("HTTP/1.1 200 x\r\nUpload-Metadata: filename YQ==, asset " ZEROS_64
+		      ",is_final\r\n",
+		&r),
+	    0);
+	assert_true(r.has_asset);
+	assert_int_equal(strspn(r.asset, "0"), 64);
+	assert_int_equal(strlen(r.asset), 64);
+	/* one that is none, or two: not this one */
+	assert_int_equal(read_text("HTTP/1.1 200 x\r\nUpload-Metadata: asset YQ==\r\n", &r), 0);
+	assert_true(r.has_asset && r.asset[0] == '\0');
+	assert_int_equal(
+	    read_text(
+		"HTTP/1.1 200 x\r\nUpload-Metadata: asset " ZEROS_64 ",asset " ZEROS_64 "\r\n", &r),
+	    0);
+	assert_true(r.has_asset && r.asset[0] == '\0');
+	assert_int_equal(
+	    read_text("HTTP/1.1 200 x\r\nUpload-Metadata: dasset YQ==,asset\r\n", &r), 0);
+	assert_false(r.has_asset);
+}
+
+static void a_receipt_that_does_not_come_is_waited_for(void **state)
+{
+	const char *text;
+
+	(void)state;
+	for (int status = 201; status < 600; status++) {
+		struct tus_reply r = { .status = status };
+		enum tus_verdict v = tus_reply_judge(TUS_NOTE, &r, &text);
+
+		if (v != TUS_ASK && v != TUS_LATER)
+			assert_true(v == TUS_CREDENTIALS && (status == 401 || status == 403));
+		assert_int_not_equal(text[0], '\0');
+		r.retry_after_ms = 60000;
+		if (status >= 300)
+			assert_int_equal(tus_reply_judge(TUS_NOTE, &r, &text), TUS_LATER);
+	}
+}
+
+static void receipts_have_their_url(void **state)
+{
+	char out[64];
+
+	(void)state;
+	assert_int_equal(tus_receipt_url("http://a/files/1", "/receipt", out, sizeof(out)), 0);
+	assert_string_equal(out, "http://a/files/1/receipt");
+	assert_int_equal(tus_receipt_url("http://a/files/1/?k=v", "/r", out, sizeof(out)), 0);
+	assert_string_equal(out, "http://a/files/1/r?k=v");
+	assert_int_equal(tus_receipt_url("http://a/files/1", "/receipt", out, 24), -ENAMETOOLONG);
+	assert_int_equal(tus_receipt_url("http://a/files/1", "/receipt", out, 25), 0);
+}
+
+static void receipts_are_text(void **state)
+{
+	static const char *const good[] = { "a", "\n", "\u2014 x\n", "\U0001f4f7", "\x7f",
+		"\xed\x9f\xbf", "\xf4\x8f\xbf\xbf" };
+	static const char *const bad[] = { "", "\x80", "\xc0\x80", "\xc1\xbf", "\xe2\x80",
+		"\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5",
+		"\xff\xfe", "a\xe2\x80" };
+	static char large[TUS_NOTE_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(tus_note_is_text(good[i], strlen(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(tus_note_is_text(bad[i], strlen(bad[i])));
+	assert_false(tus_note_is_text("a\0b", 3));
+	memset(large, 'x', sizeof(large));
+	assert_true(tus_note_is_text(large, TUS_NOTE_MAX));
+	assert_false(tus_note_is_text(large, TUS_NOTE_MAX + 1));
+}
+
 static void metadata_leaves_out_what_is_empty(void **state)
 {
 	struct proto_upload u = { .kind = KIND_CLIP,
@@ -464,6 +573,11 @@ int main(void)
 		cmocka_unit_test(only_not_found_means_gone),
 		cmocka_unit_test(judges_by_status),
 		cmocka_unit_test(location_is_pinned),
+		cmocka_unit_test(reads_what_is_stored),
+		cmocka_unit_test(reads_whose_it_is),
+		cmocka_unit_test(a_receipt_that_does_not_come_is_waited_for),
+		cmocka_unit_test(receipts_have_their_url),
+		cmocka_unit_test(receipts_are_text),
 		cmocka_unit_test(metadata_leaves_out_what_is_empty),
 		cmocka_unit_test(chunks_last_a_minute_at_most),
 		cmocka_unit_test(chunks_obey_a_limit),

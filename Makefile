@@ -125,6 +125,8 @@ dockctl_src := \
 	dockd/ctl_report_text.c \
 	dockd/ctl_json.c \
 	dockd/ctl_ledger.c \
+	dockd/ctl_bundle.c \
+	dockd/ctl_statement.c \
 	dockd/ctl_records.c \
 	dockd/ctl_text.c \
 	dockd/ctl_wait.c \
@@ -247,6 +249,7 @@ unit_tests := \
 	index_proof \
 	bundle \
 	ctl_ledger \
+	ctl_bundle \
 	volume \
 	waits \
 	note \
@@ -358,6 +361,8 @@ unit_objs_ctl := $(filter-out dockd/ctl.c,$(dockctl_src)) dockd/base/proto.c doc
 unit_pkg_ctl := jansson libcrypto
 unit_objs_ctl_ledger := $(unit_objs_ctl)
 unit_pkg_ctl_ledger := jansson libcrypto
+unit_objs_ctl_bundle := $(sort $(unit_objs_ctl) dockd/bundle.c dockd/ledger.c $(index_src))
+unit_pkg_ctl_bundle := jansson sqlite3 libcrypto
 unit_objs_digest := dockd/verify/digest.c
 unit_pkg_digest := libcrypto
 $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \

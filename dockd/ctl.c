@@ -27,6 +27,8 @@ static const char usage_text[] =
     "  camera keys [SERIAL]          the public keys that cameras sign with\n"
     "  report DOCKING|FILE...        how a camera was used, by its own log\n"
     "  report --camera SERIAL        the same over a period: --from DAY, --to DAY\n"
+    "  verify-bundle FILE            check a proof bundle: --key, --receipt-key, --file CLIP\n"
+    "  statement N|BUNDLE            one page about a file, from its proof bundle\n"
     "  help, --version\n";
 
 int ctl_usage(const char *wrong)
@@ -434,6 +436,8 @@ static const struct command {
 	{ "wait", wait_run, WITH(TIMEOUT) },
 	{ "export", run_export, WITH(LEDGER) },
 	{ "camera", camera_run, WITH(SCHEME) | WITH(REASON) },
+	{ "verify-bundle", bundle_run, WITH(KEY) | WITH(RECEIPT_KEY) | WITH(FILE) },
+	{ "statement", statement_run, WITH(KEY) | WITH(RECEIPT_KEY) },
 	{ "ledger", ledger_run,
 	    WITH(DIR) | WITH(KEY) | WITH(AGAINST) | WITH(ASSET) | WITH(DOCKING) | WITH(FROM) |
 		WITH(TYPE) },

@@ -130,6 +130,8 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 
 int wait_run(struct ctl *c);   /* ctl_wait.c */
 int ledger_run(struct ctl *c); /* ctl_ledger.c */
+int bundle_run(struct ctl *c);
+int statement_run(struct ctl *c);
 int camera_run(struct ctl *c); /* ctl_camera.c */
 int report_run(struct ctl *c); /* ctl_report.c */
 

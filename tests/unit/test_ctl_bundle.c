@@ -1,0 +1,395 @@
+/*
+ * dockctl verify-bundle and statement: a bundle as dockd makes it is good on any machine; any byte
+ * of it changed, another file, another key, another's receipt: refused; and what the sheet says.
+ */
+#include "../../dockd/ctl_bundle.h"
+
+#define main ctl_main
+int ctl_main(int argc, char **argv);
+#include "../../dockd/ctl.c"
+#undef main
+
+#include "../../dockd/bundle.h"
+#include "../../dockd/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <openssl/evp.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "proof_ledger.h"
+#include "write.h"
+
+#define SHEET "tests/vectors/statement/clip.txt"
+
+static char dir[128], name[256];
+static struct index *ix;
+static struct ledger *led;
+static struct tlog_hash stored[2000];
+static uint64_t leaves, stored_n;
+static struct bundle_tree tree;
+static struct bundle_view v;
+static char *good_bytes;
+static size_t good_n;
+static char clip_sha256[65], clip_id[PROTO_ID_LEN];
+static struct note_signer *server;
+static char server_vkey[NOTE_VKEY_LEN];
+
+/* The clock of this test: one second a record, from 21 November 2026, 12:00:00. */
+static int64_t now_ms = INT64_C(1795262400000);
+
+int64_t clock_now_ms(void)
+{
+	return now_ms += 1000;
+}
+
+static int read_stored(void *arg, uint64_t index, struct tlog_hash *out)
+{
+	(void)arg;
+	*out = stored[index];
+	return index < stored_n ? 0 : -ENOENT;
+}
+
+static int prove_one(void *arg, uint64_t seq, struct tlog_hash out[TLOG_DEPTH])
+{
+	(void)arg;
+	return tlog_prove(tree.size, seq - 1, read_stored, NULL, out);
+}
+
+static void put(void)
+{
+	uint64_t seq;
+
+	assert_int_equal(ledger_append(led, &rec, &seq), 0);
+	assert_int_equal(index_apply(ix, seq, &rec), 0);
+}
+
+static void sign_all(void)
+{
+	static char line[RECORD_LINE_MAX];
+	struct tlog_checkpoint c = { .origin = "north" };
+	struct tlog_edge edge = { 0 };
+	struct tlog_hash leaf;
+	char text[512];
+
+	assert_int_equal(ledger_commit(led), 0);
+	stored_n = 0;
+	for (leaves = 0; leaves < ledger_last(led);) {
+		int n = ledger_line(led, ++leaves, line, sizeof(line));
+
+		tlog_leaf(line, (size_t)n, &leaf);
+		stored_n += tlog_edge_add(&edge, &leaf, &stored[stored_n]);
+	}
+	c.size = leaves;
+	tlog_edge_root(&edge, &c.root);
+	assert_true(tlog_checkpoint_format(&c, text, sizeof(text)) > 0);
+	assert_true(note_sign(signer, text, checkpoint_text, sizeof(checkpoint_text)) > 0);
+	tree = (struct bundle_tree){ "north", vkey, checkpoint_text, leaves, prove_one, NULL };
+}
+
+static void sign_receipt(const char *sha256)
+{
+	char text[600], note[1200];
+
+	snprintf(text, sizeof(text),
+	    "evidence.example\ndockd receipt v1\nsha256 %s\nlength 9\nasset %s\nstation north\n"
+	    "object x\nversion -\ntime 2026-11-21T12:00:30Z\n",
+	    sha256, clip_id);
+	assert_true(note_sign(server, text, note, sizeof(note)) > 0);
+	begin("receipted", 1);
+	record_text(&rec, "destination", "evidence");
+	record_text(&rec, "level", "signed");
+	record_number(&rec, "length", 9);
+	record_text(&rec, "sha256", clip_sha256);
+	record_text(&rec, "object", "x");
+	record_text(&rec, "key", "evidence.example");
+	record_text(&rec, "note", note);
+	put();
+}
+
+static void put_camera(void)
+{
+	begin("docked", 0);
+	record_number(&rec, "docking", 7);
+	record_text(&rec, "bay", "3");
+	record_text(&rec, "port", "1-2");
+	record_text(&rec, "serial", "BWC-1");
+	record_text(&rec, "profile", "p");
+	put();
+	begin("camera", 0);
+	record_number(&rec, "docking", 7);
+	record_text(&rec, "camera", "BWC-1");
+	record_text(&rec, "identity", "proved");
+	record_number(&rec, "clock-offset-ms", -2500);
+	record_number(&rec, "clock-synchronised", 1);
+	record_text(&rec, "clock-source", "chrony");
+	put();
+}
+
+/* A clip's life, from docking to erasing, as the core writes it. */
+static void live(void)
+{
+	put_camera();
+	put_found(1, 7, "BWC-1", KIND_CLIP, "DCIM/clip \x1b[2J.mp4", 9, 1795250000);
+	put_pull(1, 7, 0);
+	put_pulled(1, 7, "broken", 4);
+	put_pulled(1, 7, "done", 9);
+	put_staged(1, 9);
+	begin("checked", 1);
+	record_text(&rec, "sha256", clip_sha256);
+	record_number(&rec, "length", 9);
+	record_text(&rec, "id", clip_id);
+	record_text(&rec, "signature", "");
+	put();
+	begin("signature", 1);
+	record_text(&rec, "result", "valid");
+	record_number(&rec, "time-unproved", 0);
+	record_text(&rec, "text", "certificate of BWC-1");
+	put();
+	begin("retention", 1);
+	record_text(&rec, "class", "not-yet-categorised");
+	record_number(&rec, "recorded", 1795250002);
+	record_number(&rec, "proved", 1);
+	put();
+	sign_receipt(clip_sha256);
+	begin("erased", 1);
+	record_number(&rec, "docking", 7);
+	record_text(&rec, "result", "done");
+	put();
+	begin("exported", 1);
+	record_number(&rec, "uid", 1000);
+	put();
+}
+
+static void make_good(void)
+{
+	struct bundle b;
+
+	sign_all();
+	assert_int_equal(bundle_make(ix, led, &tree, 1, &b), 0);
+	free(good_bytes);
+	good_n = b.size_bytes;
+	good_bytes = malloc(good_n);
+	assert_int_equal(read(b.fd, good_bytes, good_n), (ssize_t)good_n);
+	close(b.fd);
+	file_put(dir, "bundle", good_bytes, good_n);
+}
+
+static int setup(void **state)
+{
+	unsigned char digest[32];
+	char path[256];
+
+	(void)state;
+	folder_make(dir);
+	folder_path(path, dir, "index.sqlite");
+	assert_int_equal(index_open(path, &ix), 0);
+	folder_path(path, dir, "ledger");
+	assert_int_equal(ledger_open(path, &led, NULL), 0);
+	EVP_Digest("the clip!", 9, digest, NULL, EVP_sha256(), NULL);
+	for (int i = 0; i < 32; i++)
+		snprintf(clip_sha256 + 2 * i, 3, "%02x", digest[i]);
+	assert_int_equal(asset_id("BWC-1", clip_sha256, clip_id), 0);
+	new_signer("evidence.example");
+	server = signer;
+	signer = NULL;
+	memcpy(server_vkey, vkey, sizeof(vkey));
+	new_signer("north");
+	folder_path(name, dir, "bundle");
+	now_ms = INT64_C(1795262400000);
+	live();
+	make_good();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	bundle_free(&v);
+	note_signer_free(server);
+	ledger_close(led);
+	index_close(ix);
+	folder_drop(dir);
+	return 0;
+}
+
+static bool check_with(const char *bytes, size_t n, const char *key, const char *receipt_key)
+{
+	struct bundle_keys keys = { .key = key };
+	char *copy = malloc(n + 1);
+
+	if (receipt_key)
+		assert_int_equal(note_key_parse(receipt_key, &keys.receipt[keys.receipts++]), 0);
+	memcpy(copy, bytes, n);
+	bundle_free(&v);
+	bundle_check(copy, n, &keys, &v);
+	assert_true(v.good == !v.problem[0]);
+	return v.good;
+}
+
+static bool check(const char *key, const char *receipt_key)
+{
+	return check_with(good_bytes, good_n, key, receipt_key);
+}
+
+static void good(void **state)
+{
+	(void)state;
+	if (!check(vkey, server_vkey))
+		fail_msg("%s", v.problem);
+	assert_int_equal(v.lines, 13);
+	assert_int_equal(v.receipts, 1);
+	assert_int_equal(v.receipt[0].state, RECEIPT_STATE_GOOD);
+	assert_string_equal(v.sha256, clip_sha256);
+	assert_true(check(NULL, NULL));
+	assert_false(v.key_given);
+	assert_int_equal(v.receipt[0].state, RECEIPT_STATE_NO_KEY);
+	assert_true(check(vkey, vkey));
+	assert_int_equal(v.receipt[0].state, RECEIPT_STATE_NO_KEY);
+}
+
+/* Also where the digest at the end is made anew: then the proofs must tell. */
+static void every_byte_changed(void **state)
+{
+	char end[100], hex[65];
+	unsigned char digest[32];
+	size_t body = good_n - 91,
+	       text = (size_t)((char *)memchr(good_bytes, '\n', good_n) - good_bytes);
+
+	(void)state;
+	assert_memory_equal(good_bytes + body, "{\"sha256\":\"", 11);
+	for (size_t i = 0; i < good_n; i++) {
+		char was = good_bytes[i];
+
+		good_bytes[i] = (char)(was ^ (1 << i % 7));
+		if (check(vkey, NULL))
+			fail_msg("byte %zu", i);
+		if (i > text && i < body && i % 5 == 0) {
+			char *forged = malloc(good_n);
+
+			EVP_Digest(good_bytes, body, digest, NULL, EVP_sha256(), NULL);
+			for (int k = 0; k < 32; k++)
+				snprintf(hex + 2 * k, 3, "%02x", digest[k]);
+			snprintf(end, sizeof(end), "{\"sha256\":\"%s\",\"type\":\"end\"}\n", hex);
+			memcpy(forged, good_bytes, body);
+			memcpy(forged + body, end, good_n - body);
+			if (check_with(forged, good_n, vkey, NULL))
+				fail_msg("byte %zu, with a digest made anew", i);
+			assert_null(strstr(v.problem, "damaged"));
+			free(forged);
+		}
+		good_bytes[i] = was;
+	}
+	for (size_t n = 0; n < good_n; n += 97)
+		assert_false(check_with(good_bytes, n, vkey, NULL));
+	assert_true(check(vkey, NULL));
+}
+
+static void keys(void **state)
+{
+	(void)state;
+	assert_false(check(server_vkey, NULL));
+	assert_non_null(strstr(v.problem, "another station's key"));
+}
+
+static void another_files_receipt(void **state)
+{
+	(void)state;
+	sign_receipt("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+	make_good();
+	assert_true(check(vkey, NULL));
+	assert_false(check(vkey, server_vkey));
+	assert_non_null(strstr(v.problem, "it is of another file"));
+}
+
+/* dockctl in a child, its output in dir/out. The exit code. */
+static int run_dockctl(char **argv)
+{
+	int argc = 0, status;
+	char path[256];
+	pid_t pid;
+
+	while (argv[argc])
+		argc++;
+	folder_path(path, dir, "out");
+	pid = fork();
+	if (pid == 0) {
+		if (!freopen(path, "w", stdout))
+			_exit(99);
+		optind = 0;
+		status = ctl_main(argc, argv);
+		fflush(stdout);
+		_exit(status);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void the_clip_itself(void **state)
+{
+	char clip[256];
+
+	(void)state;
+	file_put(dir, "clip", "the clip!", 9);
+	folder_path(clip, dir, "clip");
+	assert_int_equal(run_dockctl((char *[]){ "dockctl", "verify-bundle", name, "--key", vkey,
+			     "--file", clip, "--receipt-key", server_vkey, NULL }),
+	    0);
+	file_put(dir, "clip", "the clip?", 9);
+	assert_int_equal(
+	    run_dockctl((char *[]){ "dockctl", "verify-bundle", name, "--file", clip, NULL }), 1);
+	assert_int_equal(
+	    run_dockctl((char *[]){ "dockctl", "verify-bundle", name, "--key", server_vkey, NULL }),
+	    1);
+	assert_int_equal(run_dockctl((char *[]){ "dockctl", "verify-bundle", NULL }), 2);
+}
+
+/* Word for word; only the key, which each run makes anew, is taken out. */
+static void the_sheet(void **state)
+{
+	char *got, *wanted, *at;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(run_dockctl((char *[]){ "dockctl", "statement", name, "--key", vkey,
+			     "--receipt-key", server_vkey, NULL }),
+	    0);
+	got = file_get(dir, "out", &n);
+	at = strstr(got, vkey);
+	assert_non_null(at);
+	memmove(at + 3, at + strlen(vkey), strlen(at + strlen(vkey)) + 1);
+	memcpy(at, "KEY", 3);
+	wanted = file_get(".", SHEET, &n);
+	if (strcmp(got, wanted) != 0) {
+		file_put("/tmp", "dockd-statement.txt", got, strlen(got));
+		fail_msg("the sheet is another one: see /tmp/dockd-statement.txt");
+	}
+	free(got);
+	free(wanted);
+	good_bytes[good_n / 2] ^= 1;
+	file_put(dir, "bundle", good_bytes, good_n);
+	assert_int_equal(run_dockctl((char *[]){ "dockctl", "statement", name, NULL }), 1);
+	got = file_get(dir, "out", &n);
+	assert_string_equal(got, "");
+	free(got);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(good),
+		TEST(every_byte_changed),
+		TEST(keys),
+		TEST(another_files_receipt),
+		TEST(the_clip_itself),
+		TEST(the_sheet),
+	};
+
+	return cmocka_run_group_tests_name("ctl_bundle", tests, NULL, NULL);
+}

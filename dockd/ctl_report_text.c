@@ -73,7 +73,8 @@ static void times(FILE *out, const json_t *times_ms)
 	for (size_t i = 0; i < SHARES_N; i++) {
 		json_int_t ms = report_number(times_ms, shares[i].key), part;
 
-		all += ms;
+		if (__builtin_add_overflow(all, ms, &all))
+			all = INT64_MAX;
 		fprintf(out, "  %-24s %12s", shares[i].words, span(ms, text));
 		part = shares[i].part ? report_number(times_ms, shares[i].part) : 0;
 		if (part)

@@ -104,7 +104,7 @@ static void finish(
 
 	r.until_ms = until_ms;
 	r.end = end;
-	r.asset = asset;
+	r.asset = asset ? asset : r.asset;
 	a->open--;
 	memmove(&a->now[i], &a->now[i + 1], (a->open - i) * sizeof(r));
 	a->recordings++;
@@ -114,7 +114,8 @@ static void finish(
 		free(r.file);
 }
 
-static void begin(struct activation *a, const struct audit_line *line, bool start_known)
+static void begin(
+    struct activation *a, const struct audit_line *line, uint64_t asset, bool start_known)
 {
 	struct activation_recording *r = &a->now[a->open];
 
@@ -125,6 +126,7 @@ static void begin(struct activation *a, const struct audit_line *line, bool star
 	memcpy(r->user, a->user, sizeof(r->user));
 	r->from_ms = start_known ? line->time_ms : PROTO_NO_TIME;
 	r->start_seq = line->seq;
+	r->asset = asset;
 	a->open++;
 }
 
@@ -141,7 +143,7 @@ static size_t find(const struct activation *a, const char *file)
 /* An open recording whose stop is not told. */
 static void lose(struct activation *a, size_t i, int64_t until_ms, const char *why)
 {
-	finding_add(a->findings, FINDING_NO_STOP, a->now[i].start_seq, 0,
+	finding_add(a->findings, FINDING_NO_STOP, a->now[i].start_seq, a->now[i].asset,
 	    "The log tells when recording %.120s began, and not when it ended: %s.", a->now[i].file,
 	    why);
 	finish(a, i, until_ms, RECORDING_LOST, 0);
@@ -153,7 +155,7 @@ static void lose_all(struct activation *a, int64_t until_ms, const char *why)
 		lose(a, 0, until_ms, why);
 }
 
-static void start(struct activation *a, const struct audit_line *line)
+static void start(struct activation *a, const struct audit_line *line, uint64_t asset)
 {
 	size_t i = find(a, line->file);
 
@@ -162,7 +164,7 @@ static void start(struct activation *a, const struct audit_line *line)
 	if (a->open == ACTIVATION_OPEN)
 		lose(a, 0, line->time_ms, "more began than a camera can make at once");
 	a->power = POWER_ON;
-	begin(a, line, true);
+	begin(a, line, asset, true);
 }
 
 static void stop(struct activation *a, const struct audit_line *line, uint64_t asset)
@@ -175,7 +177,7 @@ static void stop(struct activation *a, const struct audit_line *line, uint64_t a
 		    line->file, a->after_gap ? "; lines before it are missing" : "");
 		if (a->open == ACTIVATION_OPEN)
 			return;
-		begin(a, line, false);
+		begin(a, line, asset, false);
 	}
 	finish(a, i, line->time_ms, RECORDING_STOPPED, asset);
 }
@@ -276,7 +278,7 @@ void activation_line(
 		power_off(a, line);
 		break;
 	case AUDIT_RECORD_START:
-		start(a, line);
+		start(a, line, asset);
 		break;
 	case AUDIT_RECORD_STOP:
 		stop(a, line, asset);

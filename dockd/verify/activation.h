@@ -81,7 +81,7 @@ void activation_add(int64_t *sum_ms, int64_t ms);
 void activation_pass(struct activation *a, int64_t ms);
 /* Time of which no line tells; pairs that are open may have ended in it. */
 void activation_miss(struct activation *a, int64_t ms);
-/* The event of a line; asset: of the clip that a record-stop was matched with, 0 none. */
+/* The event of a line; asset: of the clip that a recording was matched with, 0 none. */
 void activation_line(
     struct activation *a, const struct audit_line *line, uint64_t asset, int64_t before_ms);
 /* power-on comes while the log says that it is on: time between is POWER_LOST. */

@@ -120,10 +120,17 @@ static void keep_pending(struct audit *a, const struct audit_line *line)
 
 /* ---- lines ---- */
 
-static void started(struct audit_facts *f, const struct audit_line *line)
+/* The clip that is not told of yet, where there is one of that name; its number or 0. */
+static uint64_t started(struct audit_facts *f, const struct audit_line *line)
 {
-	for (size_t i = first_of(f, line->file); is_of(f, i, line->file); i++)
+	uint64_t asset = 0;
+
+	for (size_t i = first_of(f, line->file); is_of(f, i, line->file); i++) {
 		f->clip[i].started = true;
+		if (!f->clip[i].told && !asset)
+			asset = f->clip[i].asset;
+	}
+	return asset;
 }
 
 void clips_remember(struct audit *a, const struct audit_line *line)
@@ -176,7 +183,7 @@ uint64_t clips_compare(struct audit *a, const struct audit_line *line)
 	if (line->event == AUDIT_RECORD_STOP)
 		return compare(a, line);
 	if (line->event == AUDIT_RECORD_START)
-		started(a->facts, line);
+		return started(a->facts, line);
 	if (line->event == AUDIT_DELETE)
 		deleted(a, line);
 	return 0;

@@ -381,7 +381,7 @@ help:
 
 #: all             the programs, into build/
 #: demo            a whole docking, shown: a simulated camera, the embedded default destination
-#: demo-server     the same with a stock tus server, cut off in the middle
+#: demo-server     the same with a stock tus server that signs receipts, cut off in the middle
 # Each program runs as a made-up user, which only root can arrange.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 AS_ROOT_ENV := $(if $(AS_ROOT),sudo --preserve-env)

@@ -94,6 +94,11 @@ dockd_src := \
 	dockd/bundle.c \
 	dockd/tlog.c \
 	$(note_src) \
+	dockd/tree.c \
+	dockd/ledger_check.c \
+	dockd/station_key.c \
+	dockd/checkpoint.c \
+	dockd/predecessor.c \
 	dockd/index.c \
 	dockd/index_asset.c \
 	dockd/index_policy.c \

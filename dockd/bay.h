@@ -145,6 +145,7 @@ struct bays {
 	uint64_t synced_us;
 	bool stopped; /* intake is stopped: stop_why says why */
 	char stop_why[PROTO_TEXT_LEN * 2];
+	const char *ledger_trouble; /* checkpoint's, live: while not "", intake and erasing stop */
 	const struct bay *disk_bay; /* whose worker told of the last of them; never followed */
 	unsigned disk_errors;       /* EIO on staging, in a row */
 	bool again;                 /* another turn is wanted at once */
@@ -173,6 +174,8 @@ void bays_tick(struct bays *b, uint64_t tick);
 void bays_asset_changed(struct bays *b);
 /* A person asks to try again: this bay, or all (name NULL). Number of bays that heard it. */
 unsigned bays_retry(struct bays *b, const char *name);
+/* Why nothing is taken in or erased, at no bay; "" when that is not so. */
+const char *bays_stop_why(const struct bays *b);
 /* No pull, erase or listing is to be done now. */
 bool bays_idle(const struct bays *b);
 

@@ -56,7 +56,7 @@ enum light_state bay_light(const struct bay *b)
 		break;
 	}
 	if (b->sum.pending &&
-	    (b->no_room || b->house->stopped || !journal_works(b->house->journal)))
+	    (b->no_room || bays_stop_why(b->house)[0] || !journal_works(b->house->journal)))
 		return LIGHT_LEAVE;
 	if (b->state == BAY_FETCHING || b->state == BAY_ERASING || b->state == BAY_COMPARING)
 		return LIGHT_READING;
@@ -107,13 +107,20 @@ void bay_text(const struct bay *b, char *out, size_t room)
 		text = b->trouble;
 	else if (b->sum.troubled)
 		text = "some of its files need a person: see dockctl queue";
-	else if (b->sum.pending && b->house->stopped)
-		text = b->house->stop_why;
+	else if (b->sum.pending && bays_stop_why(b->house)[0])
+		text = bays_stop_why(b->house);
 	else if (b->final && clock_is_wrong(b))
 		text = "the camera's clock is wrong and cannot be set from here: set it by hand";
 	else if (b->final && b->profile && is_nearly_full(b))
 		text = "the camera is nearly full: its clips are held here but not erased from it";
 	snprintf(out, room, "%s", text);
+}
+
+const char *bays_stop_why(const struct bays *h)
+{
+	if (h->ledger_trouble && h->ledger_trouble[0])
+		return h->ledger_trouble;
+	return h->stopped ? h->stop_why : "";
 }
 
 bool bays_idle(const struct bays *h)

@@ -160,6 +160,12 @@ static const struct setting root_settings[] = {
 	{ .name = "uploader-user", .type = SETTING_USER, SETTING_AT(draft, config.uploader_uid) },
 	{ .name = "core-group", .type = SETTING_GROUP, SETTING_AT(draft, config.core_gid) },
 	{ .name = "admin-group", .type = SETTING_GROUP, SETTING_AT(draft, config.admin_gid) },
+	{ .name = "key-file", .type = SETTING_TEXT, SETTING_AT(draft, config.key_file),
+	  .good = good_path_or_none, .allowed = "a path from / on, or \"\" for station.key in "
+	                                        "the state folder" },
+	{ .name = "checkpoint-seconds", .type = SETTING_NUMBER,
+	  SETTING_AT(draft, config.checkpoint_s), .min = 1, .max = 3600 },
+	{ .name = "replaces", .type = SETTING_LATER },
 	{ .name = "bays", .type = SETTING_LATER },
 	{ .name = "destinations", .type = SETTING_LATER },
 };
@@ -171,6 +177,13 @@ static const struct setting bay_settings[] = {
 	  .good = good_port, .allowed = "a USB port as /sys/bus/usb/devices names it: \"1-2.3\"" },
 	{ .name = "light", .type = SETTING_TEXT, SETTING_AT(config_bay, light),
 	  .good = good_light, .allowed = LIGHT_ALLOWED },
+};
+
+static const struct setting replaces_settings[] = {
+	{ .name = "station", .type = SETTING_TEXT, SETTING_AT(config, replaces.station),
+	  .good = setting_is_name, .allowed = SETTING_NAME_ALLOWED },
+	{ .name = "checkpoint", .type = SETTING_TEXT, SETTING_AT(config, replaces.checkpoint),
+	  .good = good_path, .allowed = PATH_ALLOWED },
 };
 
 enum { /* places in destination_settings */
@@ -346,6 +359,25 @@ static void read_bays(
 		}
 	}
 	c->bays_n = list ? setting_count(list) : 0;
+}
+
+static void read_replaces(
+    struct setting_errors *e, const struct config_setting_t *root, struct config *c)
+{
+	const struct config_setting_t *group = setting_find(root, "replaces");
+	bool seen[ITEMS(replaces_settings)] = { false };
+
+	if (!group)
+		return;
+	if (!setting_is_group(group)) {
+		setting_wrong(e, group, "{ station = ...; checkpoint = ...; }");
+		return;
+	}
+	setting_read(e, group, replaces_settings, ITEMS(replaces_settings), c, seen);
+	if (!seen[0])
+		setting_missing(e, group, "station", SETTING_NAME_ALLOWED);
+	if (!seen[1])
+		setting_missing(e, group, "checkpoint", PATH_ALLOWED);
 }
 
 /* ---- destinations ---- */
@@ -536,6 +568,7 @@ static void set_defaults(struct draft *d)
 	c->reports = true;
 	c->pulls_per_port = 3;
 	c->rejoin_s = 10;
+	c->checkpoint_s = 10;
 	c->retry_min_s = 1;
 	c->confirm_after_days = 7;
 	c->confirm_per_hour = 60;
@@ -594,6 +627,7 @@ static void read_file(
 			setting_find(root, "retry-min-seconds") ? "retry-min-seconds" :
 								  "retry-max-seconds"),
 		    "retry-min-seconds is at most retry-max-seconds (defaults 1 and 300)");
+	read_replaces(e, root, c);
 	read_bays(e, root, c);
 	for (size_t i = 0; i < c->bays_n; i++) {
 		if (c->station_light[0] && strcmp(c->station_light, c->bay[i].light) == 0)

@@ -64,8 +64,13 @@ struct config {
 	uint32_t confirm_per_hour;   /* 60: such questions to a destination */
 	uid_t hotplug_uid, uploader_uid; /* users by name or number; default dockd-hotplug, ... */
 	gid_t core_gid;                  /* group of core.sock: default dockd; (gid_t)-1: leave */
-	gid_t admin_gid;                 /* group of control.sock: default dockd-admin; -1: leave */
-	size_t bays_n;                   /* 0: every port is a bay of its own name */
+	char key_file[256];              /* the station's private key; "" = STATE/station.key */
+	uint32_t checkpoint_s;           /* 10: the ledger is signed at most this often */
+	struct {                         /* the station that this one takes the place of; "" none */
+		char station[PROTO_NAME_LEN], checkpoint[256];
+	} replaces;
+	gid_t admin_gid; /* group of control.sock: default dockd-admin; -1: leave */
+	size_t bays_n;   /* 0: every port is a bay of its own name */
 	struct config_bay bay[CONFIG_BAYS];
 	size_t destinations_n; /* none named: one, "local", driver dir, its own folder */
 	struct config_destination destination[CONFIG_DESTINATIONS];

@@ -57,7 +57,7 @@ enum station_light control_station_light(const struct control *c)
 	struct uplink_state d;
 	bool away = false;
 
-	if (!journal_works(c->p.journal) || c->p.bays->stopped || !c->p.bays->hotplug)
+	if (!journal_works(c->p.journal) || bays_stop_why(c->p.bays)[0] || !c->p.bays->hotplug)
 		return STATION_NEEDS_IT;
 	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++)
 		away = away || d.away;
@@ -104,7 +104,7 @@ static int answer_status(struct client *k)
 		.hotplug_connected = c->p.bays->hotplug,
 		.station_light = control_station_light(c),
 		.plaintext = c->p.plaintext,
-		.intake_stopped = c->p.bays->stopped || !journal_works(c->p.journal),
+		.intake_stopped = bays_stop_why(c->p.bays)[0] || !journal_works(c->p.journal),
 		.erase = c->p.bays->settings.erase,
 		.accept_level = c->p.bays->settings.accept,
 	};
@@ -115,6 +115,8 @@ static int answer_status(struct client *k)
 
 	snprintf(s.station, sizeof(s.station), "%s", c->p.station);
 	snprintf(s.version, sizeof(s.version), "%s", DOCKD_VERSION);
+	s.checked_records = checkpoint_checked(c->p.checkpoint);
+	s.checkpoint_size = checkpoint_size(c->p.checkpoint);
 	index_counts(control_index(c), &n);
 	s.assets = n.assets;
 	s.receipted = n.receipted;
@@ -134,8 +136,8 @@ static int answer_status(struct client *k)
 	}
 	if (!journal_works(c->p.journal))
 		need(s.text, sizeof(s.text), journal_why(c->p.journal));
-	if (c->p.bays->stopped)
-		need(s.text, sizeof(s.text), c->p.bays->stop_why);
+	if (bays_stop_why(c->p.bays)[0])
+		need(s.text, sizeof(s.text), bays_stop_why(c->p.bays));
 	if (!c->p.bays->hotplug)
 		need(s.text, sizeof(s.text),
 		    "dockd-hotplug is not connected: no camera is seen; start it");

@@ -9,6 +9,7 @@
 #define DOCKD_CONTROL_H
 
 #include "bay.h"
+#include "checkpoint.h"
 #include "inquiry.h"
 #include "intake.h"
 #include "judge.h"
@@ -22,6 +23,7 @@ struct control_parts {
 	const char *station;
 	bool plaintext; /* state lies on a plain volume, by allow-plaintext */
 	struct journal *journal;
+	struct checkpoint *checkpoint;
 	struct staging *staging;
 	struct bays *bays;
 	struct intake *intake;

@@ -51,7 +51,7 @@ static const char *station_word(unsigned light)
 
 struct json_t *json_status(const struct proto_ctl_status *s)
 {
-	return json_pack("{so so so so so so so so so so so so so si si sb ss sb sb ss ss so}",
+	json_t *o = json_pack("{so so so so so so so so so so so so so si si sb ss sb sb ss ss so}",
 	    "station", text_of(s->station), "version", text_of(s->version), "generation",
 	    number_of(s->generation), "assets", number_of(s->assets), "receipted",
 	    number_of(s->receipted), "erased", number_of(s->erased), "unsent_bytes",
@@ -64,6 +64,10 @@ struct json_t *json_status(const struct proto_ctl_status *s)
 	    s->intake_stopped != 0, "erase", s->erase ? "when-receipted" : "never",
 	    "accept_receipt", level_word((enum receipt_level)s->accept_level), "destinations",
 	    json_array());
+
+	json_object_set_new(o, "checked_records", number_of(s->checked_records));
+	json_object_set_new(o, "checkpoint_size", number_of(s->checkpoint_size));
+	return o;
 }
 
 struct json_t *json_destination(const struct proto_ctl_destination *d)

@@ -208,6 +208,10 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	snprintf(line, sizeof(line), "%s, %" PRIu64 " dockings, %" PRIu64 " ledger records",
 	    s->version, s->dockings, s->records);
 	put_line(out, "dockd", line);
+	snprintf(line, sizeof(line),
+	    "%" PRIu64 " records signed, %" PRIu64 " checked since the start", s->checkpoint_size,
+	    s->checked_records);
+	put_line(out, "Ledger", line);
 	if (s->text[0])
 		put_line(out, "TO DO", s->text);
 }

@@ -214,7 +214,7 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 	struct gate_facts f = {
 		.erase = h->settings.erase,
 		.accept = h->settings.accept,
-		.journal_works = journal_works(h->journal) && !h->stopped,
+		.journal_works = journal_works(h->journal) && !bays_stop_why(h)[0],
 		.unpreserved = !retention_preserves(index, a),
 		.asset = a,
 		.uploads = ups,
@@ -374,7 +374,7 @@ void errand_plan(struct bay *b, bool may_pull)
 		return;
 	if (b->listings)
 		listing_sum(ix(b), b->docking, &b->sum);
-	if (b->listings && b->sum.pending && !b->house->stopped) {
+	if (b->listings && b->sum.pending && !bays_stop_why(b->house)[0]) {
 		bool fetches = may_pull && plan_pull(b);
 
 		if (fetches || b->state != BAY_READY)

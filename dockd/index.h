@@ -293,7 +293,7 @@ int index_signatures_wrong(struct index *ix, uint64_t *count);
 
 /* ---- proofs (index_proof.c) ---- */
 
-enum mention { MENTION_ASSET = 0, MENTION_DOCKING };
+enum mention { MENTION_ASSET = 0, MENTION_DOCKING, MENTION_BEGAN };
 
 /*
  * Numbers of the records after `after` that name this asset (but `durable`, `bundled`), or this
@@ -301,6 +301,8 @@ enum mention { MENTION_ASSET = 0, MENTION_DOCKING };
  */
 int index_mentions(struct index *ix, enum mention what, uint64_t number, uint64_t after,
     uint64_t *seqs, size_t room);
+/* The newest `began` record. 0, -ENOENT or -errno. */
+int index_began(struct index *ix, uint64_t *seq);
 /* The last record that tells of something else than our own sending of ledger and bundles. */
 uint64_t index_told(const struct index *ix);
 /* Up to which record the ledger is at this destination; 0: nothing. 0 or -errno. */

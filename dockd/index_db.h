@@ -79,6 +79,7 @@ enum statement {
 	Q_PURGE,
 	Q_MENTION,
 	Q_MENTIONS,
+	Q_BEGAN,
 	Q_BUNDLE_DUE,
 	Q_BUNDLE_DONE,
 	Q_TO_BUNDLE,

@@ -64,7 +64,9 @@ int mention_note(struct index *ix, uint64_t seq, const struct record *r)
 	ix->told = seq;
 	if (is(r, "durable"))
 		return 0;
-	if (asset > 0)
+	if (is(r, "began"))
+		rc = mention(ix, MENTION_BEGAN, 0, seq);
+	else if (asset > 0)
 		rc = mention(ix, MENTION_ASSET, (uint64_t)asset, seq);
 	else if (docking > 0)
 		rc = mention(ix, MENTION_DOCKING, (uint64_t)docking, seq);
@@ -92,6 +94,22 @@ int index_mentions(struct index *ix, enum mention what, uint64_t number, uint64_
 		rc = 0;
 	}
 	return rc < 0 ? rc : n;
+}
+
+int index_began(struct index *ix, uint64_t *seq)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_BEGAN,
+	    "SELECT seq FROM mention WHERE what = ?1 AND number = 0 ORDER BY seq DESC LIMIT 1", &st,
+	    "i", (int64_t)MENTION_BEGAN);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	*seq = db_u64(st, 0);
+	sqlite3_reset(st);
+	return 0;
 }
 
 uint64_t index_told(const struct index *ix)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -360,10 +361,12 @@ static int flush(struct ledger *l)
 	return 0;
 }
 
-static void stamp(struct record *r, uint64_t seq)
+/* The salt makes a record's hash tell nothing of what the record may say. */
+static int stamp(struct record *r, uint64_t seq)
 {
 	int64_t now_ms = clock_now_ms();
 	time_t now_s = now_ms / 1000;
+	uint8_t salt[16];
 	struct tm tm;
 	char text[40];
 	size_t n;
@@ -373,17 +376,22 @@ static void stamp(struct record *r, uint64_t seq)
 	snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(now_ms % 1000));
 	record_number(r, "seq", (int64_t)seq);
 	record_text(r, "time", text);
+	if (getrandom(salt, sizeof(salt), 0) != sizeof(salt))
+		return -EIO;
+	record_hex(r, "salt", salt, sizeof(salt));
+	return 0;
 }
 
 int ledger_append(struct ledger *l, struct record *r, uint64_t *seq)
 {
-	int rc = 0, n;
+	int rc, n;
 
 	if (l->broken)
 		return -EIO;
-	stamp(r, l->next);
+	rc = stamp(r, l->next);
 	/* A new segment begins only between commits: what one commit covers lies in one file. */
-	if (l->next == l->last + 1 && (l->fd < 0 || l->size_bytes >= LEDGER_SEGMENT_BYTES))
+	if (rc == 0 && l->next == l->last + 1 &&
+	    (l->fd < 0 || l->size_bytes >= LEDGER_SEGMENT_BYTES))
 		rc = new_segment(l, l->next);
 	if (rc == 0 && BUFFER_BYTES - l->used < RECORD_LINE_MAX)
 		rc = flush(l);
@@ -585,6 +593,99 @@ int ledger_line(struct ledger *l, uint64_t seq, char *out, size_t room)
 		rc = find_line(l, fd, l->segment[i], seek(l, fd, seq, size), size, seq, out, room);
 	close(fd);
 	return rc;
+}
+
+/* ---- lines, as bytes ---- */
+
+static int is_missing(struct ledger *l, uint64_t seq)
+{
+	snprintf(l->why, sizeof(l->why), "ledger: record %" PRIu64 " is missing", seq);
+	return -EBADMSG;
+}
+
+/* Opens the segment that the cursor stands in; its committed length into *size. */
+static int cursor_open(struct ledger *l, const struct ledger_cursor *c, uint64_t *size)
+{
+	int fd = segment_open(l, l->segment[c->segment], O_RDONLY);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	*size = fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+	if (c->segment + 1 == l->segments)
+		*size = l->size_bytes;
+	return fd;
+}
+
+int ledger_cursor_begin(struct ledger *l, struct ledger_cursor *c, uint64_t seq)
+{
+	uint64_t size, at;
+	int fd, rc = 0;
+
+	memset(c, 0, sizeof(*c));
+	c->next = 1;
+	while (c->segment + 1 < l->segments && l->segment[c->segment + 1] <= seq)
+		c->next = l->segment[++c->segment];
+	if (l->segments == 0 || seq == c->next)
+		return 0;
+	fd = cursor_open(l, c, &size);
+	if (fd < 0)
+		return fd;
+	at = seek(l, fd, seq, size);
+	if (at > 0) {
+		ssize_t got = read_at(fd, l->block, RECORD_LINE_MAX, at);
+		char *stop = got > 0 ? memchr(l->block, '\n', (size_t)got) : NULL;
+
+		c->next = stop ? parse_line(l, l->block, (size_t)(stop + 1 - l->block)) : 0;
+		c->offset = at;
+		rc = c->next > 0 ? 0 : bad_line(l, fd, l->segment[c->segment], at);
+	}
+	close(fd);
+	while (rc >= 0 && c->next < seq && (rc = ledger_cursor_read(l, c, seq - 1, NULL, NULL)) > 0)
+		;
+	return rc < 0 ? rc : c->next == seq ? 0 : is_missing(l, c->next);
+}
+
+int ledger_cursor_read(
+    struct ledger *l, struct ledger_cursor *c, uint64_t last, ledger_line_fn *fn, void *arg)
+{
+	uint64_t size, want, first = c->next;
+	size_t used = 0;
+	ssize_t got;
+	char *stop;
+	int fd, rc = 0;
+
+	last = last < l->last ? last : l->last;
+	if (c->next > last)
+		return 0;
+	fd = cursor_open(l, c, &size);
+	if (fd >= 0 && c->offset == size && c->segment + 1 < l->segments) {
+		close(fd);
+		c->segment++;
+		c->offset = 0;
+		fd = cursor_open(l, c, &size);
+	}
+	if (fd < 0)
+		return fd;
+	if (c->offset == 0 && c->next != l->segment[c->segment])
+		rc = is_missing(l, c->next);
+	want = size - c->offset < READ_BYTES ? size - c->offset : READ_BYTES;
+	got = rc < 0 ? rc : read_at(fd, l->block, (size_t)want, c->offset);
+	while (got > 0 && rc == 0 && c->next <= last &&
+	    (stop = memchr(l->block + used, '\n', (size_t)got - used))) {
+		size_t len = (size_t)(stop - (l->block + used));
+
+		rc = fn ? fn(arg, c->next, l->block + used, len) : 0;
+		used += len + 1;
+		c->offset += rc == 0 ? len + 1 : 0;
+		c->next += rc == 0;
+	}
+	if (got < 0)
+		rc = (int)got;
+	else if (rc == 0 && (c->next == first || (c->next > l->last && c->offset != size)))
+		rc = bad_line(l, fd, l->segment[c->segment], c->offset);
+	close(fd);
+	return rc < 0 ? rc : (int)(c->next - first);
 }
 
 int ledger_segment(struct ledger *l, uint64_t n, char *name, size_t room, uint64_t *size_bytes)

@@ -6,6 +6,7 @@
  */
 #include "acceptance.h"
 #include "bay.h"
+#include "checkpoint.h"
 #include "config.h"
 #include "control.h"
 #include "inquiry.h"
@@ -14,6 +15,7 @@
 #include "judge.h"
 #include "light.h"
 #include "link.h"
+#include "predecessor.h"
 #include "reconcile.h"
 #include "retention.h"
 #include "retirement.h"
@@ -46,6 +48,7 @@ struct core {
 	char
 	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
 	struct journal *journal;
+	struct checkpoint *checkpoint;
 	struct staging *staging;
 	struct lights *lights;
 	struct verifier *verifier;
@@ -61,7 +64,7 @@ struct core {
 	struct bays *bays;
 	struct link *link;
 	struct control *control;
-	sd_event_source *tick, *again;
+	sd_event_source *tick, *again, *work;
 	uint64_t ticks, broken_ticks;
 	uint64_t shown_records, shown_states;
 };
@@ -317,6 +320,14 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	return sd_event_source_set_enabled(s, SD_EVENT_ON);
 }
 
+/* The turn that follows goes on with the ledger's tree and its check. */
+static int on_work(sd_event_source *s, uint64_t usec, void *arg)
+{
+	(void)usec;
+	(void)arg;
+	return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+}
+
 static int on_again(sd_event_source *s, void *arg)
 {
 	(void)arg;
@@ -327,7 +338,7 @@ static int on_again(sd_event_source *s, void *arg)
 static uint64_t states(const struct core *c)
 {
 	struct uplink_state d;
-	uint64_t sum = c->bays->n;
+	uint64_t sum = c->bays->n + (checkpoint_trouble(c->checkpoint)[0] ? 1u << 16 : 0);
 
 	for (size_t i = 0; i < c->bays->n; i++) {
 		const struct bay *b = c->bays->bay[i];
@@ -354,6 +365,19 @@ static void commit(struct core *c)
 	}
 }
 
+static void sign(struct core *c)
+{
+	bool stopped = checkpoint_trouble(c->checkpoint)[0] != '\0';
+	uint32_t more_ms = checkpoint_turn(c->checkpoint);
+
+	if (stopped && !checkpoint_trouble(c->checkpoint)[0])
+		bays_asset_changed(c->bays);
+	if (more_ms == 0)
+		return;
+	sd_event_source_set_time_relative(c->work, more_ms * UINT64_C(1000));
+	sd_event_source_set_enabled(c->work, SD_EVENT_ONESHOT);
+}
+
 static void turn(struct core *c)
 {
 	uint64_t records, sum;
@@ -364,10 +388,11 @@ static void turn(struct core *c)
 	if (judge_plan(c->judge))
 		c->bays->again = true;
 	inquiry_plan(c->inquiry);
-	retention_plan(c->retention);
+	if (!checkpoint_trouble(c->checkpoint)[0])
+		retention_plan(c->retention);
 	acceptance_plan(c->acceptance);
 	uplink_plan(c->uplink);
-	retirement_plan(c->retirement, !c->bays->stopped);
+	retirement_plan(c->retirement, !bays_stop_why(c->bays)[0]);
 	commit(c);
 	bays_act(c->bays);
 	intake_act(c->intake);
@@ -376,6 +401,7 @@ static void turn(struct core *c)
 	uplink_act(c->uplink);
 	reconcile_act(c->reconcile);
 	retirement_act(c->retirement);
+	sign(c);
 	commit(c);
 	records = journal_records(c->journal);
 	sum = states(c);
@@ -432,6 +458,27 @@ static void make_dir(const char *path, mode_t mode)
 		fatal("path=%s reason=\"%s: make it, owned by this user\"", path, strerror(errno));
 }
 
+/* The key, the newest checkpoint, and in a new folder the station that this one replaces. */
+static void open_checkpoint(struct core *c)
+{
+	struct checkpoint_settings settings = {
+		.state_dir = c->config->state_dir,
+		.station = c->config->station,
+		.key_file = c->config->key_file,
+		.every_s = c->config->checkpoint_s,
+	};
+	const char *path = c->config->replaces.checkpoint, *why = "";
+	int r = checkpoint_open(&settings, c->journal, &c->checkpoint, &why);
+
+	if (r < 0)
+		fatal("reason=\"%s (%s)\"", why, strerror(-r));
+	if (journal_records(c->journal) > 0 || !c->config->replaces.station[0])
+		return;
+	r = predecessor_cite(c->journal, c->config->replaces.station, path, &why);
+	if (r < 0)
+		fatal("path=%s reason=\"replaces: %s (%s)\"", path, why, strerror(-r));
+}
+
 static void open_state(struct core *c)
 {
 	const char *why = "";
@@ -446,10 +493,12 @@ static void open_state(struct core *c)
 		fatal("path=%s/staging reason=\"%s\"", c->config->state_dir,
 		    r == -EOPNOTSUPP ? "this file system has no file leases: use a local disk" :
 				       strerror(-r));
+	open_checkpoint(c);
 	record_begin(&rec, "began");
 	record_text(&rec, "station", c->config->station);
 	record_text(&rec, "version", DOCKD_VERSION);
 	record_text(&rec, "boot", staging_boot(c->staging));
+	checkpoint_tell(c->checkpoint, &rec);
 	journal_write(c->journal, &rec);
 	record_policy(c);
 	set_policy(c);
@@ -473,6 +522,7 @@ static void open_sockets(struct core *c, bool plaintext)
 		.station = c->station,
 		.plaintext = plaintext,
 		.journal = c->journal,
+		.checkpoint = c->checkpoint,
 		.staging = c->staging,
 		.bays = c->bays,
 		.intake = c->intake,
@@ -520,6 +570,9 @@ static void open_loop(struct core *c)
 		    c->event, &c->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, c);
 	if (r >= 0)
 		r = sd_event_add_defer(c->event, &c->again, on_again, c);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+		    c->event, &c->work, CLOCK_MONOTONIC, 0, 1000, on_work, c);
 	if (r < 0)
 		fatal("reason=\"event loop: %s\"", strerror(-r));
 }
@@ -527,6 +580,7 @@ static void open_loop(struct core *c)
 static void stop(struct core *c)
 {
 	struct record r;
+	int failed;
 
 	sd_notify(0, "STOPPING=1");
 	lights_all_off(c->lights);
@@ -540,6 +594,9 @@ static void stop(struct core *c)
 	record_begin(&r, "ended");
 	journal_write(c->journal, &r);
 	journal_commit(c->journal);
+	failed = checkpoint_now(c->checkpoint);
+	if (failed < 0)
+		log_warn("checkpoint-not-signed", "reason=\"%s\"", strerror(-failed));
 	uplink_free(c->uplink);
 	retention_free(c->retention);
 	disposer_free(c->disposer);
@@ -548,10 +605,12 @@ static void stop(struct core *c)
 	acceptance_free(c->acceptance);
 	lights_free(c->lights);
 	staging_close(c->staging);
+	checkpoint_close(c->checkpoint);
 	journal_close(c->journal);
 	log_info("stopped", "%s", "");
 	sd_event_source_unref(c->tick);
 	sd_event_source_unref(c->again);
+	sd_event_source_unref(c->work);
 	sd_event_unref(c->event);
 	free(c->config);
 }
@@ -602,6 +661,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 	    reconcile_new(c->journal, c->staging, c->uplink, c->acceptance, &reconcile_handlers, c);
 	c->retirement = retirement_new(c->journal, c->staging);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
+	c->bays->ledger_trouble = checkpoint_trouble(c->checkpoint);
 	bays_configure(c->bays, c->config);
 	acceptance_configure(c->acceptance, c->config);
 	c->inquiry = inquiry_new(

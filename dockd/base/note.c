@@ -261,6 +261,7 @@ int note_open(const char *note, size_t len, const struct note_key *keys, size_t 
 	}
 	if (*why)
 		return -EBADMSG;
+	*text_len = end;
 	if (rejected) {
 		*why = "signed-note: a signature by a known key is wrong";
 		return -EKEYREJECTED;
@@ -269,7 +270,6 @@ int note_open(const char *note, size_t len, const struct note_key *keys, size_t 
 		*why = "signed-note: not signed by a known key";
 		return -ENOKEY;
 	}
-	*text_len = end;
 	return 0;
 }
 

@@ -34,7 +34,7 @@ int note_key_make(const char *name, const uint8_t public_key[32], struct note_ke
  * Checks the form of the note and the signatures of keys[] on it. 0: at least one of keys signed
  * it, none of keys' signatures is wrong; *text_len bytes of note are the text (final newline
  * included), *which is the index of the first key that signed. -EBADMSG: not a signed note;
- * -ENOKEY: none of keys signed it; -EKEYREJECTED: a signature of one of keys is wrong. *why: a
+ * -ENOKEY: none of keys signed it (*text_len is set all the same); -EKEYREJECTED: a signature of one of keys is wrong. *why: a
  * fixed text with the clause.
  */
 int note_open(const char *note, size_t len, const struct note_key *keys, size_t keys_n,

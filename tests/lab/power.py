@@ -74,7 +74,7 @@ def settings(folder, **more):
 def records(state):
     """The ledger's records; half a line is allowed at its very end."""
     got = []
-    for segment in sorted((state / "ledger").iterdir()) if (state / "ledger").exists() else []:
+    for segment in sorted((state / "ledger").glob("*.jsonl")) if (state / "ledger").exists() else []:
         for line in segment.read_bytes().split(b"\n"):
             if line:
                 try:

@@ -287,6 +287,6 @@ class Station:
 
     def ledger(self):
         records = []
-        for segment in sorted((self.folder / "state/ledger").iterdir()):
+        for segment in sorted((self.folder / "state/ledger").glob("*.jsonl")):
             records += [json.loads(line) for line in segment.read_bytes().splitlines()]
         return records

@@ -62,7 +62,8 @@ SIGNED_ONLY |= {"judge-ask", "judge-judged", "inquiry-begun", "inquiry-answered"
                 "inquiry-audited"}  # and in test_evidence.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
-        "verify-digest", "verify-result"}                               # once a process
+        "verify-digest", "verify-result",                               # once a process
+        "checkpoint-tree", "checkpoint-written", "checkpoint-renamed"}  # and not again for a while
 LATER = {"journal-append": (2, 5, 8, 11, 14, 17, 20), "journal-committed": (3, 9, 18),
          "camera-durable": (2, 3), "docking-erase": (3,), "docking-erased": (3,),
          "uplink-receipted": (3,)}
@@ -443,7 +444,7 @@ def index_corrupted(how):
 
 
 def last_segment(s):
-    return sorted((s.folder / "state/ledger").iterdir())[-1]
+    return sorted((s.folder / "state/ledger").glob("*.jsonl"))[-1]
 
 
 def without_newline(data):

@@ -96,6 +96,80 @@ static void numbers_and_commits(void **state)
 	ledger_close(l);
 }
 
+/* Each record has a salt of its own: two that say the same have different hashes. */
+static void salted(void **state)
+{
+	struct ledger *l = begin();
+	char line[2][RECORD_LINE_MAX], salt[2][40];
+
+	(void)state;
+	for (uint64_t i = 0; i < 2; i++) {
+		struct record r;
+		int n;
+
+		write_one(l, 10);
+		ledger_commit(l);
+		n = ledger_line(l, i + 1, line[i], sizeof(line[i]));
+		assert_true(n > 0);
+		assert_int_equal(record_parse(line[i], (size_t)n, &r), 0);
+		assert_int_equal(strlen(record_get_text(&r, "salt")), 32);
+		snprintf(salt[i], sizeof(salt[i]), "%s", record_get_text(&r, "salt"));
+	}
+	assert_string_not_equal(salt[0], salt[1]);
+	ledger_close(l);
+}
+
+static int see_line(void *arg, uint64_t seq, const char *line, size_t len)
+{
+	uint64_t *next = arg;
+	struct record r;
+
+	assert_int_equal(seq, (*next)++);
+	assert_int_equal(record_parse(line, len, &r), 0);
+	assert_int_equal(record_get_number(&r, "seq", 0), seq);
+	return 0;
+}
+
+static uint64_t walk(struct ledger *l, struct ledger_cursor *c, uint64_t last)
+{
+	uint64_t next = c->next;
+	int n;
+
+	while ((n = ledger_cursor_read(l, c, last, see_line, &next)) > 0)
+		;
+	assert_int_equal(n, 0);
+	assert_int_equal(next, c->next);
+	return c->next;
+}
+
+/* From any record, over segments, to any record, and on when more was written. */
+static void cursors(void **state)
+{
+	struct ledger *l = begin();
+	struct ledger_cursor c, follower;
+
+	(void)state;
+	assert_int_equal(ledger_cursor_begin(l, &follower, 1), 0);
+	assert_int_equal(walk(l, &follower, UINT64_MAX), 1);
+	for (int64_t i = 1; i <= 100; i++) {
+		write_one(l, i * 10);
+		if (i % 7 == 0)
+			assert_int_equal(walk(l, &follower, UINT64_MAX), ledger_last(l) + 1);
+		if (i % 3 == 0)
+			ledger_commit(l);
+	}
+	ledger_commit(l);
+	assert_true(l->segments > 3);
+	assert_int_equal(walk(l, &follower, UINT64_MAX), 101);
+	for (uint64_t from = 1; from <= 101; from++) {
+		assert_int_equal(ledger_cursor_begin(l, &c, from), 0);
+		assert_int_equal(c.next, from);
+		assert_int_equal(walk(l, &c, 60), from > 60 ? from : 61);
+		assert_int_equal(walk(l, &c, UINT64_MAX), 101);
+	}
+	ledger_close(l);
+}
+
 /* Cut at each byte: what was whole is there, the next record follows it, nothing else. */
 static void torn_at_every_byte(void **state)
 {
@@ -420,6 +494,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(numbers_and_commits),
+		TEST(salted),
+		TEST(cursors),
 		TEST(torn_at_every_byte),
 		TEST(torn_with_nuls),
 		TEST(broken_lines),

@@ -24,6 +24,10 @@ struct draft {
 	bool allow_http;
 };
 
+#define TAKES_ALL                                                                                  \
+	(1u << KIND_CLIP | 1u << KIND_SIDECAR | 1u << KIND_LOG | 1u << KIND_OTHER |                \
+	    1u << KIND_REPORT)
+
 /* A destination as it stands in the file. */
 struct draft_destination {
 	struct config_destination d;
@@ -188,6 +192,7 @@ static const struct setting replaces_settings[] = {
 
 enum { /* places in destination_settings */
 	DEST_NAME, DEST_DRIVER, DEST_FOLDER, DEST_SLOTS, DEST_DISPOSE,
+	DEST_TAKES,
 	DEST_URL, /* from here on: only driver = "tus" */
 	DEST_STALL, DEST_ANSWER, DEST_CHUNK_MIN, DEST_CHUNK_MAX, DEST_CA, DEST_CERTIFICATE,
 	DEST_KEY, DEST_HEADERS, DEST_READ_BACK, DEST_CHECKSUM, DEST_OVERRIDE,
@@ -206,6 +211,7 @@ static const struct setting destination_settings[DEST_SETTINGS] = {
 	  SETTING_AT(draft_destination, d.wire.slots), .min = 1, .max = PROTO_SLOTS },
 	[DEST_DISPOSE] = { .name = "dispose", .type = SETTING_BOOL,
 	  SETTING_AT(draft_destination, dispose) },
+	[DEST_TAKES] = { .name = "takes", .type = SETTING_LATER },
 	[DEST_READ_BACK] = { .name = "read-back", .type = SETTING_BOOL,
 	  SETTING_AT(draft_destination, read_back) },
 	[DEST_URL] = { .name = "url", .type = SETTING_TEXT, SETTING_AT(draft_destination, url) },
@@ -387,6 +393,7 @@ static void default_destination(struct draft_destination *d)
 	*d = (struct draft_destination){ .checksum = true };
 	d->d.wire.driver = DESTINATION_DIR;
 	d->d.wire.slots = 4;
+	d->d.takes = TAKES_ALL;
 	d->d.wire.stall_ms = 60 * 1000;
 	d->d.wire.answer_ms = 300 * 1000;
 	d->d.wire.chunk_min_bytes = 256u << 10;
@@ -443,6 +450,57 @@ static void check_destination(struct setting_errors *e, const struct config_sett
 		    e, setting_find(node, "certificate-file"), "only together with key-file");
 }
 
+static const struct setting_choice kinds[] = {
+	{ "clip", KIND_CLIP },
+	{ "sidecar", KIND_SIDECAR },
+	{ "log", KIND_LOG },
+	{ "other", KIND_OTHER },
+	{ "report", KIND_REPORT },
+	{ NULL, 0 },
+};
+
+/* Which kinds of things a destination takes. */
+static void read_takes(
+    struct setting_errors *e, const struct config_setting_t *node, struct config_destination *d)
+{
+	const struct config_setting_t *list = setting_find(node, "takes");
+
+	if (!list)
+		return;
+	if (!setting_is_list(list) || setting_count(list) == 0) {
+		setting_wrong(e, list, "a list: ( \"clip\", ... )");
+		return;
+	}
+	d->takes = 0;
+	for (size_t i = 0; i < setting_count(list); i++) {
+		const struct config_setting_t *item = setting_member(list, i);
+		const char *word = setting_text(item);
+		const struct setting_choice *k = kinds;
+
+		while (k->word && (!word || strcmp(k->word, word) != 0))
+			k++;
+		if (k->word)
+			d->takes |= 1u << k->value;
+		else
+			setting_wrong(
+			    e, item, "one of \"clip\" \"sidecar\" \"log\" \"other\" \"report\"");
+	}
+}
+
+/* What a camera gives must have somewhere to go. */
+static void check_takes(
+    struct setting_errors *e, const struct config_setting_t *list, const struct config *c)
+{
+	uint32_t taken = 0;
+
+	for (size_t i = 0; i < c->destinations_n; i++)
+		taken |= c->destination[i].takes;
+	for (const struct setting_choice *k = kinds; k->word; k++) {
+		if (!(taken >> k->value & 1) && (k->value != KIND_REPORT || c->reports))
+			setting_wrong(e, list, "no destination takes \"%s\"", k->word);
+	}
+}
+
 static void read_destinations(
     struct setting_errors *e, const struct config_setting_t *root, struct draft *draft)
 {
@@ -471,6 +529,7 @@ static void read_destinations(
 		setting_read(e, node, destination_settings, ITEMS(destination_settings), &d, seen);
 		config_receipts_read(e, node, &d.d);
 		check_destination(e, node, &d, seen, draft->allow_http);
+		read_takes(e, node, &d.d);
 		take_destination(&d, &c->destination[i]);
 		for (size_t k = 0; k < i; k++) {
 			if (d.d.name[0] && strcmp(d.d.name, c->destination[k].name) == 0)
@@ -478,6 +537,7 @@ static void read_destinations(
 		}
 	}
 	c->destinations_n = setting_count(list);
+	check_takes(e, list, c);
 }
 
 /* ---- profiles ---- */

@@ -36,6 +36,7 @@ struct config_receipt_key {
 struct config_destination {
 	char name[PROTO_NAME_LEN];
 	struct proto_destination wire; /* as the uploader is told */
+	uint32_t takes;                /* bits 1 << enum object_kind */
 	size_t receipt_keys_n;
 	struct config_receipt_key receipt_key[CONFIG_RECEIPT_KEYS];
 };

@@ -230,15 +230,18 @@ static enum rung rung_of(const struct control *c, const struct asset *a)
 	static struct upload up[CONFIG_DESTINATIONS];
 	const struct upload *ups[CONFIG_DESTINATIONS];
 	const struct bays *h = c->p.bays;
+	size_t n = 0;
 
 	for (size_t i = 0; i < h->destinations_n; i++) {
 		uint64_t number = a->merged_into ? a->merged_into : a->number;
 
-		ups[i] = index_upload(control_index(c), number, h->destination[i], &up[i]) == 0 ?
+		if (!index_takes(control_index(c), h->destination[i], a->kind))
+			continue;
+		ups[n++] = index_upload(control_index(c), number, h->destination[i], &up[i]) == 0 ?
 		    &up[i] :
 		    NULL;
 	}
-	return asset_rung(a, ups, h->destinations_n, h->settings.any);
+	return asset_rung(a, ups, n, h->settings.any);
 }
 
 void control_fill_asset(const struct control *c, const struct asset *a, struct proto_ctl_asset *row)

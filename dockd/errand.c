@@ -218,7 +218,6 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 		.unpreserved = !retention_preserves(index, a),
 		.asset = a,
 		.uploads = ups,
-		.uploads_n = h->destinations_n,
 		.any = h->settings.any,
 	};
 
@@ -231,7 +230,9 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 		f.docking = b->docking;
 	}
 	for (size_t i = 0; i < h->destinations_n; i++) {
-		ups[i] =
+		if (!index_takes(index, h->destination[i], a->kind))
+			continue;
+		ups[f.uploads_n++] =
 		    index_upload(index, a->number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;
 	}
 	return gate_ask(&f);

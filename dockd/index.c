@@ -24,7 +24,7 @@ static const char schema[] =
     " erased INTEGER, dockings INTEGER, unsent_bytes INTEGER, needs_person INTEGER, any INTEGER,"
     " told INTEGER);"
     "INSERT INTO state VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
-    "CREATE TABLE required(name TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE required(name TEXT PRIMARY KEY, kinds INTEGER) WITHOUT ROWID;"
     "CREATE TABLE docking(number INTEGER PRIMARY KEY, began INTEGER, ended INTEGER, bay TEXT,"
     " port TEXT, serial TEXT, camera TEXT, profile TEXT, offset_ms INTEGER, report INTEGER,"
     " synchronised INTEGER);"
@@ -65,7 +65,7 @@ static const char schema[] =
     "CREATE INDEX upload_refused ON upload(destination, asset) WHERE refused = 1;"
     "CREATE TABLE erase(asset INTEGER PRIMARY KEY, docking INTEGER);"
     "CREATE TABLE destination(number INTEGER PRIMARY KEY, name TEXT UNIQUE, count INTEGER,"
-    " bytes INTEGER);"
+    " bytes INTEGER, kinds INTEGER);"
     "CREATE TABLE queue(destination INTEGER, class INTEGER, recorded INTEGER, asset INTEGER,"
     " size INTEGER, PRIMARY KEY(destination, class, recorded, asset)) WITHOUT ROWID;"
     "CREATE TABLE camera(camera TEXT PRIMARY KEY, last_seq INTEGER, last_sha256 TEXT,"
@@ -253,15 +253,17 @@ static int read_state(struct index *ix)
 	ix->any = sqlite3_column_int(st, 9) != 0;
 	ix->told = db_u64(st, 10);
 	sqlite3_reset(st);
-	rc = db_query(ix, Q_REQUIRED, "SELECT name FROM required ORDER BY name", &st, "");
+	rc = db_query(ix, Q_REQUIRED, "SELECT name, kinds FROM required ORDER BY name", &st, "");
 	while (rc == 0 && (rc = db_step(st)) == 1) {
-		if (ix->required_n < INDEX_DESTINATIONS)
-			db_text(st, 0, ix->required[ix->required_n++], PROTO_NAME_LEN);
 		rc = 0;
+		if (ix->required_n == INDEX_DESTINATIONS)
+			continue;
+		ix->required_kinds[ix->required_n] = (uint32_t)sqlite3_column_int64(st, 1);
+		db_text(st, 0, ix->required[ix->required_n++], PROTO_NAME_LEN);
 	}
 	if (rc == 0)
 		rc = db_query(ix, Q_DESTINATIONS,
-		    "SELECT number, name, count, bytes FROM destination", &st, "");
+		    "SELECT number, name, count, bytes, kinds FROM destination", &st, "");
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		struct destination *d = &ix->destination[ix->destinations_n];
 
@@ -272,6 +274,7 @@ static int read_state(struct index *ix)
 		db_text(st, 1, d->name, sizeof(d->name));
 		d->count = db_u64(st, 2);
 		d->bytes = db_u64(st, 3);
+		d->kinds = (uint32_t)sqlite3_column_int64(st, 4);
 		ix->destinations_n++;
 	}
 	return rc;

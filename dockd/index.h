@@ -46,6 +46,15 @@ int index_check(struct index *ix, const struct record *r);
  */
 int index_set_policy(struct index *ix, const char *const *destinations, size_t n, bool any);
 
+/* The same, where a destination takes some kinds only: it must have those, and gets no others. */
+struct index_route {
+	const char *destination;
+	uint32_t kinds; /* bits 1 << enum object_kind */
+};
+int index_set_routes(struct index *ix, const struct index_route *routes, size_t n, bool any);
+/* Whether this destination takes such things; one that no route names takes all. */
+bool index_takes(const struct index *ix, const char *destination, enum object_kind kind);
+
 /* Numbers not yet used by any record. They count up in memory at each call. */
 uint64_t index_new_asset(struct index *ix);
 uint64_t index_new_docking(struct index *ix);

@@ -182,7 +182,7 @@ static int queue_follow(struct index *ix, const struct entry *before, const stru
 
 		if (was)
 			rc = queue_move(ix, d, before, false);
-		if (!is || rc < 0)
+		if (!is || rc < 0 || !(d->kinds >> after->a.kind & 1))
 			continue;
 		rc = upload_read(ix, after->a.number, d->name, &u);
 		if (rc == -ENOENT || (rc == 0 && u.rung != RUNG_RECEIPTED && !u.refused))
@@ -341,8 +341,10 @@ int upload_write(struct index *ix, const struct upload *u)
 		return rc;
 	waits = is_to_send(&e.a) && u->rung != RUNG_RECEIPTED && !u->refused;
 	for (size_t i = 0; i < ix->destinations_n; i++) {
-		if (strcmp(ix->destination[i].name, u->destination) == 0)
-			return queue_move(ix, &ix->destination[i], &e, waits);
+		struct destination *d = &ix->destination[i];
+
+		if (strcmp(d->name, u->destination) == 0)
+			return queue_move(ix, d, &e, waits && d->kinds >> e.a.kind & 1);
 	}
 	return 0;
 }
@@ -354,25 +356,31 @@ struct standing {
 	int64_t confirmed_s;
 };
 
-static int receipts_of(struct index *ix, uint64_t asset, struct standing *out)
+static int receipts_of(
+    struct index *ix, uint64_t asset, enum object_kind kind, struct standing *out)
 {
-	bool any = ix->any || ix->required_n == 0;
-	uint32_t required = 0;
+	uint32_t required = 0, wanted = 0;
+	bool any;
 	int64_t first_s = INT64_MAX, last_s = 0;
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_RECEIPTED,
 	    "SELECT destination, confirmed_at FROM upload WHERE asset = ?1 AND rung = 5", &st, "i",
 	    (int64_t)asset);
 
+	for (size_t i = 0; i < ix->required_n; i++)
+		wanted += ix->required_kinds[i] >> kind & 1;
+	any = ix->any || wanted == 0;
 	*out = (struct standing){ .receipts = 0 };
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		const char *name = (const char *)sqlite3_column_text(st, 0);
 		int64_t confirmed_s = sqlite3_column_int64(st, 1);
-		bool counts = ix->required_n == 0;
+		bool counts = wanted == 0;
 
 		out->receipts++;
 		for (size_t i = 0; i < ix->required_n && name; i++)
-			counts = counts || strcmp(ix->required[i], name) == 0;
+			counts = counts ||
+			    (strcmp(ix->required[i], name) == 0 &&
+				ix->required_kinds[i] >> kind & 1);
 		rc = 0;
 		if (!counts)
 			continue;
@@ -380,7 +388,7 @@ static int receipts_of(struct index *ix, uint64_t asset, struct standing *out)
 		first_s = confirmed_s < first_s ? confirmed_s : first_s;
 		last_s = confirmed_s > last_s ? confirmed_s : last_s;
 	}
-	out->receipted = any ? required > 0 : required == ix->required_n;
+	out->receipted = any ? required > 0 : required == wanted;
 	if (out->receipted)
 		out->confirmed_s = any ? last_s : first_s;
 	return rc;
@@ -434,7 +442,7 @@ int receipts_renew(struct index *ix, uint64_t asset)
 		return rc;
 	if (e.a.merged_into)
 		asset = e.a.merged_into;
-	rc = receipts_of(ix, asset, &standing);
+	rc = receipts_of(ix, asset, e.a.kind, &standing);
 	if (rc == 0)
 		rc = receipts_store(ix, asset, &standing);
 	while (rc == 0 && (n = merged_page(ix, asset, after, page, 32)) != 0) {

@@ -49,6 +49,7 @@ enum statement {
 	Q_MERGED_INTO,
 	Q_POLICY_SCAN,
 	Q_REQUIRED,
+	Q_REQUIRED_PUT,
 	Q_DOCKED,
 	Q_CAMERA,
 	Q_UNDOCKED,
@@ -167,7 +168,10 @@ struct destination {
 	char name[PROTO_NAME_LEN];
 	uint64_t count, bytes; /* assets waiting for it */
 	bool changed;
+	uint32_t kinds; /* that it takes: bits 1 << enum object_kind */
 };
+
+#define KINDS_ALL UINT32_MAX
 
 /* What a docking's camera shows: the last whole listing, the one being told, and the sums. */
 struct listing {
@@ -190,6 +194,7 @@ struct index {
 	bool any;
 	size_t required_n;
 	char required[INDEX_DESTINATIONS][PROTO_NAME_LEN];
+	uint32_t required_kinds[INDEX_DESTINATIONS];
 	size_t destinations_n;
 	struct destination destination[INDEX_DESTINATIONS];
 	size_t listings_n;

@@ -226,12 +226,13 @@ static void record_policy(struct core *c)
 
 static void set_policy(struct core *c)
 {
-	const char *names[CONFIG_DESTINATIONS];
+	struct index_route routes[CONFIG_DESTINATIONS];
 
 	for (size_t i = 0; i < c->config->destinations_n; i++)
-		names[i] = c->config->destination[i].name;
-	index_set_policy(
-	    journal_index(c->journal), names, c->config->destinations_n, c->config->any);
+		routes[i] = (struct index_route){ c->config->destination[i].name,
+			c->config->destination[i].takes };
+	index_set_routes(
+	    journal_index(c->journal), routes, c->config->destinations_n, c->config->any);
 }
 
 static bool same_destinations(const struct config *a, const struct config *b)

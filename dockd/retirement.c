@@ -75,13 +75,15 @@ static enum retire ask(const struct retirement *r, const struct asset *a)
 		.unpreserved = !retention_preserves(ix, a),
 		.asset = a,
 		.uploads = ups,
-		.uploads_n = r->n,
 		.any = r->any,
 	};
 
-	for (size_t i = 0; i < r->n; i++)
-		ups[i] =
+	for (size_t i = 0; i < r->n; i++) {
+		if (!index_takes(ix, r->destination[i], a->kind))
+			continue;
+		ups[f.uploads_n++] =
 		    index_upload(ix, a->number, r->destination[i], &up[i]) == 0 ? &up[i] : NULL;
+	}
 	return retire_ask(&f);
 }
 

@@ -276,6 +276,11 @@ static void a_bad_setting_names_its_place(void **state)
 		    "2: retry-min-seconds = 400: retry-min-seconds is at most" },
 		{ "station-light = \"../x\";",
 		    "2: station-light = \"../x\": a name in the leds folder" },
+		{ "destinations = ( { name = \"a\"; driver = \"dir\"; folder = \"/a\"; takes = ( \"film\" ); } );",
+		    "2: destinations[0].takes[0] = \"film\": one of \"clip\"" },
+		{ "destinations = ( { name = \"a\"; driver = \"dir\"; folder = \"/a\";\n"
+		  "takes = ( \"clip\", \"sidecar\", \"other\", \"report\" ); } );",
+		    "2: destinations = ( ... ): no destination takes \"log\"" },
 		{ "bays = 3;", "2: bays = 3: a list of at most 64" },
 		{ "bays = ( 3 );", "2: bays[0] = 3: { name" },
 		{ "bays = ( { name = \"1\"; } );", "2: bays[0].port is missing: a USB port" },

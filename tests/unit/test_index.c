@@ -498,6 +498,50 @@ static void policy_and_counts(void **state)
 	assert_true(ix->any);
 }
 
+/* A destination gets what it takes, and only that is asked of it. */
+static void routes_by_kind(void **state)
+{
+	struct index_route routes[] = { { "clips", 1u << KIND_CLIP },
+		{ "logs", 1u << KIND_LOG | 1u << KIND_REPORT } };
+	struct index_counts c;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_whole(1, 1, "CAM", KIND_CLIP, "a", 10, T, "1");
+	put_whole(2, 1, "CAM", KIND_LOG, "l", 20, T, "2");
+	assert_int_equal(index_set_routes(ix, routes, 2, false), 0);
+	assert_int_equal(index_to_upload(ix, "clips", NULL, 0, numbers, 64), 1);
+	assert_int_equal(numbers[0], 1);
+	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 1);
+	assert_int_equal(numbers[0], 2);
+	assert_true(index_takes(ix, "clips", KIND_CLIP));
+	assert_false(index_takes(ix, "clips", KIND_LOG));
+	put_whole(3, 1, "CAM", KIND_LOG, "m", 30, T, "3");
+	assert_int_equal(index_to_upload(ix, "clips", NULL, 0, numbers, 64), 1);
+	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+	put_at("receipted", 1, "clips");
+	put_at("receipted", 2, "logs");
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 2);
+	/* what was lost there goes there again, and nowhere else */
+	put_at("recreated", 2, "logs");
+	assert_int_equal(index_to_upload(ix, "clips", NULL, 0, numbers, 64), 0);
+	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+	put_at("receipted", 2, "logs");
+	/* and now the clips are to be at both: one receipt is not enough any more */
+	routes[1].kinds |= 1u << KIND_CLIP;
+	assert_int_equal(index_set_routes(ix, routes, 2, false), 0);
+	index_counts(ix, &c);
+	assert_int_equal(c.receipted, 1);
+	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+	assert_int_equal(index_commit(ix), 0);
+	index_close(ix);
+	open_index();
+	assert_int_equal(index_set_routes(ix, routes, 2, false), 0);
+	assert_false(index_takes(ix, "clips", KIND_LOG));
+	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+}
+
 /* What was merged has the other's receipts; a bad copy sets it free again. */
 static void merged_assets(void **state)
 {
@@ -689,6 +733,7 @@ int main(void)
 		TEST(left_out),
 		TEST(queue_order_and_skip),
 		TEST(policy_and_counts),
+		TEST(routes_by_kind),
 		TEST(merged_assets),
 		TEST(log_prefixes),
 		TEST(dockings),

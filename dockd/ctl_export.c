@@ -19,6 +19,7 @@
 #define LEDGER "ledger"
 #define PATIENCE_MS 60000
 #define FILE_NAME_LEN 96
+#define SIGNED_MAX 4096 /* bytes of a checkpoint or key */
 
 /* One export under way. */
 struct export
@@ -280,6 +281,45 @@ static int check_beginning(struct export *x, const char *name, int in)
 	return err;
 }
 
+/*
+ * The signed checkpoint and the station's key, beside the records. The newer checkpoint takes the
+ * place of the older one; another key does not.
+ */
+static int export_signed(struct export *x, const char *name, int in)
+{
+	char part[FILE_NAME_LEN + 8], text[SIGNED_MAX], old[SIGNED_MAX];
+	ssize_t n = pread(in, text, sizeof(text), 0), before = -1;
+	int err = 0, there, out;
+
+	if (n <= 0 || n == (ssize_t)sizeof(text))
+		return -EPROTO;
+	there = openat(x->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (there >= 0) {
+		before = pread(there, old, sizeof(old), 0);
+		close(there);
+	}
+	if (strcmp(name, "key") == 0 && before >= 0 &&
+	    (before != n || memcmp(old, text, (size_t)n) != 0))
+		return fail(x, name, "another key is there already; left as it is");
+	snprintf(part, sizeof(part), ".%s.part", name);
+	out = open_part(x->folder, part);
+	if (out < 0)
+		return fail(x, name, strerror(-out));
+	err = write_all(out, (const unsigned char *)text, (size_t)n);
+	if (!err && fsync(out) < 0)
+		err = -errno;
+	if (close(out) < 0 && !err)
+		err = -errno;
+	if (!err && renameat(x->folder, part, x->folder, name) < 0)
+		err = -errno;
+	if (!err && fsync(x->folder) < 0)
+		err = -errno;
+	if (!err)
+		return 0;
+	unlinkat(x->folder, part, 0);
+	return fail(x, name, strerror(-err));
+}
+
 static int export_segment(void *context, struct msg *m)
 {
 	struct export *x = context;
@@ -291,6 +331,8 @@ static int export_segment(void *context, struct msg *m)
 	if (m->head.type != MSG_SEGMENT || m->nfds != 1)
 		return -EPROTO;
 	memcpy(&s, m->body, sizeof(s));
+	if (strcmp(s.name, "checkpoint") == 0 || strcmp(s.name, "key") == 0)
+		return export_signed(x, s.name, m->fds[0]);
 	if (!good_segment(s.name))
 		return -EPROTO;
 	err = check_beginning(x, s.name, m->fds[0]);

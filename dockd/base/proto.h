@@ -589,7 +589,7 @@ enum ask {
 	ASK_WAIT,       /* parked until condition holds or timeout => END */
 	ASK_CHANGED,    /* parked until the state's generation differs from cursor => END */
 	ASK_EXPORT,     /* page from cursor => ASSET + fd..., END; recorded */
-	ASK_LEDGER,  /* page from cursor => SEGMENT + fd..., END; the last: "checkpoint", "key" */
+	ASK_LEDGER,  /* page from cursor => SEGMENT + fd..., END; the first: "checkpoint", "key" */
 	ASK_BUNDLE,  /* number => SEGMENT + fd (a proof bundle), END */
 	ASK_REPORTS, /* page from cursor; text "" or camera; number 0 or docking; from_s, until_s
 			   => ASSET + fd..., END; recorded */

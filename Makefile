@@ -265,7 +265,22 @@ fuzz_targets := \
 	record \
 	ptp \
 	tus \
-	config
+	config \
+	cms \
+	sidecar \
+	manifest \
+	receipt
+verify_judging := dockd/verify/facts.c dockd/verify/signature.c dockd/verify/cms.c \
+	dockd/verify/chain.c dockd/verify/sidecar.c dockd/verify/manifest.c dockd/base/record.c \
+	dockd/base/log.c $(note_src)
+fuzz_objs_cms := $(verify_judging)
+fuzz_pkg_cms := libcrypto
+fuzz_objs_sidecar := $(verify_judging)
+fuzz_pkg_sidecar := libcrypto
+fuzz_objs_manifest := $(filter-out dockd/verify/manifest.c,$(verify_judging))
+fuzz_pkg_manifest := libcrypto
+fuzz_objs_receipt := dockd/verify/facts.c dockd/base/record.c $(note_src)
+fuzz_pkg_receipt := libcrypto
 fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c \
 	dockd/config_retention.c dockd/retention_rules.c dockd/asset.c dockd/setting.c \
 	dockd/base/zone.c dockd/base/log.c dockd/base/proto.c $(note_src)

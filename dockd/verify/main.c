@@ -1,10 +1,10 @@
 /*
  * dockd-verify: one asset, one question, one answer, exit.
  *
- * Started by the core with a socket and its own process id; receives VERIFY with the clip (read)
- * and the leaves file (write), answers DIGEST and RESULT. It must never read a byte of the clip
- * before its sandbox is up, and never parse one before DIGEST has been sent: what a parser does
- * when a clip takes it over can no longer change the digest.
+ * Started by the core with a socket and its own process id; receives VERIFY with the descriptors of
+ * one job and answers as PROTOCOL.md says. It must never read a byte from outside before its sandbox
+ * is up, and a process that takes a digest must never parse: what a parser does when a clip takes it
+ * over cannot change a digest.
  */
 #include "../base/handover.h"
 #include "../base/log.h"

@@ -85,6 +85,7 @@ dockd_src := \
 	dockd/link.c \
 	dockd/child.c \
 	dockd/control.c \
+	dockd/control_order.c \
 	dockd/control_evidence.c \
 	dockd/camera_key.c \
 	dockd/light.c \
@@ -129,6 +130,9 @@ dockctl_src := \
 	dockd/ctl_report.c \
 	dockd/ctl_report_text.c \
 	dockd/ctl_json.c \
+	dockd/ctl_order.c \
+	dockd/order.c \
+	dockd/ctl_time.c \
 	dockd/ctl_ledger.c \
 	dockd/ctl_bundle.c \
 	dockd/ctl_statement.c \

@@ -50,6 +50,14 @@ int client_end(struct client *k, int status, uint64_t cursor, const char *text)
 	return client_send(k, MSG_END, &e, -1);
 }
 
+bool client_gave_reason(struct client *k)
+{
+	if (k->ask.reason[0])
+		return true;
+	client_end(k, -EINVAL, 0, "a reason is needed: --reason TEXT");
+	return false;
+}
+
 /* ---- status ---- */
 
 enum station_light control_station_light(const struct control *c)
@@ -149,6 +157,10 @@ static int answer_status(struct client *k)
 		need(s.text, sizeof(s.text), some);
 	}
 	reconcile_text(c->p.reconcile, receipts, sizeof(receipts));
+	if (receipts[0])
+		need(s.text, sizeof(s.text), receipts);
+	control_fill_retention(c, &s);
+	retention_text(c->p.retention, receipts, sizeof(receipts));
 	if (receipts[0])
 		need(s.text, sizeof(s.text), receipts);
 	r = client_send(k, MSG_STATUS, &s, -1);
@@ -256,6 +268,7 @@ void control_fill_asset(const struct control *c, const struct asset *a, struct p
 	row->recorded_s = a->recorded_s;
 	row->dispose_by_s = a->dispose_by_s;
 	row->recorded_proved = a->recorded_proved;
+	row->preserved = retention_preserves(control_index(c), a);
 	row->retired = a->disposed ? 2 : a->file == FILE_RETIRED && !a->merged_into;
 	row->size_bytes = a->size_bytes;
 	row->pulled_bytes = a->pulled_bytes;
@@ -361,6 +374,8 @@ static int answer_export(struct client *k)
 	int n = index_assets(control_index(c), k->ask.cursor, false, page, EXPORT_PAGE);
 	struct record r;
 
+	if (!client_gave_reason(k))
+		return 0;
 	if (n < 0)
 		return client_end(k, n, 0, "the index cannot be read");
 	for (int i = 0; i < n; i++) {
@@ -368,6 +383,7 @@ static int answer_export(struct client *k)
 			continue;
 		record_begin(&r, "exported");
 		record_number(&r, "asset", (int64_t)page[i].number);
+		record_text(&r, "reason", k->ask.reason);
 		record_number(&r, "uid", k->uid);
 		journal_write(c->p.journal, &r);
 	}
@@ -412,6 +428,8 @@ static int answer_retry(struct client *k)
 	static struct asset a;
 	struct record r;
 
+	if (!client_gave_reason(k))
+		return 0;
 	if (k->ask.number && index_asset(control_index(c), k->ask.number, &a) < 0)
 		return client_end(k, -ENOENT, 0, "no clip of that number");
 	if (!k->ask.number && k->ask.text[0] && bays_retry(c->p.bays, k->ask.text) == 0)
@@ -421,6 +439,7 @@ static int answer_retry(struct client *k)
 		record_number(&r, "asset", (int64_t)k->ask.number);
 	else if (k->ask.text[0])
 		record_text(&r, "bay", k->ask.text);
+	record_text(&r, "reason", k->ask.reason);
 	record_number(&r, "uid", k->uid);
 	journal_write(c->p.journal, &r);
 	if (!k->ask.text[0]) {
@@ -463,6 +482,8 @@ static bool holds(struct control *c, struct client *k)
 	static struct asset a;
 	struct index_counts n;
 
+	if (k->ask.ask == ASK_DISPOSE)
+		return control_disposed(k);
 	if (k->ask.ask == ASK_CHANGED)
 		return c->generation != k->ask.cursor;
 	switch ((enum wait_for)k->ask.wait_for) {
@@ -518,7 +539,9 @@ void control_turn(struct control *c, bool changed)
 		else
 			continue;
 		k->parked = false;
-		if (client_end(k, status, 0, status ? "the time is up" : "") < 0)
+		if ((k->ask.ask == ASK_DISPOSE ?
+			    control_dispose_end(k) :
+			    client_end(k, status, 0, status ? "the time is up" : "")) < 0)
 			client_drop(k);
 	}
 }
@@ -548,12 +571,17 @@ static int answer(struct client *k)
 		return answer_export(k);
 	case ASK_LEDGER:
 		return answer_ledger(k);
-	case ASK_BUNDLE: /* these come with the rooms that they ask */
 	case ASK_PRESERVE:
+		return control_preserve(k);
 	case ASK_LIFT:
+		return control_lift(k);
 	case ASK_ORDERS:
+		return control_orders(k);
 	case ASK_DUE:
+		return control_due(k);
 	case ASK_DISPOSE:
+		return control_dispose(k);
+	case ASK_BUNDLE: /* these come with the rooms that they ask */
 		break;
 	case ASK_REPORTS:
 		return control_reports(k);

@@ -20,7 +20,9 @@ struct client {
 	bool parked;
 	struct proto_ask ask;
 	uint64_t until_us; /* 0: no limit */
-	uint64_t passed;   /* WAIT_ALL_RUNG: assets up to this number had got there */
+	uint64_t order;    /* PRESERVE, LIFT: the order; DISPOSE: the asset */
+	struct due_place due;
+	uint64_t passed; /* WAIT_ALL_RUNG: assets up to this number had got there */
 };
 
 struct control {
@@ -42,7 +44,22 @@ int client_send(struct client *k, unsigned type, const void *body, int fd);
 /* Ends the answer. cursor: where the next page begins, 0: this was the last. */
 int client_end(struct client *k, int status, uint64_t cursor, const char *text);
 
+/* Whether it gave one; where not, the answer has been ended. */
+bool client_gave_reason(struct client *k);
+
 void control_fill_asset(
     const struct control *c, const struct asset *a, struct proto_ctl_asset *row);
+
+/* control_order.c */
+void control_fill_retention(const struct control *c, struct proto_ctl_status *s);
+/* 0, or -errno: the client is to be dropped */
+int control_preserve(struct client *k);
+int control_lift(struct client *k);
+int control_orders(struct client *k);
+int control_due(struct client *k);
+int control_dispose(struct client *k);
+/* The asker of DISPOSE is parked until this, or until its time is up; then it gets its answer. */
+bool control_disposed(const struct client *k);
+int control_dispose_end(struct client *k);
 
 #endif

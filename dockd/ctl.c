@@ -16,9 +16,17 @@ static const char usage_text[] =
     "  bay [NAME]                    all bays, or one in full\n"
     "  clip NUMBER                   one file: where it is, and why it is not further\n"
     "  queue [--all]                 files not yet proved at the server (--all: every file)\n"
-    "  retry [clip N|bay NAME|all]   try again what needed a person\n"
+    "  retry [clip N|bay NAME|all] --reason TEXT\n"
+    "                                try again what needed a person\n"
     "  wait CONDITION [--timeout S]  clip N STATE|all STATE|bay NAME LIGHT|idle|dockings N\n"
-    "  export DIR [--ledger]         copy files and ledger out (--ledger: the ledger only)\n"
+    "  export DIR --reason TEXT|--ledger\n"
+    "                                copy files and ledger out (--ledger: the ledger only)\n"
+    "  preserve asset N|ID, camera SERIAL, docking N, period FROM UNTIL [camera SERIAL]\n"
+    "           --reason TEXT        nothing of it is disposed of, also what arrives later\n"
+    "  lift ORDER --reason TEXT      ends a preservation order; orders shows them\n"
+    "  due, review                   what goes by age soon; what never does, and who decides\n"
+    "  dispose N|ID --reason TEXT --order REF\n"
+    "                                lawful deletion of every copy that can be reached\n"
     "  ledger verify|show|prove N|checkpoint|key\n"
     "                                the continuity ledger: the daemon's, or --dir DIR; --key,\n"
     "                                --against FILE; show: --asset, --docking, --from, --type\n"
@@ -88,6 +96,16 @@ int ctl_complain(int err, const struct proto_ctl_end *end)
 		      "dockd answered what was not asked: are dockd and dockctl of one version?" :
 		      strerror(-err));
 	return CTL_FAILED;
+}
+
+bool ctl_reason(const struct ctl *c, char *out, size_t room)
+{
+	const char *reason = ctl_option(c, OPTION_REASON);
+
+	if (!reason || !reason[0] || strlen(reason) >= room)
+		return false;
+	memcpy(out, reason, strlen(reason) + 1);
+	return true;
 }
 
 int ctl_reach(struct ctl *c, struct proto_ctl_end *end)
@@ -363,6 +381,8 @@ static int run_retry(struct ctl *c)
 		return ctl_usage("retry bay takes a bay's name");
 	if (!clip && !bay && !all)
 		return ctl_usage("retry takes clip N, bay NAME or all");
+	if (!ctl_reason(c, question.reason, sizeof(question.reason)))
+		return ctl_usage("a reason is needed: --reason TEXT, at most 255 bytes");
 	if (bay)
 		snprintf(question.text, sizeof(question.text), "%s", c->args[1]);
 	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);
@@ -381,6 +401,8 @@ static int run_export(struct ctl *c)
 
 	if (c->args_n != 1 || !c->args[0][0])
 		return ctl_usage("export takes a folder");
+	if (!wish.ledger_only && !ctl_reason(c, wish.reason, sizeof(wish.reason)))
+		return ctl_usage("a reason is needed: --reason TEXT, at most 255 bytes");
 	if (ctl_reach(c, &end) != 0)
 		return ctl_complain(0, &end);
 	wish.folder = c->args[0];
@@ -408,6 +430,7 @@ static const struct option options[] = {
 	[OPTION_RECEIPT_KEY] = { "receipt-key", required_argument, NULL, 0 },
 	[OPTION_FILE] = { "file", required_argument, NULL, 0 },
 	[OPTION_SCHEME] = { "scheme", required_argument, NULL, 0 },
+	[OPTION_ORDER] = { "order", required_argument, NULL, 0 },
 	[OPTION_REASON] = { "reason", required_argument, NULL, 0 },
 	[OPTION_CAMERA] = { "camera", required_argument, NULL, 0 },
 	[OPTION_TO] = { "to", required_argument, NULL, 0 },
@@ -432,9 +455,15 @@ static const struct command {
 	{ "bay", run_bay, 0 },
 	{ "clip", run_clip, 0 },
 	{ "queue", run_queue, WITH(ALL) },
-	{ "retry", run_retry, 0 },
+	{ "retry", run_retry, WITH(REASON) },
 	{ "wait", wait_run, WITH(TIMEOUT) },
-	{ "export", run_export, WITH(LEDGER) },
+	{ "export", run_export, WITH(LEDGER) | WITH(REASON) },
+	{ "preserve", preserve_run, WITH(REASON) },
+	{ "lift", lift_run, WITH(REASON) },
+	{ "orders", orders_run, 0 },
+	{ "due", due_run, 0 },
+	{ "review", review_run, 0 },
+	{ "dispose", dispose_run, WITH(REASON) | WITH(ORDER) },
 	{ "camera", camera_run, WITH(SCHEME) | WITH(REASON) },
 	{ "verify-bundle", bundle_run, WITH(KEY) | WITH(RECEIPT_KEY) | WITH(FILE) },
 	{ "statement", statement_run, WITH(KEY) | WITH(RECEIPT_KEY) },

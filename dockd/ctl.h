@@ -19,6 +19,7 @@ enum ctl_exit {
 	CTL_TIMED_OUT = 3,
 	CTL_NO_DAEMON = 4,
 	CTL_NOT_PERMITTED = 5,
+	CTL_NOT_PRESERVED = 3, /* preserve, dispose: not every copy is as it was asked */
 };
 
 #define CTL_PATIENCE_MS 60000 /* for an answer that is not parked */
@@ -40,6 +41,7 @@ enum ctl_option {
 	OPTION_TYPE,
 	OPTION_RECEIPT_KEY,
 	OPTION_FILE,
+	OPTION_ORDER,
 	OPTION_SCHEME,
 	OPTION_REASON,
 	OPTION_CAMERA,
@@ -118,6 +120,7 @@ struct export_wish {
 	const char *folder;
 	bool ledger_only;
 	bool quiet; /* no line a file */
+	char reason[PROTO_TEXT_LEN * 2];
 };
 
 /*
@@ -134,6 +137,12 @@ int bundle_run(struct ctl *c);
 int statement_run(struct ctl *c);
 int camera_run(struct ctl *c); /* ctl_camera.c */
 int report_run(struct ctl *c); /* ctl_report.c */
+int preserve_run(struct ctl *c); /* ctl_order.c, down to dispose_run */
+int lift_run(struct ctl *c);
+int orders_run(struct ctl *c);
+int due_run(struct ctl *c);
+int review_run(struct ctl *c);
+int dispose_run(struct ctl *c);
 
 /* ---- ctl.c ---- */
 
@@ -143,6 +152,8 @@ const char *ctl_option(const struct ctl *c, enum ctl_option option);
 int ctl_usage(const char *wrong);
 /* A whole decimal number of at least 1. */
 bool ctl_number(const char *text, uint64_t max, uint64_t *out);
+/* What --reason says; false: nothing, or too much. */
+bool ctl_reason(const struct ctl *c, char *out, size_t room);
 /* Connects where that is not done yet; 0, or end->status and text say why not. */
 int ctl_reach(struct ctl *c, struct proto_ctl_end *end);
 /* ask_all over that connection, with c as context. */

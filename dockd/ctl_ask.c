@@ -34,6 +34,8 @@ static bool has_pages(unsigned ask)
 	case ASK_EXPORT:
 	case ASK_LEDGER:
 	case ASK_REPORTS:
+	case ASK_PRESERVE:
+	case ASK_LIFT:
 	case ASK_ORDERS:
 	case ASK_DUE:
 	case ASK_KEYS:
@@ -44,8 +46,6 @@ static bool has_pages(unsigned ask)
 	case ASK_WAIT:
 	case ASK_CHANGED:
 	case ASK_BUNDLE:
-	case ASK_PRESERVE:
-	case ASK_LIFT:
 	case ASK_DISPOSE:
 	case ASK_ENROLL:
 	case ASK_REVOKE:

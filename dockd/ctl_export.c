@@ -466,7 +466,11 @@ static int open_all(struct export *x)
 static int ask_for(struct export *x, int sock, unsigned what, ask_part *part)
 {
 	struct proto_ctl_end end = { 0 };
-	int err = ask_all(sock, &(struct proto_ask){ .ask = what }, PATIENCE_MS, part, x, &end);
+	struct proto_ask question = { .ask = what };
+	int err;
+
+	memcpy(question.reason, x->wish->reason, sizeof(question.reason));
+	err = ask_all(sock, &question, PATIENCE_MS, part, x, &end);
 
 	return ctl_complain(err, &end);
 }

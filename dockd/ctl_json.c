@@ -49,6 +49,19 @@ static const char *station_word(unsigned light)
 	return "?";
 }
 
+/* What is kept how long. */
+static json_t *add_retention(json_t *object, const struct proto_ctl_status *s)
+{
+	json_t *more = json_pack("{so so so sb sb so}", "preserved", number_of(s->preserved), "due",
+	    number_of(s->due), "review", number_of(s->review), "dispose", s->dispose != 0,
+	    "clock_synchronised", s->clock_synchronised != 0, "time_source",
+	    text_of(s->time_source));
+
+	json_object_update(object, more);
+	json_decref(more);
+	return object;
+}
+
 struct json_t *json_status(const struct proto_ctl_status *s)
 {
 	json_t *o = json_pack("{so so so so so so so so so so so so so si si sb ss sb sb ss ss so}",
@@ -67,7 +80,7 @@ struct json_t *json_status(const struct proto_ctl_status *s)
 
 	json_object_set_new(o, "checked_records", number_of(s->checked_records));
 	json_object_set_new(o, "checkpoint_size", number_of(s->checkpoint_size));
-	return o;
+	return add_retention(o, s);
 }
 
 struct json_t *json_destination(const struct proto_ctl_destination *d)
@@ -114,10 +127,23 @@ struct json_t *json_bay(const struct proto_ctl_bay *b)
 	    "docked_at", time_of(b->docked_at_s, true));
 }
 
+static json_t *add_kept(json_t *object, const struct proto_ctl_asset *a)
+{
+	static const char *const copies[] = { "kept", "retired", "disposed" };
+	json_t *more = json_pack("{so sb so so sb ss}", "recorded", time_of(a->recorded_s, true),
+	    "recorded_proved", a->recorded_proved != 0, "dispose_by",
+	    time_of(a->dispose_by_s, true), "class", text_or_null(a->class), "preserved",
+	    a->preserved != 0, "station_copy", copies[a->retired <= 2 ? a->retired : 0]);
+
+	json_object_update(object, more);
+	json_decref(more);
+	return object;
+}
+
 struct json_t *json_asset(const struct proto_ctl_asset *a)
 {
-	return json_pack("{so so so so so so so ss ss si so so so so so so so so}", "number",
-	    number_of(a->number), "docking", number_of(a->docking), "size_bytes",
+	json_t *object = json_pack("{so so so so so so so ss ss si so so so so so so so so}",
+	    "number", number_of(a->number), "docking", number_of(a->docking), "size_bytes",
 	    number_of(a->size_bytes), "staged_bytes", number_of(a->staged_bytes), "pulled_bytes",
 	    number_of(a->pulled_bytes), "mtime", time_of(a->mtime_s, false), "staged_at",
 	    time_of(a->staged_at_s, true), "rung", rung_word((enum rung)a->rung), "kind",
@@ -126,6 +152,8 @@ struct json_t *json_asset(const struct proto_ctl_asset *a)
 	    text_or_null(a->asset), "sha256", text_or_null(a->sha256), "camera", text_of(a->camera),
 	    "bay", text_of(a->bay), "signature", text_of(a->signature), "reason",
 	    text_of(a->reason), "path", text_of(a->path));
+
+	return add_kept(object, a);
 }
 
 struct json_t *json_upload(const struct proto_ctl_upload *u)

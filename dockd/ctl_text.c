@@ -122,6 +122,17 @@ static const char *local_time(int64_t seconds, char *out, size_t room)
 	return out;
 }
 
+static const char *utc_time(int64_t seconds, char *out, size_t room)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (seconds == PROTO_NO_TIME || seconds == 0 || !gmtime_r(&t, &tm) ||
+	    strftime(out, room, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		snprintf(out, room, "not known");
+	return out;
+}
+
 /* A time of the camera's own clock face, as that face showed it. */
 static const char *camera_time(int64_t seconds, char *out, size_t room)
 {
@@ -205,6 +216,13 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	else
 		snprintf(line, sizeof(line), "never");
 	put_line(out, "Erasing", line);
+	snprintf(line, sizeof(line),
+	    "%s; %" PRIu64 " preserved, %" PRIu64 " due, %" PRIu64 " for review",
+	    s->dispose ? "by age" : "off", s->preserved, s->due, s->review);
+	put_line(out, "Disposal", line);
+	snprintf(line, sizeof(line), "%s (time service: %.60s)",
+	    s->clock_synchronised ? "synchronised" : "NOT SYNCHRONISED", s->time_source);
+	put_line(out, "Own clock", line);
 	snprintf(line, sizeof(line), "%s, %" PRIu64 " dockings, %" PRIu64 " ledger records",
 	    s->version, s->dockings, s->records);
 	put_line(out, "dockd", line);
@@ -366,6 +384,16 @@ void text_asset(FILE *out, const struct proto_ctl_asset *a)
 	put_line(out, "Size", line);
 	put_line(out, "Written", camera_time(a->mtime_s, when, sizeof(when)));
 	put_line(out, "Taken in", local_time(a->staged_at_s, when, sizeof(when)));
+	snprintf(line, sizeof(line), "%s%s", utc_time(a->recorded_s, when, sizeof(when)),
+	    a->recorded_proved ? "" : " at the latest: the camera's clock proves nothing");
+	put_line(out, "Recorded", line);
+	snprintf(line, sizeof(line), "%s; gone by %s%s", a->class[0] ? a->class : "no class yet",
+	    a->dispose_by_s == PROTO_NO_TIME ? "no date" :
+					       utc_time(a->dispose_by_s, when, sizeof(when)),
+	    a->preserved        ? "; PRESERVED by order" :
+		a->retired == 2 ? "; disposed of" :
+				  "");
+	put_line(out, "Retention", line);
 	snprintf(line, sizeof(line), "%s here; %s read from cameras, %" PRIu32 " interruptions",
 	    text_bytes(a->staged_bytes, b, sizeof(b)), text_bytes(a->pulled_bytes, c, sizeof(c)),
 	    a->interruptions);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -333,4 +334,21 @@ void retention_numbers(struct retention *rt, struct retention_numbers *out)
 	*out = rt->last;
 	out->dispose = rt->dispose;
 	clock_state(&out->clock);
+}
+
+void retention_text(struct retention *rt, char *out, size_t room)
+{
+	const struct retention_numbers *n = &rt->last;
+
+	out[0] = '\0';
+	if (n->stopped)
+		snprintf(out, room,
+		    "disposal by age stands still, because the station's clock is not synchronised: "
+		    "%" PRIu64 " overdue; see to its time service (%s)",
+		    n->overdue, rt->clock.source);
+	else if (n->overdue && rt->dispose)
+		snprintf(out, room,
+		    "%" PRIu64 " overdue for disposal: dockctl due, and whether every destination "
+		    "is in reach",
+		    n->overdue);
 }

@@ -30,6 +30,8 @@ struct retention_numbers {
 	bool stopped;                    /* something is due, and nothing goes */
 	struct clock_state clock;
 };
+/* What a person must do about it, "" when nothing. */
+void retention_text(struct retention *rt, char *out, size_t room);
 void retention_numbers(struct retention *rt, struct retention_numbers *out);
 
 /*

@@ -70,7 +70,7 @@ def test_exit_codes(station):
 
 def test_export_is_what_was_taken_in(station, tmp_path):
     folder = tmp_path / "out"
-    assert station.ctl("export", folder)["copied"] == 3
+    assert station.ctl("export", folder, "--reason", "test")["copied"] == 3
     manifest = json.loads((folder / "manifest.json").read_text())
     for number, entry in manifest["assets"].items():
         copy = (folder / entry["file"]).read_bytes()
@@ -79,12 +79,12 @@ def test_export_is_what_was_taken_in(station, tmp_path):
         copy = (folder / "ledger" / name).read_bytes()
         assert hashlib.sha256(copy).hexdigest() == entry["sha256"]
         assert (station.folder / "state/ledger" / name).read_bytes().startswith(copy)
-    again = station.ctl("export", folder)
+    again = station.ctl("export", folder, "--reason", "test")
     assert (again["copied"], again["present"], again["failed"]) == (0, 3, 0)
     assert [r["asset"] for r in station.ledger() if r["type"] == "exported"] == [1, 2, 3] * 2
     (folder / manifest["assets"]["2"]["file"]).chmod(0o600)
     (folder / manifest["assets"]["2"]["file"]).write_bytes(b"altered")
-    done = run(station, "export", folder)
+    done = run(station, "export", folder, "--reason", "test")
     assert done.returncode == 1 and "is not the same" in done.stderr
     assert (folder / manifest["assets"]["2"]["file"]).read_bytes() == b"altered"
 

@@ -246,7 +246,7 @@ def test_export_hands_out_everything():
         camera.plug("1-1")
         settle(s)
         out = s.folder / "out"
-        s.ctl("export", out)
+        s.ctl("export", out, "--reason", "test")
         files = {hashlib.sha256(p.read_bytes()).hexdigest() for p in out.rglob("*") if p.is_file()}
         assert wanted(camera) <= files
         assert (out / "manifest.json").exists()

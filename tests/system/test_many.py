@@ -252,7 +252,7 @@ def test_a_flapping_contact_is_named():
         camera.plug("1-1")
         s.wait("bay", "1", "leave")
         assert "clean or replace the bay's contacts" in s.bay("1")["text"]
-        s.ctl("retry", "bay", "1")
+        s.ctl("retry", "bay", "1", "--reason", "test")
         s.wait("bay", "1", "take")
         assert in_store(s) == wanted(camera)
 

@@ -36,7 +36,7 @@ def test_log_that_grew_in_the_docking_is_not_erased():
             s.core.send(signal.SIGHUP)
             while not s.events("reloaded"):
                 s.ctl("status")
-            s.ctl("retry")
+            s.ctl("retry", "--reason", "test")
             camera.wait("deletions", at_least=1)
             s.wait("idle")
             assert camera.objects().keys() == {LOG} and camera.objects()[LOG]["size"] == 1500
@@ -101,7 +101,7 @@ def test_camera_that_shows_no_storage_is_not_held_safely():
         s.wait("idle", timeout=20)
         assert s.bay("1")["light"] == "leave"
         camera.clear()
-        s.ctl("retry")
+        s.ctl("retry", "--reason", "test")
         s.wait("bay", "1", "take")
         assert s.clip(1)["sha256"] == camera.digest("DCIM/a.mp4")
 

@@ -115,7 +115,7 @@ def test_location_of_another_host():
             s.wait("clip", "2", "receipted")
             s.wait("clip", "3", "receipted")
             assert "another host" in s.clip(1)["uploads"][0]["reason"]
-            s.ctl("retry", "clip", "1")
+            s.ctl("retry", "clip", "1", "--reason", "test")
             everything_arrived(s, server, camera)
         assert other.connections == 0
 

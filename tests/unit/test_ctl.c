@@ -288,10 +288,10 @@ static void conditions_are_asked_as_meant(void **state)
 		    { .ask = ASK_WAIT, .wait_for = WAIT_IDLE, .timeout_ms = 4000000000 } },
 		{ "wait dockings 12",
 		    { .ask = ASK_WAIT, .wait_for = WAIT_DOCKINGS, .cursor = 12 } },
-		{ "retry", { .ask = ASK_RETRY } },
-		{ "retry all", { .ask = ASK_RETRY } },
-		{ "retry clip 3", { .ask = ASK_RETRY, .number = 3 } },
-		{ "retry bay x", { .ask = ASK_RETRY, .text = "x" } },
+		{ "retry --reason x", { .reason = "x", .ask = ASK_RETRY } },
+		{ "retry all --reason x", { .reason = "x", .ask = ASK_RETRY } },
+		{ "retry clip 3 --reason x", { .reason = "x", .ask = ASK_RETRY, .number = 3 } },
+		{ "retry bay x --reason x", { .reason = "x", .ask = ASK_RETRY, .text = "x" } },
 	};
 
 	(void)state;
@@ -332,8 +332,12 @@ static void wrong_lines_are_usage_errors_without_a_daemon(void **state)
 		"clip 0", "clip -1", "clip 1x", "clip 99999999999999999999", "wait",
 		"wait idle now", "wait bay 1 green", "wait clip 1 sealed", "wait all",
 		"wait idle --timeout 0", "wait idle --timeout 5s", "status --timeout 5",
-		"status --all", "queue --ledger", "retry clip", "retry clip x", "retry bay",
-		"retry some", "export", "watch x", "queue x", "bay 1 2" };
+		"status --all", "queue --ledger", "retry clip --reason x",
+		"retry clip x --reason x", "retry bay --reason x", "retry some --reason x", "retry",
+		"export --reason x", "export DIR", "preserve --reason x", "preserve asset 1",
+		"preserve camera --reason x", "preserve period 1 2 --reason x", "lift --reason x",
+		"lift 1", "orders x", "due x", "dispose 1 --reason x", "dispose 1 --order x",
+		"dispose x --reason x --order y", "watch x", "queue x", "bay 1 2" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

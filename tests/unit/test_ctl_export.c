@@ -104,7 +104,7 @@ static int export_now(script *play)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "--json export %s/out", t.folder);
+	snprintf(line, sizeof(line), "--json export %s/out --reason x", t.folder);
 	return dockctl(play, line);
 }
 

@@ -1,0 +1,511 @@
+/*
+ * control_order: preservation orders, the due and the review list, disposal by order.
+ *
+ * Called by control for the questions of that kind. What changes something needs a reason, and is
+ * on record, with the asker's user from the kernel, before it is answered. The answer is by copy: a
+ * copy that somebody else may delete is never called preserved.
+ */
+#include "control_client.h"
+
+#include "base/log.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COPY_PAGE 4     /* assets a page, each with a row for every copy */
+#define DUE_LOOKS 256   /* assets looked at for one page */
+#define COUNT_MAX 10000 /* assets of one order are counted up to here */
+#define DISPOSE_WAIT_S                                                                             \
+	60 /* for destinations to answer, before the certificate says how far it is */
+
+void control_fill_retention(const struct control *c, struct proto_ctl_status *s)
+{
+	struct retention_numbers n;
+
+	retention_numbers(c->p.retention, &n);
+	s->preserved = n.preserved;
+	s->due = n.due;
+	s->review = n.review;
+	s->dispose = n.dispose;
+	s->clock_synchronised = n.clock.synchronised;
+	memcpy(s->time_source, n.clock.source, sizeof(s->time_source));
+}
+
+/* ---- what happens to each copy ---- */
+
+static int send_copy(
+    struct client *k, uint64_t number, enum copy_state state, const char *where, const char *text)
+{
+	struct proto_ctl_copy row = { .number = number, .state = state };
+
+	snprintf(row.where, sizeof(row.where), "%s", where);
+	snprintf(row.text, sizeof(row.text), "%s", text);
+	return client_send(k, MSG_COPY, &row, -1);
+}
+
+static int station_preserved(struct client *k, const struct asset *a)
+{
+	if (a->file == FILE_SEALED)
+		return send_copy(
+		    k, a->number, COPY_PRESERVED, "station", "kept until it is lifted");
+	if (a->file == FILE_RETIRED)
+		return send_copy(k, a->number, COPY_GONE, "station",
+		    a->disposed ? "disposed of before" : "given up before, as the rules allow");
+	return send_copy(k, a->number, COPY_NOT_PRESERVED, "station",
+	    "not yet taken in: leave its camera docked until it is");
+}
+
+static int camera_preserved(struct client *k, const struct asset *a)
+{
+	char text[PROTO_TEXT_LEN * 2];
+
+	if (a->erased || a->gone)
+		return send_copy(k, a->number, COPY_GONE, "camera", "");
+	snprintf(text, sizeof(text),
+	    "stays on %.130s as far as dockd goes; keep the camera back: it may overwrite it itself",
+	    a->camera);
+	return send_copy(k, a->number, COPY_KEPT, "camera", text);
+}
+
+static int destination_preserved(struct client *k, const struct asset *a, const struct upload *u)
+{
+	char text[PROTO_TEXT_LEN * 2];
+
+	if (!u->address[0])
+		return send_copy(k, a->number, COPY_GONE, u->destination, "nothing is there");
+	if (disposer_owns(k->control->p.disposer, u->destination))
+		return send_copy(k, a->number, COPY_PRESERVED, u->destination,
+		    "dockd alone disposes there, and does not");
+	snprintf(text, sizeof(text),
+	    "ask the keeper of %.60s to hold asset %.64s: dockd has no say there", u->destination,
+	    a->id);
+	return send_copy(k, a->number, COPY_NOT_PRESERVED, u->destination, text);
+}
+
+/* A row for each copy; what: one of the functions for copies at a destination. */
+static int each_upload(struct client *k, const struct asset *a,
+    int (*row)(struct client *k, const struct asset *a, const struct upload *u))
+{
+	static struct upload up[CONFIG_DESTINATIONS];
+	int n = index_uploads(control_index(k->control), a->number, up, CONFIG_DESTINATIONS);
+	int rc = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = row(k, a, &up[i]);
+	return rc;
+}
+
+static int send_preserved(struct client *k, const struct asset *a)
+{
+	int rc = station_preserved(k, a);
+
+	if (rc == 0)
+		rc = each_upload(k, a, destination_preserved);
+	return rc == 0 ? camera_preserved(k, a) : rc;
+}
+
+static int send_lifted(struct client *k, const struct asset *a)
+{
+	bool still = retention_preserves(control_index(k->control), a);
+
+	return send_copy(k, a->number, still ? COPY_PRESERVED : COPY_KEPT, "station",
+	    still ? "another order still covers it" : "no order covers it: its retention runs on");
+}
+
+/* ---- orders ---- */
+
+static uint64_t order_assets(struct index *ix, const struct order *o)
+{
+	static uint64_t numbers[256];
+	uint64_t sum = 0, after = 0;
+	int n;
+
+	do {
+		n = index_covered(ix, o, after, numbers, 256);
+		sum += n > 0 ? (uint64_t)n : 0;
+		after = n > 0 ? numbers[n - 1] : after;
+	} while (n == 256 && sum < COUNT_MAX);
+	return sum;
+}
+
+static int send_order(struct client *k, const struct order *o)
+{
+	struct proto_ctl_order row = {
+		.number = o->number,
+		.assets = order_assets(control_index(k->control), o),
+		.scope = o->scope,
+		.lifted = o->lifted_s != 0,
+		.uid = o->uid,
+		.given_s = o->given_s,
+		.from_s = o->from_s,
+		.until_s = o->until_s,
+	};
+
+	memcpy(row.value, o->value, sizeof(row.value));
+	memcpy(row.reason, o->reason, sizeof(row.reason));
+	return client_send(k, MSG_ORDER, &row, -1);
+}
+
+/* The next page of what this order covers, row by row. */
+static int send_covered(
+    struct client *k, const struct order *o, int (*row)(struct client *k, const struct asset *a))
+{
+	struct index *ix = control_index(k->control);
+	static struct asset a;
+	uint64_t numbers[COPY_PAGE];
+	int n = index_covered(ix, o, k->ask.cursor, numbers, COPY_PAGE), rc = 0;
+
+	if (n < 0)
+		return client_end(k, n, 0, "the index cannot be read");
+	if (n == 0 && k->ask.cursor == 0)
+		rc = send_copy(k, 0, COPY_PRESERVED, "station",
+		    "nothing that it covers has arrived yet; what arrives is preserved");
+	for (int i = 0; i < n && rc == 0; i++) {
+		rc = index_asset(ix, numbers[i], &a);
+		if (rc == 0 && a.merged_into)
+			rc = index_asset(ix, a.merged_into, &a);
+		if (rc == 0)
+			rc = row(k, &a);
+	}
+	return rc < 0 ? rc : client_end(k, 0, n == COPY_PAGE ? numbers[n - 1] : 0, "");
+}
+
+/* An asset by its number here or its id; also an id that has not arrived yet. NULL: it is good. */
+static const char *take_asset(struct index *ix, const char *text, struct order *o)
+{
+	static struct asset a;
+	char *end;
+	uint64_t number = strtoull(text, &end, 10);
+
+	if (isdigit((unsigned char)text[0]) && *end == '\0' && strlen(text) < 20) {
+		if (index_asset(ix, number, &a) < 0)
+			return "no clip of that number";
+		if (a.id[0])
+			memcpy(o->value, a.id, sizeof(a.id));
+		else
+			snprintf(o->value, sizeof(o->value), "%" PRIu64, number);
+		return NULL;
+	}
+	if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
+		return "an asset is named by its number here, or by its id of 64 hex digits";
+	memcpy(o->value, text, 65);
+	return NULL;
+}
+
+static const char *take_docking(struct index *ix, const char *text, struct order *o)
+{
+	struct docking d;
+	char *end;
+	uint64_t number = strtoull(text, &end, 10);
+
+	if (!isdigit((unsigned char)text[0]) || *end || index_docking(ix, number, &d) < 0)
+		return "no docking of that number";
+	snprintf(o->value, sizeof(o->value), "%" PRIu64, number);
+	return NULL;
+}
+
+/* What is asked for, as an order; NULL: it is good, else what is wrong with it. */
+static const char *read_order(struct client *k, struct order *o)
+{
+	struct index *ix = control_index(k->control);
+	const struct proto_ask *ask = &k->ask;
+
+	o->scope = (enum order_scope)ask->scope;
+	o->from_s = o->until_s = PROTO_NO_TIME;
+	if (strlen(ask->text) >= sizeof(o->value))
+		return "that is longer than any camera's serial number";
+	snprintf(o->value, sizeof(o->value), "%.131s", ask->text);
+	switch (o->scope) {
+	case ORDER_ASSET:
+		return take_asset(ix, ask->text, o);
+	case ORDER_CAMERA:
+		return ask->text[0] ? NULL : "a camera's serial number is missing";
+	case ORDER_DOCKING:
+		return take_docking(ix, ask->text, o);
+	case ORDER_PERIOD:
+		o->from_s = ask->from_s;
+		o->until_s = ask->until_s;
+		if ((o->from_s != PROTO_NO_TIME && o->from_s < 0) ||
+		    (o->until_s != PROTO_NO_TIME && o->until_s < 0))
+			return "a period lies after 1970";
+		if (o->from_s != PROTO_NO_TIME && o->until_s != PROTO_NO_TIME &&
+		    o->from_s >= o->until_s)
+			return "the period ends before it begins";
+		return NULL;
+	}
+	return "an order is for an asset, a camera, a docking or a period";
+}
+
+static int commit_or_end(struct client *k)
+{
+	struct control *c = k->control;
+
+	if (journal_commit(c->p.journal) == 0)
+		return 0;
+	client_end(k, -EIO, 0, "it cannot be put on record");
+	return -EIO;
+}
+
+int control_preserve(struct client *k)
+{
+	struct control *c = k->control;
+	struct index *ix = control_index(c);
+	static struct order o;
+	const struct order *all;
+	const char *wrong;
+	struct record r;
+	int rc;
+
+	if (k->ask.cursor)
+		return index_order(ix, k->order, &o) < 0 ?
+		    client_end(k, -EINVAL, 0, "ask from the first page on") :
+		    send_covered(k, &o, send_preserved);
+	if (!client_gave_reason(k))
+		return 0;
+	memset(&o, 0, sizeof(o));
+	wrong = read_order(k, &o);
+	if (!wrong && index_active_orders(ix, &all) >= ORDERS_MAX)
+		wrong = "there are 1024 orders in force: lift what is over";
+	o.number = index_new_order(ix);
+	if (wrong || !o.number)
+		return client_end(k, -EINVAL, 0, wrong ? wrong : "the index cannot be read");
+	record_begin(&r, "preserve");
+	record_number(&r, "order", (int64_t)o.number);
+	record_text(&r, "scope", order_scope_word(o.scope));
+	record_text(&r, "value", o.value);
+	if (o.from_s != PROTO_NO_TIME)
+		record_number(&r, "from", o.from_s);
+	if (o.until_s != PROTO_NO_TIME)
+		record_number(&r, "until", o.until_s);
+	record_text(&r, "reason", k->ask.reason);
+	record_number(&r, "uid", k->uid);
+	journal_write(c->p.journal, &r);
+	if (commit_or_end(k) < 0)
+		return 0;
+	log_info("preserve", "order=%" PRIu64 " scope=%s value=\"%s\" uid=%u", o.number,
+	    order_scope_word(o.scope), log_text(o.value), (unsigned)k->uid);
+	retention_changed(c->p.retention);
+	k->order = o.number;
+	rc = index_order(ix, o.number, &o);
+	if (rc == 0)
+		rc = send_order(k, &o);
+	return rc < 0 ? rc : send_covered(k, &o, send_preserved);
+}
+
+int control_lift(struct client *k)
+{
+	struct control *c = k->control;
+	struct index *ix = control_index(c);
+	static struct order o;
+	struct record r;
+
+	if (index_order(ix, k->ask.number, &o) < 0)
+		return client_end(k, -ENOENT, 0, "no order of that number");
+	if (k->ask.cursor && k->order == o.number)
+		return send_covered(k, &o, send_lifted);
+	if (!client_gave_reason(k))
+		return 0;
+	if (o.lifted_s)
+		return client_end(k, -EALREADY, 0, "that order is lifted already");
+	record_begin(&r, "lift");
+	record_number(&r, "order", (int64_t)o.number);
+	record_text(&r, "reason", k->ask.reason);
+	record_number(&r, "uid", k->uid);
+	journal_write(c->p.journal, &r);
+	if (commit_or_end(k) < 0)
+		return 0;
+	log_info("lift", "order=%" PRIu64 " uid=%u", o.number, (unsigned)k->uid);
+	retention_changed(c->p.retention);
+	k->order = o.number;
+	return send_covered(k, &o, send_lifted);
+}
+
+int control_orders(struct client *k)
+{
+	static struct order page[CONTROL_PAGE];
+	int n = index_orders(control_index(k->control), k->ask.cursor, page, CONTROL_PAGE), rc = 0;
+
+	if (n < 0)
+		return client_end(k, n, 0, "the index cannot be read");
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = send_order(k, &page[i]);
+	return rc < 0 ? rc : client_end(k, 0, n == CONTROL_PAGE ? page[n - 1].number : 0, "");
+}
+
+/* ---- what is due ---- */
+
+static int send_due(
+    struct client *k, const struct asset *a, enum due_stage stage, const char *reason)
+{
+	struct proto_ctl_due row = {
+		.number = a->number,
+		.recorded_s = a->recorded_s,
+		.dispose_by_s = a->dispose_by_s,
+		.stage = reason ? DUE_NEVER : stage,
+	};
+
+	memcpy(row.asset, a->id, sizeof(row.asset));
+	memcpy(row.camera, a->camera, sizeof(row.camera));
+	memcpy(row.class, a->class, sizeof(row.class));
+	snprintf(row.reason, sizeof(row.reason), "%s", reason ? reason : "");
+	return client_send(k, MSG_DUE, &row, -1);
+}
+
+int control_due(struct client *k)
+{
+	struct retention *rt = k->control->p.retention;
+	bool review = k->ask.flags & DUE_REVIEW;
+	static struct asset a;
+	unsigned sent = 0, looked = 0;
+	int n = 1, rc = 0;
+
+	if (k->ask.cursor == 0)
+		k->due = (struct due_place){ 0 };
+	while (n > 0 && rc == 0 && sent < CONTROL_PAGE && looked++ < DUE_LOOKS) {
+		enum due_stage stage;
+		const char *reason;
+		uint64_t number;
+
+		n = retention_walk(rt, &k->due, &number, 1);
+		if (n <= 0 || index_asset(control_index(k->control), number, &a) < 0 ||
+		    !retention_due(rt, &a, &stage, &reason) || (reason != NULL) != review)
+			continue;
+		rc = send_due(k, &a, stage, reason);
+		sent++;
+	}
+	if (n < 0)
+		return client_end(k, n, 0, "the index cannot be read");
+	return rc < 0 ? rc : client_end(k, 0, n > 0 ? k->ask.cursor + 1 : 0, "");
+}
+
+/* ---- disposal by order ---- */
+
+static int destination_disposed(struct client *k, const struct asset *a, const struct upload *u)
+{
+	char text[PROTO_TEXT_LEN * 2];
+	struct disposal d;
+	int rc = index_disposal(control_index(k->control), a->number, u->destination, &d);
+
+	if (!u->address[0])
+		return send_copy(k, a->number, COPY_DISPOSED, u->destination, "");
+	if (rc == 0 && !d.kept)
+		return send_copy(k, a->number, COPY_KEPT, u->destination,
+		    "not reached yet: dockd goes on trying");
+	snprintf(text, sizeof(text), "not reached: its keeper has to delete asset %.64s", a->id);
+	return send_copy(k, a->number, COPY_KEPT, u->destination, text);
+}
+
+static int camera_disposed(struct client *k, const struct asset *a)
+{
+	char text[PROTO_TEXT_LEN * 2];
+
+	if (a->erased || a->gone)
+		return send_copy(k, a->number, COPY_GONE, "camera", "");
+	snprintf(text, sizeof(text),
+	    "not reached: %.130s still has it; delete it there, it is not taken in again",
+	    a->camera);
+	return send_copy(k, a->number, COPY_KEPT, "camera", text);
+}
+
+static int send_disposed(struct client *k, const struct asset *a)
+{
+	int rc = a->file == FILE_RETIRED ?
+	    send_copy(k, a->number, COPY_DISPOSED, "station", "") :
+	    send_copy(k, a->number, COPY_KEPT, "station", "not removed yet: dockd goes on trying");
+
+	if (rc == 0)
+		rc = each_upload(k, a, destination_disposed);
+	return rc == 0 ? camera_disposed(k, a) : rc;
+}
+
+/* A copy that no command of ours reaches is on record as that. */
+static void camera_kept(struct client *k, const struct asset *a)
+{
+	struct record r;
+
+	if (a->erased || a->gone)
+		return;
+	record_begin(&r, "disposed");
+	record_number(&r, "asset", (int64_t)a->number);
+	record_text(&r, "where", "camera");
+	record_text(&r, "result", "kept");
+	record_text(&r, "text", "the camera still has it");
+	journal_write(k->control->p.journal, &r);
+}
+
+static const char *may_dispose(struct client *k, struct asset *a)
+{
+	struct index *ix = control_index(k->control);
+	int rc = k->ask.number ? index_asset(ix, k->ask.number, a) :
+				 index_asset_by_id(ix, k->ask.text, 0, a);
+
+	if (rc == 0 && a->merged_into)
+		rc = index_asset(ix, a->merged_into, a);
+	if (rc < 0)
+		return "no such asset";
+	if (!k->ask.order[0])
+		return "the order's reference is needed: --order REF";
+	if (a->rung < RUNG_CHECKED)
+		return "it has not been taken in yet: wait until it is";
+	return NULL;
+}
+
+int control_dispose(struct client *k)
+{
+	struct control *c = k->control;
+	struct disposal_order by = { k->ask.order, k->ask.reason, k->uid };
+	static struct asset a;
+	const char *wrong;
+	int rc = 0;
+
+	if (!client_gave_reason(k))
+		return 0;
+	wrong = may_dispose(k, &a);
+	if (wrong)
+		return client_end(k, -EINVAL, 0, wrong);
+	if (retention_preserves(control_index(c), &a))
+		return client_end(k, -EPERM, 0, "a preservation order covers it: dockctl orders");
+	if (!a.disposed) {
+		rc = disposal_begin(c->p.disposer, &a, &by);
+		camera_kept(k, &a);
+	}
+	if (rc == -EBUSY)
+		return client_end(
+		    k, rc, 0, "it is being sent just now: ask again when it is there");
+	if (rc < 0)
+		return client_end(k, rc, 0, "it cannot be put on record");
+	if (commit_or_end(k) < 0)
+		return 0;
+	k->order = a.number;
+	k->parked = true;
+	k->until_us = bay_now_us() +
+	    (k->ask.timeout_ms ? k->ask.timeout_ms : DISPOSE_WAIT_S * 1000) * UINT64_C(1000);
+	return 0;
+}
+
+bool control_disposed(const struct client *k)
+{
+	static struct disposal rows[CONFIG_DESTINATIONS + 1];
+	int n =
+	    index_disposals(control_index(k->control), k->order - 1, rows, CONFIG_DESTINATIONS + 1);
+
+	for (int i = 0; i < n; i++) {
+		if (rows[i].asset == k->order && !rows[i].kept)
+			return false;
+	}
+	return true;
+}
+
+int control_dispose_end(struct client *k)
+{
+	static struct asset a;
+	int rc = index_asset(control_index(k->control), k->order, &a);
+
+	if (rc == 0)
+		rc = send_disposed(k, &a);
+	return rc < 0 ? rc : client_end(k, 0, 0, "");
+}

@@ -243,6 +243,7 @@ unit_tests := \
 	sysfs \
 	ports \
 	digest \
+	audit \
 	config \
 	profile \
 	zone \
@@ -265,6 +266,7 @@ unit_tests := \
 	tlog
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
+	audit \
 	msg \
 	record \
 	ptp \
@@ -285,6 +287,8 @@ fuzz_objs_manifest := $(filter-out dockd/verify/manifest.c,$(verify_judging))
 fuzz_pkg_manifest := libcrypto
 fuzz_objs_receipt := dockd/verify/facts.c dockd/base/record.c $(note_src)
 fuzz_pkg_receipt := libcrypto
+fuzz_objs_audit := $(audit_src) dockd/base/record.c
+fuzz_pkg_audit := jansson libcrypto
 fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c \
 	dockd/config_retention.c dockd/retention_rules.c dockd/asset.c dockd/setting.c \
 	dockd/base/zone.c dockd/base/log.c dockd/base/proto.c $(note_src)
@@ -387,6 +391,8 @@ unit_objs_ctl_ledger := $(unit_objs_ctl)
 unit_pkg_ctl_ledger := jansson libcrypto
 unit_objs_ctl_bundle := $(sort $(unit_objs_ctl) dockd/bundle.c dockd/ledger.c $(index_src))
 unit_pkg_ctl_bundle := jansson sqlite3 libcrypto
+unit_objs_audit := $(audit_src) dockd/base/record.c
+unit_pkg_audit := jansson libcrypto
 unit_objs_digest := dockd/verify/digest.c
 unit_pkg_digest := libcrypto
 $(foreach t,$(unit_tests),$(eval $(call link,$(BUILD)/unit/$(t),tests/unit/test_$(t).c \

@@ -464,3 +464,12 @@ def test_facts_are_wrong(audit):
 def test_logs_are_missing(audit):
     a = audit(auditlog.facts(1), b"", b"")
     assert a.status == -74
+
+
+def test_vectors_are_the_builders():
+    """The vectors in the tree are what audit_vectors.py writes; tests/unit/test_audit.c judges them."""
+    import audit_vectors
+    wanted = dict(audit_vectors.files())
+    there = {p.name: p.read_bytes() for p in audit_vectors.FOLDER.iterdir() if p.name != "README.md"}
+    assert there.keys() == wanted.keys()
+    assert [n for n in wanted if wanted[n] != there[n]] == []

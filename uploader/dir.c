@@ -366,10 +366,17 @@ static enum act_result rename_whole(struct transfer *t)
 	int err;
 
 	/* It may stand there since a run that ended before its name was durable. */
-	if (u->whole)
+	if (u->whole) {
+		file_name(t, ".json", name, sizeof(name));
+		err = faccessat(u->place, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ?
+		    write_description(t) :
+		    0;
+		if (err < 0)
+			return folder_trouble(t, "description", -err);
 		return fsync(u->file) < 0 || fsync(u->place) < 0 || fsync(s->fd) < 0 ?
 		    folder_trouble(t, "fsync", errno) :
 		    ACT_DONE;
+	}
 	if (fdatasync(u->file) < 0)
 		return write_failed(t, "fdatasync", errno);
 	(void)posix_fadvise(u->file, 0, 0, POSIX_FADV_DONTNEED);

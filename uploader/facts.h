@@ -1,8 +1,8 @@
 /*
  * facts: what a destination is told of an asset, the retention record among it.
  *
- * Pure. Called by the drivers: tus sends it as metadata, dir writes it beside the file, so that both
- * say the same in the same words. Values from a camera are text, never part of a path.
+ * Pure. Called by the drivers: tus sends it as metadata, dir writes it beside the file, so that
+ * both say the same in the same words. Values from a camera are text, never part of a path.
  */
 #ifndef DOCKD_FACTS_H
 #define DOCKD_FACTS_H

@@ -166,6 +166,9 @@ enum act_result folder_trouble(struct transfer *t, const char *what, int err)
 	if (err == ENOSPC || err == EDQUOT)
 		return transfer_fail(t, UPLOAD_LATER, "%s: the destination is full (%s): make room",
 		    what, strerror(err));
+	/* one file that cannot be read is no disk that is away */
+	if (err == EIO && t->job != MSG_UPLOAD)
+		f = UPLOAD_LATER;
 	if (err == EINTR || err == EAGAIN || err == ENOMEM || err == EBUSY)
 		f = UPLOAD_LATER;
 	return transfer_fail(t, f, "%s: %s", what, strerror(err));

@@ -1,6 +1,6 @@
 /*
- * tus: what the files of the tus driver share: tus.c (uploads), tus_proof.c (what proves that all is
- * there), tus_errand.c (whether it still is, and its removal).
+ * tus: what the files of the tus driver share: tus.c (uploads), tus_proof.c (what proves that all
+ * is there), tus_errand.c (whether it still is, and its removal).
  */
 #ifndef DOCKD_TUS_H
 #define DOCKD_TUS_H

@@ -26,9 +26,9 @@ static bool is_here(struct transfer *t)
 /* 404 proves something only where a tus server says it, not a proxy that has lost its server. */
 static enum act_result ask_service(struct transfer *t)
 {
-	struct http_request q = { .method = "OPTIONS",
-		.url = t->dest->conf.where,
-		.timeout_ms = SERVICE_MS };
+	struct http_request q = {
+		.method = "OPTIONS", .url = t->dest->conf.where, .timeout_ms = SERVICE_MS
+	};
 	struct tus_upload *u = t->own;
 	enum act_result result;
 	enum tus_verdict v;

@@ -25,8 +25,9 @@
  *
  * VERIFY_RECEIPT; descriptors: facts, the raw note. In this order:
  *
- *   {"type":"receipt"}  asset (id), sha256, length, station, object (the receipt must say the same,
- *                       byte for byte), sent (when the upload began), now
+ *   {"type":"receipt"}  asset (id), sha256, length, station, object (the last part of the upload's
+ *                       address), sent (when the upload began), now: the receipt must say the same,
+ *                       byte for byte
  *   {"type":"key"}      vkey (a note's verifier key), [from], [until]: 1 to FACTS_KEYS_MAX
  *
  * The answer is JUDGED, then RESULT: status 0 and a judgement; or JUDGED with result 0 and another

@@ -263,7 +263,8 @@ unit_tests := \
 	volume \
 	waits \
 	note \
-	tlog
+	tlog \
+	checkpoint
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
 	audit \
@@ -366,6 +367,9 @@ unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto
+unit_objs_checkpoint := dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \
+	dockd/tlog.c dockd/journal.c dockd/base/log.c $(note_src) $(clock_src) $(index_src)
+unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c

@@ -37,6 +37,7 @@ enum standing {
 struct cited {
 	uint64_t record; /* its number, 0: there is none */
 	uint64_t size;   /* of the checkpoint, 0: none */
+	char root[2 * TLOG_HASH_LEN + 1];
 	char key[NOTE_VKEY_LEN];
 };
 
@@ -55,6 +56,7 @@ struct checkpoint {
 	char reason[160], trouble[400];
 	char note[CHECKPOINT_NOTE_MAX];
 	struct tlog_checkpoint newest; /* size 0: none */
+	struct cited cited;
 	struct ledger_check check;
 	bool checking;
 	uint64_t check_due_us, checked;
@@ -187,11 +189,12 @@ static void doubt(struct checkpoint *c, const char *why)
 
 /* ---- start ---- */
 
-static int read_cited(struct checkpoint *c, struct cited *out)
+static int read_cited(struct checkpoint *c)
 {
+	struct cited *out = &c->cited;
 	static char line[RECORD_LINE_MAX];
 	static struct record r;
-	const char *key;
+	const char *key, *root;
 	int n;
 
 	memset(out, 0, sizeof(*out));
@@ -204,13 +207,15 @@ static int read_cited(struct checkpoint *c, struct cited *out)
 		return n < 0 ? n : -EBADMSG;
 	out->size = (uint64_t)record_get_number(&r, "checkpoint-size", 0);
 	key = record_get_text(&r, "key");
+	root = record_get_text(&r, "checkpoint-root");
 	snprintf(out->key, sizeof(out->key), "%s", key ? key : "");
+	snprintf(out->root, sizeof(out->root), "%s", root ? root : "");
 	return 0;
 }
 
-static int open_key(
-    struct checkpoint *c, const char *path, const struct cited *cited, const char **why)
+static int open_key(struct checkpoint *c, const char *path, const char **why)
 {
+	const struct cited *cited = &c->cited;
 	char vkey[NOTE_VKEY_LEN];
 	int rc = station_key_open(path, c->origin, !cited->key[0], &c->signer, why);
 
@@ -276,8 +281,9 @@ static int compare_end(struct checkpoint *c)
 }
 
 /* The comparison at start: constant in time, but for the depth of the tree. */
-static void compare(struct checkpoint *c, const struct cited *cited)
+static void compare(struct checkpoint *c)
 {
+	const struct cited *cited = &c->cited;
 	uint64_t last = ledger_last(ledger(c));
 	const char *wrong;
 	int rc;
@@ -319,7 +325,6 @@ int checkpoint_open(const struct checkpoint_settings *settings, struct journal *
 {
 	struct checkpoint *c = calloc(1, sizeof(*c));
 	char path[PATH_MAX], key_path[PATH_MAX];
-	struct cited cited;
 	int rc;
 
 	*out = NULL;
@@ -336,14 +341,14 @@ int checkpoint_open(const struct checkpoint_settings *settings, struct journal *
 	c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rc = c->dir < 0 ? -errno : tree_open(path, &c->tree);
 	if (rc == 0)
-		rc = read_cited(c, &cited);
+		rc = read_cited(c);
 	if (rc == 0)
-		rc = open_key(c, key_path, &cited, why);
+		rc = open_key(c, key_path, why);
 	if (rc < 0) {
 		checkpoint_close(c);
 		return rc;
 	}
-	compare(c, &cited);
+	compare(c);
 	*out = c;
 	return 0;
 }
@@ -363,12 +368,18 @@ void checkpoint_tell(const struct checkpoint *c, struct record *began)
 {
 	char vkey[NOTE_VKEY_LEN];
 
-	if (note_key_format(&c->key, vkey, sizeof(vkey)) == 0)
+	/* what contradicts an earlier record does not take its place */
+	if (c->standing == STANDING_CONTRADICTED && c->cited.key[0])
+		record_text(began, "key", c->cited.key);
+	else if (note_key_format(&c->key, vkey, sizeof(vkey)) == 0)
 		record_text(began, "key", vkey);
-	if (c->newest.size == 0)
-		return;
-	record_number(began, "checkpoint-size", (int64_t)c->newest.size);
-	record_hex(began, "checkpoint-root", c->newest.root.bytes, TLOG_HASH_LEN);
+	if (c->newest.size > 0 && c->newest.size >= c->cited.size) {
+		record_number(began, "checkpoint-size", (int64_t)c->newest.size);
+		record_hex(began, "checkpoint-root", c->newest.root.bytes, TLOG_HASH_LEN);
+	} else if (c->cited.size > 0) {
+		record_number(began, "checkpoint-size", (int64_t)c->cited.size);
+		record_text(began, "checkpoint-root", c->cited.root);
+	}
 }
 
 /* ---- signing ---- */
@@ -518,7 +529,9 @@ uint32_t checkpoint_turn(struct checkpoint *c)
 		record_contradiction(c);
 	if (c->standing == STANDING_UNSURE)
 		return 1;
-	return more > 0 || c->checking ? GAP_US / 1000 : 0;
+	if (more > 0 || c->checking || tree_size(c->tree) < ledger_last(ledger(c)))
+		return GAP_US / 1000;
+	return 0;
 }
 
 int checkpoint_now(struct checkpoint *c)

@@ -682,8 +682,11 @@ int ledger_cursor_read(
 	}
 	if (got < 0)
 		rc = (int)got;
-	else if (rc == 0 && (c->next == first || (c->next > l->last && c->offset != size)))
-		rc = bad_line(l, fd, l->segment[c->segment], c->offset);
+	else if (rc == 0 && c->next == first)
+		rc = c->offset < size ? bad_line(l, fd, l->segment[c->segment], c->offset) :
+					is_missing(l, c->next);
+	else if (rc == 0 && c->next > l->last && c->offset != size)
+		rc = is_missing(l, l->last);
 	close(fd);
 	return rc < 0 ? rc : (int)(c->next - first);
 }

@@ -37,17 +37,18 @@ static int differs(struct ledger_check *k, uint64_t seq, const struct tlog_hash 
 static int check_line(void *arg, uint64_t seq, const char *line, size_t len)
 {
 	struct ledger_check *k = arg;
-	struct tlog_hash leaf, stored, unused[TLOG_DEPTH];
-	int rc = 0;
+	struct tlog_hash leaf, is[TLOG_DEPTH], stored[TLOG_DEPTH];
+	unsigned n;
 
 	tlog_leaf(line, len, &leaf);
-	if (tree_leaf(k->tree, seq - 1, &stored) < 0)
+	n = tlog_edge_add(&k->edge, &leaf, is);
+	if (tree_stored(k->tree, seq - 1, n, stored) < 0)
 		k->tree_differs = true;
-	else if (!is_same(&leaf, &stored))
-		rc = differs(k, seq, &stored);
-	if (rc == 0)
-		tlog_edge_add(&k->edge, &leaf, unused);
-	return rc;
+	else if (!is_same(&leaf, &stored[0]))
+		return differs(k, seq, &stored[0]);
+	else if (memcmp(is, stored, n * sizeof(is[0])) != 0)
+		k->tree_differs = true;
+	return 0;
 }
 
 int ledger_check_go(struct ledger_check *k, uint64_t until_us)

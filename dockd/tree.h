@@ -38,7 +38,7 @@ int tree_root(struct tree *t, uint64_t size, struct tlog_hash *out);
 int tree_prove(struct tree *t, uint64_t size, uint64_t index, struct tlog_hash out[TLOG_DEPTH]);
 int tree_prove_growth(
     struct tree *t, uint64_t size, uint64_t old, struct tlog_hash out[TLOG_DEPTH * 2]);
-/* The stored hash of record index + 1. */
-int tree_leaf(struct tree *t, uint64_t index, struct tlog_hash *out);
+/* The first n of the hashes that were stored for record index + 1: its own, then what it closes. */
+int tree_stored(struct tree *t, uint64_t index, unsigned n, struct tlog_hash *out);
 
 #endif

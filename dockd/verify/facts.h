@@ -5,8 +5,8 @@
  * newline, in the form of ledger records (base/record.h); [ ] may be left out; times are UTC
  * seconds; bytes are lower-case hex unless told otherwise.
  *
- * VERIFY_SIGNATURE; descriptors: facts, sidecar, anchors (PEM, may be empty), revocation lists (PEM,
- * may be empty). The sidecar of scheme manifest is the signed list. In this order:
+ * VERIFY_SIGNATURE; descriptors: facts, sidecar, anchors and revocation lists (PEM; they may be
+ * empty). The sidecar of scheme manifest is the signed list. In this order:
  *
  *   {"type":"asset"}    asset (id), serial (of the camera, as its maker writes it in certificates
  *                       and canonical lines), path (as listed), sha256, [sha384], [sha512], length,

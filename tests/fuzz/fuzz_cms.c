@@ -1,7 +1,7 @@
 /*
- * A CMS signature: whatever it holds, there is one result with a reason, nothing is left behind, and
- * what is signed over another digest is never valid. The certificates are throw-away ones; their keys
- * are not kept.
+ * A CMS signature: whatever it holds, there is one result with a reason, nothing is left behind,
+ * and what is signed over another digest is never valid. The certificates are throw-away ones;
+ * their keys are not kept.
  */
 #include "../../dockd/verify/judge_job.h"
 #include "../../dockd/verify/signature.h"

@@ -1,6 +1,6 @@
 /*
- * A bare signature, its scheme in the first byte: one result with a reason, and what fits these bytes
- * fits no others. The keys are throw-away ones.
+ * A bare signature, its scheme in the first byte: one result with a reason, and what fits these
+ * bytes fits no others. The keys are throw-away ones.
  */
 #include "../../dockd/verify/signature.h"
 

@@ -161,6 +161,21 @@ def test_cms_wrong_serial(judge, world):
                "signed-by-another-camera")
 
 
+def test_cms_two_serials(judge, world, tmp_path):
+    """A certificate that names two cameras names none."""
+    key, request = pki.new_key(tmp_path / "key"), tmp_path / "request"
+    when = dict(recorded="2027-03-01", docked="2027-03-02", not_before="2027-02-28")
+    for names, result in [(f"/serialNumber={SERIAL}", "valid"),
+                          (f"/serialNumber={SERIAL}/serialNumber=BWC-0043",
+                           "signed-by-another-camera")]:
+        pki.run("req", "-new", "-key", key, "-subj", f"/CN=camera{names}", "-config", "/dev/null",
+                "-out", request)
+        pki.run("x509", "-req", "-in", request, "-CA", world.makers.certificate, "-CAkey",
+                world.makers.key, "-set_serial", "7", "-days", "3650", "-out", tmp_path / "camera")
+        sidecar = world.sign((tmp_path / "camera", key))
+        expect(judge.signature(facts("cms", **when), sidecar, world.anchors), result)
+
+
 def test_cms_signer_rules(judge, world):
     named = world.sign(world.makers.camera(f"/CN={SERIAL}"))
     expect(judge.signature(facts("cms", signer="common-name"), named, world.anchors), "valid")

@@ -93,6 +93,8 @@ dockd_src := \
 	dockd/base/record.c \
 	dockd/ledger.c \
 	dockd/bundle.c \
+	dockd/shipping.c \
+	dockd/control_proof.c \
 	dockd/tlog.c \
 	$(note_src) \
 	dockd/tree.c \

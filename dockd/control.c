@@ -4,7 +4,6 @@
 #include "errand.h"
 
 #include "base/log.h"
-#include "ledger.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -405,21 +404,6 @@ static int answer_export(struct client *k)
 	return client_end(k, 0, n == EXPORT_PAGE ? page[n - 1].number : 0, "");
 }
 
-static int answer_ledger(struct client *k)
-{
-	struct control *c = k->control;
-	struct proto_ctl_segment row = { 0 };
-	int fd = ledger_segment(journal_ledger(c->p.journal), k->ask.cursor, row.name,
-	    sizeof(row.name), &row.size_bytes);
-	int r;
-
-	if (fd < 0)
-		return client_end(k, fd == -ENOENT ? 0 : fd, 0, "");
-	r = client_send(k, MSG_SEGMENT, &row, fd);
-	close(fd);
-	return r < 0 ? r : client_end(k, 0, k->ask.cursor + 1, "");
-}
-
 /* ---- changes ---- */
 
 static int answer_retry(struct client *k)
@@ -570,7 +554,9 @@ static int answer(struct client *k)
 	case ASK_EXPORT:
 		return answer_export(k);
 	case ASK_LEDGER:
-		return answer_ledger(k);
+		return control_ledger(k);
+	case ASK_BUNDLE:
+		return control_bundle(k);
 	case ASK_PRESERVE:
 		return control_preserve(k);
 	case ASK_LIFT:
@@ -581,8 +567,6 @@ static int answer(struct client *k)
 		return control_due(k);
 	case ASK_DISPOSE:
 		return control_dispose(k);
-	case ASK_BUNDLE: /* these come with the rooms that they ask */
-		break;
 	case ASK_REPORTS:
 		return control_reports(k);
 	case ASK_ENROLL:

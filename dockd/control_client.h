@@ -47,6 +47,10 @@ int client_end(struct client *k, int status, uint64_t cursor, const char *text);
 /* Whether it gave one; where not, the answer has been ended. */
 bool client_gave_reason(struct client *k);
 
+/* control_proof.c: the ledger with what is signed over it, and proof bundles. */
+int control_ledger(struct client *k);
+int control_bundle(struct client *k);
+
 void control_fill_asset(
     const struct control *c, const struct asset *a, struct proto_ctl_asset *row);
 

@@ -19,6 +19,7 @@
 #include "reconcile.h"
 #include "retention.h"
 #include "retirement.h"
+#include "shipping.h"
 #include "staging.h"
 #include "uplink.h"
 #include "volume.h"
@@ -57,6 +58,7 @@ struct core {
 	struct acceptance *acceptance;
 	struct inquiry *inquiry;
 	struct uplink *uplink;
+	struct shipping *shipping;
 	struct disposer *disposer;
 	struct retention *retention;
 	struct reconcile *reconcile;
@@ -271,6 +273,7 @@ static void reload(struct core *c)
 		acceptance_configure(c->acceptance, fresh);
 		inquiry_configure(c->inquiry, fresh);
 		uplink_configure(c->uplink, fresh);
+		shipping_configure(c->shipping, fresh);
 		disposer_configure(c->disposer, fresh);
 		retention_configure(c->retention, fresh);
 		reconcile_configure(c->reconcile, fresh);
@@ -403,6 +406,7 @@ static void turn(struct core *c)
 	reconcile_act(c->reconcile);
 	retirement_act(c->retirement);
 	sign(c);
+	shipping_turn(c->shipping);
 	commit(c);
 	records = journal_records(c->journal);
 	sum = states(c);
@@ -599,6 +603,7 @@ static void stop(struct core *c)
 	if (failed < 0)
 		log_warn("checkpoint-not-signed", "reason=\"%s\"", strerror(-failed));
 	uplink_free(c->uplink);
+	shipping_free(c->shipping);
 	retention_free(c->retention);
 	disposer_free(c->disposer);
 	reconcile_free(c->reconcile);
@@ -670,6 +675,8 @@ static int serve(const char *config_path, const char *profiles_dir)
 	    &inquiry_handlers, c);
 	inquiry_configure(c->inquiry, c->config);
 	uplink_configure(c->uplink, c->config);
+	c->shipping = shipping_new(c->journal, c->uplink, c->checkpoint, c->config->station);
+	shipping_configure(c->shipping, c->config);
 	c->disposer = disposer_new(c->journal, c->staging, c->uplink);
 	disposer_configure(c->disposer, c->config);
 	c->retention = retention_new(c->journal, c->uplink, c->disposer);

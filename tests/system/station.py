@@ -151,6 +151,7 @@ class Station:
             "rejoin-seconds": 1,
             "retry-min-seconds": 1,
             "retry-max-seconds": 2,
+            "ship-seconds": 86400,  # more files at the server: test_proof asks for them
             "reports": "none",  # a report is one more file at the server: test_evidence asks for them
             "destinations": [{"name": "store", "driver": "dir", "folder": self.folder / "store"}],
             **{k.replace("_", "-"): v for k, v in settings.items()},

@@ -409,6 +409,11 @@ void audit_take(struct audit *a, const char *line, size_t len, enum line_end end
 	log->lines++;
 	if (end == LINE_TOO_LONG || !digest(a, line, len, sha256) ||
 	    audit_line_parse(line, len, &a->line, &why) < 0) {
+		/* A log may grow while it is read on the dock: its last line may come in part. */
+		if (end == LINE_UNFINISHED && a->activation.docked && a->new_lines) {
+			log->lines--;
+			return;
+		}
 		log->damaged++;
 		a->damaged_run++;
 		a->raw_known = end == LINE_WHOLE;

@@ -48,6 +48,8 @@ def vectors():
     add("cut", auditlog.cut(honest), ["continuity first", "finding ends-early 9 0"])
     add("cut-in-line", auditlog.cut_bytes(honest, 9),
         ["continuity first", "finding line-damaged 9 0", "finding ends-early 9 0"])
+    growing = one_shift().heartbeat(after=60)
+    add("growing", auditlog.cut_bytes(growing.bytes(), 9), ["continuity first"])
     add("damaged", auditlog.damaged(honest, 4), ["continuity first", "finding line-damaged 5 0"])
     as_written = AuditLog().undocked().power_on()
     as_written.raw(b"{half a li")

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import struct
@@ -60,13 +61,20 @@ class Auditor:
         sock.sendmsg([HEAD.pack(kind, 0, len(body), 0), body],
                      [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
 
-    def __call__(self, facts, *logs, deadline_s=60):
+    def receive(self, sock):
+        try:
+            return sock.recv(8192)
+        except ConnectionResetError:
+            return b""  # it died with something unread
+
+    def __call__(self, facts, *logs, deadline_s=60, memory=None):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(deadline_s)
         user = dict(user=USER, group=USER, extra_groups=[]) if os.getuid() == 0 else {}
         process = subprocess.Popen(
             [self.program, "--socket", str(theirs.fileno()), "--parent", str(os.getpid())],
-            pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, **user)
+            pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, **user,
+            preexec_fn=memory and (lambda: resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))))
         theirs.close()
         report = self.folder / "report.json"
         report.write_bytes(b"")
@@ -76,7 +84,7 @@ class Auditor:
         for fd in fds[2:]:
             self.send(ours, LOG, b"\0\0\0\0", [fd])
         findings, audited, status, text = [], None, None, ""
-        while data := ours.recv(8192):
+        while data := self.receive(ours):
             kind, body = HEAD.unpack_from(data)[0], data[HEAD.size:]
             if kind == FINDING:
                 seq, asset, code, t = struct.unpack("=QQ32s256s", body)
@@ -452,6 +460,33 @@ def test_many_findings(audit):
     assert a.report["findings_by_code"]["clip-missing"] == 6000
     assert "line-damaged" in a.codes
     assert len(a.report["recordings"]) == 256
+
+
+def many_lines(path, n):
+    """A log of about n lines, a quarter of them recordings without a clip; written as it is made."""
+    log = AuditLog().undocked().power_on()
+    with path.open("wb") as out:
+        for i in range(n // 4):
+            log.record_start(f"DCIM/{i}.mp4").record_stop(f"DCIM/{i}.mp4", b"x").heartbeat().battery(50)
+            out.write(b"".join(line + b"\n" for line in log.lines))
+            log.lines.clear()
+        log.power_off().docked()
+        out.write(b"".join(line + b"\n" for line in log.lines))
+    return log
+
+
+@pytest.mark.skipif("asan" in str(BUILD), reason="the sanitizers map more than this")
+def test_memory_is_bounded(audit, tmp_path):
+    """However long a log is: all memory of its own that the process may have is 8 MiB."""
+    path = tmp_path / "long.log"
+    log = many_lines(path, 100_000)
+    assert path.stat().st_size > 2 * (8 << 20)
+    facts = auditlog.facts(1, [b""], {}, **docked_at(log))
+    a = audit.good(facts, path, memory=8 << 20)
+    assert a.audited.lines == log.seq and a.audited.damaged == 0
+    assert a.report["findings_by_code"] == {"clip-missing": 25_000}
+    # And the bound bites.
+    assert audit(facts, path, memory=1 << 20).code != 0
 
 
 def test_facts_are_wrong(audit):

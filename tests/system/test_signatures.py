@@ -585,7 +585,8 @@ def test_ecdsa_refused(judge, keys):
                 base64.b64encode(good) + b"\n\n", b" " + base64.b64encode(good), good * 2,
                 good.hex().encode(), bytes(70), b"x" * 70000,
                 pki.der(0x30, pki.der(2, b"\0\0" + pki.inside(pki.inside(good))),
-                        pki.split(pki.inside(good))[1])]:
+                        pki.split(pki.inside(good))[1]),
+                b"\x30\x81" + good[1:], b"\x30\x80" + pki.inside(good) + b"\0\0"]:
         expect(ask(bad, ours), "unreadable")
     zeros = pki.der(0x30, pki.der(2, b"\0"), pki.der(2, b"\0"))
     for bad in zeros, bytes(64):

@@ -306,7 +306,10 @@ void report_show_summary(FILE *out, const json_t *s)
 	    "\n  DOCKING  DOCKED                  RECORDING      POWERED          OFF       DOCKED"
 	    "   POWER LOST  LOG MISSING FINDINGS\n",
 	    out);
-	json_array_foreach(json_object_get(s, "dockings"), i, row) docking_row(out, row);
+	json_array_foreach(json_object_get(s, "dockings"), i, row)
+	{
+		docking_row(out, row);
+	}
 	json_array_foreach(json_object_get(s, "gaps"), i, row)
 	{
 		put_of(out, i ? "  " : "\nNo report tells of\n  ", row, "from");

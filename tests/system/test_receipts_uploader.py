@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -246,6 +247,44 @@ def test_dir_removal_that_was_cut_short(uploader, store, clip):
     m = uploader.errand("REMOVE", path, address=end.object)
     assert (m.kind, m.status) == ("REMOVED", -2), m
     assert given(store, path) == []
+
+
+@pytest.mark.parametrize("point", ["uploader-dir-remove", "uploader-removed"])
+def test_dir_killed_while_removing(folder, store, clip, point):
+    """Whatever was left is gone after the second time, and nothing else is."""
+    path, other = clip(MIB), clip(MIB, "other")
+    folder.chmod(0o777)
+    with Core(folder, PROGRAM, USER, env={"DIE_AT": f"{point}:1",
+                                          "DIE_MARK": str(folder / "mark")}) as c:
+        c.open(core.DIR, store, flags=core.DISPOSE)
+        _, end = c.whole(path)
+        c.whole(other)
+        c.put("REMOVE", c.what(path, address=end.object), 0, 99)
+        assert c.process.wait(10) == -signal.SIGKILL
+        assert not stored(store, path).exists()
+        assert (given(store, path) != []) == (point == "uploader-dir-remove")
+        c.kill()
+        c.start()
+        c.open(core.DIR, store, flags=core.DISPOSE)
+        m = c.errand("REMOVE", path, address=end.object)
+        assert (m.kind, m.status) == ("REMOVED", -2), m
+        assert given(store, path) == []
+        assert stored(store, other).read_bytes() == other.read_bytes()
+
+
+def test_killed_while_asked_again(folder, store, clip):
+    path = clip(MIB)
+    folder.chmod(0o777)
+    with Core(folder, PROGRAM, USER, env={"DIE_AT": "uploader-reconfirmed:1",
+                                          "DIE_MARK": str(folder / "mark")}) as c:
+        c.open(core.DIR, store)
+        _, end = c.whole(path)
+        assert c.errand("RECONFIRM", path, address=end.object).kind == "RECEIPT"
+        assert c.process.wait(10) == -signal.SIGKILL
+        c.kill()
+        c.start()
+        c.open(core.DIR, store)
+        assert c.errand("RECONFIRM", path, address=end.object).kind == "RECEIPT"
 
 
 def test_dir_removes_nothing_where_the_mount_has_vanished(uploader, store, folder, clip):

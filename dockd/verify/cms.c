@@ -371,34 +371,41 @@ static bool test_signature(
 	return true;
 }
 
+/* Chain and name, by the anchors; 0 or -EBADMSG and *why. */
+static int test_signer(const struct signing_facts *f, const struct signing_time *when,
+    const struct reading *r, const struct trust *trust, struct proto_judged *out, const char **why)
+{
+	struct chain chain = { 0 };
+	int err = chain_trust(&chain, trust, why);
+
+	if (err == 0 && chain_judge(&chain, r->certificate, r->certificates, when, out)) {
+		if (is_of_camera(f, r->certificate))
+			judged_set(out, SIGNATURE_VALID, "signed over %s; %s",
+			    digest_title(r->digest), chain.note);
+		else
+			judged_set(out, SIGNATURE_ANOTHER_CAMERA,
+			    "its certificate is trusted, but it does not name this camera's "
+			    "serial");
+	}
+	chain_free(&chain);
+	return err;
+}
+
 int cms_judge(const struct signing_facts *f, const struct signing_time *when, const char *bytes,
     size_t len, const struct trust *trust, struct proto_judged *out, const char **why)
 {
 	struct reading r = { 0 };
-	struct chain chain = { 0 };
-	int err = chain_trust(&chain, trust, why);
+	int err = 0;
 
-	if (err < 0)
-		goto out;
-	if (!read_all(f, bytes, len, &r, out))
-		goto out;
-	if (!f->has[r.digest]) {
-		*why = "asset: the digest that the profile names was not taken";
-		err = -EBADMSG;
-		goto out;
+	if (read_all(f, bytes, len, &r, out)) {
+		if (!f->has[r.digest]) {
+			*why = "asset: the digest that the profile names was not taken";
+			err = -EBADMSG;
+		} else if (test_signature(f, &r, out)) {
+			err = test_signer(f, when, &r, trust, out, why);
+		}
 	}
-	if (!test_signature(f, &r, out) ||
-	    !chain_judge(&chain, r.certificate, r.certificates, when, out))
-		goto out;
-	if (!is_of_camera(f, r.certificate))
-		judged_set(out, SIGNATURE_ANOTHER_CAMERA,
-		    "its certificate is trusted, but it does not name this camera's serial");
-	else
-		judged_set(
-		    out, SIGNATURE_VALID, "signed over %s; %s", digest_title(r.digest), chain.note);
-out:
 	ERR_clear_error();
-	chain_free(&chain);
 	sk_X509_pop_free(r.certificates, X509_free);
 	CMS_ContentInfo_free(r.cms);
 	return err;

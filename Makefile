@@ -343,6 +343,8 @@ $(eval $(call link,$(BUILD)/test/vcam,$(vcam_src),$(vcam_pkg)))
 
 test_programs := $(addprefix $(BUILD)/test/,dockd dockd-verify dockd-camera dockd-hotplug \
 	dockd-uploader vcam)
+$(eval $(call link,$(BUILD)/test/probe_tlog,tests/unit/probe_tlog.c dockd/tlog.c $(note_src),libcrypto))
+test_programs += $(BUILD)/test/probe_tlog
 # What each sandbox lets through, tried from inside; the sanitizer builds have no sandbox to try.
 ifneq ($(SAN),1)
 $(eval $(call link,$(BUILD)/test/probe_sandbox,tests/unit/probe_sandbox.c $(sandbox_src),libseccomp))

@@ -597,9 +597,9 @@ int ledger_line(struct ledger *l, uint64_t seq, char *out, size_t room)
 
 /* ---- lines, as bytes ---- */
 
-static int is_missing(struct ledger *l, uint64_t seq)
+static int is_missing(struct ledger *l, uint64_t before)
 {
-	snprintf(l->why, sizeof(l->why), "ledger: record %" PRIu64 " is missing", seq);
+	snprintf(l->why, sizeof(l->why), "a record before number %" PRIu64 " is missing", before);
 	return -EBADMSG;
 }
 
@@ -643,7 +643,7 @@ int ledger_cursor_begin(struct ledger *l, struct ledger_cursor *c, uint64_t seq)
 	close(fd);
 	while (rc >= 0 && c->next < seq && (rc = ledger_cursor_read(l, c, seq - 1, NULL, NULL)) > 0)
 		;
-	return rc < 0 ? rc : c->next == seq ? 0 : is_missing(l, c->next);
+	return rc < 0 ? rc : c->next == seq ? 0 : is_missing(l, seq);
 }
 
 int ledger_cursor_read(
@@ -668,7 +668,7 @@ int ledger_cursor_read(
 	if (fd < 0)
 		return fd;
 	if (c->offset == 0 && c->next != l->segment[c->segment])
-		rc = is_missing(l, c->next);
+		rc = is_missing(l, l->segment[c->segment]);
 	want = size - c->offset < READ_BYTES ? size - c->offset : READ_BYTES;
 	got = rc < 0 ? rc : read_at(fd, l->block, (size_t)want, c->offset);
 	while (got > 0 && rc == 0 && c->next <= last &&
@@ -684,9 +684,9 @@ int ledger_cursor_read(
 		rc = (int)got;
 	else if (rc == 0 && c->next == first)
 		rc = c->offset < size ? bad_line(l, fd, l->segment[c->segment], c->offset) :
-					is_missing(l, c->next);
+					is_missing(l, l->last);
 	else if (rc == 0 && c->next > l->last && c->offset != size)
-		rc = is_missing(l, l->last);
+		rc = bad_line(l, fd, l->segment[c->segment], c->offset);
 	close(fd);
 	return rc < 0 ? rc : (int)(c->next - first);
 }

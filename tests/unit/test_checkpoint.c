@@ -397,7 +397,7 @@ static void a_record_dropped(void **state)
 	stop();
 	assert_int_equal(try_start("north"), 0);
 	settle_down();
-	expect_refused("ledger: record 21 is missing");
+	expect_refused("a record before number 21 is missing");
 }
 
 /* And it stays refused when as many records were written as there had been. */

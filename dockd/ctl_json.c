@@ -158,12 +158,13 @@ struct json_t *json_asset(const struct proto_ctl_asset *a)
 
 struct json_t *json_upload(const struct proto_ctl_upload *u)
 {
-	return json_pack("{so so so so so si ss ss so so}", "destination", text_of(u->destination),
-	    "offset_bytes", number_of(u->offset_bytes), "sent_bytes", number_of(u->sent_bytes),
-	    "next_try", time_of(u->next_try_s, true), "receipted_at",
-	    time_of(u->receipted_at_s, true), "attempts", (int)u->attempts, "level",
-	    level_word((enum receipt_level)u->level), "rung", rung_word((enum rung)u->rung),
-	    "reason", text_of(u->reason), "address", text_or_null(u->address));
+	return json_pack("{so so so so so so si ss ss so so}", "destination",
+	    text_of(u->destination), "offset_bytes", number_of(u->offset_bytes), "sent_bytes",
+	    number_of(u->sent_bytes), "next_try", time_of(u->next_try_s, true), "receipted_at",
+	    time_of(u->receipted_at_s, true), "confirmed_at", time_of(u->confirmed_at_s, true),
+	    "attempts", (int)u->attempts, "level", level_word((enum receipt_level)u->level), "rung",
+	    rung_word((enum rung)u->rung), "reason", text_of(u->reason), "address",
+	    text_or_null(u->address));
 }
 
 bool json_line(FILE *out, struct json_t *value)

@@ -424,6 +424,8 @@ void text_upload(FILE *out, const struct proto_ctl_upload *u)
 		    u->rung == RUNG_SENT ? "being sent" : "waiting",
 		    text_bytes(u->offset_bytes, b, sizeof(b)));
 	put_line(out, "  State", line);
+	if (u->confirmed_at_s)
+		put_line(out, "  Asked again", local_time(u->confirmed_at_s, when, sizeof(when)));
 	if (u->reason[0])
 		put_line(out, "  Why", u->reason);
 	if (u->next_try_s)

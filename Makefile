@@ -258,6 +258,7 @@ unit_tests := \
 	staging \
 	journal \
 	index \
+	index_receipt \
 	index_proof \
 	bundle \
 	ctl_ledger \
@@ -363,6 +364,8 @@ unit_objs_journal := dockd/journal.c dockd/ledger.c $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
+unit_objs_index_receipt := $(index_src)
+unit_pkg_index_receipt := sqlite3 libcrypto
 unit_objs_index_proof := $(index_src)
 unit_pkg_index_proof := sqlite3 libcrypto
 unit_objs_bundle := dockd/ledger.c dockd/tlog.c dockd/base/base64.c $(clock_src) $(index_src)

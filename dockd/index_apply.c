@@ -424,6 +424,7 @@ static int admit(struct act *a, uint64_t asset, const char *destination)
 		rc = upload_read(a->ix, u.asset, u.destination, &u);
 		if (rc < 0)
 			return rc;
+		u.refusals = 0;
 		u.refused = false;
 		u.reason[0] = '\0';
 		rc = upload_write(a->ix, &u);

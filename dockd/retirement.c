@@ -100,8 +100,10 @@ void retirement_plan(struct retirement *r, bool may)
 		r->again_ms = now + AGAIN_MS;
 	}
 	for (unsigned i = 0; i < TURN_COPIES && r->going_n < TURN_COPIES; i++) {
-		if (index_to_retire(journal_index(r->journal), &r->place) < 0)
+		if (index_to_retire(journal_index(r->journal), &r->place) < 0) {
+			r->place.asset = 0; /* others may be confirmed in the same second */
 			return;
+		}
 		if (index_asset(journal_index(r->journal), r->place.asset, &a) < 0 ||
 		    ask(r, &a) != RETIRE_OPEN)
 			continue;

@@ -1,10 +1,10 @@
 """Receipts as the core takes them, the second question, and the station's copy.
 
-A destination is a folder on another file system (which reads back), or the stock tus server with
-the receipt hook, and its lies. The clock is moved by a file; nothing is waited for by time.
+The destination is the stock tus server, read back or with the receipt hook and its lies. A file moves
+the clocks of the station and of the server; nothing is waited for by time.
 """
 import hashlib
-import os
+
 import pathlib
 import shutil
 import tempfile
@@ -190,9 +190,9 @@ def test_every_lie_is_refused_and_the_truth_taken():
     """Each lie in turn about one clip; then the truth. Nothing is sent twice, nothing erased early."""
     with Evidence(erase="when-receipted") as s:
         s.server.lie(*(f"{lie} * 1" for lie in LIES))
-        camera = s.dock(3)
+        camera = s.dock(8)  # so many that none meets five of them in a row
         s.until_records("receipt-refused", len(LIES))
-        camera.wait("deletions", 3, seconds=60)
+        camera.wait("deletions", 8, seconds=60)
         settled(s)
         refused = s.records("receipt-refused")
         told = [kind for kind, _ in s.server.told()]
@@ -200,7 +200,7 @@ def test_every_lie_is_refused_and_the_truth_taken():
         assert sorted(r["result"] for r in refused) == sorted(LIES.values())
         assert all(r["text"] for r in refused)
         check_erased_rightly(s)
-        assert len(s.records("created")) == 3, "nothing was sent twice"
+        assert len(s.records("created")) == 8, "nothing was sent twice"
         for clip in s.clips():
             assert clip["uploads"][0]["level"] == "signed"
 
@@ -256,9 +256,8 @@ def test_a_signed_answer_is_checked_like_a_receipt():
 
 # ---- restarts ----
 
-POINTS = [("uplink-claimed", 1), ("uplink-claimed", 3), ("reconcile-asked", 1),
-          ("reconcile-confirmed", 1), ("reconcile-lost", 1), ("retirement-unlink", 1),
-          ("retirement-unlink", 2), ("uplink-receipt-refused", 1), ("uplink-receipted", 2)]
+POINTS = [("uplink-claimed", 2), ("uplink-receipt-refused", 1), ("reconcile-asked", 1),
+          ("reconcile-confirmed", 1), ("reconcile-lost", 1), ("retirement-unlink", 2)]
 
 
 @stock

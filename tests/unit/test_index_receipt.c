@@ -1,0 +1,254 @@
+/*
+ * index_receipt: who is asked again and when, what a loss undoes, what may be retired.
+ */
+#include "../../dockd/index_db.h"
+
+#include "folder.h"
+#include "write.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define DAY INT64_C(86400)
+
+static char dir[128];
+static struct index *ix;
+static uint64_t seq;
+static int64_t now_s;
+
+static int setup(void **state)
+{
+	static const char *const names[] = { "one", "two" };
+	char path[256];
+
+	(void)state;
+	folder_make(dir);
+	seq = 0;
+	now_s = 1000 * DAY;
+	folder_path(path, dir, "index.sqlite");
+	assert_int_equal(index_open(path, &ix), 0);
+	assert_int_equal(index_set_policy(ix, names, 2, false), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	index_close(ix);
+	folder_drop(dir);
+	return 0;
+}
+
+static void put(void)
+{
+	time_t t = (time_t)now_s;
+	struct tm tm;
+	char text[64];
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&t, &tm));
+	record_text(&rec, "time", text);
+	if (index_apply(ix, ++seq, &rec) < 0)
+		fail_msg("%s", record_type(&rec));
+}
+
+static void put_there(const char *type, uint64_t asset, const char *destination)
+{
+	begin(type, asset);
+	record_text(&rec, "destination", destination);
+	if (strcmp(type, "receipted") == 0 || strcmp(type, "confirmed") == 0)
+		record_text(&rec, "level", "readback");
+	if (strcmp(type, "receipted") == 0) {
+		record_number(&rec, "length", 100);
+		record_text(&rec, "sha256", "aa");
+	}
+	if (strcmp(type, "created") == 0)
+		record_text(&rec, "address", "https://example/1");
+	record_text(&rec, "result", "forged");
+	record_text(&rec, "text", "why");
+	put();
+}
+
+static void put_checked_clip(uint64_t asset)
+{
+	char text[32];
+
+	put_found(asset, 1, "CAM", KIND_CLIP, "a.mp4", 100, PROTO_NO_TIME);
+	begin("staged", asset);
+	record_number(&rec, "size", 100);
+	record_text(&rec, "boot", "b");
+	put();
+	begin("checked", asset);
+	record_text(&rec, "sha256", "aa");
+	snprintf(text, sizeof(text), "id%u", (unsigned)asset);
+	record_text(&rec, "id", text);
+	record_text(&rec, "signature", "unsigned");
+	put();
+}
+
+static void put_retired(uint64_t asset)
+{
+	begin("retired", asset);
+	record_text(&rec, "reason", "confirmed");
+	put();
+}
+
+/* All that is to be asked of a destination, in order. */
+static void expect(const char *destination, bool again, int64_t before_s, const char *wanted)
+{
+	struct confirm_place place = { 0 };
+	char text[100] = "";
+
+	while (index_to_confirm(ix, destination, again, before_s, &place) == 0)
+		snprintf(
+		    text + strlen(text), sizeof(text) - strlen(text), "%u ", (unsigned)place.asset);
+	assert_string_equal(text, wanted);
+}
+
+static void expect_retire(const char *wanted)
+{
+	struct confirm_place place = { 0 };
+	char text[100] = "";
+
+	while (index_to_retire(ix, &place) == 0)
+		snprintf(
+		    text + strlen(text), sizeof(text) - strlen(text), "%u ", (unsigned)place.asset);
+	assert_string_equal(text, wanted);
+}
+
+static void oldest_first_and_not_before(void **state)
+{
+	(void)state;
+	put_docked(1, "3", "CAM");
+	for (uint64_t i = 1; i <= 3; i++)
+		put_checked_clip(i);
+	put_there("receipted", 2, "one");
+	now_s += DAY;
+	put_there("receipted", 1, "one");
+	put_there("receipted", 3, "one");
+	put_there("receipted", 3, "two");
+	expect("one", false, now_s - DAY - 1, "");
+	expect("one", false, now_s - DAY, "2 ");
+	expect("one", false, now_s, "2 1 3 ");
+	expect("two", false, now_s, "3 ");
+	now_s += DAY;
+	put_there("confirmed", 1, "one");
+	expect("one", false, now_s, "2 3 ");
+	expect("one", true, now_s - 1, "");
+	expect("one", true, now_s, "1 ");
+}
+
+static void all_must_confirm_before_a_copy_goes(void **state)
+{
+	static const char *const names[] = { "one", "two" };
+	struct asset a;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_checked_clip(1);
+	put_there("receipted", 1, "one");
+	put_there("receipted", 1, "two");
+	put_there("confirmed", 1, "two");
+	expect_retire("");
+	assert_int_equal(index_set_policy(ix, names, 2, true), 0);
+	expect_retire("1 ");
+	assert_int_equal(index_set_policy(ix, names, 2, false), 0);
+	expect_retire("");
+	put_there("confirmed", 1, "one");
+	expect_retire("1 ");
+	put_retired(1);
+	expect_retire("");
+	assert_int_equal(index_asset(ix, 1, &a), 0);
+	assert_int_equal(a.file, FILE_RETIRED);
+	expect("one", true, now_s, ""); /* with no copy here nothing could be mended */
+	/* a new receipt is one that nobody has confirmed */
+	put_checked_clip(2);
+	put_there("receipted", 2, "one");
+	put_there("confirmed", 2, "one");
+	put_there("receipted", 2, "one");
+	put_there("receipted", 2, "two");
+	put_there("confirmed", 2, "two");
+	expect_retire("");
+}
+
+static void a_loss_undoes_the_receipt(void **state)
+{
+	uint64_t numbers[4], lost, refused;
+	struct upload u;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_checked_clip(1);
+	put_there("created", 1, "one");
+	put_there("receipted", 1, "one");
+	put_there("receipted", 1, "two");
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 4), 0);
+	assert_int_equal(index_to_erase(ix, 1, 0, numbers, 4), 1);
+	put_there("lost", 1, "one");
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_int_equal(u.rung, RUNG_CHECKED);
+	assert_int_equal(u.lost, 1);
+	assert_string_equal(u.address, "");
+	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 4), 1);
+	index_receipt_troubles(ix, &lost, &refused);
+	assert_int_equal(lost, 1);
+	put_there("confirmed", 1, "one"); /* an answer that crossed the loss confirms nothing */
+	expect("one", false, now_s, "");
+	expect("one", true, now_s, "");
+	now_s += DAY;
+	put_there("created", 1, "one");
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_int_equal(u.began_s, now_s);
+	put_there("receipted", 1, "one");
+	index_receipt_troubles(ix, &lost, &refused);
+	assert_int_equal(lost, 0);
+	expect("one", false, now_s, "1 ");
+}
+
+static void receipts_refused_are_counted_in_a_row(void **state)
+{
+	uint64_t lost, refused;
+	struct upload u;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_checked_clip(1);
+	put_there("created", 1, "one");
+	put_there("receipt-refused", 1, "one");
+	put_there("receipt-refused", 1, "one");
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_int_equal(u.refusals, 2);
+	assert_int_equal(u.rung, RUNG_SENT);
+	assert_string_equal(u.address, "https://example/1");
+	index_receipt_troubles(ix, &lost, &refused);
+	assert_int_equal(refused, 1);
+	put_there("refused", 1, "one");
+	begin("retry", 1);
+	put();
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_int_equal(u.refusals, 0);
+	put_there("receipt-refused", 1, "one");
+	put_there("receipted", 1, "one");
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_int_equal(u.refusals, 0);
+	index_receipt_troubles(ix, &lost, &refused);
+	assert_int_equal(refused, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(oldest_first_and_not_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    all_must_confirm_before_a_copy_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_loss_undoes_the_receipt, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    receipts_refused_are_counted_in_a_row, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -274,6 +274,23 @@ static bool was_kept(const struct bay *b, uint64_t asset)
 	return b->not_erased_n == BAY_NOT_ERASED;
 }
 
+/*
+ * Its copy here has gone, so there is nothing to compare it with: pulled again as an asset of its
+ * own, it is merged by its digest and erased on the receipts that are there.
+ */
+static void pull_anew(struct bay *b)
+{
+	static struct listing_row row;
+
+	row = b->row;
+	listing_link(ix(b), b->docking, row.row, books_found(b, &row));
+	b->found++;
+	b->news = true;
+	b->house->again = true;
+	log_info("pulled-anew", "bay=%s docking=%" PRIu64 " asset=%" PRIu64, b->name, b->docking,
+	    b->asset.number);
+}
+
 /* The next asset that the gate lets go, or that must be compared first. */
 static bool plan_erase(struct bay *b)
 {
@@ -304,6 +321,11 @@ static bool plan_erase(struct bay *b)
 		if (g == GATE_NOT_COMPARED && b->asset.file == FILE_SEALED) {
 			b->plan = PLAN_COMPARE;
 			return true;
+		}
+		if (g == GATE_NOT_COMPARED && b->asset.file == FILE_RETIRED && !b->asset.disposed &&
+		    b->asset.pulled_docking != b->docking) {
+			pull_anew(b);
+			continue;
 		}
 		if (g != GATE_OPEN)
 			continue;

@@ -249,7 +249,8 @@ int listing_follow(struct index *ix, const struct entry *before, const struct en
 /* The rule of index.h for an asset: columns of `asset`, ?2 docking, ?3 earliest, ?4 latest time. */
 #define MAY_LINK                                                                                     \
 	"asset.kind <> 7 AND asset.erased = 0 AND asset.gone = 0 AND (asset.mtime BETWEEN ?3 AND ?4" \
-	" OR asset.rung = 1 OR asset.pulled_docking = ?2)"
+	" OR asset.rung = 1 OR asset.pulled_docking = ?2)"                                           \
+	" AND NOT (asset.file = 3 AND asset.receipted = 0 AND asset.merged_into = 0)"
 
 static int mark_growing(struct index *ix, const struct listing *l)
 {

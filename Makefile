@@ -264,6 +264,7 @@ unit_tests := \
 	ctl_ledger \
 	ctl_bundle \
 	volume \
+	retention \
 	waits \
 	note \
 	tlog \
@@ -358,6 +359,8 @@ test-programs: $(test_programs) all
 unit_objs_record := dockd/base/record.c
 unit_objs_ledger := dockd/base/record.c $(clock_src)
 unit_objs_asset := dockd/asset.c
+unit_objs_retention := dockd/retention_rules.c dockd/order.c dockd/ctl_time.c dockd/asset.c dockd/base/zone.c
+unit_pkg_retention := libcrypto
 unit_pkg_asset := libcrypto
 index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c
 unit_objs_journal := dockd/journal.c dockd/ledger.c $(clock_src) $(index_src)

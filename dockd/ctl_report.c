@@ -90,10 +90,16 @@ static int part_report(void *context, struct msg *m)
 	struct proto_ctl_asset a;
 	char name[32];
 
-	if (m->head.type != MSG_ASSET || m->nfds != 1)
+	if (m->head.type != MSG_ASSET || m->nfds > 1)
 		return -EPROTO;
 	memcpy(&a, m->body, sizeof(a));
 	snprintf(name, sizeof(name), "asset %llu", (unsigned long long)a.number);
+	if (m->nfds == 0) {
+		fprintf(stderr,
+		    "dockctl: %s: this station's copy has gone: its destination has it\n", name);
+		g->all->code = CTL_FAILED;
+		return 0;
+	}
 	lseek(m->fds[0], 0, SEEK_SET);
 	take(g->all, read_report(m->fds[0]), name);
 	return 0;
@@ -118,7 +124,8 @@ static int ask_daemon(struct ctl *c, struct proto_ask *question, struct reports 
 	int err = ctl_ask(&g.c, question, CTL_PATIENCE_MS, part_report, &end);
 
 	c->sock = g.c.sock;
-	return ctl_complain(err, &end);
+	err = ctl_complain(err, &end);
+	return err ? err : all->code;
 }
 
 /* ---- summing up ---- */

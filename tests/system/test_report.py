@@ -116,3 +116,41 @@ def test_hostile(tmp_path):
                                   ["--camera", "x", "--from", "yesterday"], ["--from", "2026-01-01"]])
 def test_usage(args):
     dockctl("report", *args, status=2)
+
+
+# ---- from the daemon ----
+
+@pytest.fixture
+def docked(tmp_path):
+    """A station that has audited two dockings of one camera."""
+    from test_evidence import BAYS, QUICK, SERIAL, Folder, dock
+    import station
+    files, log = Folder(tmp_path), AuditLog(SERIAL)
+    with station.Station(bays=BAYS, profile=QUICK, reports="docking") as s:
+        camera = s.camera("A", [])
+        for docking in (1, 2):
+            path = f"DCIM/100/{docking}.mp4"
+            files.put(f"clip{docking}", b"x" * 1000 * docking)
+            files.put(f"log{docking}", log.shift({path: b"x" * 1000 * docking}).bytes())
+            if docking == 2:
+                camera.remove("LOG/audit.log")
+            for entry in (files.entry(path, f"clip{docking}"),
+                          files.entry("LOG/audit.log", f"log{docking}", mtime=1790000000 + docking)):
+                camera.add(**entry)
+            dock(s, camera, dockings=docking)
+            camera.unplug()
+            s.wait("bay", "1", "empty")
+            s.wait("idle")
+        yield s
+
+
+def test_from_the_daemon(docked):
+    one = docked.ctl("report", 2)
+    assert (one["docking"], one["continuity"], one["findings"]) == (2, "continues", []), one
+    both = docked.ctl("report", "--camera", "BWC-A")
+    assert [r["docking"] for r in both["reports"]] == [1, 2] and both["reports"][1] == one
+    (summary,) = both["summaries"]
+    assert summary["gaps"] == [] and len(summary["dockings"]) == 2
+    assert docked.ctl("report", "--camera", "BWC-A", "--to", "2020-01-01", check=False)["exit"] == 1
+    assert docked.ctl("report", 7, check=False)["exit"] == 1
+    assert docked.ctl("report", "--camera", "nobody", check=False)["exit"] == 1

@@ -90,6 +90,9 @@ static void add_asset(struct brief *b, const struct brief_signing *s)
 	} else {
 		record_number(&r, "clock-proved", 0);
 	}
+	/* all of it was held then, and this was not among it: it was made since */
+	if (s->before && s->before->held && s->before->ended_s)
+		record_number(&r, "not-before", s->before->ended_s);
 	brief_add(b, &r);
 }
 

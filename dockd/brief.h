@@ -23,6 +23,7 @@ struct brief_signing {
 	const struct profile *profile;
 	const struct asset *asset;
 	const struct docking *docking; /* in which it was found; NULL not known */
+	const struct docking *before;  /* the camera's docking before that one; NULL none */
 	const struct camera_key *keys;
 	size_t keys_n;
 };

@@ -21,8 +21,7 @@ static bool curve_is_known(EVP_PKEY *key)
 	if (EVP_PKEY_get_group_name(key, name, sizeof(name), &len) != 1)
 		return false;
 	return strcmp(name, "prime256v1") == 0 || strcmp(name, "P-256") == 0 ||
-	    strcmp(name, "secp384r1") == 0 || strcmp(name, "P-384") == 0 ||
-	    strcmp(name, "secp521r1") == 0 || strcmp(name, "P-521") == 0;
+	    strcmp(name, "secp384r1") == 0 || strcmp(name, "P-384") == 0;
 }
 
 static bool fits(EVP_PKEY *key, enum signing_scheme scheme)
@@ -34,9 +33,8 @@ static bool fits(EVP_PKEY *key, enum signing_scheme scheme)
 	case SCHEME_ECDSA:
 		return ec;
 	case SCHEME_ED25519:
-		return type == EVP_PKEY_ED25519;
 	case SCHEME_MANIFEST:
-		return ec || type == EVP_PKEY_ED25519;
+		return type == EVP_PKEY_ED25519;
 	case SCHEME_NONE:
 	case SCHEME_CMS:
 		return false;

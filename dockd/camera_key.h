@@ -14,8 +14,8 @@
 
 /*
  * A key in PEM (PUBLIC KEY or CERTIFICATE) or in base64 becomes the kept form. 0; -EBADMSG: none of
- * these; -EKEYREJECTED: not a key of this scheme (ecdsa: P-256, P-384, P-521; ed25519; manifest:
- * any of them).
+ * these; -EKEYREJECTED: not a key of this scheme (ecdsa: P-256, P-384; ed25519 and
+ * manifest: Ed25519).
  */
 int camera_key_read(
     const char *text, size_t len, enum signing_scheme scheme, char out[CAMERA_KEY_LEN]);

@@ -162,6 +162,8 @@ static int answer_status(struct client *k)
 	retention_text(c->p.retention, receipts, sizeof(receipts));
 	if (receipts[0])
 		need(s.text, sizeof(s.text), receipts);
+	s.findings = index_findings_count(control_index(c));
+	control_needs(c, s.text, sizeof(s.text));
 	r = client_send(k, MSG_STATUS, &s, -1);
 	if (r == 0)
 		r = send_destinations(k);
@@ -224,6 +226,7 @@ static int answer_bays(struct client *k)
 		if (sent == CONTROL_PAGE)
 			return client_end(k, 0, i, "");
 		fill_bay(h->bay[i], &row);
+		control_bay_findings(k->control, row.docking, row.text, sizeof(row.text));
 		r = client_send(k, MSG_BAY, &row, -1);
 		if (r < 0)
 			return r;
@@ -286,8 +289,10 @@ void control_fill_asset(const struct control *c, const struct asset *a, struct p
 	if (index_docking(control_index(c), a->docking, &d) == 0)
 		memcpy(row->bay, d.bay, sizeof(row->bay));
 	snprintf(row->signature, sizeof(row->signature), "%s", a->signature);
-	snprintf(row->signature_text, sizeof(row->signature_text), "%s",
-	    a->signature_text[0] ? a->signature_text : signature_sentence(a->signature));
+	snprintf(row->signature_text, sizeof(row->signature_text), "%.140s%s%.110s%s",
+	    a->kind == KIND_REPORT && !a->signature_text[0] ? "the station's own" :
+							      signature_sentence(a->signature),
+	    a->signature_text[0] ? " (" : "", a->signature_text, a->signature_text[0] ? ")" : "");
 	memcpy(row->class, a->class, sizeof(row->class));
 	memcpy(row->reason, a->trouble, sizeof(row->reason));
 	memcpy(row->path, a->path, sizeof(row->path));
@@ -359,6 +364,7 @@ static int answer_asset(struct client *k)
 	control_fill_asset(c, &a, &row);
 	if (!row.reason[0])
 		snprintf(row.reason, sizeof(row.reason), "%s", errand_gate_text(c->p.bays, &a));
+	control_asset_findings(c, a.number, row.reason, sizeof(row.reason));
 	r = client_send(k, MSG_ASSET, &row, -1);
 	if (r == 0)
 		r = send_uploads(k, &a);

@@ -12,6 +12,61 @@
 
 #define REPORTS_PAGE 4
 
+/* ---- what people see ---- */
+
+static void add(char *text, size_t room, const char *what)
+{
+	size_t used = strlen(text);
+
+	if (what[0])
+		snprintf(text + used, room - used, "%s%s", used ? "; " : "", what);
+}
+
+void control_needs(const struct control *c, char *text, size_t room)
+{
+	uint64_t wrong = 0;
+	char some[128];
+
+	add(text, room, judge_trouble(c->p.judge));
+	add(text, room, inquiry_trouble(c->p.inquiry));
+	if (index_signatures_wrong(control_index(c), &wrong) == 0 && wrong > 0) {
+		snprintf(some, sizeof(some),
+		    "%" PRIu64 " files whose signature does not hold: dockctl queue --all", wrong);
+		add(text, room, some);
+	}
+}
+
+static void add_findings(const struct control *c, uint64_t docking, uint64_t asset, char *text,
+    size_t room, const char *more)
+{
+	static struct finding page[FINDINGS_MAX];
+	int n = index_findings(control_index(c), docking, asset, page, FINDINGS_MAX);
+	char some[PROTO_TEXT_LEN * 3];
+
+	if (n <= 0)
+		return;
+	snprintf(some, sizeof(some), "finding %s: %.160s", page[0].code, page[0].text);
+	add(text, room, some);
+	if (n > 1) {
+		snprintf(some, sizeof(some), "%d further findings: %s", n - 1, more);
+		add(text, room, some);
+	}
+}
+
+void control_bay_findings(const struct control *c, uint64_t docking, char *text, size_t room)
+{
+	char more[64];
+
+	snprintf(more, sizeof(more), "dockctl report --docking %" PRIu64, docking);
+	if (docking)
+		add_findings(c, docking, 0, text, room, more);
+}
+
+void control_asset_findings(const struct control *c, uint64_t asset, char *text, size_t room)
+{
+	add_findings(c, 0, asset, text, room, "see the report of its docking");
+}
+
 /* ---- keys ---- */
 
 static bool has_reason(const struct client *k)

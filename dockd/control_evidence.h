@@ -9,6 +9,14 @@
 
 #include "control_client.h"
 
+/*
+ * What of signatures and audits a person should see: in status, at the bay of a docking, and beside
+ * a clip. Each adds to text, behind what stands there.
+ */
+void control_needs(const struct control *c, char *text, size_t room);
+void control_bay_findings(const struct control *c, uint64_t docking, char *text, size_t room);
+void control_asset_findings(const struct control *c, uint64_t asset, char *text, size_t room);
+
 /* Each: 0, or -errno: the client is to be dropped. */
 int control_enroll(struct client *k);  /* ASK_ENROLL */
 int control_revoke(struct client *k);  /* ASK_REVOKE */

@@ -31,8 +31,8 @@ static int read_key(const char *path, enum signing_scheme scheme, char out[CAMER
 	fclose(in);
 	if (err == -EKEYREJECTED)
 		fprintf(stderr,
-		    "dockctl: %s: not a key for %s: ecdsa takes P-256, P-384 or P-521, ed25519 "
-		    "Ed25519, manifest any of these\n",
+		    "dockctl: %s: not a key for %s: ecdsa takes P-256 or P-384, ed25519 and "
+		    "manifest take Ed25519\n",
 		    path, scheme_word(scheme));
 	else if (err < 0)
 		fprintf(stderr,

@@ -78,6 +78,7 @@ struct json_t *json_status(const struct proto_ctl_status *s)
 	    "accept_receipt", level_word((enum receipt_level)s->accept_level), "destinations",
 	    json_array());
 
+	json_object_set_new(o, "findings", number_of(s->findings));
 	json_object_set_new(o, "checked_records", number_of(s->checked_records));
 	json_object_set_new(o, "checkpoint_size", number_of(s->checkpoint_size));
 	return add_retention(o, s);

@@ -230,6 +230,11 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	    "%" PRIu64 " records signed, %" PRIu64 " checked since the start", s->checkpoint_size,
 	    s->checked_records);
 	put_line(out, "Ledger", line);
+	if (s->findings) {
+		snprintf(line, sizeof(line), "%" PRIu64 " findings of audits: dockctl report",
+		    s->findings);
+		put_line(out, "Audits", line);
+	}
 	if (s->text[0])
 		put_line(out, "TO DO", s->text);
 }

@@ -79,6 +79,7 @@ void docking_end(struct bay *b, const char *reason)
 	r = books_begin("undocked");
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "reason", reason);
+	record_number(r, "held", bay_holds_all(b) && !b->partial);
 	books_write(b, r);
 	listing_drop(ix(b), b->docking);
 	log_info("undocked", "bay=%s docking=%" PRIu64 " reason=%s held=%s", b->name, b->docking,

@@ -27,7 +27,7 @@ static const char schema[] =
     "CREATE TABLE required(name TEXT PRIMARY KEY, kinds INTEGER) WITHOUT ROWID;"
     "CREATE TABLE docking(number INTEGER PRIMARY KEY, began INTEGER, ended INTEGER, bay TEXT,"
     " port TEXT, serial TEXT, camera TEXT, profile TEXT, offset_ms INTEGER, report INTEGER,"
-    " synchronised INTEGER);"
+    " synchronised INTEGER, held INTEGER);"
     "CREATE INDEX docking_camera ON docking(camera, number) WHERE camera <> '';"
     "CREATE INDEX docking_open ON docking(number) WHERE ended = 0;"
     "CREATE TABLE asset(number INTEGER PRIMARY KEY, docking INTEGER, prefix_of INTEGER,"

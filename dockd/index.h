@@ -140,10 +140,14 @@ struct docking {
 	char profile[PROTO_NAME_LEN];
 	int64_t offset_ms; /* camera clock minus station when it came; PROTO_NO_TIME not known */
 	bool synchronised; /* the station's own clock was, when offset_ms was measured */
+	bool held;         /* when it ended, all that the camera showed was held and checked */
 	uint64_t report;   /* asset: its activation report; 0 none yet */
 };
 int index_open_dockings(struct index *ix, struct docking *out, size_t room); /* count */
 int index_docking(struct index *ix, uint64_t number, struct docking *out);
+/* The docking of this camera before that one. 0, -ENOENT. */
+int index_docking_before(
+    struct index *ix, const char *camera, uint64_t number, struct docking *out);
 
 /* ---- listings: what the camera of a docking shows now ---- */
 

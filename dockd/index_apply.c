@@ -58,7 +58,7 @@ static int docked(struct act *a)
 	if (a->docking > a->ix->new_docking)
 		a->ix->new_docking = a->docking;
 	return db_run(a->ix, Q_DOCKED,
-	    "INSERT INTO docking VALUES(?1, ?2, 0, ?3, ?4, ?5, '', ?6, ?7, 0, 0)", "iitttti",
+	    "INSERT INTO docking VALUES(?1, ?2, 0, ?3, ?4, ?5, '', ?6, ?7, 0, 0, 0)", "iitttti",
 	    (int64_t)a->docking, a->time_s, bay, port, serial, profile, PROTO_NO_TIME);
 }
 
@@ -73,8 +73,9 @@ static int camera(struct act *a)
 
 static int undocked(struct act *a)
 {
-	return db_run(a->ix, Q_UNDOCKED, "UPDATE docking SET ended = ?2 WHERE number = ?1", "ii",
-	    (int64_t)a->docking, a->time_s);
+	return db_run(a->ix, Q_UNDOCKED,
+	    "UPDATE docking SET ended = ?2, held = ?3 WHERE number = ?1", "iii",
+	    (int64_t)a->docking, a->time_s, record_get_number(a->r, "held", 0));
 }
 
 /* ---- an asset's way ---- */

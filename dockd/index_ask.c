@@ -206,8 +206,9 @@ int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, si
 	return rc < 0 ? rc : n;
 }
 
-#define DOCKING_COLUMNS                                                                            \
-	"number, began, ended, bay, port, serial, camera, profile, offset_ms, report, synchronised"
+#define DOCKING_COLUMNS                                                                              \
+	"number, began, ended, bay, port, serial, camera, profile, offset_ms, report, synchronised," \
+	" held"
 
 static void docking_load(sqlite3_stmt *st, struct docking *d)
 {
@@ -223,6 +224,7 @@ static void docking_load(sqlite3_stmt *st, struct docking *d)
 	d->offset_ms = sqlite3_column_int64(st, 8);
 	d->report = db_u64(st, 9);
 	d->synchronised = sqlite3_column_int(st, 10) != 0;
+	d->held = sqlite3_column_int(st, 11) != 0;
 }
 
 int index_open_dockings(struct index *ix, struct docking *out, size_t room)
@@ -238,6 +240,23 @@ int index_open_dockings(struct index *ix, struct docking *out, size_t room)
 		rc = 0;
 	}
 	return rc < 0 ? rc : n;
+}
+
+int index_docking_before(struct index *ix, const char *camera, uint64_t number, struct docking *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_DOCKING_BEFORE,
+	    "SELECT " DOCKING_COLUMNS " FROM docking WHERE camera = ?1 AND camera <> ''"
+	    " AND number < ?2 ORDER BY number DESC LIMIT 1",
+	    &st, "ti", camera, (int64_t)number);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	docking_load(st, out);
+	sqlite3_reset(st);
+	return 0;
 }
 
 int index_docking(struct index *ix, uint64_t number, struct docking *out)

@@ -262,12 +262,15 @@ static int its_keys(
 static int write_facts(struct judge *j, const struct profile *p, const struct asset *a)
 {
 	static struct camera_key keys[KEYS_MAX];
-	static struct docking d;
+	static struct docking d, before;
 	struct brief_signing s = {
 		.profile = p,
 		.asset = a,
 		.keys = keys,
 		.docking = index_docking(ix(j), a->docking, &d) == 0 ? &d : NULL,
+		.before = index_docking_before(ix(j), a->camera, a->docking, &before) == 0 ?
+		    &before :
+		    NULL,
 	};
 	int n = p->scheme == SCHEME_CMS ? 0 : its_keys(j, p, a, keys);
 

@@ -143,7 +143,7 @@ static json_t *add_kept(json_t *object, const struct proto_ctl_asset *a)
 
 struct json_t *json_asset(const struct proto_ctl_asset *a)
 {
-	json_t *object = json_pack("{so so so so so so so ss ss si so so so so so so so so}",
+	json_t *object = json_pack("{so so so so so so so ss ss si so so so so so so so so so}",
 	    "number", number_of(a->number), "docking", number_of(a->docking), "size_bytes",
 	    number_of(a->size_bytes), "staged_bytes", number_of(a->staged_bytes), "pulled_bytes",
 	    number_of(a->pulled_bytes), "mtime", time_of(a->mtime_s, false), "staged_at",
@@ -151,8 +151,8 @@ struct json_t *json_asset(const struct proto_ctl_asset *a)
 	    kind_word((enum object_kind)a->kind), "interruptions", (int)a->interruptions,
 	    "merged_into", a->merged_into ? number_of(a->merged_into) : json_null(), "asset",
 	    text_or_null(a->asset), "sha256", text_or_null(a->sha256), "camera", text_of(a->camera),
-	    "bay", text_of(a->bay), "signature", text_of(a->signature), "reason",
-	    text_of(a->reason), "path", text_of(a->path));
+	    "bay", text_of(a->bay), "signature", text_of(a->signature), "signature_text",
+	    text_of(a->signature_text), "reason", text_of(a->reason), "path", text_of(a->path));
 
 	return add_kept(object, a);
 }

@@ -41,7 +41,8 @@ struct judge {
 	void *arg;
 	const struct profile *profiles;
 	size_t profiles_n;
-	uint64_t after; /* where the next look goes on */
+	uint64_t after;  /* where the next look goes on */
+	bool begin_anew; /* at the end of this look */
 	uint64_t look_again_ms;
 	char trouble[PROTO_TEXT_LEN * 4];
 	struct job job[JOBS_MAX];
@@ -177,6 +178,7 @@ static void look_at_its_files(struct judge *j, const struct profile *p, const st
 	static struct asset page[8];
 	char stem[PROTO_PATH_LEN];
 
+	j->begin_anew = true; /* they have lower numbers, mostly */
 	if (pair_is_manifest(p, a->path))
 		index_judge_unsigned(ix(j), a->camera);
 	if (pair_stem(p, a->path, stem) < 0)
@@ -191,7 +193,6 @@ static void look_at_its_files(struct judge *j, const struct profile *p, const st
 				index_judge(ix(j), page[i].number);
 		}
 	}
-	j->after = 0;
 }
 
 /* ---- asking ---- */
@@ -478,6 +479,7 @@ bool judge_plan(struct judge *j)
 		j->look_again_ms = 0;
 		j->trouble[0] = '\0';
 	}
+	j->begin_anew = false;
 	n = index_to_judge(ix(j), j->after, numbers, again, PAGE);
 	for (int i = 0; i < n; i++) {
 		enum step step;
@@ -485,7 +487,7 @@ bool judge_plan(struct judge *j)
 		j->after = numbers[i];
 		step = look_at(j, numbers[i], again[i]);
 		if (step == STEP_NO_ROOM) {
-			j->after = numbers[i] - 1;
+			j->after = j->begin_anew ? 0 : numbers[i] - 1;
 			return false;
 		}
 		if (step == STEP_DONE)
@@ -493,5 +495,7 @@ bool judge_plan(struct judge *j)
 		if (step == STEP_WAITS && !j->look_again_ms)
 			j->look_again_ms = now_ms() + PAUSE_MS;
 	}
-	return n == PAGE;
+	if (j->begin_anew)
+		j->after = 0;
+	return n == PAGE || j->begin_anew;
 }

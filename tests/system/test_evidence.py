@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import pathlib
+import tempfile
+import time
 
 import pytest
 
@@ -20,15 +22,11 @@ QUICK = {"settle_seconds": 1}
 
 
 class Folder:
-    """Files of a camera, made by the test; objects(...) puts them into a scenario."""
+    """Files of a camera, made by the test, in a place that every made-up user may read."""
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.path.chmod(0o755)
-        for up in self.path.parents:
-            if up != pathlib.Path("/") and up.stat().st_mode & 0o055 != 0o055 and \
-                    str(up).startswith("/tmp/"):
-                up.chmod(0o755)
 
     def put(self, name, data):
         path = self.path / name
@@ -42,8 +40,9 @@ class Folder:
 
 
 @pytest.fixture
-def files(tmp_path):
-    return Folder(tmp_path)
+def files():
+    with tempfile.TemporaryDirectory(prefix="dockd-evidence-") as folder:
+        yield Folder(folder)
 
 
 # ---- keys of cameras ----
@@ -88,10 +87,16 @@ CLIP = b"recorded and signed\n" * 5000
 
 def dock(s, camera, port="1-1", dockings=1, light="take"):
     camera.plug(port)
-    s.wait("dockings", dockings)
-    s.wait("bay", port[-1], light)
-    s.wait("idle")
-    s.wait("all", "receipted")
+    for condition in (["dockings", dockings], ["bay", port[-1], light], ["idle"],
+                      ["all", "receipted"]):
+        while True:  # a core that was killed on the way is started again
+            try:
+                s.wait(*condition)
+                break
+            except AssertionError:
+                if not s.keep_core:
+                    raise
+                s.ctl("status", check=False, connect=True)
 
 
 def undock(s, camera, port="1-1"):
@@ -192,7 +197,8 @@ def test_sidecar_and_key_that_come_late(files):
         undock(s, camera)
         files.put("clip2", CLIP + b"2")
         files.put("sidecar2", pki.ed25519(line_of(CLIP + b"2"), key, files.path))
-        camera.add("DCIM/b.mp4", size=len(CLIP) + 1, file=str(files.path / "clip2"), mtime=DAY + 10)
+        camera.add("DCIM/b.mp4", size=len(CLIP) + 1, file=str(files.path / "clip2"),
+                   mtime=int(time.time()))
         camera.add("DCIM/b.mp4.sig", size=64, file=str(files.path / "sidecar2"), mtime=DAY + 11)
         dock(s, camera, dockings=3)
         records = {r["asset"]: r for r in s.ledger() if r["type"] == "signature"}
@@ -295,12 +301,12 @@ def test_a_docking_is_audited_once(files):
         dock(s, camera, dockings=2)
         assert [r["findings"] for r in records(s, "audited")] == [0, 0], records(s, "finding")
         assert len(reports_of(s)) == 2
-        shown = s.ctl("report", "--docking", 2, check=False)
-        assert records(s, "shown")[-1]["what"] == "report" and shown
+        assert s.ctl("report", 2)
+        assert records(s, "shown")[-1]["what"] == "report"
 
 
 def tampered(how, log, yesterday):
-    number = auditlog.line_of(log, "record-stop")
+    number = auditlog.line_of(log, "record-stop", 3)  # of the second shift
     return {"removed": lambda: auditlog.without(log, number),
             "swapped": lambda: auditlog.swapped(log, number),
             "changed": lambda: auditlog.changed(log, number, size=1),

@@ -152,7 +152,7 @@ def test_cms_sidecars_from_the_docking_to_the_result(files):
         assert {c["signature"] for c in s.clips()} == {"unsigned"}
         assert not [r for r in s.ledger() if r["type"] == "signature"]
         files.put("anchors.pem", root.pem())
-        s.ctl("retry", "all")
+        s.ctl("retry", "all", "--reason", "the file is there now")
         s.wait("idle")
         assets = by_path(s)
         assert {n: assets[f"DCIM/{n}.mp4"]["signature"] for n in cases} == \

@@ -60,6 +60,8 @@ SIGNED_ONLY = {"uplink-claimed", "uplink-receipt-refused", "reconcile-asked", "r
                "reconcile-lost", "retirement-unlink"}  # killed at in test_receipts.py
 SIGNED_ONLY |= {"judge-ask", "judge-judged", "inquiry-begun", "inquiry-answered",
                 "inquiry-audited"}  # and in test_evidence.py
+SIGNED_ONLY |= {"disposal-station", "disposal-gone", "disposal-remove",
+                "disposal-removed"}  # and in test_retention.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
         "verify-digest", "verify-result",                               # once a process

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,6 +20,11 @@
 #define DAY RETENTION_DAY_S
 #define OCTOBER INT64_C(1792890000) /* 2026-10-25T01:00:00Z: London goes back from 02:00 to 01:00 */
 #define NOW (OCTOBER + 12 * 3600)
+
+static void put(char *out, size_t room, const char *text)
+{
+	snprintf(out, room, "%s", text);
+}
 
 static struct retention_class classes[RETENTION_CLASSES];
 
@@ -154,7 +160,7 @@ static void what_may_never_go_by_age(void **state)
 
 	(void)state;
 	a.dispose_by_s = NOW + 7 * DAY;
-	strcpy(a.signature, "unsigned");
+	put(a.signature, sizeof(a.signature), "unsigned");
 	assert_string_equal(refused(&a, f), "");
 	f.docked_s = NOW + 1;
 	assert_non_null(strstr(refused(&a, f), "under 7 days"));
@@ -172,9 +178,9 @@ static void what_may_never_go_by_age(void **state)
 	f = good;
 	f.camera_signs = true;
 	assert_non_null(strstr(refused(&a, f), "signature"));
-	strcpy(a.signature, "mismatch");
+	put(a.signature, sizeof(a.signature), "mismatch");
 	assert_non_null(strstr(refused(&a, good), "signature"));
-	strcpy(a.signature, "valid");
+	put(a.signature, sizeof(a.signature), "valid");
 	assert_string_equal(refused(&a, f), "");
 	f = good;
 	f.camera_empties = true;
@@ -199,19 +205,19 @@ static void an_order_covers_in_doubt(void **state)
 	struct order o = { .number = 1, .scope = ORDER_ASSET, .value = "7" };
 
 	(void)state;
-	strcpy(a.camera, "A");
-	strcpy(a.class, "x");
+	put(a.camera, sizeof(a.camera), "A");
+	put(a.class, sizeof(a.class), "x");
 	a.recorded_s = NOW;
 	assert_true(order_covers(&o, &a));
-	strcpy(o.value, "77");
+	put(o.value, sizeof(o.value), "77");
 	assert_false(order_covers(&o, &a));
 	o.scope = ORDER_DOCKING;
-	strcpy(o.value, "4");
+	put(o.value, sizeof(o.value), "4");
 	assert_true(order_covers(&o, &a));
-	strcpy(o.value, "5");
+	put(o.value, sizeof(o.value), "5");
 	assert_false(order_covers(&o, &a));
 	o.scope = ORDER_CAMERA;
-	strcpy(o.value, "A");
+	put(o.value, sizeof(o.value), "A");
 	assert_true(order_covers(&o, &a));
 	o.lifted_s = 1;
 	assert_false(order_covers(&o, &a));
@@ -225,7 +231,7 @@ static void an_order_covers_in_doubt(void **state)
 	assert_true(order_covers(&o, &a));
 	a.recorded_s = NOW - DAY - ORDER_BEFORE_S - 1; /* arrived before it began */
 	assert_false(order_covers(&o, &a));
-	strcpy(o.value, "B");
+	put(o.value, sizeof(o.value), "B");
 	a.recorded_s = NOW;
 	assert_false(order_covers(&o, &a));
 	o.scope = 0; /* of a later version */

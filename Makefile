@@ -580,21 +580,24 @@ libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
 installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files)) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
 	$(addprefix $(LIBEXECDIR)/,$(libexec_files)) \
 	$(foreach s,1 5 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
-	$(addprefix $(DATADIR)/,$(profiles)) $(DATADIR)/dockd.conf \
+	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook)) $(DATADIR)/dockd.conf \
 	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units)))
 profiles = $(patsubst etc/%,%,$(wildcard etc/profiles/*.conf))
+receipt_hook = $(patsubst etc/%,%,$(wildcard etc/receipt-hook/*))
 udev_rules = $(wildcard etc/*.rules)
 units = $(wildcard packaging/systemd/*.service packaging/systemd/*.socket packaging/systemd/*.target)
 man_pages = $(wildcard dockd/*.[158] usb/*.[158] uploader/*.[158])
 .PHONY: install uninstall
 install: all
 	$(Q)install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBEXECDIR) $(DATADIR)/profiles \
+		$(DATADIR)/receipt-hook \
 		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(UDEVDIR) $(UNITDIR) $(SYSCONFDIR)/dockd)
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(sbin_files)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(bin_files)) $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(libexec_files)) $(DESTDIR)$(LIBEXECDIR)
 	$(Q)for p in $(man_pages); do install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.} || exit 1; done
 	$(Q)install -m 644 $(addprefix etc/,$(profiles)) $(DESTDIR)$(DATADIR)/profiles
+	$(Q)install -m 644 $(addprefix etc/,$(receipt_hook)) $(DESTDIR)$(DATADIR)/receipt-hook
 	$(Q)install -m 644 etc/dockd.conf $(DESTDIR)$(DATADIR)
 	$(Q)test -e $(DESTDIR)$(SYSCONFDIR)/dockd/dockd.conf || \
 		install -m 640 etc/dockd.conf $(DESTDIR)$(SYSCONFDIR)/dockd

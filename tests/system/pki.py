@@ -46,7 +46,7 @@ class Authority:
     """One CA with a folder of its own; the root where issuer is None."""
 
     def __init__(self, folder, name, issuer=None, kind="P-256", first="2020-01-01",
-                 last="2040-01-01", md="sha256"):
+                 last="2040-01-01", md="sha256", extensions="ca_ext"):
         self.folder = Path(folder) / name
         self.folder.mkdir()
         self.name, self.issuer, self.serials = name, issuer, 0
@@ -62,6 +62,9 @@ class Authority:
             "[ca_ext]\nbasicConstraints = critical, CA:TRUE\n"
             "keyUsage = critical, keyCertSign, cRLSign\n"
             "subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n"
+            "[no_crl_ext]\nbasicConstraints = critical, CA:TRUE\n"
+            "keyUsage = critical, keyCertSign\nsubjectKeyIdentifier = hash\n"
+            "[partial]\nissuingDistributionPoint = critical, @only\n[only]\nonlyuser = TRUE\n"
             "[root_ext]\nbasicConstraints = critical, CA:TRUE\n"
             "keyUsage = critical, keyCertSign, cRLSign\nsubjectKeyIdentifier = hash\n"
             "[camera_ext]\nbasicConstraints = critical, CA:FALSE\n"
@@ -74,7 +77,7 @@ class Authority:
         request = self._request(self.key, f"/CN={name}")
         self.certificate = self.folder / "certificate.pem"
         if issuer:
-            issuer._issue(request, self.certificate, "ca_ext", first, last, md)
+            issuer._issue(request, self.certificate, extensions, first, last, md)
         else:
             self._issue(request, self.certificate, "root_ext", first, last, md, "-selfsign")
 
@@ -116,10 +119,11 @@ class Authority:
             lines.append("\t".join(fields) + "\n")
         self.database.write_text("".join(lines))
 
-    def crl(self, first="2026-02-01", last="2036-01-01"):
+    def crl(self, extensions=None, first="2026-02-01", last="2036-01-01"):
+        more = ["-crlexts", extensions] if extensions else []
         return run("ca", "-config", self.config, "-keyfile", self.key, "-cert", self.certificate,
                    "-gencrl", "-crl_lastupdate", day(first).strftime("%Y%m%d%H%M%SZ"),
-                   "-crl_nextupdate", day(last).strftime("%Y%m%d%H%M%SZ"))
+                   "-crl_nextupdate", day(last).strftime("%Y%m%d%H%M%SZ"), *more)
 
     def pem(self):
         return self.certificate.read_bytes()

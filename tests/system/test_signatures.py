@@ -324,10 +324,23 @@ def test_cms_revoked(judge, world, tmp_path):
             "-out", tmp_path / "c")
     fake.certificate = tmp_path / "c"
     expect(ask(lost, fake.crl(), **late), "untrusted-signer", "no revocation list of its issuer")
+    # A list that speaks of some only: what it revokes counts, that it does not revoke proves nothing.
+    some = makers.crl("partial")
+    expect(ask(good, some), "untrusted-signer", "no revocation list of its issuer")
+    expect(ask(lost, some, **late), "untrusted-signer", "revoked from")
     # Out of date: said, and what it revokes counts.
     old = makers.crl(last="2026-02-20")
     expect(ask(good, old), "valid", "out of date")
     expect(ask(lost, old, **late), "untrusted-signer", "revoked from")
+
+
+def test_cms_authority_that_may_not_revoke(judge, world, tmp_path):
+    makers = pki.Authority(tmp_path, "No lists", world.root, extensions="no_crl_ext")
+    sidecar = pki.cms(CLIP, *makers.camera(f"/CN=camera/serialNumber={SERIAL}"), "-certfile",
+                      makers.certificate)
+    expect(judge.signature(facts("cms"), sidecar, world.anchors), "valid")
+    expect(judge.signature(facts("cms"), sidecar, world.anchors, makers.crl()),
+           "untrusted-signer", "no revocation list of its issuer")
 
 
 def test_cms_intermediate_revoked(judge, world, tmp_path):
@@ -468,6 +481,11 @@ def test_cms_algorithms_disagree(judge, world):
             dict(algorithm=pki.oid("1.2.3.4")):
         expect(judge.signature(facts("cms"), made(world, attrs, **how), anchors), "unreadable",
                "RFC 5754")
+    odd = pki.SHA256 + pki.der(12, b"x")
+    expect(judge.signature(facts("cms"), made(world, attrs, digest=odd), anchors), "unreadable",
+           "has parameters")
+    null = pki.SHA256 + pki.der(5)
+    expect(judge.signature(facts("cms"), made(world, attrs, digest=null), anchors), "valid")
     # The attributes were not what was signed.
     expect(judge.signature(facts("cms"), made(world, attrs, signed=b"other"), anchors), "mismatch")
 

@@ -297,7 +297,7 @@ static bool read_facts(struct bundle_view *v, const struct bundle_keys *keys, st
 		uint64_t asset, docking;
 
 		record_parse(v->line[i].text, v->line[i].len, r);
-		asset = (uint64_t)record_get_number(r, "asset", 0);
+		asset = is(r, "audited") ? 0 : (uint64_t)record_get_number(r, "asset", 0);
 		docking = (uint64_t)record_get_number(r, "docking", 0);
 		if (asset ? !has(c.asset, c.assets, asset) : !has(c.docking, c.dockings, docking))
 			return refuse(v, "record %" PRId64 " is not about this file",

@@ -1,8 +1,8 @@
 /*
  * ctl_ledger: checking a continuity ledger against what its station signed, without the station.
  *
- * Used by dockctl ledger. The tree is computed from the records as they are read: 64 hashes are kept,
- * however many records there are.
+ * Used by dockctl ledger. The tree is computed from the records as they are read: 64 hashes are
+ * kept, however many records there are.
  */
 #ifndef DOCKD_CTL_LEDGER_H
 #define DOCKD_CTL_LEDGER_H

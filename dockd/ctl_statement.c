@@ -284,6 +284,46 @@ static void retired(struct sheet *s)
 	    text_of(s, "reason"));
 }
 
+static void audited(struct sheet *s)
+{
+	if (number_of(s, "opaque"))
+		say(s, UNKNOWN,
+		    "What the camera's own log of docking %" PRId64
+		    " tells: it is of a form that is not understood here.",
+		    number_of(s, "docking"));
+	else if (number_of(s, "logs") == 0)
+		say(s, UNKNOWN,
+		    "What the camera's own log tells of docking %" PRId64 ": none came.",
+		    number_of(s, "docking"));
+	else
+		say(s, UNCHANGED,
+		    "The camera's own log of docking %" PRId64 " was read: %" PRId64
+		    " lines, of which %" PRId64 " are damaged; findings: %" PRId64
+		    " (those about this file stand here; the activation report has all).",
+		    number_of(s, "docking"), number_of(s, "lines"), number_of(s, "damaged"),
+		    number_of(s, "findings"));
+}
+
+static void dispose_intent(struct sheet *s)
+{
+	char at[64];
+
+	say(s, STORED, "On %s it was to be disposed of, by %s: at %s.", when(s, at),
+	    strcmp(text_of(s, "by"), "age") == 0 ? "its age" : "order of a person",
+	    text_of(s, "where"));
+}
+
+static void disposed(struct sheet *s)
+{
+	const char *result = text_of(s, "result"), *where = text_of(s, "where");
+	char at[64];
+
+	say(s, STORED, "On %s the copy at \"%s\" %s.", when(s, at), where,
+	    strcmp(result, "done") == 0     ? "was disposed of" :
+		strcmp(result, "gone") == 0 ? "was found to be gone" :
+					      "was to be disposed of, and could not be");
+}
+
 static const struct {
 	const char *type;
 	void (*tell)(struct sheet *s);
@@ -304,6 +344,9 @@ static const struct {
 	{ "finding", finding },
 	{ "trouble", trouble },
 	{ "retired", retired },
+	{ "audited", audited },
+	{ "dispose-intent", dispose_intent },
+	{ "disposed", disposed },
 };
 
 /* Every record with a user behind it. */

@@ -310,7 +310,7 @@ enum mention { MENTION_ASSET = 0, MENTION_DOCKING, MENTION_BEGAN };
 
 /*
  * Numbers of the records after `after` that name this asset (but `durable`, `bundled`), or this
- * docking and no asset; ascending. Count or -errno.
+ * docking and no asset (or are its `audited`); ascending. Count or -errno.
  */
 int index_mentions(struct index *ix, enum mention what, uint64_t number, uint64_t after,
     uint64_t *seqs, size_t room);

@@ -68,7 +68,8 @@ int mention_note(struct index *ix, uint64_t seq, const struct record *r)
 		rc = mention(ix, MENTION_BEGAN, 0, seq);
 	else if (asset > 0)
 		rc = mention(ix, MENTION_ASSET, (uint64_t)asset, seq);
-	else if (docking > 0)
+	/* audited: its asset is the report, and it is about the docking */
+	if (rc == 0 && docking > 0 && (asset == 0 || is(r, "audited")))
 		rc = mention(ix, MENTION_DOCKING, (uint64_t)docking, seq);
 	if (rc == 0 && asset > 0 && into > 0)
 		rc = mention(ix, MENTION_ASSET, (uint64_t)into, seq);

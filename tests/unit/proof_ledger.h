@@ -1,6 +1,6 @@
 /*
- * proof_ledger: a small signed ledger in a folder, for the tests of what checks one. The includer has
- * included cmocka.h.
+ * proof_ledger: a small signed ledger in a folder, for the tests of what checks one. The includer
+ * has included cmocka.h.
  */
 #ifndef TEST_PROOF_LEDGER_H
 #define TEST_PROOF_LEDGER_H

@@ -102,11 +102,20 @@ static void what_names_what(void **state)
 	put_merged(2, 1);                                  /* 11 */
 	put_at("receipted", 1, "one");                     /* 12 */
 	put_bundled(1, "one", 12);                         /* 13: names nothing */
+	begin("audited", 2);                               /* 14: the report, and the docking */
+	record_number(&rec, "docking", 7);
+	record_text(&rec, "camera", "CAM");
+	record_number(&rec, "logs", 0);
+	record_number(&rec, "lines", 0);
+	record_number(&rec, "damaged", 0);
+	record_number(&rec, "findings", 0);
+	record_number(&rec, "opaque", 0);
+	put();
 	expect(MENTION_ASSET, 1, "3 5 7 8 11 12 ");
-	expect(MENTION_ASSET, 2, "4 9 10 11 ");
-	expect(MENTION_DOCKING, 7, "1 2 ");
+	expect(MENTION_ASSET, 2, "4 9 10 11 14 ");
+	expect(MENTION_DOCKING, 7, "1 2 14 ");
 	expect(MENTION_ASSET, 7, "");
-	assert_int_equal(index_told(ix), 12);
+	assert_int_equal(index_told(ix), 14);
 }
 
 static void what_makes_a_bundle_due(void **state)

@@ -367,6 +367,10 @@ static void take_new(struct audit *a, const struct audit_line *line, const uint8
 	start_line(a, line);
 	asset = clips_compare(a, line);
 	activation_line(&a->activation, line, asset, before);
+	if (line->event == AUDIT_DOCKED)
+		a->dock_seq = line->seq;
+	else if (line->event == AUDIT_UNDOCKED)
+		a->other_dock_seq = a->dock_seq;
 	settle(a, line, sha256);
 	a->newest = a->at;
 }

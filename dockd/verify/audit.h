@@ -65,6 +65,8 @@ struct audit {
 	struct audit_anchor newest; /* the same, of a new line; !known: there was none */
 	uint64_t highest_seq;       /* of any line understood */
 	bool restarted, anchored, forked, gap, gap_from_last;
+	uint64_t dock_seq,
+	    other_dock_seq; /* `docked` of a new line; of the last that ended again */
 	uint64_t new_lines, damaged_run;
 	uint8_t raw_sha256[PROTO_SHA256_LEN]; /* of the line before, understood or not */
 	bool raw_known;

@@ -92,16 +92,19 @@ static size_t pending_at(const struct audit *a, const char *file)
 
 static void missing(struct audit *a, const char *file, uint64_t seq, bool deleted)
 {
+	const char *elsewhere =
+	    seq < a->other_dock_seq ? "; the camera was docked after it, and not here" : "";
+
 	if (deleted)
 		finding_add(&a->findings, FINDING_CLIP_DELETED, seq, 0,
-		    "The log tells of recording %.100s and of its deletion; actor not known. It is "
-		    "not on the camera and was not read before.",
-		    file);
+		    "The log tells of recording %.60s and of its deletion; actor not known. It is "
+		    "not on the camera, and this station has not read it%s.",
+		    file, elsewhere);
 	else
 		finding_add(&a->findings, FINDING_CLIP_MISSING, seq, 0,
-		    "The log tells of recording %.120s; it is not on the camera and was not read "
-		    "before.",
-		    file);
+		    "The log tells of recording %.80s; it is not on the camera, and this station has "
+		    "not read it%s.",
+		    file, elsewhere);
 }
 
 static void keep_pending(struct audit *a, const struct audit_line *line)

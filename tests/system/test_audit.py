@@ -315,6 +315,16 @@ def test_clip_missing(audit):
     assert a.findings[0][1] == auditlog.line_of(log.bytes(), "record-stop", 2)
 
 
+def test_clip_at_another_station(audit):
+    """The camera was docked elsewhere, which may have taken and erased it: said, and still missing."""
+    log = AuditLog().shift({"DCIM/there.mp4": b"there"}).shift({"DCIM/here.mp4": b"here"})
+    a = audit.good(auditlog.facts(1, [log.bytes()], {}, **docked_at(log)), log.bytes())
+    assert a.codes == ["clip-missing", "clip-missing"]
+    said = {"there" in f[3]: f[3].endswith("the camera was docked after it, and not here.")
+            for f in a.findings}
+    assert said == {True: True, False: False}, a.findings
+
+
 def test_clip_deleted_on_the_camera(audit):
     log = AuditLog().undocked().power_on()
     log.record("DCIM/one.mp4", b"gone").delete("DCIM/one.mp4").power_off().docked()

@@ -61,9 +61,13 @@ bool client_gave_reason(struct client *k)
 
 enum station_light control_station_light(const struct control *c)
 {
+	char text[PROTO_TEXT_LEN * 2];
 	struct uplink_state d;
 	bool away = false;
 
+	retention_text(c->p.retention, text, sizeof(text));
+	if (text[0])
+		return STATION_NEEDS_IT;
 	if (!journal_works(c->p.journal) || bays_stop_why(c->p.bays)[0] || !c->p.bays->hotplug)
 		return STATION_NEEDS_IT;
 	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++)
@@ -362,6 +366,8 @@ static int answer_asset(struct client *k)
 	if (index_asset(control_index(c), k->ask.number, &a) < 0)
 		return client_end(k, -ENOENT, 0, "no clip of that number");
 	control_fill_asset(c, &a, &row);
+	if (a.disposed && !row.reason[0])
+		snprintf(row.reason, sizeof(row.reason), "disposed of");
 	if (!row.reason[0])
 		snprintf(row.reason, sizeof(row.reason), "%s", errand_gate_text(c->p.bays, &a));
 	control_asset_findings(c, a.number, row.reason, sizeof(row.reason));

@@ -1,6 +1,7 @@
 #include "intake.h"
 
 #include "hex.h"
+#include "retention.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -201,6 +202,10 @@ static void merge(struct intake *in, const struct asset *a, const char *id)
 	struct record r;
 
 	if (index_asset_by_id(ix(in), id, a->number, &other) < 0 || other.merged_into)
+		return;
+	/* disposed of before: it goes again, unless it is wanted by now */
+	if (other.disposed &&
+	    (retention_preserves(ix(in), &other) || retention_preserves(ix(in), a)))
 		return;
 	record_begin(&r, "merged");
 	record_number(&r, "asset", (int64_t)a->number);

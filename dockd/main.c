@@ -215,6 +215,7 @@ static void record_policy(struct core *c)
 
 	record_begin(&r, "policy");
 	record_text(&r, "erase", c->config->erase ? "when-receipted" : "never");
+	record_text(&r, "dispose", c->config->dispose ? "on" : "off");
 	record_text(&r, "accept", level_word(c->config->accept));
 	record_text(&r, "take-when", c->config->take_when_server ? "server" : "station");
 	record_text(&r, "need", c->config->any ? "any" : "all");
@@ -279,7 +280,8 @@ static void reload(struct core *c)
 		reconcile_configure(c->reconcile, fresh);
 		retirement_configure(c->retirement, fresh);
 		set_policy(c);
-		if (old->erase != fresh->erase || old->accept != fresh->accept ||
+		if (old->erase != fresh->erase || old->dispose != fresh->dispose ||
+		    old->accept != fresh->accept ||
 		    old->take_when_server != fresh->take_when_server || old->any != fresh->any ||
 		    old->confirm_after_days != fresh->confirm_after_days ||
 		    !same_destinations(old, fresh))

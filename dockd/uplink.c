@@ -3,6 +3,8 @@
 #include "hex.h"
 #include "uplink_slot.h"
 
+#include "retention.h"
+
 #include "base/handover.h"
 #include "base/log.h"
 
@@ -371,6 +373,7 @@ int uplink_describe(
 	out->recorded_s = a.recorded_s;
 	out->dispose_by_s = a.dispose_by_s;
 	out->kind = a.kind;
+	out->preserved = retention_preserves(ix(u), &a);
 	memcpy(out->class, a.class, sizeof(out->class));
 	memcpy(out->signature, a.signature, sizeof(out->signature));
 	memcpy(out->asset, a.id, sizeof(out->asset));

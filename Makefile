@@ -249,6 +249,7 @@ unit_tests := \
 	config \
 	profile \
 	zone \
+	pair \
 	light \
 	ctl \
 	ctl_export \
@@ -394,6 +395,7 @@ unit_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.
 unit_pkg_config := libconfig libcrypto
 unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/base/zone.c
+unit_objs_pair := dockd/pair.c
 unit_objs_light := dockd/light.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c

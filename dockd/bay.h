@@ -83,7 +83,8 @@ struct bay {
 	bool clock_known; /* clock_offset_ms is measured */
 	bool clock_done;  /* set, or nothing to set */
 	int64_t clock_offset_ms;
-	unsigned listings; /* whole ones in this docking */
+	int64_t clock_set_s; /* what its clock face was told to show */
+	unsigned listings;   /* whole ones in this docking */
 	uint64_t listed_us;
 	uint32_t list_gap_s;
 	bool linked;    /* every row of the listing has its asset */

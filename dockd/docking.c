@@ -226,6 +226,7 @@ static const char *on_clock_set(struct bay *b, const struct msg *m)
 	r = books_begin("clock");
 	record_number(r, "docking", (int64_t)b->docking);
 	record_number(r, "offset-ms", b->clock_offset_ms);
+	record_number(r, "set-to", b->clock_set_s);
 	books_write(b, r);
 	log_info("clock-set", "bay=%s was-off-ms=%" PRId64, b->name, b->clock_offset_ms);
 	b->clock_offset_ms = 0;

@@ -506,6 +506,7 @@ void errand_act(struct bay *b)
 	case PLAN_CLOCK:
 		clock.clock_s = clock_now_s();
 		clock.clock_s += zone_offset_s(&b->profile->clock_zone, clock.clock_s);
+		b->clock_set_s = clock.clock_s;
 		send_or_lose(b, BAY_CLOCK, MSG_SET_CLOCK, &clock, NULL, 0);
 		break;
 	case PLAN_LIST:

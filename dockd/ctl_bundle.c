@@ -176,9 +176,9 @@ static bool read_records(struct bundle_view *v, struct scan *s, uint64_t records
 		return refuse(v, "line 1: so many records are in no bundle");
 	for (uint64_t i = 0; i < records; i++) {
 		struct tlog_hash leaf;
-		const char *text;
+		const char *text = NULL;
+		size_t len = 0;
 		int64_t seq;
-		size_t len;
 
 		if (!next(v, s, &text, &len))
 			return false;

@@ -471,6 +471,12 @@ check-system: test-programs
 		tests/system
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) tests/system/test_kill.py
 
+#: soak            N=1000 cases of randomised faults, SEED=... the same again; prints the table
+.PHONY: soak
+soak: test-programs npm
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) /usr/bin/python3 tests/system/soak.py $(or $(N),1000) \
+		$(if $(SEED),--seed $(SEED))
+
 #: check-lab       on real USB in the virtual station (tests/lab): hotplug, dockings, pulling out, power cut
 #: bench-pull      there too: a pull beside a bare loop, gphoto2, mtp-getfile and aft-mtp-cli
 .PHONY: check-lab bench-pull

@@ -170,13 +170,23 @@ static void accepted(void *arg, const struct accepted *what)
 {
 	struct reconcile *r = arg;
 	struct query *q = query_of(r, what->destination);
-	struct upload u;
+	char text[PROTO_TEXT_LEN * 2];
+	static struct asset a;
+	static struct upload u;
 
 	if (!q)
 		return;
 	q->asked = false;
-	if (index_upload(ix(r), what->asset, what->destination, &u) < 0 || u.rung != RUNG_RECEIPTED)
+	if (index_asset(ix(r), what->asset, &a) < 0 || a.disposed ||
+	    index_upload(ix(r), what->asset, what->destination, &u) < 0 || u.rung != RUNG_RECEIPTED)
 		return;
+	if (what->result == RECEIPT_OTHER_ASSET) {
+		/* signed with its own key: what it has there is something else */
+		snprintf(
+		    text, sizeof(text), "what the destination has is not it: %.200s", what->text);
+		lost(r, what->destination, &a, text);
+		return;
+	}
 	if (what->result == RECEIPT_GOOD)
 		confirmed(r, what->destination, what->asset, LEVEL_SIGNED);
 	else

@@ -242,6 +242,20 @@ def test_a_server_that_only_lies_gets_a_person():
 
 
 @stock
+def test_a_signed_answer_about_other_bytes_is_a_loss():
+    """The object has changed where it lies, and the server says so under its own signature."""
+    with Evidence() as s:
+        camera = s.dock(1)
+        settled(s)
+        with open(s.far / s.records("receipted")[0]["object"].rsplit("/", 1)[1], "r+b") as f:
+            f.write(b"another")
+        s.move(8)
+        s.until_records("lost")
+        s.until_records("receipted", 2)
+        assert digests(camera)[0] in s.stored()
+
+
+@stock
 def test_a_signed_answer_is_checked_like_a_receipt():
     """Asked again, the server shows last week's receipt: that confirms nothing."""
     with Evidence(confirm_after_days=0) as s:

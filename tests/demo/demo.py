@@ -12,6 +12,7 @@ import hashlib
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 import threading
@@ -19,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import vcam  # noqa: E402
+from auditlog import AuditLog  # noqa: E402
 from station import CORE, Station, drop_programs  # noqa: E402
 
 WORDS = {
@@ -32,6 +34,8 @@ WORDS = {
     "pulled": "pulled over USB into the staging file",
     "staged": "sealed: flushed, no writer left, renamed",
     "checked": "digested by a process that does nothing else",
+    "audited": "its audit log is compared with its clips: the activation report",
+    "finding": "the audit found what the log itself cannot explain",
     "upload-created": "an upload is made there, and its address is on record",
     "upload-failed": "the upload was cut off",
     "destination-away": "the destination is away: it will be tried again",
@@ -99,14 +103,25 @@ def make_lamp(station):
 
 
 def shift(seed=7, scale=1):
-    """A short shift: three clips, a log, names as cameras make them."""
+    """A short shift: three clips, the audit log that tells of them, names as cameras make them."""
     mib = scale << 20
-    return [
+    clips = [
         vcam.clip("DCIM/100BWC/2026-11-20 22.14.03 PATROL.mp4", 12 * mib, seed, mtime=1795212843),
         vcam.clip("DCIM/100BWC/2026-11-20 23.02.40 STOP.mp4", 24 * mib, seed + 1, mtime=1795215760),
         vcam.clip("DCIM/100BWC/2026-11-21 01.40.11 é.mp4", 6 * mib, seed + 2, mtime=1795225211),
-        vcam.clip("AUDIT/events.log", 90_000, seed + 3, mtime=1795226000),
     ]
+    log = AuditLog("BWC-0001", "2026-11-20T21:58:00Z").undocked().power_on().user("U-0417")
+    for c in clips:
+        log.now = c["mtime"] - 60
+        log.record_start(c["path"], after=0)
+        log.record_stop(c["path"], size=c["size"], sha256=vcam.digest(c["seed"], c["size"]), after=60)
+    log.power_off(after=600).docked(after=60)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-demo-log-"))
+    folder.chmod(0o755)
+    (folder / "events.log").write_bytes(log.bytes())
+    (folder / "events.log").chmod(0o644)
+    return [*clips, {"path": "AUDIT/events.log", "size": len(log.bytes()), "mtime": 1795226000,
+                     "file": str(folder / "events.log")}]
 
 
 def compare(camera, store):
@@ -154,7 +169,7 @@ def main():
         from server_demo import with_tus_server
         return with_tus_server(folder, bays, make_lamp, shift, run, compare)
     print("dockd with its embedded default: one destination, driver dir, a folder on this station.")
-    station = Station(folder=folder, start=False, bays=bays)
+    station = Station(folder=folder, start=False, bays=bays, reports="docking")
     lamp = make_lamp(station)
     station.start()
     try:
@@ -163,6 +178,9 @@ def main():
         print("\nWhat the camera holds, and whether the same bytes lie in the store:\n")
         missing = compare(camera, station.folder / "store")
         level = station.ctl("clip", 1)["uploads"][0]["level"]
+        print("\nWhat its audit log says of the shift (`dockctl report 1`):\n", flush=True)
+        subprocess.run([station.bin / "dockctl", "--socket", station.folder / "run/control.sock",
+                        "report", "1"])
     finally:
         station.close()
         drop_programs()

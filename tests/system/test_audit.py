@@ -5,6 +5,7 @@ found and named by its code (dockd-audit(5)), and the rest of the report still s
 """
 import array
 import collections
+import contextlib
 import hashlib
 import json
 import os
@@ -58,8 +59,9 @@ class Auditor:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def send(self, sock, kind, body, fds):
-        sock.sendmsg([HEAD.pack(kind, 0, len(body), 0), body],
-                     [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+        with contextlib.suppress(BrokenPipeError):  # it has died: receive tells
+            sock.sendmsg([HEAD.pack(kind, 0, len(body), 0), body],
+                         [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
 
     def receive(self, sock):
         try:

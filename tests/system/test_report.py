@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+import tempfile
 
 import pytest
 import shift
@@ -121,12 +122,15 @@ def test_usage(args):
 # ---- from the daemon ----
 
 @pytest.fixture
-def docked(tmp_path):
+def docked():
     """A station that has audited two dockings of one camera."""
     from test_evidence import BAYS, QUICK, SERIAL, Folder, dock
     import station
-    files, log = Folder(tmp_path), AuditLog(SERIAL)
-    with station.Station(bays=BAYS, profile=QUICK, reports="docking") as s:
+    log = AuditLog(SERIAL)
+    # A folder of its own: another pytest shuts the one that all share.
+    with tempfile.TemporaryDirectory(prefix="dockd-report-") as folder, \
+            station.Station(bays=BAYS, profile=QUICK, reports="docking") as s:
+        files = Folder(folder)
         camera = s.camera("A", [])
         for docking in (1, 2):
             path = f"DCIM/100/{docking}.mp4"

@@ -447,6 +447,8 @@ static void tell_unknown(struct sheet *s)
 	say(s, UNKNOWN,
 	    "Who wore the camera, and who the users with these numbers are: no names stand in the"
 	    " ledger.");
+	say(s, UNKNOWN,
+	    "Orders to preserve, or to lift that: they stand in the whole ledger, not here.");
 	say(s, UNKNOWN, "What happened to the file on the camera before it was docked.");
 }
 

@@ -389,6 +389,29 @@ static void drop_lines(unsigned first, unsigned last)
 	free(bytes);
 }
 
+/* Before any line is read again: the last signed line, and the stored root. */
+static void the_start_itself_sees_the_end(void **state)
+{
+	char name[64], *bytes, *salt;
+	size_t size;
+
+	(void)state;
+	run(5);
+	bytes = segment(0, name, &size);
+	stop();
+	assert_int_equal(try_start("north"), 0);
+	assert_string_equal(checkpoint_trouble(c), "");
+	stop();
+	salt = strstr(bytes + size - 150, "\"salt\":\"") + 8;
+	*salt = *salt == '0' ? '1' : '0';
+	file_put(ledger_dir, name, bytes, size);
+	free(bytes);
+	assert_int_equal(try_start("north"), 0);
+	assert_string_not_equal(checkpoint_trouble(c), "");
+	settle_down();
+	expect_refused("its first 6 records are not those that were signed");
+}
+
 static void a_record_dropped(void **state)
 {
 	(void)state;
@@ -615,6 +638,7 @@ int main(void)
 		TEST(a_damaged_tree_is_made_anew),
 		TEST(any_byte_changed_is_found),
 		TEST(a_start_on_a_changed_ledger),
+		TEST(the_start_itself_sees_the_end),
 		TEST(a_record_dropped),
 		TEST(the_tail_rolled_back),
 		TEST(a_checkpoint_that_is_not_the_newest),

@@ -153,7 +153,8 @@ static void every_setting_arrives(void **state)
 		"erase = \"when-receipted\"; accept-receipt = \"readback\"; take-when = \"server\";\n"
 		"policy = \"any\"; pulls-per-port = 5; rejoin-seconds = 0; verify-jobs = 2;\n"
 		"reserve-bytes = 50000000000L; retry-min-seconds = 2; retry-max-seconds = 9;\n"
-		"core-group = 77; admin-group = \"\";\n"
+		"core-group = 77; admin-group = \"\"; key-file = \"/k\"; checkpoint-seconds = 60;\n"
+		"replaces = { station = \"north\"; checkpoint = \"/c\"; };\n"
 		"bays = ( { name = \"1\"; port = \"1-2.3\"; light = \"bay1\"; },\n"
 		"         { name = \"two\"; port = \"10-4\"; } );\n"
 		"destinations = ( { name = \"nas\"; driver = \"dir\"; folder = \"/nas\"; },\n"
@@ -176,6 +177,10 @@ static void every_setting_arrives(void **state)
 	assert_true(c->reserve_bytes == 50000000000ull);
 	assert_int_equal(c->core_gid, 77);
 	assert_int_equal(c->admin_gid, (gid_t)-1);
+	assert_string_equal(c->key_file, "/k");
+	assert_int_equal(c->checkpoint_s, 60);
+	assert_string_equal(c->replaces.station, "north");
+	assert_string_equal(c->replaces.checkpoint, "/c");
 	assert_int_equal(c->bays_n, 2);
 	assert_string_equal(c->bay[0].light, "bay1");
 	assert_string_equal(c->bay[1].port, "10-4");
@@ -294,6 +299,14 @@ static void a_bad_setting_names_its_place(void **state)
 		    "3: retention[1].kinds[1] = \"clip\": a list of: clip" },
 		{ "retention = ( { class = \"a\"; kinds = ( \"clip\" ); days = 0; } );",
 		    "2: retention[0].days = 0: a whole number from 1 to 36500" },
+		{ "checkpoint-seconds = 0;",
+		    "2: checkpoint-seconds = 0: a whole number from 1 to 3600" },
+		{ "key-file = \"key\";", "2: key-file = \"key\": a path from / on" },
+		{ "replaces = \"north\";", "2: replaces = \"north\": { station = ...; checkpoint" },
+		{ "replaces = { station = \"north\"; };",
+		    "2: replaces.checkpoint is missing: a path from / on" },
+		{ "replaces = { station = \"a/b\"; checkpoint = \"/c\"; };",
+		    "2: replaces.station = \"a/b\": letters" },
 		{ "bays = 3;", "2: bays = 3: a list of at most 64" },
 		{ "bays = ( 3 );", "2: bays[0] = 3: { name" },
 		{ "bays = ( { name = \"1\"; } );", "2: bays[0].port is missing: a USB port" },

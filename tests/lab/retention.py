@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+"""A month under the kernel's real clock: the shipped programs, `date -s`, and adjtimex(2) for a time
+service that says it is synchronised, and one that does not.
+"""
+
+import ctypes
+import os
+import pathlib
+import subprocess
+import time
+
+from labstation import LabStation, wait_on_bus
+from probe import HERE, Tally, shell
+from vcam import Camera, clip
+
+BUILD = os.environ.get("DOCKD_BUILD") or os.path.join(HERE, "..", "..", "build")
+
+DAY = 86400
+STA_UNSYNC, ADJ_STATUS, ADJ_MAXERROR, ADJ_ESTERROR = 0x40, 0x10, 0x4, 0x8
+t = Tally("retention")
+
+
+class Timex(ctypes.Structure):
+    """struct timex of adjtimex(2), as far as its status; the rest is room."""
+    _fields_ = [("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long),
+                ("maxerror", ctypes.c_long), ("esterror", ctypes.c_long), ("status", ctypes.c_int),
+                ("room", ctypes.c_char * 256)]
+
+
+def synchronised(yes):
+    libc = ctypes.CDLL(None, use_errno=True)
+    x = Timex(modes=ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR, status=0 if yes else STA_UNSYNC)
+    if libc.adjtimex(ctypes.byref(x)) < 0:
+        raise OSError(ctypes.get_errno(), "adjtimex")
+
+
+def forward(days):
+    """The kernel forgets that it was synchronised whenever its clock is set."""
+    subprocess.run(["date", "-s", "@%d" % int(time.time() + days * DAY)], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def kept(s, number):
+    return s.ctl("clip", str(number))["station_copy"]
+
+
+shell("gadget_port 0")
+now = int(time.time())
+camera = Camera.gadget(BUILD, "/run/vcam", "A", 0, battery=100, objects=[
+    clip("DCIM/goes.mp4", 3000000, 1, mtime=now), clip("DCIM/stays.mp4", 2000000, 2, mtime=now)],
+    usb={"vendor": 0x1209, "product": 0xbcbc, "model": "vcam", "serial": "BWC-R0"})
+os.makedirs("/run/station")
+synchronised(True)
+with LabStation(folder="/run/station", dispose="on", destinations=[
+        {"name": "store", "driver": "dir", "dispose": True, "folder": "/run/station/store"}]) as s:
+    s.wait("idle", timeout=60)
+    t.check("the station's clock is synchronised", s.ctl("status")["clock_synchronised"])
+    camera.plug("0")
+    t.check("the camera is on the bus", wait_on_bus("BWC-R0"))
+    s.wait("all", "receipted", timeout=60)
+    s.wait("idle", timeout=60)
+    clips = {pathlib.PurePath(s.ctl("clip", str(n))["path"]).name: s.ctl("clip", str(n))
+             for n in range(1, s.ctl("status")["assets"] + 1)}
+    goes, stays = clips["goes.mp4"], clips["stays.mp4"]
+    t.check("the time of recording is proved", goes["recorded_proved"], goes)
+    s.ctl("preserve", "asset", str(stays["number"]), "--reason", "lab")
+    forward(25)
+    t.check("date -s: not synchronised any more",
+            until(lambda: not s.ctl("status")["clock_synchronised"]))
+    t.check("due", until(lambda: s.ctl("status")["due"] == 1), s.ctl("status"))
+    synchronised(True)
+    t.check("marked", until(lambda: [d["stage"] for d in s.ctl("due")["due"]] == ["marked"]))
+    time.sleep(3)
+    forward(8)
+    t.check("overdue, and nothing goes: that is told",
+            until(lambda: "1 overdue" in s.ctl("status")["text"]), s.ctl("status")["text"])
+    t.check("it is still there", kept(s, goes["number"]) == "kept")
+    synchronised(True)
+    t.check("gone", until(lambda: kept(s, goes["number"]) == "disposed"))
+    t.check("preserved: still there", kept(s, stays["number"]) == "kept")
+    left = [p for p in pathlib.Path("/run/station").rglob("*")
+            if p.is_file() and p.stat().st_size == 3000000]
+    t.check("no file of it is left, here or in the store", not left, left)
+camera.close()
+t.finish()

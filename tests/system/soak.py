@@ -208,7 +208,7 @@ class Case(Station):
         records = []
         for segment in sorted((self.folder / "state/ledger").iterdir()):
             lines = segment.read_bytes().split(b"\n")
-            records += [json.loads(line) for line in lines[:-1] if line]
+            records += [json.loads(line) for line in lines[:-1] if line.startswith(b"{")]
         return records
 
     def stored(self):

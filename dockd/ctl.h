@@ -135,8 +135,8 @@ int wait_run(struct ctl *c);   /* ctl_wait.c */
 int ledger_run(struct ctl *c); /* ctl_ledger.c */
 int bundle_run(struct ctl *c);
 int statement_run(struct ctl *c);
-int camera_run(struct ctl *c); /* ctl_camera.c */
-int report_run(struct ctl *c); /* ctl_report.c */
+int camera_run(struct ctl *c);   /* ctl_camera.c */
+int report_run(struct ctl *c);   /* ctl_report.c */
 int preserve_run(struct ctl *c); /* ctl_order.c, down to dispose_run */
 int lift_run(struct ctl *c);
 int orders_run(struct ctl *c);

@@ -21,9 +21,12 @@ struct accepted {
 	uint64_t asset;
 	char destination[PROTO_NAME_LEN];
 	struct proto_receipt receipt; /* as it was handed over */
-	char signer[PROTO_TEXT_LEN];  /* name of the key */
-	char version[PROTO_TEXT_LEN];
-	char text[PROTO_TEXT_LEN * 2]; /* why it is no good */
+	char signer[PROTO_TE * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is
+ * called once, laterT_LEN];  /* name of the key */
+	char version[PROTO_TE * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is
+ * called once, laterT_LEN];
+	char text[PROTO_TE * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is
+ * called once, laterT_LEN * 2]; /* why it is no good */
 };
 
 struct acceptance *acceptance_new(struct journal *j, struct verifier *v);
@@ -32,8 +35,8 @@ void acceptance_free(struct acceptance *a);
 void acceptance_configure(struct acceptance *a, const struct config *c);
 
 /*
- * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is called
- * once, later, from the loop. 0; -EAGAIN: too many wait already; -ENOENT: no such asset.
+ * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is
+ * called once, later, from the loop. 0; -EAGAIN: too many wait already; -ENOENT: no such asset.
  */
 int acceptance_ask(struct acceptance *a, uint64_t asset, const char *destination, int64_t began_s,
     const struct proto_receipt *receipt, void (*done)(void *arg, const struct accepted *what),

@@ -1,8 +1,8 @@
 /*
  * uplink_slot: what the files of uplink share: destinations and what is under way there.
  *
- * Included by uplink*.c only. A slot is one exchange with an uploader: the upload of an asset, or an
- * errand for another part of the core.
+ * Included by uplink*.c only. A slot is one exchange with an uploader: the upload of an asset, or
+ * an errand for another part of the core.
  */
 #ifndef DOCKD_UPLINK_SLOT_H
 #define DOCKD_UPLINK_SLOT_H

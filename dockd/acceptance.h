@@ -21,12 +21,9 @@ struct accepted {
 	uint64_t asset;
 	char destination[PROTO_NAME_LEN];
 	struct proto_receipt receipt; /* as it was handed over */
-	char signer[PROTO_TE * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is
- * called once, laterT_LEN];  /* name of the key */
-	char version[PROTO_TE * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is
- * called once, laterT_LEN];
-	char text[PROTO_TE * Has a receipt checked for an asset at a destination: it must be of after began_s. `done` is
- * called once, laterT_LEN * 2]; /* why it is no good */
+	char signer[PROTO_TEXT_LEN];  /* name of the key */
+	char version[PROTO_TEXT_LEN];
+	char text[PROTO_TEXT_LEN * 2]; /* why it is no good */
 };
 
 struct acceptance *acceptance_new(struct journal *j, struct verifier *v);

@@ -338,10 +338,11 @@ static void answered(void *arg, uint64_t key, const struct verdict *v);
 void inquiry_act(struct inquiry *q)
 {
 	struct question ask = { .ask.job = VERIFY_AUDIT, .fds = { -1, -1 }, .done = answered };
-	int logs[VERIFY_LOGS_MAX], r;
+	int logs[VERIFY_LOGS_MAX] = { 0 }, r;
 	uint64_t bytes = 0;
 
-	if (q->state != INQUIRY_BEGUN || !journal_works(q->p.journal))
+	if (q->state != INQUIRY_BEGUN || !journal_works(q->p.journal) ||
+	    !verifier_room(q->p.verifier, VERIFY_AUDIT))
 		return;
 	handover("inquiry-begun");
 	ask.arg = q;

@@ -519,11 +519,9 @@ static void print_sheet(const struct sheet *s)
 	    v->lines, v->checkpoint.size);
 	printf("that are signed with the key\n  %s\n", vkey);
 	for (size_t i = 0; i < PARTS; i++) {
-		const json_t *line;
-		size_t k;
-
 		printf("\n%s\n", parts[i].title);
-		json_array_foreach(s->part[i], k, line) print_wrapped(json_string_value(line));
+		for (size_t k = 0; k < json_array_size(s->part[i]); k++)
+			print_wrapped(json_string_value(json_array_get(s->part[i], k)));
 	}
 }
 

@@ -293,7 +293,10 @@ def test_killed_at(point):
         until(s, lambda: {r["asset"] for r in s.records("retired")} == {1, 2, 3}, "three retired")
         until(s, lambda: not s.copies(), "no copies")
         assert s.mark.stat().st_size > 0, "nobody passed there"
-        assert sorted(s.stored()) == digests(camera)
+        # an answer to a creation that was lost leaves an empty upload at the server, no more
+        left = [d for d in s.stored() if d not in digests(camera)]
+        assert set(digests(camera)) <= set(s.stored())
+        assert set(left) <= {hashlib.sha256(b"").hexdigest()}, left
         check_order(s)
 
 

@@ -68,6 +68,7 @@ static void add_asset(struct brief *b, const struct brief_signing *s)
 {
 	const struct asset *a = s->asset;
 	const struct docking *d = s->docking;
+	int64_t found_s = d ? d->began_s : a->staged_at_s;
 	static struct record r;
 
 	record_begin(&r, "asset");
@@ -80,7 +81,8 @@ static void add_asset(struct brief *b, const struct brief_signing *s)
 	if (a->sha512[0])
 		record_text(&r, "sha512", a->sha512);
 	record_number(&r, "length", (int64_t)a->size_bytes);
-	record_number(&r, "docked", d ? d->began_s : a->staged_at_s);
+	/* only what was here, signature and all, is out of reach of who has a stolen key */
+	record_number(&r, "docked", s->held_s > found_s ? s->held_s : found_s);
 	if (d && asset_time_plausible(a->mtime_s, d->began_s)) {
 		bool measured = d->offset_ms != PROTO_NO_TIME;
 		int64_t utc_s = zone_utc(&s->profile->clock_zone, a->mtime_s);

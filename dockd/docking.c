@@ -1,6 +1,7 @@
 #include "docking.h"
 
 #include "books.h"
+#include "clock.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -54,7 +55,7 @@ void docking_begin(struct bay *b)
 
 	forget(b);
 	b->docking = index_new_docking(ix(b));
-	b->docked_at_s = time(NULL);
+	b->docked_at_s = clock_now_s();
 	b->docked_us = bay_now_us();
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "bay", b->name);
@@ -269,7 +270,7 @@ static const char *on_listed(struct bay *b, const struct msg *m)
 	log_info("listed",
 	    "bay=%s docking=%" PRIu64 " objects=%u skipped=%u truncated=%u status=%d text=\"%s\"",
 	    b->name, b->docking, l.objects, l.skipped, l.truncated, l.status, log_text(l.text));
-	err = listing_end(ix(b), b->docking, b->identity, time(NULL));
+	err = listing_end(ix(b), b->docking, b->identity, clock_now_s());
 	if (err < 0) {
 		log_error("listing", "bay=%s reason=\"%s\"", b->name, strerror(-err));
 		return "its listing cannot be kept";

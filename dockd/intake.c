@@ -1,5 +1,6 @@
 #include "intake.h"
 
+#include "clock.h"
 #include "hex.h"
 #include "retention.h"
 
@@ -348,8 +349,9 @@ static int start(struct intake *in, uint64_t number, bool again)
 enum recheck intake_recheck(struct intake *in, const struct asset *a)
 {
 	struct doubt *d = doubt_of(in, a->number, false);
+	int64_t now_s = clock_now_s();
 	bool fresh = strcmp(a->boot, staging_boot(in->staging)) == 0 &&
-	    time(NULL) - a->staged_at_s < OLD_S && a->staged_at_s <= time(NULL) + OLD_S;
+	    now_s - a->staged_at_s < OLD_S && a->staged_at_s <= now_s + OLD_S;
 
 	if (under_way(in, a->number) || (d && d->wanted))
 		return RECHECK_QUEUED;

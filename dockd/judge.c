@@ -260,10 +260,24 @@ static int its_keys(
 	return n;
 }
 
-static int write_facts(struct judge *j, const struct profile *p, const struct asset *a)
+/*
+ * Since when this station has held this file: the docking in which it was pulled, not the one that
+ * listed its name first. PROTO_NO_TIME: not known.
+ */
+static int64_t held_since_s(const struct judge *j, const struct asset *a)
+{
+	uint64_t number = a->pulled_docking > a->docking ? a->pulled_docking : a->docking;
+	struct docking d;
+
+	return index_docking(ix(j), number, &d) == 0 ? d.began_s : PROTO_NO_TIME;
+}
+
+static int write_facts(
+    struct judge *j, const struct profile *p, const struct asset *a, const struct asset *sidecar)
 {
 	static struct camera_key keys[KEYS_MAX];
 	static struct docking d, before;
+	int64_t clip_s = held_since_s(j, a), sidecar_s = held_since_s(j, sidecar);
 	struct brief_signing s = {
 		.profile = p,
 		.asset = a,
@@ -272,6 +286,7 @@ static int write_facts(struct judge *j, const struct profile *p, const struct as
 		.before = index_docking_before(ix(j), a->camera, a->docking, &before) == 0 ?
 		    &before :
 		    NULL,
+		.held_s = clip_s > sidecar_s ? clip_s : sidecar_s,
 	};
 	int n = p->scheme == SCHEME_CMS ? 0 : its_keys(j, p, a, keys);
 
@@ -295,7 +310,7 @@ static int ask(struct judge *j, const struct profile *p, const struct asset *a,
 
 	if (!job || !verifier_room(j->verifier, VERIFY_SIGNATURE))
 		return -EAGAIN;
-	q.fds[0] = write_facts(j, p, a);
+	q.fds[0] = write_facts(j, p, a, sidecar);
 	if (q.fds[0] >= 0)
 		q.fds[1] = staging_read(j->staging, root_of(sidecar));
 	if (q.fds[1] >= 0)

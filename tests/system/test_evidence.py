@@ -207,6 +207,27 @@ def test_sidecar_and_key_that_come_late(files):
         assert records[b]["signer"] == pki.fingerprint(key)
 
 
+def test_a_signature_that_comes_after_the_revocation(files):
+    """The clip was held long before; nothing says that its signature was made before the key was lost."""
+    clock = files.put("clock", b"0 1\n")
+    key = pki.new_key(files.path / "key", "ED25519")
+    public = files.put("key.pub", pki.run("pkey", "-in", key, "-pubout"))
+    files.put("clip", CLIP)
+    files.put("sidecar", pki.ed25519(line_of(CLIP), key, files.path))
+    with Station(bays=BAYS, profile={**QUICK, "signing": "ed25519"}, env={"CLOCK_FILE": str(clock)}) as s:
+        s.ctl("camera", "enroll", SERIAL, public, "--scheme", "ed25519", "--reason", "first key")
+        camera = s.camera("A", [files.entry("DCIM/a.mp4", "clip")])
+        dock(s, camera)
+        undock(s, camera)
+        files.put("clock", b"86400 1\n")
+        s.ctl("camera", "revoke", SERIAL, pki.fingerprint(key), "--reason", "lost")
+        files.put("clock", b"172800 1\n")
+        camera.add("DCIM/a.sig", size=64, file=str(files.path / "sidecar"), mtime=DAY + 9)
+        dock(s, camera, dockings=2)
+        assert signatures(s, 1) == ["untrusted-signer"]
+        assert "revoked" in s.clip(1)["signature_text"]
+
+
 def test_manifests_one_after_the_other(files):
     key = pki.new_key(files.path / "key", "ED25519")
     public = files.put("key.pub", pki.run("pkey", "-in", key, "-pubout"))

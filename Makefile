@@ -68,6 +68,7 @@ dockd_src := \
 	dockd/errand.c \
 	dockd/books.c \
 	dockd/verifier.c \
+	dockd/sealed.c \
 	dockd/intake.c \
 	dockd/pair.c \
 	dockd/brief.c \
@@ -372,7 +373,7 @@ unit_objs_index_receipt := $(index_src)
 unit_pkg_index_receipt := sqlite3 libcrypto
 unit_objs_index_proof := $(index_src)
 unit_pkg_index_proof := sqlite3 libcrypto
-unit_objs_bundle := dockd/ledger.c dockd/tlog.c dockd/base/base64.c $(clock_src) $(index_src)
+unit_objs_bundle := dockd/sealed.c dockd/ledger.c dockd/tlog.c dockd/base/base64.c $(clock_src) $(index_src)
 unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c
@@ -405,7 +406,7 @@ unit_objs_ctl := $(filter-out dockd/ctl.c,$(dockctl_src)) dockd/base/proto.c doc
 unit_pkg_ctl := jansson libcrypto
 unit_objs_ctl_ledger := $(unit_objs_ctl)
 unit_pkg_ctl_ledger := jansson libcrypto
-unit_objs_ctl_bundle := $(sort $(unit_objs_ctl) dockd/bundle.c dockd/ledger.c $(index_src))
+unit_objs_ctl_bundle := $(sort $(unit_objs_ctl) dockd/bundle.c dockd/sealed.c dockd/ledger.c $(index_src))
 unit_pkg_ctl_bundle := jansson sqlite3 libcrypto
 unit_objs_audit := $(audit_src) dockd/base/record.c
 unit_pkg_audit := jansson libcrypto

@@ -6,21 +6,20 @@
  */
 #include "acceptance.h"
 
+#include "brief.h"
 #include "clock.h"
+#include "sealed.h"
 
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define CLAIMS_MAX 64
-#define FACTS_LEN 16384
 #define PATIENCE_MS 30000
 
 struct claim {
@@ -150,34 +149,6 @@ static void judged(void *arg, uint64_t key, const struct verdict *v)
 	end(c);
 }
 
-/* Bytes as a file that nobody can change any more. fd or -errno. */
-static int file_of(const char *name, const void *bytes, size_t len)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, bytes, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) < 0)
-		rc = -EIO;
-	else if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) <
-	    0)
-		rc = -errno;
-	if (rc == 0)
-		return fd;
-	close(fd);
-	return rc;
-}
-
-static int line(const struct record *r, char *out, size_t *used)
-{
-	int n = record_format(r, out + *used, FACTS_LEN - *used);
-
-	if (n < 0)
-		return n;
-	*used += (size_t)n;
-	return 0;
-}
-
 /* What a server calls an object: the last part of its address (dockd-receipt(5)). */
 static const char *object_of(const char *address)
 {
@@ -186,13 +157,12 @@ static const char *object_of(const char *address)
 	return slash ? slash + 1 : address;
 }
 
-/* What the receipt ought to say, and the keys that may say it (verify/facts.h). */
-static int facts_of(const struct acceptance *a, const struct claim *c, const struct asset *x,
-    char *out, size_t *used)
+/* What the receipt ought to say, and the keys that may say it (verify/facts.h). fd or -errno. */
+static int facts_of(const struct acceptance *a, const struct claim *c, const struct asset *x)
 {
 	static struct record r;
 	const struct config_destination *d = NULL;
-	int rc;
+	struct brief *b;
 
 	for (size_t i = 0; i < a->n; i++) {
 		if (strcmp(a->destination[i].name, c->what.destination) == 0)
@@ -200,6 +170,9 @@ static int facts_of(const struct acceptance *a, const struct claim *c, const str
 	}
 	if (!d || d->receipt_keys_n == 0)
 		return -ENOKEY;
+	b = brief_new();
+	if (!b)
+		return -ENOMEM;
 	record_begin(&r, "receipt");
 	record_text(&r, "asset", x->id);
 	record_text(&r, "sha256", x->sha256);
@@ -208,9 +181,8 @@ static int facts_of(const struct acceptance *a, const struct claim *c, const str
 	record_text(&r, "object", object_of(c->what.receipt.object));
 	record_number(&r, "sent", c->began_s);
 	record_number(&r, "now", clock_now_s());
-	*used = 0;
-	rc = line(&r, out, used);
-	for (size_t i = 0; i < d->receipt_keys_n && rc == 0; i++) {
+	brief_add(b, &r);
+	for (size_t i = 0; i < d->receipt_keys_n; i++) {
 		const struct config_receipt_key *k = &d->receipt_key[i];
 
 		record_begin(&r, "key");
@@ -219,9 +191,9 @@ static int facts_of(const struct acceptance *a, const struct claim *c, const str
 			record_number(&r, "from", k->from_s);
 		if (k->until_s != PROTO_NO_TIME)
 			record_number(&r, "until", k->until_s);
-		rc = line(&r, out, used);
+		brief_add(b, &r);
 	}
-	return rc;
+	return brief_fd(b);
 }
 
 static int ask(struct acceptance *a, struct claim *c)
@@ -233,17 +205,14 @@ static int ask(struct acceptance *a, struct claim *c)
 		.key = (uint64_t)(c - a->claim),
 		.done = judged,
 		.arg = a };
-	static char text[FACTS_LEN];
 	static struct asset x;
-	size_t len;
 	int rc = index_asset(journal_index(a->journal), c->what.asset, &x);
 
 	if (rc == 0)
-		rc = facts_of(a, c, &x, text, &len);
-	if (rc == 0)
-		q.fds[0] = rc = file_of("facts", text, len);
+		q.fds[0] = rc = facts_of(a, c, &x);
 	if (rc >= 0)
-		q.fds[1] = rc = file_of("receipt", c->what.receipt.raw, c->what.receipt.raw_len);
+		q.fds[1] = rc =
+		    sealed_bytes("receipt", c->what.receipt.raw, c->what.receipt.raw_len);
 	if (rc >= 0)
 		rc = verifier_ask(a->verifier, &q);
 	for (unsigned i = 0; i < 2; i++) {

@@ -1,11 +1,12 @@
 #include "brief.h"
 
+#include "sealed.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 struct brief {
@@ -21,7 +22,7 @@ struct brief *brief_new(void)
 
 	if (!b)
 		return NULL;
-	b->fd = memfd_create("facts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	b->fd = sealed_new("facts");
 	copy = b->fd >= 0 ? fcntl(b->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	b->out = copy >= 0 ? fdopen(copy, "w") : NULL;
 	if (!b->out) {
@@ -56,9 +57,8 @@ int brief_fd(struct brief *b)
 	if (b->out && fclose(b->out) != 0 && !err)
 		err = errno ? -errno : -EIO;
 	free(b);
-	if (!err &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		err = -errno;
+	if (!err)
+		err = sealed_shut(fd);
 	if (err && fd >= 0)
 		close(fd);
 	return err ? err : fd;

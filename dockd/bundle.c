@@ -1,5 +1,7 @@
 #include "bundle.h"
 
+#include "sealed.h"
+
 #include "base/base64.h"
 
 #include <errno.h>
@@ -9,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define DOCKINGS_MAX 32
@@ -236,9 +237,9 @@ static int open_all(struct making *m, struct bundle *out)
 {
 	int again;
 
-	out->fd = memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	out->fd = sealed_new("bundle");
 	if (out->fd < 0)
-		return -errno;
+		return out->fd;
 	again = fcntl(out->fd, F_DUPFD_CLOEXEC, 3);
 	m->out = again < 0 ? NULL : fdopen(again, "w");
 	if (!m->out && again >= 0)
@@ -246,16 +247,6 @@ static int open_all(struct making *m, struct bundle *out)
 	m->md = EVP_MD_CTX_new();
 	if (!m->out || !m->md || EVP_DigestInit_ex(m->md, EVP_sha256(), NULL) != 1)
 		return -ENOMEM;
-	return 0;
-}
-
-/* Nobody changes it any more, neither we nor who gets it; the pipe's end reads from the start. */
-static int seal(struct bundle *out)
-{
-	if (fcntl(out->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) <
-		0 ||
-	    lseek(out->fd, 0, SEEK_SET) < 0)
-		return -errno;
 	return 0;
 }
 
@@ -280,7 +271,7 @@ int bundle_make(struct index *ix, struct ledger *l, const struct bundle_tree *t,
 	if (m->out && fclose(m->out) != 0 && rc == 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = seal(out);
+		rc = sealed_shut(out->fd);
 	out->size_bytes = m->bytes;
 	out->records = (unsigned)m->n;
 	out->omitted = m->omitted;

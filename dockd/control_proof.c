@@ -7,33 +7,27 @@
 #include "control_client.h"
 
 #include "ledger.h"
+#include "sealed.h"
 #include "shipping.h"
 
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* A few bytes of text as a file of this name. 0 or -errno. */
 static int send_text(struct client *k, const char *name, const char *text)
 {
 	struct proto_ctl_segment row = { .size_bytes = strlen(text) };
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), r = 0;
+	int fd = sealed_bytes(name, text, strlen(text)), r;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	snprintf(row.name, sizeof(row.name), "%s", name);
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0 ||
-	    lseek(fd, 0, SEEK_SET) < 0)
-		r = -EIO;
-	if (r == 0)
-		r = client_send(k, MSG_SEGMENT, &row, fd);
+	r = client_send(k, MSG_SEGMENT, &row, fd);
 	close(fd);
 	return r;
 }

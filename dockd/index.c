@@ -169,6 +169,17 @@ int db_step(sqlite3_stmt *st)
 	return db_error(rc);
 }
 
+int db_numbers(sqlite3_stmt *st, int rc, uint64_t *numbers)
+{
+	int n = 0;
+
+	while (rc == 0 && (rc = db_step(st)) == 1) {
+		numbers[n++] = db_u64(st, 0);
+		rc = 0;
+	}
+	return rc < 0 ? rc : n;
+}
+
 int db_run(struct index *ix, enum statement q, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;

@@ -100,17 +100,6 @@ int index_log_prefix(
 	return one_asset(st, rc, out);
 }
 
-static int numbers_of(sqlite3_stmt *st, int rc, uint64_t *numbers)
-{
-	int n = 0;
-
-	while (rc == 0 && (rc = db_step(st)) == 1) {
-		numbers[n++] = db_u64(st, 0);
-		rc = 0;
-	}
-	return rc < 0 ? rc : n;
-}
-
 int index_to_verify(struct index *ix, uint64_t after, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
@@ -119,7 +108,7 @@ int index_to_verify(struct index *ix, uint64_t after, uint64_t *numbers, size_t 
 	    " needs_person = 0 AND number > ?1 ORDER BY number LIMIT ?2",
 	    &st, "ii", (int64_t)after, (int64_t)room);
 
-	return numbers_of(st, rc, numbers);
+	return db_numbers(st, rc, numbers);
 }
 
 static int compare(const void *a, const void *b)
@@ -186,7 +175,7 @@ int index_to_erase(
 	    " erased = 0 AND receipts > 0 AND number > ?2 ORDER BY number LIMIT ?3",
 	    &st, "iii", (int64_t)docking, (int64_t)after, (int64_t)room);
 
-	return numbers_of(st, rc, numbers);
+	return db_numbers(st, rc, numbers);
 }
 
 int index_open_erases(struct index *ix, uint64_t *assets, uint64_t *dockings, size_t room)

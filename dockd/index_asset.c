@@ -399,17 +399,12 @@ static int merged_page(
     struct index *ix, uint64_t asset, uint64_t after, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0,
-	    rc = db_query(ix, Q_MERGED_INTO,
-		"SELECT number FROM asset WHERE merged_into = ?1"
-		" AND merged_into > 0 AND number > ?2 ORDER BY number LIMIT ?3",
-		&st, "iii", (int64_t)asset, (int64_t)after, (int64_t)room);
+	int rc = db_query(ix, Q_MERGED_INTO,
+	    "SELECT number FROM asset WHERE merged_into = ?1"
+	    " AND merged_into > 0 AND number > ?2 ORDER BY number LIMIT ?3",
+	    &st, "iii", (int64_t)asset, (int64_t)after, (int64_t)room);
 
-	while (rc == 0 && (rc = db_step(st)) == 1) {
-		numbers[n++] = db_u64(st, 0);
-		rc = 0;
-	}
-	return rc < 0 ? rc : n;
+	return db_numbers(st, rc, numbers);
 }
 
 int index_merged(struct index *ix, uint64_t asset, uint64_t after, uint64_t *numbers, size_t room)

@@ -218,6 +218,8 @@ int db_query(
     struct index *ix, enum statement q, const char *sql, sqlite3_stmt **st, const char *types, ...);
 /* The next row: 1, or 0 at the end, or -errno; after 0 and -errno the statement is at rest. */
 int db_step(sqlite3_stmt *st);
+/* The first column of all rows of a statement that db_query gave with rc. Count or -errno. */
+int db_numbers(sqlite3_stmt *st, int rc, uint64_t *numbers);
 /* A statement that gives no rows, or whose rows do not matter. 0 or -errno. */
 int db_run(struct index *ix, enum statement q, const char *sql, const char *types, ...);
 int db_exec(struct index *ix, const char *sql);

@@ -101,16 +101,11 @@ static int one(sqlite3_stmt *st, int rc)
 int index_to_inquire(struct index *ix, uint64_t after, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0,
-	    rc = db_query(ix, Q_TO_INQUIRE,
-		"SELECT docking FROM inquire WHERE docking > ?1 ORDER BY docking LIMIT ?2", &st,
-		"ii", (int64_t)after, (int64_t)room);
+	int rc = db_query(ix, Q_TO_INQUIRE,
+	    "SELECT docking FROM inquire WHERE docking > ?1 ORDER BY docking LIMIT ?2", &st, "ii",
+	    (int64_t)after, (int64_t)room);
 
-	while (rc == 0 && (rc = db_step(st)) == 1) {
-		numbers[n++] = db_u64(st, 0);
-		rc = 0;
-	}
-	return rc < 0 ? rc : n;
+	return db_numbers(st, rc, numbers);
 }
 
 int index_docking_open(struct index *ix, uint64_t docking, bool judged)
@@ -383,19 +378,14 @@ int index_sidecars(
 int index_audit_logs(struct index *ix, uint64_t docking, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0,
-	    rc = db_query(ix, Q_AUDIT_LOGS,
-		"SELECT number FROM (SELECT number FROM asset WHERE pulled_docking = ?1"
-		" AND kind = 4 AND rung = 3 UNION SELECT number FROM asset WHERE docking = ?1"
-		" AND pulled_docking = 0 AND kind = 4 AND rung = 3 ORDER BY number DESC LIMIT ?2)"
-		" ORDER BY number",
-		&st, "ii", (int64_t)docking, (int64_t)room);
+	int rc = db_query(ix, Q_AUDIT_LOGS,
+	    "SELECT number FROM (SELECT number FROM asset WHERE pulled_docking = ?1"
+	    " AND kind = 4 AND rung = 3 UNION SELECT number FROM asset WHERE docking = ?1"
+	    " AND pulled_docking = 0 AND kind = 4 AND rung = 3 ORDER BY number DESC LIMIT ?2)"
+	    " ORDER BY number",
+	    &st, "ii", (int64_t)docking, (int64_t)room);
 
-	while (rc == 0 && (rc = db_step(st)) == 1) {
-		numbers[n++] = db_u64(st, 0);
-		rc = 0;
-	}
-	return rc < 0 ? rc : n;
+	return db_numbers(st, rc, numbers);
 }
 
 int index_audit_clips(struct index *ix, const char *camera, uint64_t since,

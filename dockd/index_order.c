@@ -111,17 +111,6 @@ static int order_put(struct index *ix, const struct order *o)
 	    o->given_s, o->lifted_s, (int64_t)o->uid, o->reason);
 }
 
-static int numbers_of(sqlite3_stmt *st, int rc, uint64_t *numbers)
-{
-	int n = 0;
-
-	while (rc == 0 && (rc = db_step(st)) == 1) {
-		numbers[n++] = db_u64(st, 0);
-		rc = 0;
-	}
-	return rc < 0 ? rc : n;
-}
-
 int index_signed_by(
     struct index *ix, uint64_t sidecar, uint64_t after, uint64_t *numbers, size_t room)
 {
@@ -131,7 +120,7 @@ int index_signed_by(
 	    " ORDER BY number LIMIT ?3",
 	    &st, "iii", (int64_t)sidecar, (int64_t)after, (int64_t)room);
 
-	return numbers_of(st, rc, numbers);
+	return db_numbers(st, rc, numbers);
 }
 
 int index_covered(
@@ -173,7 +162,7 @@ int index_covered(
 		    &st, "tiiii", o->value, from_s, until_s, (int64_t)after, (int64_t)room);
 		break;
 	}
-	return rc < 0 ? rc : numbers_of(st, rc, numbers);
+	return rc < 0 ? rc : db_numbers(st, rc, numbers);
 }
 
 static int ask_one(sqlite3_stmt *st, int rc, int64_t *out)
@@ -227,7 +216,7 @@ int index_to_class(struct index *ix, uint64_t *numbers, size_t room)
 	    "SELECT number FROM asset WHERE rung = 3 AND class = '' ORDER BY number LIMIT ?1", &st,
 	    "i", (int64_t)room);
 
-	return numbers_of(st, rc, numbers);
+	return db_numbers(st, rc, numbers);
 }
 
 int index_due(

@@ -1,18 +1,17 @@
 #include "shipping.h"
 
 #include "ledger.h"
+#include "sealed.h"
 #include "waits.h"
 
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -210,25 +209,6 @@ static void describe(
 	EVP_Digest(bytes, n, w->sha256, NULL, EVP_sha256(), NULL);
 }
 
-/* Bytes of ours as a file that nobody changes any more. A descriptor or -errno. */
-static int enclose(const void *bytes, size_t n)
-{
-	int fd = memfd_create("side-object", MFD_CLOEXEC | MFD_ALLOW_SEALING), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, bytes, n) != (ssize_t)n)
-		rc = -EIO;
-	else if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) <
-		0 ||
-	    lseek(fd, 0, SEEK_SET) < 0)
-		rc = -errno;
-	if (rc == 0)
-		return fd;
-	close(fd);
-	return rc;
-}
-
 struct piece {
 	uint64_t to; /* at most */
 	uint64_t last;
@@ -277,14 +257,14 @@ static int make_piece(struct route *r)
 	snprintf(
 	    name, sizeof(name), "ledger-%016" PRIu64 "-%016" PRIu64 ".jsonl", have + 1, p.last);
 	describe(r, KIND_LEDGER, name, p.bytes, p.used);
-	r->parcel.fd = enclose(p.bytes, p.used);
+	r->parcel.fd = sealed_bytes("side-object", p.bytes, p.used);
 	return r->parcel.fd < 0 ? r->parcel.fd : 0;
 }
 
 static int make_checkpoint(struct route *r)
 {
 	describe(r, KIND_CHECKPOINT, "checkpoint", r->note, strlen(r->note));
-	r->parcel.fd = enclose(r->note, strlen(r->note));
+	r->parcel.fd = sealed_bytes("side-object", r->note, strlen(r->note));
 	return r->parcel.fd < 0 ? r->parcel.fd : 0;
 }
 

@@ -26,6 +26,10 @@ struct shape {
 	const struct text *texts;
 };
 
+#define UPLOAD_TEXTS                                                                               \
+	TEXTS(TEXT(proto_upload, class), TEXT(proto_upload, signature), TEXT(proto_upload, asset), \
+	    TEXT(proto_upload, camera), TEXT(proto_upload, name), TEXT(proto_upload, address))
+
 #define SHAPE(type, s, texts) [MSG_##type] = { #type, sizeof(struct s), texts }
 
 /* clang-format off */
@@ -80,33 +84,15 @@ static const struct shape shapes[] = {
 		TEXT(proto_destination, headers_file),
 		TEXT(proto_destination, receipt_path))),
 	SHAPE(READY, proto_ready, TEXTS(TEXT(proto_ready, text))),
-	SHAPE(UPLOAD, proto_upload, TEXTS(
-		TEXT(proto_upload, class),
-		TEXT(proto_upload, signature),
-		TEXT(proto_upload, asset),
-		TEXT(proto_upload, camera),
-		TEXT(proto_upload, name),
-		TEXT(proto_upload, address))),
+	SHAPE(UPLOAD, proto_upload, UPLOAD_TEXTS),
 	SHAPE(CREATED, proto_address, TEXTS(TEXT(proto_address, address), TEXT(proto_address, text))),
 	SHAPE(PROCEED, proto_empty, NULL),
 	SHAPE(PROGRESS, proto_progress, NULL),
 	SHAPE(RECEIPT, proto_receipt, TEXTS(TEXT(proto_receipt, object), TEXT(proto_receipt, version))),
 	SHAPE(FAILED, proto_failed, TEXTS(TEXT(proto_failed, text))),
 	SHAPE(STOP_UPLOAD, proto_empty, NULL),
-	SHAPE(RECONFIRM, proto_upload, TEXTS(
-		TEXT(proto_upload, class),
-		TEXT(proto_upload, signature),
-		TEXT(proto_upload, asset),
-		TEXT(proto_upload, camera),
-		TEXT(proto_upload, name),
-		TEXT(proto_upload, address))),
-	SHAPE(REMOVE, proto_upload, TEXTS(
-		TEXT(proto_upload, class),
-		TEXT(proto_upload, signature),
-		TEXT(proto_upload, asset),
-		TEXT(proto_upload, camera),
-		TEXT(proto_upload, name),
-		TEXT(proto_upload, address))),
+	SHAPE(RECONFIRM, proto_upload, UPLOAD_TEXTS),
+	SHAPE(REMOVE, proto_upload, UPLOAD_TEXTS),
 	SHAPE(REMOVED, proto_status, TEXTS(TEXT(proto_status, text))),
 	SHAPE(ASK, proto_ask, TEXTS(
 		TEXT(proto_ask, text),

@@ -471,7 +471,8 @@ int control_dispose(struct client *k)
 		return client_end(k, -EPERM, 0, "a preservation order covers it: dockctl orders");
 	if (!a.disposed) {
 		rc = disposal_begin(c->p.disposer, &a, &by);
-		camera_kept(k, &a);
+		if (rc == 0)
+			camera_kept(k, &a);
 	}
 	if (rc == -EBUSY)
 		return client_end(

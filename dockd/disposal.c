@@ -104,6 +104,25 @@ bool disposer_owns(const struct disposer *d, const char *destination)
 
 /* ---- the intent ---- */
 
+/* Whether the station has a file of it, or of what was merged with it, bad ones set aside too. */
+static bool station_has(struct disposer *d, const struct asset *a)
+{
+	uint64_t page[PAGE], after = 0;
+	int n;
+
+	if (a->file == FILE_SEALED || staging_keeps(d->staging, a->number))
+		return true;
+	do {
+		n = index_merged(ix(d), a->number, after, page, PAGE);
+		for (int i = 0; i < n; i++) {
+			after = page[i];
+			if (staging_keeps(d->staging, page[i]))
+				return true;
+		}
+	} while (n == PAGE);
+	return n < 0;
+}
+
 int disposal_begin(struct disposer *d, const struct asset *a, const struct disposal_order *by)
 {
 	static struct upload up[CONFIG_DESTINATIONS];
@@ -120,7 +139,7 @@ int disposal_begin(struct disposer *d, const struct asset *a, const struct dispo
 		if (now.active)
 			return -EBUSY;
 	}
-	if (a->file == FILE_SEALED)
+	if (station_has(d, a))
 		used = (size_t)snprintf(where, sizeof(where), STATION);
 	for (int i = 0; i < n; i++) {
 		if (up[i].address[0] && (by->order || disposer_owns(d, up[i].destination)))
@@ -280,12 +299,29 @@ static void act_removal(struct disposer *d, unsigned i)
 	*m = (struct removal){ 0 };
 }
 
+/* Every file of it and of what was merged with it. 0 or -errno. */
+static int dispose_files(struct disposer *d, uint64_t asset)
+{
+	uint64_t page[PAGE], after = 0;
+	int n, rc = staging_dispose(d->staging, asset);
+
+	do {
+		n = index_merged(ix(d), asset, after, page, PAGE);
+		for (int i = 0; i < n && rc == 0; i++) {
+			after = page[i];
+			if (staging_keeps(d->staging, page[i]))
+				rc = staging_dispose(d->staging, page[i]);
+		}
+	} while (n == PAGE && rc == 0);
+	return rc < 0 ? rc : n < 0 ? n : 0;
+}
+
 static void act_local(struct disposer *d, uint64_t asset)
 {
 	int rc;
 
 	handover("disposal-station");
-	rc = staging_dispose(d->staging, asset);
+	rc = dispose_files(d, asset);
 	handover("disposal-gone");
 	if (rc == 0) {
 		disposed(d, asset, STATION, "done", "");

@@ -138,20 +138,49 @@ static bool any_covered(
 	return got < 0;
 }
 
-bool retention_preserves(struct index *ix, const struct asset *a)
+/* Itself, what was merged with it, and the clips whose signature it is. */
+static bool group_covered(
+    struct index *ix, const struct asset *a, const struct order *orders, int n)
 {
 	uint64_t root = a->merged_into ? a->merged_into : a->number;
 	static struct asset other;
-	const struct order *orders;
-	int n = index_active_orders(ix, &orders);
 
-	if (n <= 0)
-		return n < 0;
 	if (covered(orders, n, a) || any_covered(ix, index_merged, root, orders, n) ||
 	    any_covered(ix, index_signed_by, root, orders, n))
 		return true;
 	return root != a->number &&
 	    (index_asset(ix, root, &other) < 0 || covered(orders, n, &other));
+}
+
+bool retention_preserves(struct index *ix, const struct asset *a)
+{
+	const struct order *orders;
+	int n = index_active_orders(ix, &orders);
+
+	return n <= 0 ? n < 0 : group_covered(ix, a, orders, n);
+}
+
+/* Whether an order that covered it was lifted after this moment, and not in the future. */
+static bool lifted_since(struct retention *rt, const struct asset *a, int64_t since_s)
+{
+	static struct order page[GROUP_PAGE];
+	uint64_t after = 0;
+	int n;
+
+	do {
+		n = index_orders(ix(rt), after, page, GROUP_PAGE);
+		for (int i = 0; i < n; i++) {
+			struct order o = page[i];
+
+			after = o.number;
+			if (o.lifted_s <= since_s || o.lifted_s > rt->now_s)
+				continue;
+			o.lifted_s = 0;
+			if (group_covered(ix(rt), a, &o, 1))
+				return true;
+		}
+	} while (n == GROUP_PAGE);
+	return false;
 }
 
 /* ---- the record of each asset ---- */
@@ -237,6 +266,13 @@ static void mark(struct retention *rt, const struct asset *a)
 	log_info("marked", "asset=%" PRIu64 " dispose-by=%" PRId64, a->number, a->dispose_by_s);
 }
 
+/* A mark gives people time: one from before a lift, or by a clock that was ahead, gives none. */
+static bool mark_stands(struct retention *rt, const struct asset *a)
+{
+	return a->marked_s && a->marked_s <= rt->now_s + RETENTION_MARK_S &&
+	    !lifted_since(rt, a, a->marked_s);
+}
+
 /*
  * What is due goes on its way, one step a walk: marked, then a day later at the earliest disposed
  * of. A clock that was set forward by mistake costs a mark, not a recording.
@@ -248,7 +284,7 @@ static void step(struct retention *rt, const struct asset *a, enum due_stage sta
 
 	if (!rt->dispose || !rt->clock.synchronised || stage < DUE_MARKED)
 		return;
-	if (!a->marked_s)
+	if (!mark_stands(rt, a))
 		mark(rt, a);
 	else if (stage == DUE_NOW && marked_s >= RETENTION_MARK_S)
 		disposal_begin(rt->disposer, a, &by_age);

@@ -470,6 +470,14 @@ int staging_retire(struct staging *s, uint64_t number)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+bool staging_keeps(struct staging *s, uint64_t number)
+{
+	char name[NAME_LEN];
+
+	name_of(name, number, ".kept-1"); /* the first that is set aside */
+	return faccessat(s->root, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int staging_dispose(struct staging *s, uint64_t number)
 {
 	char name[NAME_LEN], suffix[24];

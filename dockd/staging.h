@@ -76,7 +76,9 @@ int staging_numbers(struct staging *s, unsigned folder, uint64_t *numbers, size_
 int staging_read(struct staging *s, uint64_t number);
 /* Removes NUMBER and its .part (retired or merged). 0 or -errno; absent is fine. */
 int staging_retire(struct staging *s, uint64_t number);
-/* The same, and every NUMBER.kept-N: nothing of it stays. */
+/* Whether a NUMBER.kept-N is there. */
+bool staging_keeps(struct staging *s, uint64_t number);
+/* As staging_retire, and every NUMBER.kept-N: nothing of it stays. */
 int staging_dispose(struct staging *s, uint64_t number);
 
 #endif

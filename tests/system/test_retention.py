@@ -228,6 +228,53 @@ def test_erased_before_and_nothing_of_it_left(tmp_path):
         server.kill()
 
 
+def test_what_was_set_aside_goes_as_well():
+    """Copies found bad are kept beside a good one: with it they go, those of merged files too."""
+    with Month() as s:
+        s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at()), clip("DCIM/b.mp4", 50000, 1, mtime=at())])
+        assert s.records("merged")
+        sealed, = [p for p in s.files(digest(1, 50000)) if "staging" in str(p)]
+        for number in (1, 2):
+            kept = sealed.with_name(f"{number:016x}.kept-1")
+            kept.write_bytes(sealed.read_bytes())
+        s.day(24.5)
+        s.until(lambda: s.records("marked"), "marked")
+        s.day(30.5)
+        s.until(lambda: s.records("disposed", where="station"), "on record")
+        s.until(lambda: s.records("disposed", where="store"), "on record")
+        assert s.files(digest(1, 50000)) == []
+
+
+def test_a_lift_is_no_disposal():
+    """What an order held back beyond its time is marked anew: a lift by mistake can be undone."""
+    with Month() as s:
+        s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at())])
+        s.day(24.5)
+        s.until(lambda: s.records("marked"), "marked")
+        s.ctl("preserve", "asset", 1, "--reason", "found in time")
+        s.day(40)
+        s.until_status(review=1)
+        s.ctl("lift", 1, "--reason", "by mistake")
+        s.until(lambda: len(s.records("marked")) == 2, "marked anew")
+        s.until_status(due=1)
+        assert s.records("dispose-intent") == []
+        s.day(41.1)
+        s.until(lambda: s.gone(1), "gone a day later")
+        assert len(s.records("marked")) == 2
+
+
+def test_a_mark_of_the_future():
+    """Marked while the clock was a year ahead: no reason to keep it a year longer."""
+    with Month() as s:
+        s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at())])
+        s.day(365)
+        s.until(lambda: s.records("marked"), "marked")
+        s.day(24.5)
+        s.until(lambda: len(s.records("marked")) == 2, "marked anew")
+        s.day(30.5)
+        s.until(lambda: s.gone(1), "gone")
+
+
 def test_certificate():
     with Month(dispose="off") as s:
         s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at()), clip("DCIM/b.mp4", 50001, 2, mtime=at())])

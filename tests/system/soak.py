@@ -206,7 +206,7 @@ class Case(Station):
     def ledger(self):
         """Whole lines only: the last one may be being written."""
         records = []
-        for segment in sorted((self.folder / "state/ledger").iterdir()):
+        for segment in sorted((self.folder / "state/ledger").glob("*.jsonl")):
             lines = segment.read_bytes().split(b"\n")
             records += [json.loads(line) for line in lines[:-1] if line.startswith(b"{")]
         return records

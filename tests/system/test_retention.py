@@ -308,15 +308,11 @@ def test_a_store_of_others_is_not_called_preserved():
 
 @pytest.mark.parametrize("where", ["disposal-station", "disposal-gone", "disposal-remove",
                                    "disposal-removed"])
-def test_killed_while_disposing(where, tmp_path):
+def test_killed_while_disposing(where):
     """Whatever was on its way is finished after the restart, and nothing else goes."""
-    tmp_path.chmod(0o777)
-    mark = tmp_path / "mark"
-    mark.touch()
-    mark.chmod(0o666)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)
-    with Month(env={"DIE_AT": f"{where}:1", "DIE_MARK": str(mark)}, keep_core=True) as s:
+    with tempfile.TemporaryDirectory(prefix="dockd-mark-") as marks, \
+            Month(env={"DIE_AT": f"{where}:1", "DIE_MARK": f"{marks}/mark"}, keep_core=True) as s:
+        pathlib.Path(marks).chmod(0o777)
         s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at()), clip("DCIM/b.mp4", 50001, 2, mtime=at())])
         s.ctl("preserve", "asset", s.number("DCIM/b.mp4"), "--reason", "hold")
         s.day(24.5)

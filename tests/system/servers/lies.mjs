@@ -1,6 +1,7 @@
 // A tus server that lies about what it holds. The file LIES says how, one lie a line:
 //   KIND [ID]     at each asking for the receipt of this upload (no ID: of any)
-//   KIND * N      the next N receipts asked for, of any upload
+//   KIND * N      the next N receipts asked for, of any upload; lose and rot: of those whose
+//                 receipt has not been asked for before
 // KINDs: wrong-digest wrong-length wrong-asset wrong-station wrong-object wrong-format old future
 //   replayed forged foreign-key foreign-same-name
 //   garbage html empty oversized nul missing late accepted error cut
@@ -39,6 +40,7 @@ export async function liar({ env, datastore }) {
   const by = signer(env.NAME, fs.readFileSync(env.KEY))
   const other = env.OTHER_KEY ? fs.readFileSync(env.OTHER_KEY) : fs.readFileSync(env.KEY)
   const counts = new Map() // "KIND * N" => lies of it that are left
+  const asked = new Set() // uploads whose receipt was asked for
   let before = null // the last honest note and the asset that it is of
 
   function lies() {
@@ -52,7 +54,7 @@ export async function liar({ env, datastore }) {
   function lieAbout(id) {
     for (const [kind, which, n] of lies()) {
       if (!which || which === id) return kind
-      if (which !== '*') continue
+      if (which !== '*' || (['lose', 'rot'].includes(kind) && asked.has(id))) continue
       const key = `${kind} * ${n}`
       const left = counts.get(key) ?? Number(n)
       counts.set(key, left - 1)
@@ -114,6 +116,7 @@ export async function liar({ env, datastore }) {
     }
     const id = /^\/files\/([A-Za-z0-9_-]+)\/receipt$/.exec(request.url)?.[1]
     const kind = id && request.method === 'GET' ? lieAbout(id) : null
+    if (id) asked.add(id)
     if (!kind) return false
     tell(kind, id, request, response)
     return true

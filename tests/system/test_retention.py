@@ -7,6 +7,7 @@ runs with the real time.
 """
 import hashlib
 import pathlib
+import shutil
 import tempfile
 import threading
 import time
@@ -310,9 +311,12 @@ def test_a_store_of_others_is_not_called_preserved():
                                    "disposal-removed"])
 def test_killed_while_disposing(where):
     """Whatever was on its way is finished after the restart, and nothing else goes."""
-    with tempfile.TemporaryDirectory(prefix="dockd-mark-") as marks, \
-            Month(env={"DIE_AT": f"{where}:1", "DIE_MARK": f"{marks}/mark"}, keep_core=True) as s:
-        pathlib.Path(marks).chmod(0o777)
+    marks = pathlib.Path(tempfile.mkdtemp(prefix="dockd-mark-"))
+    marks.chmod(0o755)
+    mark = marks / "mark"
+    mark.touch()
+    mark.chmod(0o666)
+    with Month(env={"DIE_AT": f"{where}:1", "DIE_MARK": str(mark)}, keep_core=True) as s:
         s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at()), clip("DCIM/b.mp4", 50001, 2, mtime=at())])
         s.ctl("preserve", "asset", s.number("DCIM/b.mp4"), "--reason", "hold")
         s.day(24.5)
@@ -324,3 +328,4 @@ def test_killed_while_disposing(where):
         s.until(lambda: s.gone(a), "gone after the restart")
         assert s.files(digest(1, 50000)) == [] and len(s.files(digest(2, 50001))) == 2
         assert {r["asset"] for r in s.records("dispose-intent")} == {a}
+    shutil.rmtree(marks)

@@ -330,6 +330,7 @@ static void failed(struct inquiry *q, const char *why)
 	    "docking %" PRIu64 " could not be audited, it is tried again: %.150s",
 	    q->docking.number, why);
 	q->state = INQUIRY_IDLE;
+	q->after = q->docking.number; /* the others have their turn before it is tried again */
 	q->pause_us = bay_now_us() + PAUSE_US;
 }
 
@@ -369,6 +370,12 @@ void inquiry_act(struct inquiry *q)
 
 /* ---- what came of it ---- */
 
+/* 1970 to the year 9999, as facts may have it (verify/audit_facts.h). */
+static bool is_time(int64_t time_s)
+{
+	return time_s >= 0 && time_s < INT64_C(253402300800);
+}
+
 static void write_audited(struct inquiry *q, const struct proto_audited *a)
 {
 	char sha256[PROTO_ID_LEN];
@@ -383,15 +390,16 @@ static void write_audited(struct inquiry *q, const struct proto_audited *a)
 	record_number(&r, "damaged", (int64_t)(a->damaged & INT64_MAX));
 	record_number(&r, "findings", a->findings);
 	record_number(&r, "opaque", a->opaque != 0);
-	if (a->last_seq > 0 && a->last_seq <= INT64_MAX && a->first_seq <= INT64_MAX) {
+	if (a->last_seq > 0 && a->last_seq <= INT64_MAX && a->first_seq <= INT64_MAX &&
+	    is_time(a->last_time_s)) {
 		hex_write(a->last_sha256, sizeof(a->last_sha256), sha256);
 		record_number(&r, "first-seq", (int64_t)a->first_seq);
 		record_number(&r, "last-seq", (int64_t)a->last_seq);
 		record_text(&r, "last-sha256", sha256);
 	}
-	if (a->first_time_s != PROTO_NO_TIME)
+	if (is_time(a->first_time_s))
 		record_number(&r, "first-time", a->first_time_s);
-	if (a->last_time_s != PROTO_NO_TIME)
+	if (is_time(a->last_time_s))
 		record_number(&r, "last-time", a->last_time_s);
 	journal_write(q->p.journal, &r);
 	log_info("audited",

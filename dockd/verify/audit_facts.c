@@ -77,8 +77,9 @@ static int take_docking(struct audit_facts *f, const struct record *r)
 		return -EBADMSG;
 	d->clock_synchronised = synchronised == 1;
 	d->clock_offset_ms = record_get_number(r, "clock-offset-ms", PROTO_NO_TIME);
+	/* A camera's clock face may show anything: what is no time is none. */
 	if (d->clock_offset_ms != PROTO_NO_TIME && !time_fits(llabs(d->clock_offset_ms) / 1000))
-		return -EBADMSG;
+		d->clock_offset_ms = PROTO_NO_TIME;
 	return 0;
 }
 
@@ -146,7 +147,6 @@ static int take_clip(struct audit_facts *f, const struct record *r)
 		return -EBADMSG;
 	clip.digested = sha256 != NULL;
 	clip.erased = record_get_number(r, "erased", 0) == 1;
-	/* A camera's clock face may show anything: what is no time is none. */
 	if (!take_time(r, "mtime", false, &clip.mtime_s))
 		clip.mtime_s = PROTO_NO_TIME;
 	clip.path = strdup(path);

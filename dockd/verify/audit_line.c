@@ -147,7 +147,8 @@ bool audit_time(const char *text, int64_t *ms)
 		return false;
 	*ms = ((days(year, month, day) * 24 + hour) * 60 + minute - east) * 60000 + second * 1000 +
 	    parts;
-	return *ms >= 0;
+	/* with its offset it may be later than the year 9999: no sum of such times is let in */
+	return *ms >= 0 && *ms < INT64_C(253402300800000);
 }
 
 /* ---- JSON ---- */

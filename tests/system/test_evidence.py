@@ -291,6 +291,34 @@ def shift(files, log, names):
             for n, path in enumerate(clips)}
 
 
+def test_a_log_of_the_last_day_costs_nobody_its_report(files):
+    """A time that is later than every year of four digits: this camera goes on, the others as well."""
+    log = auditlog.AuditLog(SERIAL)
+    clips = shift(files, log, "a")
+    odd = json.dumps({"seq": log.seq + 1, "time": "9999-12-31T23:59:59-23:00", "event": "odd",
+                      "prev": log.prev}).encode()
+    other = auditlog.AuditLog("BWC-B")
+    files.put("log", log.bytes() + odd + b"\n")
+    files.put("other", other.bytes())
+    with Station(bays=BAYS, profile=QUICK, reports="docking") as s:
+        camera = s.camera("A", [*clips.values(), files.entry("LOG/audit.log", "log")])
+        dock(s, camera)
+        assert len(reports_of(s)) == 1
+        undock(s, camera)
+        files.put("log2", log.bytes() + odd + b"\nmore\n")
+        camera.remove("LOG/audit.log")
+        camera.add("LOG/audit.log", size=(files.path / "log2").stat().st_size,
+                   file=str(files.path / "log2"), mtime=DAY + 50)
+        camera.plug("1-1")
+        s.wait("dockings", 2)
+        b = s.camera("B", [files.entry("LOG/b.log", "other")], usb={"serial": "BWC-B"})
+        dock(s, b, port="1-2", dockings=3)
+        s.wait("bay", "1", "take")
+        s.wait("idle")
+        assert len(reports_of(s)) == 3
+        assert not s.events("audit-failed")
+
+
 def test_a_docking_is_audited_once(files):
     log = auditlog.AuditLog(SERIAL)
     clips = shift(files, log, "ab")

@@ -16,7 +16,8 @@
 #include <string.h>
 
 #define RECREATE_MAX 3
-#define REFUSALS_MAX 5 /* receipts that are no good, in a row */
+#define REFUSALS_MAX 5    /* receipts that are no good, in a row */
+#define BESIDE_NOTE 2560u /* of `receipted`: key and version as escaped, digest, numbers, salt */
 
 static struct index *ix(const struct uplink *u)
 {
@@ -169,6 +170,25 @@ static void accepted(void *arg, const struct accepted *what)
 	receipted(u, d, what->asset, &stated);
 }
 
+/* Bytes that a text takes in a record at most, where all but plain ones are written as six. */
+static size_t in_record(const void *text, size_t n)
+{
+	const unsigned char *p = text;
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += p[i] >= 0x20 && p[i] < 0x7f ? 1 : 6;
+	return sum;
+}
+
+/* Whether note and address go into one record, with all that comes with them. */
+static bool is_recordable(const struct proto_receipt *c)
+{
+	return c->raw_len < RECORD_TEXT_MAX &&
+	    in_record(c->raw, c->raw_len) + in_record(c->object, strlen(c->object)) <
+	    RECORD_LINE_MAX - BESIDE_NOTE;
+}
+
 /* A receipt that claims to be signed: nothing is believed of it before verify has read it. */
 static void claimed(
     struct uplink *u, struct destination *d, uint64_t asset, const struct proto_receipt *c)
@@ -180,8 +200,9 @@ static void claimed(
 		    "it is for another object than the one that was made there");
 		return;
 	}
-	if (c->raw_len >= RECORD_TEXT_MAX) {
-		receipt_refused(u, d, asset, RECEIPT_UNREADABLE, "it is longer than 2047 bytes");
+	if (!is_recordable(c)) {
+		receipt_refused(u, d, asset, RECEIPT_UNREADABLE,
+		    "it is longer than 2047 bytes, or with its address than a record");
 		return;
 	}
 	waits_hold(&d->waits, asset, "its receipt is being checked");

@@ -365,12 +365,12 @@ static enum act_result rename_whole(struct transfer *t)
 	char part[FOLDER_NAME_LEN + 16], name[FOLDER_NAME_LEN + 16];
 	int err;
 
-	/* It may stand there since a run that ended before its name was durable. */
+	/*
+	 * It may stand there since a run that ended before its name was durable, or from another
+	 * station: that one must not take away what this one has a receipt for.
+	 */
 	if (u->whole) {
-		file_name(t, ".json", name, sizeof(name));
-		err = faccessat(u->place, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ?
-		    write_description(t) :
-		    0;
+		err = dir_described(t) == DESCRIBED_OURS ? 0 : write_description(t);
 		if (err < 0)
 			return folder_trouble(t, "description", -err);
 		return fsync(u->file) < 0 || fsync(u->place) < 0 || fsync(s->fd) < 0 ?

@@ -33,6 +33,15 @@ int dir_open_back(struct dir_upload *u);
 /* Digests a slice of u->file. ACT_DONE: all of it, and t->receipt has digest and length. */
 enum act_result dir_read_slice(struct transfer *t);
 
+/* What the description beside the file says, in a folder that other stations may use as well. */
+enum dir_described {
+	DESCRIBED_NOT,       /* there is none that can be read */
+	DESCRIBED_OURS,      /* this asset, by this station */
+	DESCRIBED_ELSEWHERE, /* this asset, by another station */
+	DESCRIBED_ANOTHER,   /* another asset */
+};
+enum dir_described dir_described(const struct transfer *t);
+
 enum act_result dir_confirm(struct transfer *t);
 enum act_result dir_remove(struct transfer *t);
 

@@ -139,22 +139,25 @@ static char *read_description(const struct dir_upload *u)
 	return NULL;
 }
 
-/* Whether the description beside it is of this asset; *there: whether there is one at all. */
-static bool is_described(const struct transfer *t, bool *there)
+enum dir_described dir_described(const struct transfer *t)
 {
 	char *text = read_description(t->own);
 	json_t *j = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const char *asset = json_string_value(json_object_get(j, "asset"));
 	const char *sha256 = json_string_value(json_object_get(j, "sha256"));
+	const char *station = json_string_value(json_object_get(j, "station"));
+	enum dir_described what = DESCRIBED_NOT;
 	struct facts facts;
-	bool same;
 
 	facts_of(&t->upload, t->dest->station, &facts);
-	*there = asset && sha256;
-	same = *there && strcmp(asset, t->upload.asset) == 0 && strcmp(sha256, facts.text[0]) == 0;
+	if (asset && sha256)
+		what = strcmp(asset, t->upload.asset) != 0 || strcmp(sha256, facts.text[0]) != 0 ?
+		    DESCRIBED_ANOTHER :
+		    station && strcmp(station, t->dest->station) != 0 ? DESCRIBED_ELSEWHERE :
+									DESCRIBED_OURS;
 	json_decref(j);
 	free(text);
-	return same;
+	return what;
 }
 
 /* ACT_DONE: what is there is this asset's. Without a description beside it all of it is read. */
@@ -162,20 +165,25 @@ static enum act_result check_file(struct transfer *t)
 {
 	struct dir_upload *u = t->own;
 	enum act_result r;
-	bool there;
 
 	if (u->file >= 0)
 		return read_back(t);
 	r = open_file(t);
 	if (r != ACT_DONE)
 		return r;
-	if (is_described(t, &there)) {
+	switch (dir_described(t)) {
+	case DESCRIBED_OURS:
 		close(u->file);
 		u->file = -1;
 		return ACT_DONE;
-	}
-	if (there)
+	case DESCRIBED_ANOTHER:
 		return transfer_fail(t, UPLOAD_DIFFERS, "the description beside it is another's");
+	case DESCRIBED_ELSEWHERE:
+		return transfer_fail(t, UPLOAD_DIFFERS,
+		    "another station has put it there since, and goes by it: dispose of it there");
+	case DESCRIBED_NOT:
+		break;
+	}
 	return ACT_AGAIN;
 }
 

@@ -227,6 +227,23 @@ def test_dir_removes_nothing_that_is_not_it(uploader, store, clip, how):
     assert at.exists()
 
 
+def test_dir_shared_by_two_stations(uploader, store, clip):
+    """Both have a receipt for the one file: the one that was described last says when it goes."""
+    uploader.open(core.DIR, store, flags=core.DISPOSE)
+    path = clip(MIB)
+    _, end = uploader.whole(path)
+    described = stored(store, path).with_name(f"{asset_id(path)}.json")
+    ours = json.loads(described.read_text())
+    described.write_text(json.dumps({**ours, "station": "station-2"}))
+    m = uploader.errand("REMOVE", path, address=end.object)
+    assert (m.kind, m.failure) == ("FAILED", core.DIFFERS) and "station" in m.text, m
+    assert stored(store, path).exists()
+    assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert json.loads(described.read_text()) == ours
+    m = uploader.errand("REMOVE", path, address=end.object)
+    assert (m.kind, m.status) == ("REMOVED", 0), m
+
+
 def test_dir_removed_without_a_description(uploader, store, clip):
     """Then the file itself is read, and only its own digest lets it go."""
     uploader.open(core.DIR, store, flags=core.DISPOSE)

@@ -587,6 +587,8 @@ static int answer(struct client *k)
 		return control_revoke(k);
 	case ASK_KEYS:
 		return control_keys(k);
+	case ASK_SETTLE:
+		return control_settle(k);
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }

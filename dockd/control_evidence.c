@@ -57,7 +57,7 @@ void control_bay_findings(const struct control *c, uint64_t docking, char *text,
 {
 	char more[64];
 
-	snprintf(more, sizeof(more), "dockctl report --docking %" PRIu64, docking);
+	snprintf(more, sizeof(more), "dockctl report %" PRIu64, docking);
 	if (docking)
 		add_findings(c, docking, 0, text, room, more);
 }
@@ -67,12 +67,35 @@ void control_asset_findings(const struct control *c, uint64_t asset, char *text,
 	add_findings(c, 0, asset, text, room, "see the report of its docking");
 }
 
-/* ---- keys ---- */
+/* ---- findings ---- */
 
 static bool has_reason(const struct client *k)
 {
 	return k->ask.reason[strspn(k->ask.reason, " \t")] != '\0';
 }
+
+int control_settle(struct client *k)
+{
+	struct control *c = k->control;
+	static struct finding one;
+	struct record r;
+
+	if (!has_reason(k))
+		return client_end(k, -EINVAL, 0, "a reason is needed");
+	if (index_findings(control_index(c), k->ask.number, 0, &one, 1) <= 0)
+		return client_end(k, -ENOENT, 0, "that docking has no open finding");
+	record_begin(&r, "settled");
+	record_number(&r, "docking", (int64_t)k->ask.number);
+	record_text(&r, "reason", k->ask.reason);
+	record_number(&r, "uid", k->uid);
+	journal_write(c->p.journal, &r);
+	if (journal_commit(c->p.journal) < 0)
+		return client_end(k, -EIO, 0, "it cannot be put on record");
+	log_info("settled", "uid=%u docking=%" PRIu64, (unsigned)k->uid, k->ask.number);
+	return client_end(k, 0, 0, "");
+}
+
+/* ---- keys ---- */
 
 static const char *wrong_camera(const struct client *k)
 {

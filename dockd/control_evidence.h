@@ -22,5 +22,6 @@ int control_enroll(struct client *k);  /* ASK_ENROLL */
 int control_revoke(struct client *k);  /* ASK_REVOKE */
 int control_keys(struct client *k);    /* ASK_KEYS */
 int control_reports(struct client *k); /* ASK_REPORTS */
+int control_settle(struct client *k);  /* ASK_SETTLE */
 
 #endif

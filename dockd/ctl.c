@@ -24,6 +24,7 @@ static const char usage_text[] =
     "  preserve asset N|ID, camera SERIAL, docking N, period FROM UNTIL [camera SERIAL]\n"
     "           --reason TEXT        nothing of it is disposed of, also what arrives later\n"
     "  lift ORDER --reason TEXT      ends a preservation order; orders shows them\n"
+    "  settle DOCKING --reason TEXT  a person has looked into the findings of its audit\n"
     "  due, review                   what goes by age soon; what never does, and who decides\n"
     "  dispose N|ID --reason TEXT --order REF\n"
     "                                lawful deletion of every copy that can be reached\n"
@@ -461,6 +462,7 @@ static const struct command {
 	{ "preserve", preserve_run, WITH(REASON) },
 	{ "lift", lift_run, WITH(REASON) },
 	{ "orders", orders_run, 0 },
+	{ "settle", settle_run, WITH(REASON) },
 	{ "due", due_run, 0 },
 	{ "review", review_run, 0 },
 	{ "dispose", dispose_run, WITH(REASON) | WITH(ORDER) },

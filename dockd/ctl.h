@@ -139,6 +139,7 @@ int camera_run(struct ctl *c);   /* ctl_camera.c */
 int report_run(struct ctl *c);   /* ctl_report.c */
 int preserve_run(struct ctl *c); /* ctl_order.c, down to dispose_run */
 int lift_run(struct ctl *c);
+int settle_run(struct ctl *c);
 int orders_run(struct ctl *c);
 int due_run(struct ctl *c);
 int review_run(struct ctl *c);

@@ -49,6 +49,7 @@ static bool has_pages(unsigned ask)
 	case ASK_DISPOSE:
 	case ASK_ENROLL:
 	case ASK_REVOKE:
+	case ASK_SETTLE:
 		return false;
 	}
 	return false;

@@ -1,5 +1,5 @@
 /*
- * ctl_order: preserve, lift, orders, due, review, dispose.
+ * ctl_order: preserve, lift, orders, due, review, settle, dispose.
  *
  * Called by ctl. What it prints of a copy is what dockd said of it; where one is not preserved, it
  * exits with CTL_NOT_PRESERVED, so that a script does not take an order for done.
@@ -207,6 +207,23 @@ int preserve_run(struct ctl *c)
 		return code;
 	fputs("dockctl: not every copy is preserved: do what stands beside it\n", stderr);
 	return CTL_NOT_PRESERVED;
+}
+
+int settle_run(struct ctl *c)
+{
+	struct proto_ask question = { .ask = ASK_SETTLE };
+	const char *wrong = take_reason(c, &question);
+	struct proto_ctl_end end;
+	int err;
+
+	if (c->args_n != 1 || !ctl_number(c->args[0], INT64_MAX, &question.number))
+		wrong = "settle takes the number of a docking, as report shows it";
+	if (wrong)
+		return ctl_usage(wrong);
+	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);
+	if (c->json && !err && !end.status)
+		json_line(stdout, json_pack("{sb}", "ok", 1));
+	return ctl_complain(err, &end);
 }
 
 int lift_run(struct ctl *c)

@@ -492,6 +492,7 @@ static const struct rule rules[] = {
 	{ "revoked", noted, NULL, { "$camera", "$fingerprint", "#uid" } },
 	{ "audited", noted, NULL, { "#docking", "#asset", "#logs", "#findings" } },
 	{ "finding", noted, NULL, { "#docking", "$code", "$text" } },
+	{ "settled", noted, NULL, { "#docking", "$reason", "#uid" } },
 	/* receipts and the copies behind them */
 	{ "receipt-refused", apply_receipt_refused, NULL,
 	    { "#asset", "$destination", "$result", "$text" } },

@@ -196,6 +196,17 @@ int index_keys(
 
 /* ---- audits ---- */
 
+/* Its findings are open no more. */
+static int drop_findings(struct index *ix, int64_t docking)
+{
+	int rc =
+	    db_run(ix, Q_FINDINGS_DROP, "DELETE FROM finding WHERE docking = ?1", "i", docking);
+
+	if (rc == 0)
+		ix->findings -= (uint64_t)sqlite3_changes(ix->db);
+	return rc;
+}
+
 static int audited(struct index *ix, const struct record *r)
 {
 	int64_t docking = number(r, "docking");
@@ -204,10 +215,7 @@ static int audited(struct index *ix, const struct record *r)
 	    docking, number(r, "asset"));
 
 	if (rc == 0)
-		rc = db_run(
-		    ix, Q_FINDINGS_DROP, "DELETE FROM finding WHERE docking = ?1", "i", docking);
-	if (rc == 0)
-		ix->findings -= (uint64_t)sqlite3_changes(ix->db);
+		rc = drop_findings(ix, docking);
 	if (rc == 0)
 		rc = db_run(
 		    ix, Q_INQUIRE_TAKE, "DELETE FROM inquire WHERE docking = ?1", "i", docking);
@@ -463,6 +471,8 @@ int evidence_note(struct index *ix, uint64_t seq, int64_t time_s, const struct r
 		return audited(ix, r);
 	if (is(r, "finding"))
 		return finding(ix, seq, r);
+	if (is(r, "settled"))
+		return drop_findings(ix, number(r, "docking"));
 	if (is(r, "enrolled"))
 		return enrolled(ix, time_s, r);
 	if (is(r, "revoked"))

@@ -84,7 +84,7 @@ const char *retention_refuses(const struct dispose_facts *f)
 	if (a->protected_)
 		return "it was flagged on the camera: the officer's unit decides";
 	if (f->finding)
-		return "an audit finding is open: professional standards decides";
+		return "an audit finding is open: professional standards decides (dockctl settle)";
 	if (strcmp(a->signature, "valid") != 0 &&
 	    (f->camera_signs || strcmp(a->signature, "unsigned") != 0) && a->kind == KIND_CLIP)
 		return "its signature is not valid: the evidence manager decides";

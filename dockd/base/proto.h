@@ -602,6 +602,7 @@ enum ask {
 	ASK_ENROLL,   /* text camera, scheme, value: public key => END */
 	ASK_REVOKE,   /* text camera, value: key or "" all => END */
 	ASK_KEYS,     /* page from cursor; text camera or "" => KEY..., END */
+	ASK_SETTLE,   /* number of a docking => END: a person has looked into its findings */
 };
 
 #define ASSETS_QUEUED (1u << 0) /* only those not receipted everywhere */

@@ -400,6 +400,14 @@ def test_what_was_tampered_with_is_found_and_uploaded(files, how):
         stored = {hashlib.sha256(p.read_bytes()).hexdigest()
                   for p in (s.folder / "store").rglob("*") if p.is_file()}
         assert {o["sha256"] for o in camera.objects(digests=True).values()} <= stored
+        # a person has looked into it: open no more, on record for good
+        assert s.ctl("settle", 2, check=False)["exit"] == 2
+        s.ctl("settle", 2, "--reason", "the officer was asked")
+        assert s.ctl("status")["findings"] == 0 and found[0]["code"] not in s.bay("1")["text"]
+        assert s.ctl("settle", 2, "--reason", "again", check=False)["exit"] == 1
+        assert [(r["docking"], r["reason"]) for r in records(s, "settled")] == [
+            (2, "the officer was asked")]
+        assert len(records(s, "finding")) == len(found)
 
 
 def test_a_destination_of_its_own_for_logs_and_reports(files):

@@ -27,7 +27,8 @@
 struct query {
 	struct reconcile *reconcile;
 	char destination[PROTO_NAME_LEN];
-	bool asked; /* an answer is due, from uplink or from acceptance */
+	bool asked;                      /* an answer is due, from uplink or from acceptance */
+	char address[PROTO_ADDRESS_LEN]; /* of what it was asked about */
 	bool cannot;
 	uint64_t next_ms;
 	uint64_t rewind_ms;           /* when those that gave no answer come up again */
@@ -236,7 +237,7 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 	}
 	/* what became of it meanwhile counts more than what was asked */
 	if (index_asset(ix(r), key, &a) < 0 || index_upload(ix(r), key, q->destination, &u) < 0 ||
-	    u.rung != RUNG_RECEIPTED || a.disposed)
+	    u.rung != RUNG_RECEIPTED || a.disposed || strcmp(u.address, q->address) != 0)
 		return;
 	if (answer->end == UPLINK_FAILED) {
 		failed(r, q, &a, answer->failed);
@@ -295,6 +296,7 @@ static void ask(struct reconcile *r, struct query *q)
 	if (uplink_describe(r->uplink, asset, q->destination, &what) < 0)
 		return; /* the walk has passed it */
 	e.key = asset;
+	memcpy(q->address, what.address, sizeof(q->address));
 	q->asked_s = clock_now_s();
 	q->asked = true;
 	rc = uplink_errand(r->uplink, q->destination, &e);

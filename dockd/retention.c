@@ -229,6 +229,28 @@ static void classify_some(struct retention *rt)
 
 /* ---- the walk over what is due ---- */
 
+/* What was seen of the same bytes elsewhere counts too: flags and findings. */
+static void add_merged(struct index *ix, uint64_t root, struct dispose_facts *f)
+{
+	static struct asset other;
+	uint64_t page[GROUP_PAGE], after = 0;
+	int n;
+
+	do {
+		n = index_merged(ix, root, after, page, GROUP_PAGE);
+		for (int i = 0; i < n; i++) {
+			after = page[i];
+			if (index_asset(ix, page[i], &other) < 0) {
+				f->preserved = true; /* not known: it stays */
+				return;
+			}
+			f->flagged |= other.protected_;
+			f->finding |= index_has_finding(ix, other.number, other.docking);
+		}
+	} while (n == GROUP_PAGE);
+	f->preserved |= n < 0;
+}
+
 bool retention_due(
     struct retention *rt, const struct asset *a, enum due_stage *stage, const char **reason)
 {
@@ -241,7 +263,9 @@ bool retention_due(
 		return false;
 	f.preserved = retention_preserves(ix(rt), a);
 	f.receipted = index_is_receipted(ix(rt), a->number);
+	f.flagged = a->protected_;
 	f.finding = index_has_finding(ix(rt), a->number, a->docking);
+	add_merged(ix(rt), a->number, &f);
 	f.camera_signs = !camera || camera->signs;
 	f.camera_empties = rt->erase && (!camera || camera->erasable) && a->docking;
 	if (index_docking(ix(rt), a->docking, &docked) == 0)

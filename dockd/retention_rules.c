@@ -81,7 +81,7 @@ const char *retention_refuses(const struct dispose_facts *f)
 	if (f->docked_s == 0 || a->dispose_by_s == PROTO_NO_TIME ||
 	    f->docked_s > a->dispose_by_s - RETENTION_MARKED_DAYS * (int64_t)RETENTION_DAY_S)
 		return "it arrived with under 7 days left: the evidence manager decides";
-	if (a->protected_)
+	if (f->flagged)
 		return "it was flagged on the camera: the officer's unit decides";
 	if (f->finding)
 		return "an audit finding is open: professional standards decides (dockctl settle)";

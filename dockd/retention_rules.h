@@ -58,7 +58,8 @@ struct dispose_facts {
 	const struct asset *asset;
 	bool preserved;
 	bool receipted;      /* as the policy asks */
-	bool finding;        /* one is open that names it or its docking */
+	bool flagged;        /* on its camera, this or the same under another name */
+	bool finding;        /* one is open that names one of them or its docking */
 	bool camera_signs;   /* its profile says so, or the profile is not known */
 	bool camera_empties; /* the station erases from this camera: it may not go before that */
 	int64_t docked_s;    /* when its docking began, 0 not known */

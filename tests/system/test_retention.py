@@ -246,6 +246,19 @@ def test_what_was_set_aside_goes_as_well():
         assert s.files(digest(1, 50000)) == []
 
 
+def test_a_flag_on_a_second_copy_counts():
+    """The same bytes under two names are one asset; that the officer flagged one of them holds both."""
+    with Month() as s:
+        s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at()),
+                       clip("DCIM/b.mp4", 50000, 1, mtime=at(), protected=True)])
+        merged, = s.records("merged")
+        assert s.number("DCIM/b.mp4") == merged["asset"]
+        s.day(33)
+        s.until_status(review=1)
+        assert "flagged" in s.ctl("review")["review"][0]["reason"]
+        assert s.records("marked") == []
+
+
 def test_a_lift_is_no_disposal():
     """What an order held back beyond its time is marked anew: a lift by mistake can be undone."""
     with Month() as s:

@@ -187,9 +187,9 @@ static void what_may_never_go_by_age(void **state)
 	assert_non_null(strstr(refused(&a, f), "still on its camera"));
 	a.erased = true;
 	assert_string_equal(refused(&a, f), "");
-	a.protected_ = true;
-	assert_non_null(strstr(refused(&a, good), "flagged"));
-	a.protected_ = false;
+	f.flagged = true;
+	assert_non_null(strstr(refused(&a, f), "flagged"));
+	f.flagged = false;
 	a.needs_person = true;
 	assert_non_null(strstr(refused(&a, good), "trouble"));
 	a.needs_person = false;

@@ -94,6 +94,24 @@ static void settle_missing(struct bay *b)
 	} while (n == 64);
 }
 
+/* What was taken in before, and that an officer has flagged on the camera since. */
+static void settle_flags(struct bay *b)
+{
+	uint64_t numbers[64];
+	struct record *r;
+	int n = 0;
+
+	do {
+		n = listing_flagged(ix(b), b->docking, numbers, 64);
+		for (int i = 0; i < n; i++) {
+			r = books_begin("flagged");
+			record_number(r, "asset", (int64_t)numbers[i]);
+			record_number(r, "docking", (int64_t)b->docking);
+			books_write(b, r);
+		}
+	} while (n == 64 && journal_works(b->house->journal));
+}
+
 static bool link_rows(struct bay *b)
 {
 	static struct listing_row rows[LINK_BATCH];
@@ -109,6 +127,7 @@ static bool link_rows(struct bay *b)
 		b->house->again = true;
 		return false;
 	}
+	settle_flags(b);
 	settle_erases(b);
 	if (b->listings >= 2 && !b->partial)
 		settle_missing(b);

@@ -286,6 +286,13 @@ static int merged(struct act *a, struct asset *x)
 	return 0;
 }
 
+static int flagged(struct act *a, struct asset *x)
+{
+	(void)a;
+	x->protected_ = true;
+	return 0;
+}
+
 static int gone(struct act *a, struct asset *x)
 {
 	(void)a;
@@ -475,6 +482,7 @@ static const struct rule rules[] = {
 	{ "checked", checked_again, NULL, { "#asset", "$sha256", "$id", "$signature" } },
 	{ "rechecked", NULL, rechecked, { "#asset", "$boot" } },
 	{ "merged", NULL, merged, { "#asset", "#into" } },
+	{ "flagged", NULL, flagged, { "#asset", "#docking" } },
 	{ "gone", NULL, gone, { "#asset" } },
 	{ "trouble", NULL, trouble, { "#asset", "$text" } },
 	{ "upload", apply_upload, NULL, { "#asset", "$destination" } },

@@ -96,18 +96,18 @@ static int update(struct index *ix, const struct entry *e)
 	    " receipted = ?22, queued = ?23, stamp = ?24, since = ?25, sidecar = ?26, recorded = ?27,"
 	    " recorded_proved = ?28, dispose_by = ?29, marked = ?30, disposed = ?31,"
 	    " time_unproved = ?32, class = ?33, sha384 = ?34, sha512 = ?35, signature_text = ?36,"
-	    " confirmed = ?37"
+	    " confirmed = ?37, protected = ?38"
 	    " WHERE number = ?1",
-	    "iiiiiiiiiiiiiiitttttiiiiiiiiiiiitttti", (int64_t)a->number, (int64_t)a->pulled_docking,
-	    (int64_t)a->merged_into, (int64_t)a->size_bytes, (int64_t)a->durable_bytes,
-	    (int64_t)a->pulled_bytes, a->mtime_s, a->staged_at_s, (int64_t)a->interruptions,
-	    (int64_t)a->restarts, (int64_t)a->file, (int64_t)a->rung, (int64_t)a->erased,
-	    (int64_t)a->gone, (int64_t)a->needs_person, a->boot, a->sha256, a->id, a->signature,
-	    a->trouble, (int64_t)e->receipts, (int64_t)e->receipted, (int64_t)e->queued,
-	    a->stamp_ns, e->since_s, (int64_t)a->sidecar, a->recorded_s,
+	    "iiiiiiiiiiiiiiitttttiiiiiiiiiiiittttii", (int64_t)a->number,
+	    (int64_t)a->pulled_docking, (int64_t)a->merged_into, (int64_t)a->size_bytes,
+	    (int64_t)a->durable_bytes, (int64_t)a->pulled_bytes, a->mtime_s, a->staged_at_s,
+	    (int64_t)a->interruptions, (int64_t)a->restarts, (int64_t)a->file, (int64_t)a->rung,
+	    (int64_t)a->erased, (int64_t)a->gone, (int64_t)a->needs_person, a->boot, a->sha256,
+	    a->id, a->signature, a->trouble, (int64_t)e->receipts, (int64_t)e->receipted,
+	    (int64_t)e->queued, a->stamp_ns, e->since_s, (int64_t)a->sidecar, a->recorded_s,
 	    (int64_t)a->recorded_proved, a->dispose_by_s, a->marked_s, (int64_t)a->disposed,
 	    (int64_t)a->time_unproved, a->class, a->sha384, a->sha512, a->signature_text,
-	    e->confirmed_s);
+	    e->confirmed_s, (int64_t)a->protected_);
 }
 
 /* Takes an asset out of the counters (sign -1) or puts it in (1). */

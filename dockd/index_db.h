@@ -74,6 +74,7 @@ enum statement {
 	Q_UNIQUE,
 	Q_TODO_ALL,
 	Q_MISSING,
+	Q_FLAGGED,
 	Q_UNLINKED,
 	Q_NEXT,
 	Q_BY_ASSET,

@@ -543,6 +543,23 @@ int listing_missing(
 	return rc < 0 ? rc : n;
 }
 
+int listing_flagged(struct index *ix, uint64_t docking, uint64_t *numbers, size_t room)
+{
+	sqlite3_stmt *st;
+	int n = 0,
+	    rc = db_query(ix, Q_FLAGGED,
+		"SELECT number FROM scratch.row JOIN asset ON number = row.asset WHERE listing = ?1"
+		" AND row.asset > 0 AND row.flags & 1 AND asset.protected = 0 LIMIT ?2",
+		&st, "ii", whole_of(ix, docking), (int64_t)room);
+
+	_Static_assert(OBJECT_PROTECTED == 1, "the bit in the statement");
+	while (rc == 0 && (rc = db_step(st)) == 1) {
+		numbers[n++] = db_u64(st, 0);
+		rc = 0;
+	}
+	return rc < 0 ? rc : n;
+}
+
 int listing_drop(struct index *ix, uint64_t docking)
 {
 	struct listing *l = find(ix, docking);

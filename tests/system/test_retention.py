@@ -259,6 +259,23 @@ def test_a_flag_on_a_second_copy_counts():
         assert s.records("marked") == []
 
 
+def test_flagged_after_it_was_taken_in():
+    with Month() as s:
+        mtime = at()
+        camera = s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=mtime)])
+        camera.unplug()
+        s.wait("bay", "1", "empty")
+        camera.remove("DCIM/a.mp4")
+        camera.add("DCIM/a.mp4", size=50000, seed=1, mtime=mtime, protected=True)
+        camera.plug("1-1")
+        s.until(lambda: s.records("flagged", asset=1), "on record")
+        assert s.ctl("status")["assets"] == 1
+        s.day(33)
+        s.until_status(review=1)
+        assert "flagged" in s.ctl("review")["review"][0]["reason"]
+        assert len(s.records("flagged")) == 1 and s.records("marked") == []
+
+
 def test_a_lift_is_no_disposal():
     """What an order held back beyond its time is marked anew: a lift by mistake can be undone."""
     with Month() as s:

@@ -218,7 +218,7 @@ int listing_logs_open(struct index *ix, uint64_t docking);
  */
 int listing_missing(
     struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers, size_t room);
-/* Linked assets that the camera protects by now and that are not on record as that. Count or -errno. */
+/* Linked assets that the camera protects, and that are not on record as that. Count or -errno. */
 int listing_flagged(struct index *ix, uint64_t docking, uint64_t *numbers, size_t room);
 int listing_drop(struct index *ix, uint64_t docking);
 

@@ -231,8 +231,8 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	    s->checked_records);
 	put_line(out, "Ledger", line);
 	if (s->findings) {
-		snprintf(line, sizeof(line), "%" PRIu64 " findings of audits: dockctl report, settle",
-		    s->findings);
+		snprintf(line, sizeof(line),
+		    "%" PRIu64 " findings of audits: dockctl report, settle", s->findings);
 		put_line(out, "Audits", line);
 	}
 	if (s->text[0])

@@ -514,7 +514,7 @@ check-asan: setup
 	$(Q)$(MAKE) --no-print-directory SAN=1 all test-programs
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit
 	$(Q)rm -rf $(san_reports) && mkdir -m 1777 $(san_reports)
-	$(Q)ASAN_OPTIONS=detect_leaks=0:disable_coredump=1:$(san_options) \
+	$(Q)SOAK_CASES=12 ASAN_OPTIONS=detect_leaks=0:disable_coredump=1:$(san_options) \
 		UBSAN_OPTIONS=$(san_options) $(MAKE) --no-print-directory SAN=1 check-system
 	$(Q)! cat $(san_reports)/* 2>/dev/null
 

@@ -105,7 +105,10 @@ static void send_receipt(struct transfer *t)
 	    (unsigned long long)t->sent_bytes, log_text(t->address));
 	let_go(t);
 	tell(t, MSG_RECEIPT, r);
-	handover(t->job == MSG_UPLOAD ? "uploader-receipted" : "uploader-reconfirmed");
+	if (t->job == MSG_UPLOAD)
+		handover("uploader-receipted");
+	else
+		handover("uploader-reconfirmed");
 }
 
 /* status: 0 or -ENOENT. */

@@ -79,7 +79,8 @@ with LabStation(folder="/run/station", dispose="on", destinations=[
     t.check("due", until(lambda: s.ctl("status")["due"] == 1), s.ctl("status"))
     synchronised(True)
     t.check("marked", until(lambda: [d["stage"] for d in s.ctl("due")["due"]] == ["marked"]))
-    time.sleep(3)
+    t.check("the mark is on record",
+            until(lambda: [r["asset"] for r in s.ledger() if r["type"] == "marked"] == [goes["number"]]))
     forward(8)
     t.check("overdue, and nothing goes: that is told",
             until(lambda: "1 overdue" in s.ctl("status")["text"]), s.ctl("status")["text"])

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from labstation import LabStation, wait_on_bus
-from probe import HERE, Tally, shell
+from probe import HERE, Tally, shell, until
 from vcam import Camera, clip
 
 BUILD = os.environ.get("DOCKD_BUILD") or os.path.join(HERE, "..", "..", "build")
@@ -40,15 +40,6 @@ def forward(days):
                    stdout=subprocess.DEVNULL)
 
 
-def until(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.2)
-    return True
-
-
 def kept(s, number):
     return s.ctl("clip", str(number))["station_copy"]
 
@@ -75,18 +66,18 @@ with LabStation(folder="/run/station", dispose="on", destinations=[
     s.ctl("preserve", "asset", str(stays["number"]), "--reason", "lab")
     forward(25)
     t.check("date -s: not synchronised any more",
-            until(lambda: not s.ctl("status")["clock_synchronised"]))
-    t.check("due", until(lambda: s.ctl("status")["due"] == 1), s.ctl("status"))
+            until(60, lambda: not s.ctl("status")["clock_synchronised"]))
+    t.check("due", until(60, lambda: s.ctl("status")["due"] == 1), s.ctl("status"))
     synchronised(True)
-    t.check("marked", until(lambda: [d["stage"] for d in s.ctl("due")["due"]] == ["marked"]))
+    t.check("marked", until(60, lambda: [d["stage"] for d in s.ctl("due")["due"]] == ["marked"]))
     t.check("the mark is on record",
-            until(lambda: [r["asset"] for r in s.ledger() if r["type"] == "marked"] == [goes["number"]]))
+            until(60, lambda: [r["asset"] for r in s.ledger() if r["type"] == "marked"] == [goes["number"]]))
     forward(8)
     t.check("overdue, and nothing goes: that is told",
-            until(lambda: "1 overdue" in s.ctl("status")["text"]), s.ctl("status")["text"])
+            until(60, lambda: "1 overdue" in s.ctl("status")["text"]), s.ctl("status")["text"])
     t.check("it is still there", kept(s, goes["number"]) == "kept")
     synchronised(True)
-    t.check("gone", until(lambda: kept(s, goes["number"]) == "disposed"))
+    t.check("gone", until(60, lambda: kept(s, goes["number"]) == "disposed"))
     t.check("preserved: still there", kept(s, stays["number"]) == "kept")
     left = [p for p in pathlib.Path("/run/station").rglob("*")
             if p.is_file() and p.stat().st_size == 3000000]

@@ -2,7 +2,8 @@
  * clock: what time it is at this station, and how well that is known.
  *
  * The one place from which the core takes the time of day; tests link tests/double/clock_file.c in
- * its place. Deadlines within a run are CLOCK_MONOTONIC and not its business.
+ * its place. What waits for a while in memory (uplink's back-off) takes clock_steady_ms, so that
+ * tests move that on as well; time limits of processes are CLOCK_MONOTONIC and not its business.
  */
 #ifndef DOCKD_CLOCK_H
 #define DOCKD_CLOCK_H
@@ -13,6 +14,8 @@
 /* CLOCK_REALTIME, milliseconds and seconds since 1970. */
 int64_t clock_now_ms(void);
 int64_t clock_now_s(void);
+/* CLOCK_MONOTONIC, milliseconds; in tests moved on by the same file. Never goes back. */
+uint64_t clock_steady_ms(void);
 
 struct clock_state {
 	bool synchronised; /* the kernel is told so by a time service (adjtimex(2), STA_UNSYNC) */

@@ -398,6 +398,10 @@ static void default_destination(struct draft_destination *d)
 	d->d.wire.answer_ms = 300 * 1000;
 	d->d.wire.chunk_min_bytes = 256u << 10;
 	d->d.wire.chunk_max_bytes = 256u << 20;
+	d->d.wire.part_bytes = 16u << 20;
+	d->d.deliver_s = 72 * 3600;
+	d->d.wire.bytes_per_s = RATE_UNLIMITED;
+	d->d.wire.tls_min = 12;
 }
 
 /* The draft into its place; d->d.wire.where comes from the driver's own setting. */
@@ -634,6 +638,7 @@ static void set_defaults(struct draft *d)
 	c->confirm_per_hour = 60;
 	c->retry_max_s = 300;
 	c->ship_s = 60;
+	c->switch_s = 6 * 3600;
 	c->hotplug_uid = c->uploader_uid = (uid_t)-1;
 	c->core_gid = c->admin_gid = (gid_t)-1;
 }

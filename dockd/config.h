@@ -37,6 +37,7 @@ struct config_destination {
 	char name[PROTO_NAME_LEN];
 	struct proto_destination wire; /* as the uploader is told */
 	uint32_t takes;                /* bits 1 << enum object_kind */
+	uint32_t deliver_s; /* 72 h: what is staged should be there within so long; 0: whenever */
 	size_t receipt_keys_n;
 	struct config_receipt_key receipt_key[CONFIG_RECEIPT_KEYS];
 };
@@ -59,6 +60,7 @@ struct config {
 	uint32_t rejoin_s;         /* 10: left and back on the same port is one docking */
 	uint32_t verify_jobs;      /* 0 = one per processor */
 	uint64_t reserve_bytes;    /* 0 = max(5 %, 2 GiB) + 256 MiB */
+	uint32_t switch_s;         /* any: 6 h without a byte, then another destination may begin */
 	uint32_t ship_s;           /* 60: ledger and bundles go out at most so often */
 	uint32_t retry_min_s, retry_max_s; /* 1, 300: full-jitter back-off */
 	uint32_t confirm_after_days; /* 7: then a destination is asked whether it has it still */

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 2 /* as at the end of schema */
+#define SCHEMA_VERSION 3 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -56,7 +56,8 @@ static const char schema[] =
     "CREATE TABLE upload(asset INTEGER, destination TEXT, rung INTEGER, level INTEGER,"
     " refused INTEGER, receipted_at INTEGER, length INTEGER, sha256 TEXT, reason TEXT,"
     " address TEXT, confirmed_at INTEGER, bundle INTEGER, lost INTEGER, version TEXT, key TEXT,"
-    " began INTEGER, refusals INTEGER, watch INTEGER, since INTEGER,"
+    " began INTEGER, refusals INTEGER, watch INTEGER, since INTEGER, lock INTEGER,"
+    " retain_until INTEGER, held INTEGER, expires INTEGER,"
     " PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
     "CREATE INDEX upload_bundle ON upload(destination, asset) WHERE rung = 5 AND bundle <= 0;"
     "CREATE INDEX upload_watch ON upload(destination, watch, since, asset) WHERE watch > 0;"
@@ -91,8 +92,11 @@ static const char schema[] =
     " PRIMARY KEY(asset, place)) WITHOUT ROWID;" /* copies of a disposed asset still to go */
     "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
     " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* what 0: asset, 1: docking */
+    "CREATE TABLE bound(destination TEXT PRIMARY KEY, identity TEXT) WITHOUT ROWID;"
+    "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, reason TEXT,"
+    " given INTEGER);" /* in force; asset 0: all of the camera */
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 2;";
+    "PRAGMA user_version = 3;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

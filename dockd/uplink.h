@@ -45,7 +45,8 @@ bool uplink_idle(const struct uplink *u);
 /*
  * What a destination is asked beside the uploads of assets, in a slot of its own: to take a side
  * object (MSG_UPLOAD, kinds from KIND_LEDGER on), whether it still has an asset (MSG_RECONFIRM), to
- * remove one (MSG_REMOVE).
+ * remove one (MSG_REMOVE), to put a hold on it or take it off (MSG_PRESERVE), to give up what was
+ * begun (MSG_ABANDON).
  */
 enum uplink_end {
 	UPLINK_DONE = 1, /* receipt, or status of REMOVED */
@@ -57,7 +58,7 @@ struct uplink_answer {
 	enum uplink_end end;
 	const struct proto_receipt *receipt;
 	const struct proto_failed *failed;
-	int32_t status;
+	int32_t status; /* of REMOVED and PRESERVED */
 };
 
 struct uplink_errand {

@@ -28,7 +28,9 @@ int uplink_errand(struct uplink *u, const char *destination, const struct uplink
 	if (!d->peer || !d->ready || d->deaf)
 		return -EAGAIN;
 	if ((e->type == MSG_RECONFIRM && !(d->can & READY_CONFIRMS)) ||
-	    (e->type == MSG_REMOVE && !(d->can & READY_REMOVES)))
+	    (e->type == MSG_REMOVE && !(d->can & READY_REMOVES)) ||
+	    (e->type == MSG_ABANDON && !(d->can & READY_ABANDONS)) ||
+	    (e->type == MSG_PRESERVE && !(d->can & READY_PRESERVES)))
 		return -EOPNOTSUPP;
 	if (uplink_room(d) == 0) {
 		d->kept_free_ms = waits_now_ms() + KEPT_FREE_MS;
@@ -93,8 +95,8 @@ static const char *on_receipt(struct destination *d, struct slot *s, const struc
 	char digest[PROTO_ID_LEN];
 	const char *why;
 
-	if (s->errand.type == MSG_REMOVE)
-		return "RECEIPT for what was to be removed";
+	if (s->errand.type != MSG_UPLOAD && s->errand.type != MSG_RECONFIRM)
+		return "RECEIPT for what was neither sent nor asked for";
 	memcpy(&c, m->body, sizeof(c));
 	why = uplink_receipt_form(&c);
 	if (why)
@@ -113,13 +115,16 @@ static const char *on_receipt(struct destination *d, struct slot *s, const struc
 	return NULL;
 }
 
-static const char *on_removed(struct destination *d, struct slot *s, const struct msg *m)
+/* REMOVED, PRESERVED */
+static const char *on_status(struct destination *d, struct slot *s, const struct msg *m)
 {
 	struct uplink_answer a = { .end = UPLINK_DONE };
 	struct proto_status status;
 
-	if (s->errand.type != MSG_REMOVE)
-		return "REMOVED for what was not to be removed";
+	if (m->head.type == MSG_PRESERVED ?
+		s->errand.type != MSG_PRESERVE :
+		s->errand.type != MSG_REMOVE && s->errand.type != MSG_ABANDON)
+		return "an answer to what was not asked";
 	memcpy(&status, m->body, sizeof(status));
 	a.status = status.status;
 	uplink_works(d);
@@ -165,7 +170,8 @@ const char *errand_message(
 	case MSG_RECEIPT:
 		return on_receipt(d, s, m);
 	case MSG_REMOVED:
-		return on_removed(d, s, m);
+	case MSG_PRESERVED:
+		return on_status(d, s, m);
 	case MSG_FAILED:
 		return on_failed(u, d, s, m);
 	}

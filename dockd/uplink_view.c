@@ -13,7 +13,7 @@
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 {
 	static const char *const drivers[] = {
-		[DESTINATION_DIR] = "dir", [DESTINATION_TUS] = "tus"
+		[DESTINATION_DIR] = "dir", [DESTINATION_TUS] = "tus", [DESTINATION_S3] = "s3"
 	};
 	const struct destination *d;
 

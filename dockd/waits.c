@@ -1,14 +1,12 @@
 #include "waits.h"
 
+#include "clock.h"
+
 #include <stdio.h>
-#include <time.h>
 
 uint64_t waits_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return clock_steady_ms();
 }
 
 uint64_t waits_backoff_ms(unsigned attempt, uint32_t min_s, uint32_t max_s, uint32_t random)

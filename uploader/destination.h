@@ -6,12 +6,15 @@
  * driver never sends to the core, never sleeps, and does at most one slice of blocking work a call.
  *
  *   open      once: capabilities, credentials; fills READY
- *   create    a new upload at the destination => address
+ *   create    looks whether the asset is there already, whoever brought it (t->found), else makes a
+ *             new upload => address
  *   query     how much of it the destination holds => offset
  *   append    some of what is missing => offset
  *   finish    all is there: the proof => receipt
  *   confirm   whether it still is there, asked anew => receipt
  *   remove    takes it away, where the store is ours to dispose of
+ *   abandon   gives up what was begun at t->address and is not whole
+ *   preserve  puts a hold on what is there, or takes it off
  *   end       lets go of all that the transfer holds; cuts what is under way
  *
  * A side object (ledger, checkpoint, bundle) goes through the same acts as an asset; one that is
@@ -68,6 +71,13 @@ struct driver {
 	enum act_result (*confirm)(struct transfer *t);
 	/* ACT_DONE: it is not there any more. Touches nothing that may be another asset's. */
 	enum act_result (*remove)(struct transfer *t);
+	/*
+	 * ACT_DONE: what is not whole there is not kept any more; what is whole is left alone
+	 * (UPLOAD_CANNOT). NULL: it forgets by itself.
+	 */
+	enum act_result (*abandon)(struct transfer *t);
+	/* ACT_DONE: the store itself says that t->upload.preserved holds now. NULL: it cannot. */
+	enum act_result (*preserve)(struct transfer *t);
 	void (*end)(struct transfer *t);
 };
 

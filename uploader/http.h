@@ -37,7 +37,8 @@ struct http_request {
 	const char *url;
 	struct curl_slist *headers; /* taken */
 	bool has_body;
-	int fd; /* of the body */
+	const char *body; /* in memory (stays the caller's until the end), or NULL: from fd */
+	int fd;           /* of the body */
 	uint64_t from_bytes, length_bytes;
 	uint64_t *sent_bytes; /* counts body bytes handed over; may be NULL */
 	bool no_expect;
@@ -46,6 +47,8 @@ struct http_request {
 	uint64_t digest_max_bytes; /* and is cut beyond this */
 	char *text;                /* or in here, where it is the body of a 200 */
 	size_t text_room; /* and is cut beyond this; got_bytes of it are there at the end */
+	bool text_always; /* the text of other answers too (cut there: the rest is let go) */
+	bool expedited;   /* its body goes in front and past the timetable */
 	uint32_t
 	    timeout_ms; /* without a body: for the answer as a whole; digested: between bytes */
 };
@@ -59,7 +62,9 @@ struct http {
 	/* when it has ended */
 	enum http_end end;
 	char why[CURL_ERROR_SIZE]; /* for people; not the server's words */
-	char head[HTTP_HEAD_MAX];  /* of the final answer, NUL-terminated */
+	const char *state; /* a word for it: trust_word's, "stalled", "no-answer", "answer-head",
+			      "answer-body", "cut", "not-http"; "" where it was answered */
+	char head[HTTP_HEAD_MAX]; /* of the final answer, NUL-terminated */
 	size_t head_len;
 	uint64_t got_bytes; /* of the answer's body */
 	uint64_t body_ms;   /* from the first body byte to the end */

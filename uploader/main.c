@@ -39,6 +39,8 @@ static const struct msg_rule rules[] = {
 	{ MSG_UPLOAD, IN(STATE_WORK), 1 },
 	{ MSG_RECONFIRM, IN(STATE_WORK), 0 },
 	{ MSG_REMOVE, IN(STATE_WORK), 0 },
+	{ MSG_ABANDON, IN(STATE_WORK), 0 },
+	{ MSG_PRESERVE, IN(STATE_WORK), 0 },
 	{ MSG_PROCEED, IN(STATE_WORK), 0 },
 	{ MSG_STOP_UPLOAD, IN(STATE_WORK), 0 },
 };
@@ -108,7 +110,7 @@ static struct transfer *slot_of(const struct msg *m)
 	return m->head.slot < up.dest.conf.slots ? &up.slots[m->head.slot] : NULL;
 }
 
-/* UPLOAD, RECONFIRM, REMOVE: the slot has something to do. */
+/* UPLOAD or an errand: the slot has something to do. */
 static int take_job(struct msg *m)
 {
 	const struct proto_upload *q = (const void *)m->body;
@@ -159,6 +161,8 @@ static int take(struct msg *m)
 	case MSG_UPLOAD:
 	case MSG_RECONFIRM:
 	case MSG_REMOVE:
+	case MSG_ABANDON:
+	case MSG_PRESERVE:
 		return take_job(m);
 	}
 	return take_word(m);

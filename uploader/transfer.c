@@ -62,6 +62,11 @@ enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, co
 	return ACT_ASK;
 }
 
+void transfer_state(struct transfer *t, const char *word)
+{
+	snprintf(t->failed.state, sizeof(t->failed.state), "%s", word);
+}
+
 static void let_go(struct transfer *t)
 {
 	t->dest->driver->end(t);
@@ -111,6 +116,17 @@ static void send_receipt(struct transfer *t)
 		handover("uploader-reconfirmed");
 }
 
+static void send_preserved(struct transfer *t)
+{
+	struct proto_status s = { 0 };
+
+	log_info("preserved", "slot=%u asset=%.16s hold=%u object=\"%s\"", t->slot,
+	    log_text(t->upload.asset), t->upload.preserved, log_text(t->upload.address));
+	let_go(t);
+	tell(t, MSG_PRESERVED, &s);
+	handover("uploader-preserved");
+}
+
 /* status: 0 or -ENOENT. */
 static void send_removed(struct transfer *t, int status)
 {
@@ -126,7 +142,7 @@ static void send_removed(struct transfer *t, int status)
 
 static void send_created(struct transfer *t)
 {
-	struct proto_address a = { 0 };
+	struct proto_address a = { .expires_s = t->expires_s, .found = t->found };
 
 	snprintf(a.address, sizeof(a.address), "%s", t->address);
 	snprintf(a.text, sizeof(a.text), "%s", t->reason);
@@ -199,7 +215,7 @@ static void create_anew(struct transfer *t)
 /* Once may be a server that has just come up without its disk. */
 static void not_there(struct transfer *t)
 {
-	if (t->job == MSG_REMOVE) {
+	if (t->job == MSG_REMOVE || t->job == MSG_ABANDON) {
 		send_removed(t, -ENOENT);
 		return;
 	}
@@ -220,7 +236,11 @@ static void act_done(struct transfer *t)
 		send_receipt(t);
 		return;
 	}
-	if (t->job == MSG_REMOVE) {
+	if (t->job == MSG_PRESERVE) {
+		send_preserved(t);
+		return;
+	}
+	if (t->job == MSG_REMOVE || t->job == MSG_ABANDON) {
 		t->failed.text[0] = '\0';
 		send_removed(t, 0);
 		return;
@@ -298,6 +318,11 @@ static enum act_result not_whole(struct transfer *t)
 	    (unsigned long long)t->upload.size_bytes);
 }
 
+static enum act_result not_offered(struct transfer *t)
+{
+	return transfer_fail(t, UPLOAD_CANNOT, "this destination offers no way to do that");
+}
+
 static bool is_whole(const struct transfer *t)
 {
 	struct stat st;
@@ -316,6 +341,10 @@ static enum act_result (*first_act(struct transfer *t))(struct transfer *t)
 		return d->confirm;
 	if (t->job == MSG_REMOVE)
 		return d->remove;
+	if (t->job == MSG_ABANDON)
+		return d->abandon ? d->abandon : not_offered;
+	if (t->job == MSG_PRESERVE)
+		return d->preserve ? d->preserve : not_offered;
 	if (!is_whole(t))
 		return not_whole;
 	return t->address[0] ? d->query : d->create;
@@ -330,11 +359,13 @@ int transfer_begin(struct transfer *t, unsigned job, const struct proto_upload *
 	t->fd = fd;
 	memcpy(t->address, upload->address, sizeof(t->address));
 	t->offset_bytes = t->best_bytes = t->sent_bytes = 0;
-	t->offset_known = t->appended = t->proven = false;
+	t->offset_known = t->appended = t->proven = t->found = false;
+	t->expires_s = PROTO_NO_TIME;
 	t->tries = t->recreated = t->gone = 0;
 	t->reason[0] = '\0';
 	memset(&t->failed, 0, sizeof(t->failed));
 	memset(&t->receipt, 0, sizeof(t->receipt));
+	t->receipt.retain_until_s = PROTO_NO_TIME;
 	err = t->dest->driver->begin(t);
 	if (err < 0) {
 		t->fd = -1;
@@ -365,7 +396,7 @@ void transfer_stop(struct transfer *t)
 
 void transfer_progress(struct transfer *t)
 {
-	struct proto_progress p = { t->offset_bytes, t->sent_bytes };
+	struct proto_progress p = { t->offset_bytes, t->sent_bytes, t->expires_s };
 
 	if (t->state != TRANSFER_IDLE && t->job == MSG_UPLOAD)
 		tell(t, MSG_PROGRESS, &p);

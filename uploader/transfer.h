@@ -1,5 +1,5 @@
 /*
- * transfer: what a slot does, from UPLOAD, RECONFIRM or REMOVE to the message that ends it.
+ * transfer: what a slot does, from UPLOAD or an errand's message to the message that ends it.
  *
  * Owns the order of acts (create, told to the core and on record, query, append, finish), the
  * bounded retries inside a slot, and the slot's messages. Called by main's loop. It never asks for
@@ -24,15 +24,17 @@ struct transfer {
 	int core; /* the socket */
 	unsigned slot;
 	uint32_t generation;
-	unsigned job; /* MSG_UPLOAD, MSG_RECONFIRM or MSG_REMOVE */
+	unsigned job; /* MSG_UPLOAD, RECONFIRM, REMOVE, ABANDON or PRESERVE */
 	struct proto_upload upload;
 	int fd; /* UPLOAD: the clip, read-only; else -1 */
 
 	/* for drivers */
 	char address[PROTO_ADDRESS_LEN];
-	uint64_t offset_bytes;        /* the destination's own word */
-	bool offset_known;            /* create: nothing is there yet, no query needed */
-	uint64_t sent_bytes;          /* body bytes handed over in this slot */
+	uint64_t offset_bytes; /* the destination's own word */
+	bool offset_known;     /* create: nothing is there yet, no query needed */
+	bool found;            /* create: it was there before, by this station or by another */
+	int64_t expires_s;   /* the destination forgets what is not whole by then; PROTO_NO_TIME */
+	uint64_t sent_bytes; /* body bytes handed over in this slot */
 	struct proto_failed failed;   /* why it is not going on */
 	struct proto_receipt receipt; /* filled by finish */
 	struct http *http;            /* the slot's one request at a time */
@@ -82,5 +84,8 @@ enum act_result transfer_fail(struct transfer *t, enum upload_failure failure, c
 /* For drivers: the same, as passing trouble: returns ACT_ASK. */
 enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Names the state of a failure by its word in the destination's page; call before or after. */
+void transfer_state(struct transfer *t, const char *word);
 
 #endif

@@ -28,7 +28,8 @@ struct shape {
 
 #define UPLOAD_TEXTS                                                                               \
 	TEXTS(TEXT(proto_upload, class), TEXT(proto_upload, signature), TEXT(proto_upload, asset), \
-	    TEXT(proto_upload, camera), TEXT(proto_upload, name), TEXT(proto_upload, address))
+	    TEXT(proto_upload, camera), TEXT(proto_upload, name), TEXT(proto_upload, version),     \
+	    TEXT(proto_upload, address))
 
 #define SHAPE(type, s, texts) [MSG_##type] = { #type, sizeof(struct s), texts }
 
@@ -82,18 +83,28 @@ static const struct shape shapes[] = {
 		TEXT(proto_destination, certificate_file),
 		TEXT(proto_destination, key_file),
 		TEXT(proto_destination, headers_file),
-		TEXT(proto_destination, receipt_path))),
-	SHAPE(READY, proto_ready, TEXTS(TEXT(proto_ready, text))),
+		TEXT(proto_destination, receipt_path),
+		TEXT(proto_destination, find_path),
+		TEXT(proto_destination, secrets_file),
+		TEXT(proto_destination, proxy),
+		TEXT(proto_destination, proxy_file),
+		TEXT(proto_destination, bucket),
+		TEXT(proto_destination, prefix),
+		TEXT(proto_destination, region))),
+	SHAPE(READY, proto_ready, TEXTS(TEXT(proto_ready, text), TEXT(proto_ready, identity))),
 	SHAPE(UPLOAD, proto_upload, UPLOAD_TEXTS),
 	SHAPE(CREATED, proto_address, TEXTS(TEXT(proto_address, address), TEXT(proto_address, text))),
 	SHAPE(PROCEED, proto_empty, NULL),
 	SHAPE(PROGRESS, proto_progress, NULL),
 	SHAPE(RECEIPT, proto_receipt, TEXTS(TEXT(proto_receipt, object), TEXT(proto_receipt, version))),
-	SHAPE(FAILED, proto_failed, TEXTS(TEXT(proto_failed, text))),
+	SHAPE(FAILED, proto_failed, TEXTS(TEXT(proto_failed, state), TEXT(proto_failed, text))),
 	SHAPE(STOP_UPLOAD, proto_empty, NULL),
 	SHAPE(RECONFIRM, proto_upload, UPLOAD_TEXTS),
 	SHAPE(REMOVE, proto_upload, UPLOAD_TEXTS),
 	SHAPE(REMOVED, proto_status, TEXTS(TEXT(proto_status, text))),
+	SHAPE(ABANDON, proto_upload, UPLOAD_TEXTS),
+	SHAPE(PRESERVE, proto_upload, UPLOAD_TEXTS),
+	SHAPE(PRESERVED, proto_status, TEXTS(TEXT(proto_status, text))),
 	SHAPE(ASK, proto_ask, TEXTS(
 		TEXT(proto_ask, text),
 		TEXT(proto_ask, reason),
@@ -123,12 +134,15 @@ static const struct shape shapes[] = {
 		TEXT(proto_ctl_asset, reason),
 		TEXT(proto_ctl_asset, path))),
 	SHAPE(UPLOADING, proto_ctl_upload, TEXTS(
+		TEXT(proto_ctl_upload, state),
+		TEXT(proto_ctl_upload, version),
 		TEXT(proto_ctl_upload, destination),
 		TEXT(proto_ctl_upload, reason),
 		TEXT(proto_ctl_upload, address))),
 	SHAPE(DESTINED, proto_ctl_destination, TEXTS(
 		TEXT(proto_ctl_destination, name),
 		TEXT(proto_ctl_destination, driver),
+		TEXT(proto_ctl_destination, state),
 		TEXT(proto_ctl_destination, text))),
 	SHAPE(SEGMENT, proto_ctl_segment, TEXTS(TEXT(proto_ctl_segment, name))),
 	SHAPE(COPY, proto_ctl_copy, TEXTS(TEXT(proto_ctl_copy, where), TEXT(proto_ctl_copy, text))),

@@ -38,6 +38,24 @@ int64_t clock_now_ms(void)
 	return ((int64_t)now.tv_sec + offset_s) * 1000 + now.tv_nsec / 1000000;
 }
 
+uint64_t clock_steady_ms(void)
+{
+	static uint64_t latest;
+	struct timespec now;
+	long long offset_s;
+	int synchronised;
+	uint64_t ms;
+
+	told(&offset_s, &synchronised);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (offset_s > 0)
+		ms += (uint64_t)offset_s * 1000;
+	if (ms > latest)
+		latest = ms;
+	return latest;
+}
+
 int64_t clock_now_s(void)
 {
 	return clock_now_ms() / 1000;

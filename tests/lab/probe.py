@@ -6,6 +6,7 @@ comes. The layouts are those of dockd/base/proto.h.
 
 import ctypes
 import os
+import re
 import select
 import signal
 import socket
@@ -18,7 +19,8 @@ TREE = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("DOCKD_BUILD") or os.path.join(TREE, "build")
 HOTPLUG_UID, GROUP_GID = 64001, 64000
 
-PROTO_VERSION = 1
+with open(os.path.join(TREE, "dockd/base/proto.h"), encoding="utf-8") as header:
+    PROTO_VERSION = int(re.search(r"#define PROTO_VERSION (\d+)", header.read()).group(1))
 HELLO, WELCOME = 1, 2
 ARRIVED, LEFT, SYNCED, OPEN, OPENED = 16, 17, 18, 19, 20
 READY, NOT_AUTHORISED, NOT_CONFIGURED = 1, 2, 3

@@ -14,26 +14,30 @@ import time
 
 MSG = dict(HELLO=1, WELCOME=2, DESTINATION=80, READY=81, UPLOAD=82, CREATED=83, PROCEED=84,
            PROGRESS=85, RECEIPT=86, FAILED=87, STOP_UPLOAD=88, RECONFIRM=89, REMOVE=90,
-           REMOVED=91)
+           REMOVED=91, ABANDON=92, PRESERVE=93, PRESERVED=94)
 NAME = {v: k for k, v in MSG.items()}
 NO_TIME = -(1 << 63)
 HEAD = struct.Struct("=HHII")
 HELLO = struct.Struct("=II64s")
 WELCOME = struct.Struct("=II64s")
-DESTINATION = struct.Struct("=IIIIIIQQ1024s256s256s256s256s64s")
-READY = struct.Struct("=iIII256s")
-UPLOAD = struct.Struct("=Q32sqqII32s32s68s132s256s1024s")
-CREATED = struct.Struct("=1024s128s")
-PROGRESS = struct.Struct("=QQ")
-RECEIPT = struct.Struct("=IIQQ32s1024s128s2048s")
-FAILED = struct.Struct("=IIQQQ256s")
+DESTINATION = struct.Struct("=IIIIIIQQQQII192s288s1024s256s256s256s256s64s128s256s256s256s64s128s32s")
+RATE = struct.Struct("=IHHQ")
+PIN = struct.Struct("=32sqq")
+UNLIMITED = (1 << 64) - 1
+READY = struct.Struct("=iIII256s1280s")
+UPLOAD = struct.Struct("=Q32sqqIIII32s32s68s132s256s128s1024s")
+CREATED = struct.Struct("=qII1024s128s")
+PROGRESS = struct.Struct("=QQq")
+RECEIPT = struct.Struct("=IIQQ32s1024s128sqII2048s")
+FAILED = struct.Struct("=IIQQQ32s256s")
 STATUS = struct.Struct("=i128s")
 
 LOCAL, LENGTH, TRANSFER_DIGEST, STORED_DIGEST, READBACK, SIGNED = 1, 2, 3, 4, 5, 6
 LATER, AWAY, REFUSED, BAD_DESTINATION, SOURCE, STOPPED, LOST, DIFFERS, CANNOT = range(1, 10)
-DIR, TUS = 1, 2
-READ_BACK, CHECKSUM, OVERRIDE, RECEIPTS, DISPOSE, STATED = 1, 2, 4, 8, 16, 32
-CONFIRMS, REMOVES = 1, 2
+DIR, TUS, S3 = 1, 2, 3
+READ_BACK, CHECKSUM, OVERRIDE, RECEIPTS, DISPOSE, STATED, PATH_STYLE = 1, 2, 4, 8, 16, 32, 64
+CONFIRMS, REMOVES, PRESERVES, ABANDONS, FINDS = 1, 2, 4, 8, 16
+GOVERNANCE, COMPLIANCE = 1, 2
 CLIP, LEDGER, CHECKPOINT, BUNDLE = 2, 8, 9, 10
 
 
@@ -51,21 +55,22 @@ class Message:
             self.version, self.role, name = HELLO.unpack(body)
             self.name = text(name)
         elif self.kind == "READY":
-            self.status, self.level, self.can, _, t = READY.unpack(body)
-            self.text = text(t)
+            self.status, self.level, self.can, _, t, i = READY.unpack(body)
+            self.text, self.identity = text(t), text(i)
         elif self.kind == "CREATED":
-            a, t = CREATED.unpack(body)
+            self.expires, self.found, _, a, t = CREATED.unpack(body)
             self.address, self.text = text(a), text(t)
         elif self.kind == "PROGRESS":
-            self.offset, self.sent = PROGRESS.unpack(body)
+            self.offset, self.sent, self.expires = PROGRESS.unpack(body)
         elif self.kind == "RECEIPT":
-            self.level, n, self.length, self.sent, self.sha256, o, v, raw = RECEIPT.unpack(body)
-            self.object, self.raw = text(o), raw[:n]
+            (self.level, n, self.length, self.sent, self.sha256, o, v, self.retain_until,
+             self.lock_mode, self.held, raw) = RECEIPT.unpack(body)
+            self.object, self.version, self.raw = text(o), text(v), raw[:n]
         elif self.kind == "FAILED":
             (self.failure, self.http, self.retry_after, self.offset, self.sent,
-             t) = FAILED.unpack(body)
-            self.text = text(t)
-        elif self.kind == "REMOVED":
+             s, t) = FAILED.unpack(body)
+            self.state, self.text = text(s), text(t)
+        elif self.kind in ("REMOVED", "PRESERVED"):
             self.status, t = STATUS.unpack(body)
             self.text = text(t)
 
@@ -100,15 +105,21 @@ class Core:
         assert ready, "the uploader did not connect"
         self.sock, _ = self.listener.accept()
         hello = self.get("HELLO")
-        assert (hello.version, hello.role, hello.name) == (2, 2, "test")
-        self.put("WELCOME", WELCOME.pack(2, 7, b"station-1"))
+        assert (hello.version, hello.role, hello.name) == (3, 2, "test")
+        self.put("WELCOME", WELCOME.pack(3, 7, b"station-1"))
         return self
 
     def open(self, driver, where, flags=0, slots=4, stall_ms=5000, answer_ms=5000,
-             chunk_min=256 << 10, chunk_max=256 << 20, ca="", cert="", key="", headers="", receipt_path=""):
+             chunk_min=256 << 10, chunk_max=256 << 20, ca="", cert="", key="", headers="", receipt_path="",
+             tls_min=12, part=16 << 20, rate=UNLIMITED, lock_mode=0, retain_days=0, rates=(), pins=(),
+             find_path="", secrets="", proxy="", proxy_file="", bucket="", prefix="", region=""):
+        """rates: (days, from minute, until minute, bytes a second); pins: (digest, from, until)."""
         self.put("DESTINATION", DESTINATION.pack(
-            driver, flags, slots, stall_ms, answer_ms, 0, chunk_min, chunk_max,
-            *(s.encode() for s in (str(where), ca, cert, key, str(headers), receipt_path))))
+            driver, flags, slots, stall_ms, answer_ms, tls_min, chunk_min, chunk_max, part, rate,
+            lock_mode, retain_days, b"".join(RATE.pack(*r) for r in rates),
+            b"".join(PIN.pack(*p) for p in pins),
+            *(str(s).encode() for s in (where, ca, cert, key, headers, receipt_path, find_path, secrets,
+                                        proxy, proxy_file, bucket, prefix, region))))
         return self.get("READY", wait=15)
 
     def put(self, kind, body=b"\0\0\0\0", slot=0, generation=0, fds=()):
@@ -133,7 +144,7 @@ class Core:
 
     @staticmethod
     def what(path, address="", name="clip.mp4", size=None, sha256=None, asset=None, kind=CLIP,
-             recorded=1790000000, dispose_by=NO_TIME, preserved=0):
+             recorded=1790000000, dispose_by=NO_TIME, preserved=0, urgency=0, version=""):
         """proto_upload of a file."""
         data = pathlib.Path(path).read_bytes()
         digest = sha256 or hashlib.sha256(data).digest()
@@ -141,8 +152,10 @@ class Core:
             asset = hashlib.sha256(b"camera" + digest).hexdigest()
         return UPLOAD.pack(
             len(data) if size is None else size, digest, recorded, dispose_by, kind, preserved,
+            urgency, 0,
             b"not-yet-categorised", b"unsigned", asset.encode(),
-            b"BWC-0001", name if isinstance(name, bytes) else name.encode(), address.encode())
+            b"BWC-0001", name if isinstance(name, bytes) else name.encode(), version.encode(),
+            address.encode())
 
     def upload(self, path, slot=0, **what):
         """UPLOAD of a file; the generation is a new one."""

@@ -62,7 +62,7 @@ ELSEWHERE |= {"judge-ask", "judge-judged", "inquiry-begun", "inquiry-answered",
               "inquiry-audited"}  # and in test_evidence.py
 ELSEWHERE |= {"disposal-station", "disposal-gone", "disposal-remove",
               "disposal-removed"}  # and in test_retention.py
-ELSEWHERE |= {"uploader-dir-remove", "uploader-removed",
+ELSEWHERE |= {"uploader-dir-remove", "uploader-removed", "uploader-preserved",
               "uploader-reconfirmed"}  # and in test_receipts_uploader.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking

@@ -589,6 +589,9 @@ static int answer(struct client *k)
 		return control_keys(k);
 	case ASK_SETTLE:
 		return control_settle(k);
+	case ASK_EXPEDITE:
+	case ASK_REBIND:
+		return client_end(k, -EOPNOTSUPP, 0, "not yet");
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }

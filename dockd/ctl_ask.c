@@ -50,6 +50,8 @@ static bool has_pages(unsigned ask)
 	case ASK_ENROLL:
 	case ASK_REVOKE:
 	case ASK_SETTLE:
+	case ASK_EXPEDITE:
+	case ASK_REBIND:
 		return false;
 	}
 	return false;

@@ -232,7 +232,7 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 
 #define UPLOAD_COLUMNS                                                                             \
 	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
-	" confirmed_at, bundle, lost, version, key, began, refusals"
+	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held, expires"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
 {
@@ -254,6 +254,10 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	db_text(st, 14, u->key, sizeof(u->key));
 	u->began_s = sqlite3_column_int64(st, 15);
 	u->refusals = (uint32_t)sqlite3_column_int64(st, 16);
+	u->lock = (enum lock_mode)sqlite3_column_int(st, 17);
+	u->retain_until_s = sqlite3_column_int64(st, 18);
+	u->held = sqlite3_column_int(st, 19) != 0;
+	u->expires_s = sqlite3_column_int64(st, 20);
 }
 
 static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
@@ -330,13 +334,15 @@ int upload_write(struct index *ix, const struct upload *u)
 	if (rc == 0)
 		rc = db_run(ix, Q_UPLOAD_SET,
 		    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
-		    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
-		    "itiiiiitttiiittiiii", (int64_t)u->asset, u->destination, (int64_t)u->rung,
+		    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+		    " ?20, ?21, ?22, ?23)",
+		    "itiiiiitttiiittiiiiiiii", (int64_t)u->asset, u->destination, (int64_t)u->rung,
 		    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s,
 		    (int64_t)u->length_bytes, u->sha256, u->reason, u->address, u->confirmed_at_s,
 		    (int64_t)u->bundle, (int64_t)u->lost, u->version, u->key, u->began_s,
 		    (int64_t)u->refusals, watch_of(u, &e.a),
-		    u->confirmed_at_s ? u->confirmed_at_s : u->receipted_at_s);
+		    u->confirmed_at_s ? u->confirmed_at_s : u->receipted_at_s, (int64_t)u->lock,
+		    u->retain_until_s, (int64_t)u->held, u->expires_s);
 	if (rc != 0)
 		return rc;
 	waits = is_to_send(&e.a) && u->rung != RUNG_RECEIPTED && !u->refused;

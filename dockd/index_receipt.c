@@ -17,6 +17,9 @@ void upload_anew(struct upload *u)
 	u->receipted_at_s = u->confirmed_at_s = u->began_s = 0;
 	u->refusals = 0;
 	u->length_bytes = 0;
+	u->lock = LOCK_NONE;
+	u->held = false;
+	u->retain_until_s = u->expires_s = PROTO_NO_TIME;
 	u->sha256[0] = u->address[0] = u->version[0] = u->key[0] = '\0';
 }
 
@@ -32,6 +35,7 @@ static int its_upload(struct act *a, struct upload *u)
 	u->asset = a->asset;
 	u->rung = RUNG_CHECKED;
 	u->began_s = a->time_s;
+	u->retain_until_s = u->expires_s = PROTO_NO_TIME;
 	act_text(a, "destination", u->destination, sizeof(u->destination));
 	return 0;
 }

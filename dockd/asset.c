@@ -382,6 +382,30 @@ int level_of_word(const char *word, enum receipt_level *out)
 	return -EINVAL;
 }
 
+const char *lock_word(enum lock_mode l)
+{
+	switch (l) {
+	case LOCK_NONE:
+		return "none";
+	case LOCK_GOVERNANCE:
+		return "governance";
+	case LOCK_COMPLIANCE:
+		return "compliance";
+	}
+	return "unknown";
+}
+
+int lock_of_word(const char *word, enum lock_mode *out)
+{
+	for (int l = LOCK_NONE; l <= LOCK_COMPLIANCE; l++) {
+		if (strcmp(word, lock_word((enum lock_mode)l)) == 0) {
+			*out = (enum lock_mode)l;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 const char *scheme_word(enum signing_scheme s)
 {
 	switch (s) {

@@ -178,6 +178,9 @@ const char *level_word(enum receipt_level l);                 /* "readback" */
 int level_of_word(const char *word, enum receipt_level *out); /* 0 or -EINVAL */
 int kind_of_word(const char *word, enum object_kind *out);    /* 0 or -EINVAL */
 
+const char *lock_word(enum lock_mode l);                 /* "governance"; "none" */
+int lock_of_word(const char *word, enum lock_mode *out); /* 0 or -EINVAL */
+
 const char *scheme_word(enum signing_scheme s);                 /* "ecdsa" */
 int scheme_of_word(const char *word, enum signing_scheme *out); /* 0 or -EINVAL */
 

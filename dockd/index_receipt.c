@@ -58,6 +58,7 @@ int apply_created(struct act *a)
 	if (u.rung < RUNG_SENT)
 		u.rung = RUNG_SENT;
 	u.began_s = a->time_s;
+	u.expires_s = record_get_number(a->r, "expires", PROTO_NO_TIME);
 	act_text(a, "address", u.address, sizeof(u.address));
 	return upload_write(a->ix, &u);
 }
@@ -95,6 +96,12 @@ int apply_receipted(struct act *a)
 	act_text(a, "key", u.key, sizeof(u.key));
 	u.confirmed_at_s = 0;
 	u.refusals = 0;
+	u.lock = LOCK_NONE;
+	if (record_has(a->r, "lock") && lock_of_word(record_get_text(a->r, "lock"), &u.lock) < 0)
+		u.lock = LOCK_GOVERNANCE;
+	u.retain_until_s = record_get_number(a->r, "retain-until", PROTO_NO_TIME);
+	u.held = act_number(a, "held") != 0;
+	u.expires_s = PROTO_NO_TIME; /* what is whole does not expire */
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
 }

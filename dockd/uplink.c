@@ -379,8 +379,10 @@ int uplink_describe(
 	memcpy(out->asset, a.id, sizeof(out->asset));
 	memcpy(out->camera, a.camera, sizeof(out->camera));
 	copy_utf8(out->name, sizeof(out->name), last_part(a.path));
-	if (index_upload(ix(u), asset, destination, &known) == 0)
+	if (index_upload(ix(u), asset, destination, &known) == 0) {
 		memcpy(out->address, known.address, sizeof(out->address));
+		memcpy(out->version, known.version, sizeof(out->version));
+	}
 	return 0;
 }
 

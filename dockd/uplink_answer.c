@@ -93,6 +93,9 @@ struct stated {
 	const char *sha256, *object, *version; /* "" not stated */
 	const char *key, *note;                /* SIGNED; else NULL */
 	int64_t server_s;
+	enum lock_mode lock; /* of this version */
+	int64_t retain_until_s;
+	bool held;
 };
 
 static void receipted(
@@ -107,6 +110,13 @@ static void receipted(
 	record_text(r, "object", what->object);
 	if (what->version[0])
 		record_text(r, "version", what->version);
+	if (what->lock != LOCK_NONE) {
+		record_text(r, "lock", lock_word(what->lock));
+		if (what->retain_until_s != PROTO_NO_TIME)
+			record_number(r, "retain-until", what->retain_until_s);
+	}
+	if (what->held)
+		record_number(r, "held", 1);
 	if (what->note) {
 		record_text(r, "key", what->key);
 		record_number(r, "server-time", what->server_s);
@@ -154,7 +164,10 @@ static void accepted(void *arg, const struct accepted *what)
 		.version = what->version,
 		.key = what->signer,
 		.note = note,
-		.server_s = what->server_s };
+		.server_s = what->server_s,
+		.lock = (enum lock_mode)what->receipt.lock_mode,
+		.retain_until_s = what->receipt.retain_until_s,
+		.held = what->receipt.held };
 
 	if (!d || index_asset(ix(u), what->asset, &a) < 0)
 		return;
@@ -246,7 +259,10 @@ static const char *on_receipt(
 			.length_bytes = c.length_bytes,
 			.sha256 = hex,
 			.object = c.object,
-			.version = c.version });
+			.version = c.version,
+			.lock = (enum lock_mode)c.lock_mode,
+			.retain_until_s = c.retain_until_s,
+			.held = c.held });
 	return NULL;
 }
 
@@ -330,6 +346,9 @@ const char *uplink_receipt_form(const struct proto_receipt *c)
 {
 	if (c->level <= LEVEL_NONE || c->level > LEVEL_SIGNED || c->raw_len > sizeof(c->raw))
 		return "RECEIPT of a level that it cannot have";
+	if (c->lock_mode > LOCK_COMPLIANCE || c->held > 1 ||
+	    (c->retain_until_s != PROTO_NO_TIME && c->retain_until_s < 0))
+		return "RECEIPT with a lock that it cannot have";
 	return NULL;
 }
 

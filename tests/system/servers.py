@@ -3,6 +3,7 @@
 Both listen on loopback only. Nothing is installed here: `make npm` puts the stock server's packages
 into build/npm.
 """
+import json
 import os
 import pathlib
 import socket
@@ -58,6 +59,14 @@ class TusServer:
     def uploads(self):
         """The finished and unfinished uploads: name => bytes."""
         return {p.name: p.read_bytes() for p in self.folder.iterdir() if p.suffix != ".json"}
+
+    def assets(self):
+        """The same without the station's side objects."""
+        def kind(name):
+            told = self.folder / (name + ".json")
+            return json.loads(told.read_text()).get("metadata", {}).get("kind") if told.exists() else ""
+        return {name: data for name, data in self.uploads().items()
+                if kind(name) not in ("ledger", "checkpoint", "bundle")}
 
     def __enter__(self):
         return self.start()

@@ -103,7 +103,7 @@ class Evidence(Station):
                       for p in (self.folder / "state/staging").rglob("*") if p.is_file())
 
     def stored(self):
-        return sorted(hashlib.sha256(d).hexdigest() for d in self.server.uploads().values())
+        return sorted(hashlib.sha256(d).hexdigest() for d in self.server.assets().values())
 
 
 def digests(camera):

@@ -1,6 +1,6 @@
 """Servers for the upload tests: a stock @tus/server, and one whose every answer is scripted.
 
-Both listen on loopback only. Nothing is installed here: `make npm` puts the stock server's packages
+radosgw.py has Ceph's S3 gateway. All listen on loopback only. Nothing is installed here: `make npm` puts the stock server's packages
 into build/npm.
 """
 import json
@@ -10,6 +10,8 @@ import socket
 import struct
 import subprocess
 import threading
+
+from radosgw import RadosGW  # noqa: F401 (the tests take all servers from here)
 
 HERE = pathlib.Path(__file__).resolve().parent
 NPM = HERE.parent.parent / "build" / "npm"

@@ -195,6 +195,12 @@ dockd-hotplug_src := \
 	usb/sysfs.c
 dockd-hotplug_pkg := libusb-1.0 libseccomp
 
+s3_pure := \
+	uploader/s3_sign.c \
+	uploader/s3_request.c \
+	uploader/s3_reply.c \
+	uploader/s3_document.c \
+	uploader/s3_verdict.c
 dockd-uploader_src := \
 	uploader/main.c \
 	uploader/transfer.c \
@@ -208,8 +214,9 @@ dockd-uploader_src := \
 	uploader/tus_proof.c \
 	uploader/tus_errand.c \
 	uploader/tus_reply.c \
+	$(s3_pure) \
 	dockd/base/base64.c
-dockd-uploader_pkg := libcurl jansson libcrypto libseccomp
+dockd-uploader_pkg := libcurl jansson libcrypto libseccomp expat
 
 programs := dockd dockctl dockd-verify dockd-camera dockd-hotplug dockd-uploader
 

@@ -9,7 +9,7 @@ set -euo pipefail
 
 declare -A packages=(
 	[build]="gcc make pkgconf libc6-dev libusb-1.0-0-dev libsystemd-dev libsqlite3-dev libconfig-dev
-		libssl-dev libcurl4-openssl-dev libjansson-dev libseccomp-dev"
+		libssl-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libseccomp-dev"
 	[test]="binutils golang-golang-x-mod-dev golang-go libcmocka-dev openssl procps python3 python3-pytest python3-pytest-xdist
 		util-linux"
 	[fuzz]="clang libclang-rt-14-dev"

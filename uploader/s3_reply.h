@@ -10,7 +10,7 @@
 
 #include "s3_request.h"
 
-#define S3_XML_MAX (4u << 20) /* bytes of one document: a thousand parts take about 300 KB */
+#define S3_XML_MAX (1u << 20) /* bytes of one document: a thousand parts take 200 to 450 KB */
 
 enum s3_asked {
 	S3_HEAD = 1,
@@ -31,7 +31,8 @@ enum s3_asked {
 /* Status line and headers. */
 struct s3_head {
 	int status;
-	bool has_length, locked, held, delete_marker;
+	bool has_length, held, delete_marker;
+	bool locked; /* a mode and a date are there */
 	uint64_t length_bytes;
 	uint64_t retry_after_ms;
 	int64_t date_s;         /* the server's clock, PROTO_NO_TIME not told */
@@ -44,27 +45,40 @@ struct s3_head {
 };
 int s3_head_read(const char *head, size_t len, int64_t now_s, struct s3_head *out); /* 0, -EPROTO */
 
-/* An <Error> document, also under status 200 (CompleteMultipartUpload). */
+/* An ETag with its quotes, put around it where they are missing. */
+bool s3_etag_read(const char *text, size_t len, char out[S3_ETAG_LEN]);
+/* "2026-11-21T17:00:00.000Z" (RFC 3339, UTC) or PROTO_NO_TIME. */
+int64_t s3_time_read(const char *text, size_t len);
+
+/*
+ * The documents below are read by s3_document.c. -EPROTO: not XML, not that document, or beyond a
+ * bound; -ENOMEM.
+ */
+
+/*
+ * An <Error> document, also under status 200 (CompleteMultipartUpload): ask this first of every
+ * answer that has a body. out is always set.
+ */
 struct s3_error {
-	char code[64]; /* "" there was none */
+	char code[64]; /* "" there was none; "Unreadable" */
 	char message[PROTO_TEXT_LEN];
 	int64_t server_s; /* ServerTime of RequestTimeTooSkewed; PROTO_NO_TIME */
 };
-int s3_error_read(const char *text, size_t len, struct s3_error *out); /* 0; -EPROTO: no XML */
+int s3_error_read(const char *text, size_t len, struct s3_error *out); /* 0, also with no Error */
 
 struct s3_parts {
 	bool truncated;
-	unsigned next; /* part number to go on after */
+	unsigned next; /* part number to go on after, where truncated: not below the last one's */
 	size_t n;
-	struct s3_part part[1000];
+	struct s3_part part[S3_LISTED_PARTS];
 };
-/* ListParts. 0 or -EPROTO (also: numbers not ascending, an ETag or size that cannot be). */
+/* ListParts. -EPROTO also: numbers not ascending, an ETag or size that cannot be. */
 int s3_parts_read(const char *text, size_t len, struct s3_parts *out);
 
 struct s3_uploads {
 	bool truncated;
 	char next_key[S3_KEY_LEN], next_id[S3_UPLOAD_ID_LEN];
-	size_t n; /* of those whose key is exactly `key` */
+	size_t n; /* of those whose key is exactly `key`; what is beyond 64 is left out */
 	struct {
 		char id[S3_UPLOAD_ID_LEN];
 		char initiated[40]; /* as the server writes it: compares as text */
@@ -72,12 +86,12 @@ struct s3_uploads {
 };
 int s3_uploads_read(const char *text, size_t len, const char *key, struct s3_uploads *out);
 
-/* CreateMultipartUpload's UploadId, CompleteMultipartUpload's ETag. 0 or -EPROTO. */
+/* CreateMultipartUpload's UploadId, CompleteMultipartUpload's ETag. */
 int s3_created_read(const char *text, size_t len, char id[S3_UPLOAD_ID_LEN]);
 int s3_completed_read(const char *text, size_t len, char etag[S3_ETAG_LEN]);
-/* LegalHold's Status is ON. 1, 0 or -EPROTO. */
+/* Whether LegalHold's Status is ON. 1, 0 or -errno. */
 int s3_hold_read(const char *text, size_t len);
-/* Whether the bucket has object lock. 1, 0 or -EPROTO. */
+/* Whether the bucket has object lock. 1, 0 or -errno. */
 int s3_lock_read(const char *text, size_t len);
 
 enum s3_verdict {
@@ -94,8 +108,8 @@ enum s3_verdict {
 	S3_DESTINATION,  /* all, until a person acts */
 };
 /*
- * What to do after an answer; e is the error document (code "" none). *word: a state of
- * dockd-s3(5); *text for people ("" none); both fixed.
+ * What to do after an answer (s3_verdict.c); e is the error document (code "" none). *word: a state
+ * of dockd-s3(5); *text for people; both fixed, "" where all is well. Redirects are never followed.
  */
 enum s3_verdict s3_judge(enum s3_asked asked, const struct s3_head *h, const struct s3_error *e,
     const char **word, const char **text);

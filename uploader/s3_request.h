@@ -4,8 +4,8 @@
  * Called by s3.c: fills an s3_request, which s3_sign then signs. Owns keys, addresses and part
  * sizes. Source: Amazon S3 API Reference; differences of Ceph RGW are named where they count.
  *
- * An address on record is "KEY" or "KEY?uploadId=ID&partBytes=N": the size of parts is fixed when a
- * multipart upload is made, for whoever goes on with it.
+ * An address on record is "KEY" or "KEY?uploadId=ID&partBytes=N", both percent-encoded: the size of
+ * parts is fixed when a multipart upload is made, for whoever goes on with it.
  */
 #ifndef DOCKD_S3_REQUEST_H
 #define DOCKD_S3_REQUEST_H
@@ -21,6 +21,8 @@
 #define S3_ETAG_LEN 80
 #define S3_PARTS_MAX 10000u
 #define S3_PART_MIN (5u << 20)
+#define S3_LISTED_PARTS 1000u /* asked for at once */
+#define S3_LISTED_UPLOADS 200u
 
 struct s3_address {
 	char key[S3_KEY_LEN];
@@ -37,16 +39,26 @@ int s3_key(const struct proto_destination *c, const char *station, const struct 
 /* At least part_bytes, in whole MiB, and so that S3_PARTS_MAX parts hold size_bytes. */
 uint64_t s3_part_bytes(uint64_t size_bytes, uint64_t part_bytes);
 
-/* When the lock ends: the day to dispose by, else now + retain_days; PROTO_NO_TIME: no lock. */
+/*
+ * When the lock ends: the day to dispose by (a day from now at least), else now + retain_days;
+ * PROTO_NO_TIME: none is asked for (lock_mode none, neither is known, a side object).
+ */
 int64_t s3_retain_until(
     const struct proto_destination *c, const struct proto_upload *u, int64_t now_s);
 
-/* All below: 0, -EINVAL (key, endpoint), -ENOSPC. Empty bodies' digests are set. */
+/*
+ * All below: 0, -EINVAL (key, endpoint, bucket), -ENOSPC. Empty bodies' digests are set. The bucket
+ * stands in the host's name, but in the path where the configuration says so, the endpoint is an
+ * address, or the bucket's name is not one label of DNS (TLS wildcards stand for one).
+ */
 int s3_head(
     const struct proto_destination *c, const char *key, const char *version, struct s3_request *r);
 int s3_get(
     const struct proto_destination *c, const char *key, const char *version, struct s3_request *r);
-/* digest: hex SHA-256 of the body; md5: base64. Metadata, lock and legal hold as of u. */
+/*
+ * digest: hex SHA-256 of the body; md5: base64. Metadata, lock and legal hold as of u. Metadata are
+ * percent-encoded (all but visible ASCII, and '%').
+ */
 int s3_put(const struct proto_destination *c, const char *station, const struct proto_upload *u,
     const char *key, int64_t now_s, const char *digest, const char *md5, struct s3_request *r);
 int s3_create(const struct proto_destination *c, const char *station, const struct proto_upload *u,
@@ -58,14 +70,16 @@ int s3_list_parts(const struct proto_destination *c, const struct s3_address *a,
 /* Uploads under way whose keys begin with key. */
 int s3_list_uploads(const struct proto_destination *c, const char *key, const char *key_marker,
     const char *id_marker, struct s3_request *r);
-/* digest and md5 of the XML that s3_complete_begin ... s3_complete_end wrote. */
+/* digest and md5 of the XML that s3_complete_body wrote. */
 int s3_complete(const struct proto_destination *c, const struct s3_address *a, const char *digest,
     const char *md5, struct s3_request *r);
 int s3_abort(const struct proto_destination *c, const struct s3_address *a, struct s3_request *r);
 int s3_delete(
     const struct proto_destination *c, const char *key, const char *version, struct s3_request *r);
-int s3_legal_hold(const struct proto_destination *c, const char *key, const char *version, bool on,
+int s3_legal_hold(const struct proto_destination *c, const char *key, const char *version,
     const char *digest, const char *md5, struct s3_request *r);
+int s3_legal_hold_ask(
+    const struct proto_destination *c, const char *key, const char *version, struct s3_request *r);
 int s3_bucket_head(const struct proto_destination *c, struct s3_request *r);
 int s3_object_lock(const struct proto_destination *c, struct s3_request *r); /* GET ?object-lock */
 
@@ -78,7 +92,7 @@ struct s3_part {
 int s3_complete_body(const struct s3_part *parts, size_t n, char *out, size_t size);
 int s3_legal_hold_body(bool on, char *out, size_t size);
 
-/* The endpoint, bucket and prefix, as the identity of a destination. 0 or -ENOSPC. */
+/* The endpoint, bucket and prefix, as the identity of a destination. 0, -EINVAL or -ENOSPC. */
 int s3_identity(const struct proto_destination *c, char *out, size_t size);
 
 #endif

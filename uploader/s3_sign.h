@@ -22,8 +22,8 @@ struct s3_keys {
 };
 
 struct s3_header {
-	char name[48]; /* lower case */
-	char value[1100];
+	char name[48];    /* lower case */
+	char value[4200]; /* a session token is the longest */
 };
 
 struct s3_param {
@@ -31,7 +31,7 @@ struct s3_param {
 	char value[1024]; /* not encoded; "" stands as "name=" */
 };
 
-/* One request: filled by s3_request, signed here, sent by s3.c. */
+/* One request: filled by s3_request, signed here, sent by s3.c. About 120 KB: one for the process. */
 struct s3_request {
 	const char *method;
 	char scheme_host[320]; /* "https://bucket.host:9000", what the URL begins with */
@@ -45,14 +45,15 @@ struct s3_request {
 
 /*
  * Reads keys from text: lines "access-key: ...", "secret-key: ...", "session-token: ..."; or the
- * INI form of AWS (aws_access_key_id = ..., first section). '#' and ';' begin a comment. 0;
- * -EINVAL: a key is missing, too long or has bytes that it cannot have.
+ * INI form of AWS (aws_access_key_id = ..., first section). '#' and ';' begin a comment line. 0;
+ * -EINVAL: a key is missing, there twice, too long or has bytes that it cannot have; out is wiped.
  */
 int s3_keys_read(const char *text, struct s3_keys *out);
 
 /*
  * The Authorization value, x-amz-date, x-amz-content-sha256 (and x-amz-security-token): the last
- * three are added to r->header. now_s: the time that is signed. 0, -ENOSPC, -ENOMEM.
+ * three are set in r->header (again, where r is signed anew). region "": us-east-1. now_s: the time
+ * that is signed. 0, -ENOSPC, -ENOMEM.
  */
 int s3_sign(struct s3_request *r, const struct s3_keys *keys, const char *region, int64_t now_s,
     char out[S3_SIGNATURE_LEN]);

@@ -52,13 +52,24 @@ note_src := \
 	dockd/base/base64.c \
 	dockd/base/note.c
 
-dockd_src := \
-	dockd/main.c \
+config_src := \
 	dockd/config.c \
 	dockd/config_profile.c \
+	dockd/config_destination.c \
+	dockd/config_moment.c \
+	dockd/config_pins.c \
 	dockd/config_receipts.c \
 	dockd/config_retention.c \
-	dockd/setting.c \
+	dockd/config_timetable.c \
+	dockd/config_url.c \
+	dockd/setting.c
+# for what reads configuration and does nothing with it
+config_whole := $(config_src) dockd/retention_rules.c dockd/asset.c dockd/base/zone.c \
+	dockd/base/log.c $(note_src)
+
+dockd_src := \
+	dockd/main.c \
+	$(config_src) \
 	dockd/profile.c \
 	dockd/base/zone.c \
 	dockd/bay.c \
@@ -255,6 +266,7 @@ unit_tests := \
 	digest \
 	audit \
 	config \
+	config_destination \
 	profile \
 	zone \
 	pair \
@@ -303,9 +315,7 @@ fuzz_objs_receipt := dockd/verify/facts.c dockd/base/record.c $(note_src)
 fuzz_pkg_receipt := libcrypto
 fuzz_objs_audit := $(audit_src) dockd/base/record.c
 fuzz_pkg_audit := jansson libcrypto
-fuzz_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c \
-	dockd/config_retention.c dockd/retention_rules.c dockd/asset.c dockd/setting.c \
-	dockd/base/zone.c dockd/base/log.c dockd/base/proto.c $(note_src)
+fuzz_objs_config := $(config_whole) dockd/base/proto.c
 fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
@@ -397,10 +407,10 @@ unit_objs_tus := uploader/tus_reply.c uploader/facts.c uploader/disk.c dockd/bas
 unit_pkg_tus := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
-unit_objs_config := dockd/config.c dockd/config_profile.c dockd/config_receipts.c \
-	dockd/config_retention.c dockd/retention_rules.c dockd/asset.c dockd/setting.c \
-	dockd/base/zone.c dockd/base/log.c $(note_src)
+unit_objs_config := $(config_whole)
 unit_pkg_config := libconfig libcrypto
+unit_objs_config_destination := $(config_whole)
+unit_pkg_config_destination := libconfig libcrypto
 unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c

@@ -1,17 +1,16 @@
 #include "config_receipts.h"
 
+#include "config_moment.h"
+
 #include "base/note.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define KEY_ALLOWED "a verifier key: \"NAME+HHHHHHHH+BASE64\" (C2SP signed note, Ed25519)"
-#define DAY_ALLOWED "a day: \"2026-09-21\" (from its beginning, UTC)"
 
 struct draft_key {
 	char key[NOTE_VKEY_LEN];
-	char from[16], until[16];
+	char from[CONFIG_MOMENT_LEN], until[CONFIG_MOMENT_LEN];
 };
 
 bool config_receipt_path_good(const char *text)
@@ -32,32 +31,6 @@ static bool good_key(const char *text)
 	return note_key_parse(text, &key) == 0;
 }
 
-/* "YYYY-MM-DD" as seconds; PROTO_NO_TIME where it is not a day. */
-static int64_t day_of(const char *text)
-{
-	struct tm tm = { 0 };
-	char again[16];
-	unsigned y, m, d;
-	time_t at;
-
-	if (strlen(text) != 10 || strspn(text, "0123456789-") != 10 ||
-	    sscanf(text, "%4u-%2u-%2u", &y, &m, &d) != 3)
-		return PROTO_NO_TIME;
-	tm.tm_year = (int)y - 1900;
-	tm.tm_mon = (int)m - 1;
-	tm.tm_mday = (int)d;
-	at = timegm(&tm);
-	/* the 31st of February would be a day of March */
-	if (strftime(again, sizeof(again), "%Y-%m-%d", &tm) != 10 || strcmp(again, text) != 0)
-		return PROTO_NO_TIME;
-	return (int64_t)at;
-}
-
-static bool good_day(const char *text)
-{
-	return day_of(text) != PROTO_NO_TIME;
-}
-
 static const struct setting key_settings[] = {
 	{ .name = "key",
 	    .type = SETTING_TEXT,
@@ -67,13 +40,13 @@ static const struct setting key_settings[] = {
 	{ .name = "from",
 	    .type = SETTING_TEXT,
 	    SETTING_AT(draft_key, from),
-	    .good = good_day,
-	    .allowed = DAY_ALLOWED },
+	    .good = config_moment_good,
+	    .allowed = CONFIG_MOMENT_ALLOWED },
 	{ .name = "until",
 	    .type = SETTING_TEXT,
 	    SETTING_AT(draft_key, until),
-	    .good = good_day,
-	    .allowed = DAY_ALLOWED },
+	    .good = config_moment_good,
+	    .allowed = CONFIG_MOMENT_ALLOWED },
 };
 
 static void read_group(
@@ -87,11 +60,11 @@ static void read_group(
 		setting_missing(e, node, "key", KEY_ALLOWED);
 	memcpy(out->vkey, d.key, sizeof(out->vkey));
 	if (d.from[0])
-		out->from_s = day_of(d.from);
+		config_moment(d.from, &out->from_s);
 	if (d.until[0])
-		out->until_s = day_of(d.until);
+		config_moment(d.until, &out->until_s);
 	if (d.from[0] && d.until[0] && out->from_s >= out->until_s)
-		setting_wrong(e, setting_find(node, "until"), "a day after from");
+		setting_wrong(e, setting_find(node, "until"), "a time after from");
 }
 
 static void read_key(

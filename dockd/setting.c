@@ -282,6 +282,13 @@ const char *setting_text(const struct config_setting_t *node)
 								 NULL;
 }
 
+bool setting_whole(const struct config_setting_t *node, int64_t *out)
+{
+	if (is_whole(node))
+		*out = config_setting_get_int64(node);
+	return is_whole(node);
+}
+
 /* ---- values ---- */
 
 bool setting_is_name(const char *text)

@@ -74,6 +74,7 @@ const char *setting_name(const struct config_setting_t *node);
 bool setting_is_list(const struct config_setting_t *node); /* ( ... ) or [ ... ] */
 bool setting_is_group(const struct config_setting_t *node);
 const char *setting_text(const struct config_setting_t *node); /* NULL where it is no string */
+bool setting_whole(const struct config_setting_t *node, int64_t *out); /* a whole number */
 
 /* One problem: "file:line: setting = value: text". */
 void setting_wrong(struct setting_errors *e, const struct config_setting_t *node, const char *fmt,

@@ -51,6 +51,32 @@ static void check_text(const char *text, size_t room)
 		abort();
 }
 
+/* What an uploader is told is only what it can work with. */
+static void check_destination(const struct config_destination *d)
+{
+	const struct proto_destination *w = &d->wire;
+	bool s3 = w->driver == DESTINATION_S3, ended = false;
+
+	if (proto_check(MSG_DESTINATION, w, sizeof(*w)) || !w->where[0] || w->slots < 1 ||
+	    w->slots > PROTO_SLOTS || w->driver < DESTINATION_DIR || w->driver > DESTINATION_S3)
+		abort();
+	if (s3 != (w->bucket[0] != '\0') || s3 != (w->secrets_file[0] != '\0') ||
+	    w->part_bytes < 5u << 20 || (w->lock_mode != LOCK_NONE) != (w->retain_days != 0) ||
+	    w->lock_mode > LOCK_COMPLIANCE || strstr(w->prefix, "..") || w->prefix[0] == '/')
+		abort();
+	if ((w->tls_min != 12 && w->tls_min != 13) || w->bytes_per_s == 0 ||
+	    strchr(w->proxy, '@') || (w->proxy_file[0] && !w->proxy[0]))
+		abort();
+	for (size_t i = 0; i < PROTO_RATES; i++) {
+		const struct proto_rate *r = &w->rate[i];
+
+		ended = ended || r->days == 0;
+		if (ended ? r->days != 0 :
+			    r->days > 0x7f || r->from_min >= r->until_min || r->until_min > 1440)
+			abort();
+	}
+}
+
 static void check_config(void)
 {
 	if (config.bays_n > CONFIG_BAYS || config.destinations_n < 1 ||
@@ -64,13 +90,8 @@ static void check_config(void)
 		if (!config.bay[i].name[0] || !config.bay[i].port[0])
 			abort();
 	}
-	for (size_t i = 0; i < config.destinations_n; i++) {
-		if (proto_check(MSG_DESTINATION, &config.destination[i].wire,
-			sizeof(config.destination[i].wire)) ||
-		    !config.destination[i].wire.where[0] || config.destination[i].wire.slots < 1 ||
-		    config.destination[i].wire.slots > PROTO_SLOTS)
-			abort();
-	}
+	for (size_t i = 0; i < config.destinations_n; i++)
+		check_destination(&config.destination[i]);
 	if (config.profile[0].quirks & ~QUIRK_ALL)
 		abort();
 	for (size_t i = 0; i < PROTO_PATTERNS; i++)

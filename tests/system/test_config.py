@@ -27,7 +27,21 @@ BAD = [
     ('destinations = ( { name = "e"; driver = "tus";\n url = "http://es.example/"; } );', 3,
      "destinations[0].url", '"http://es.example/"', "allow-http"),
     ('destinations = ( { name = "e"; driver = "s4"; } );', 2, "destinations[0].driver", '"s4"',
-     '"dir" "tus"'),
+     '"dir" "tus" "s3"'),
+    ('destinations = ( { name = "o"; driver = "s3";\n url = "https://s3.example/evidence"; } );', 3,
+     "destinations[0].url", '"https://s3.example/evidence"', "bucket and prefix are settings"),
+    ('destinations = ( { name = "o"; driver = "s3";\n bucket = "Evidence"; } );', 3,
+     "destinations[0].bucket", '"Evidence"', "3 to 63 small letters"),
+    ('destinations = ( { name = "e"; driver = "tus";\n timetable = ( { days = "weekday"; } ); } );', 3,
+     "destinations[0].timetable[0].days", '"weekday"', '"mon-fri"'),
+    ('destinations = ( { name = "e"; driver = "tus";\n rate-kbit = 0; } );', 3,
+     "destinations[0].rate-kbit", "0", "a timetable"),
+    ('destinations = ( { name = "e"; driver = "tus";\n proxy = "http://u:p@proxy:1"; } );', 3,
+     "destinations[0].proxy", '"http://u:p@proxy:1"', "proxy-file"),
+    ('destinations = ( { name = "e"; driver = "tus"; headers-file = "credential:../x"; } );', 2,
+     "destinations[0].headers-file", '"credential:../x"', "credential:NAME"),
+    ('destinations = ( { name = "n"; driver = "dir";\n pins = ( { sha256 = "00"; } ); } );', 3,
+     "destinations[0].pins", "( ... )", 'only with driver = "tus" or "s3"'),
 ]
 
 
@@ -74,9 +88,9 @@ def test_shipped_configuration_is_good(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("configuration is good")
     # What it shows commented out is good as well.
-    shown = [re.sub(r"^#(?=[a-z \)])", "", x) if re.match(r"#[a-z-]+ = |#  \{|#\);|#    ", x) else x
+    shown = [re.sub(r"^#(?=[a-z \)])", "", x) if re.match(r"#[a-z-]+ = |#  \{|#\);|#    |#             ", x) else x
              for x in (ROOT / "etc/dockd.conf").read_text().splitlines()]
     conf.write_text('hotplug-user = 64002; uploader-user = 64003;\n' + "\n".join(shown) + "\n")
     done = check(conf)
     assert done.returncode == 0, done.stderr
-    assert "2 bays, 1 destinations" in done.stdout
+    assert "2 bays, 2 destinations" in done.stdout

@@ -216,6 +216,12 @@ dockd-uploader_src := \
 	uploader/main.c \
 	uploader/transfer.c \
 	uploader/http.c \
+	uploader/http_room.c \
+	uploader/trust.c \
+	uploader/secret.c \
+	uploader/line.c \
+	uploader/bucket.c \
+	dockd/base/timetable.c \
 	uploader/facts.c \
 	uploader/disk.c \
 	uploader/folder.c \

@@ -3,8 +3,8 @@
  *
  * Owned by the process (one destination), asked by http.c's read callback before each piece. The
  * caller brings the time. What is expedited pays like the rest, but is let through where nothing is
- * allowed (rate 0), and goes in front: while it sends, others get a sixteenth, so that their
- * requests stay alive.
+ * allowed (rate 0), and goes in front: while it sends, others get one byte for fifteen of its
+ * own, so that their requests stay alive.
  */
 #ifndef DOCKD_BUCKET_H
 #define DOCKD_BUCKET_H
@@ -17,7 +17,8 @@ struct bucket {
 	uint64_t rate;     /* bytes a second; 0 nothing, UINT64_MAX no limit */
 	uint64_t burst;    /* bytes that gather at most: a quarter of a second, 16 KiB at least */
 	uint64_t tokens;   /* bytes that may go now */
-	uint64_t trickle;  /* of them, what those behind an expedited one may take */
+	uint64_t trickle;  /* what those behind an expedited one may take */
+	uint64_t rest;     /* thousandths of a byte that have gathered beyond them */
 	int64_t at_ms;     /* CLOCK_MONOTONIC of the last look */
 	int64_t urgent_ms; /* when something expedited last asked; INT64_MIN never */
 };

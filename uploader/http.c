@@ -2,141 +2,71 @@
 
 #include "transfer.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define CREDENTIALS_MAX 65536
 #define CONNECT_MS 15000
 #define UPLOAD_BUFFER (128l << 10)
 #define NOTSENT_BYTES (256 << 10) /* unsent data in the kernel: body silence is seen early */
 #define USER_TIMEOUT_MS 60000
 #define OUTQ_LOOK_MS 1000
-
-int http_room_open(struct http_room *room)
-{
-	memset(room, 0, sizeof(*room));
-	if (curl_global_init(CURL_GLOBAL_ALL))
-		return -ENOMEM;
-	room->multi = curl_multi_init();
-	if (!room->multi)
-		return -ENOMEM;
-	curl_multi_setopt(room->multi, CURLMOPT_MAXCONNECTS, (long)PROTO_SLOTS + 4);
-	return 0;
-}
-
-static bool is_token(char c)
-{
-	return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-/* These frame a request; a credentials file that sets them would break it or send it elsewhere. */
-static bool is_ours(const char *line, size_t len)
-{
-	static const char *const names[] = { "host", "content-length", "content-type",
-		"transfer-encoding", "connection", "expect", "range", "tus-resumable" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (len == strlen(names[i]) && strncasecmp(line, names[i], len) == 0)
-			return true;
-	}
-	return len >= 7 && strncasecmp(line, "upload-", 7) == 0;
-}
-
-static int take_line(struct curl_slist **list, char *line)
-{
-	struct curl_slist *longer;
-	size_t name = 0;
-	size_t len = strlen(line);
-
-	while (len > 0 && isspace((unsigned char)line[len - 1]))
-		line[--len] = '\0';
-	if (len == 0 || line[0] == '#')
-		return 0;
-	while (is_token(line[name]))
-		name++;
-	if (name == 0 || line[name] != ':' || is_ours(line, name))
-		return -EINVAL;
-	for (const char *p = line + name; *p; p++) {
-		if (iscntrl((unsigned char)*p) && *p != '\t')
-			return -EINVAL;
-	}
-	longer = curl_slist_append(*list, line);
-	if (!longer)
-		return -ENOMEM;
-	*list = longer;
-	return 0;
-}
-
-int http_room_credentials(struct http_room *room, const char *path)
-{
-	struct curl_slist *list = NULL;
-	char *text = calloc(1, CREDENTIALS_MAX);
-	char *rest = text;
-	char *line;
-	ssize_t n;
-	int err = -ENOMEM;
-	int fd = -1;
-
-	if (!text)
-		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	err = -errno;
-	if (fd < 0)
-		goto out;
-	n = read(fd, text, CREDENTIALS_MAX - 1);
-	err = n < 0                                                   ? -errno :
-	    n == CREDENTIALS_MAX - 1 || memchr(text, '\0', (size_t)n) ? -EINVAL :
-									0;
-	while (!err && (line = strsep(&rest, "\n")))
-		err = take_line(&list, line);
-	if (!err) {
-		curl_slist_free_all(room->credentials);
-		room->credentials = list;
-		list = NULL;
-	}
-out:
-	if (fd >= 0)
-		close(fd);
-	explicit_bzero(text, CREDENTIALS_MAX);
-	free(text);
-	curl_slist_free_all(list);
-	return err;
-}
-
-bool http_header(struct curl_slist **list, const char *fmt, ...)
-{
-	char line[4096];
-	struct curl_slist *longer = NULL;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0 && (size_t)n < sizeof(line))
-		longer = curl_slist_append(*list, line);
-	if (!longer) {
-		curl_slist_free_all(*list);
-		*list = NULL;
-		return false;
-	}
-	*list = longer;
-	return true;
-}
+#define DIGESTED_LEAST 1024u /* of an answer's body in the time that is given between bytes */
+#define FILES_SETTLE_S 10    /* a certificate and its key are not renewed in one instant */
 
 /* ---- callbacks ---- */
+
+/* Whether another body has waited for the bucket already; what is expedited waits for no other. */
+static bool has_to_queue(const struct http *h)
+{
+	for (const struct http *o = h->room->all; o; o = o->next) {
+		if (o != h && o->busy && o->held && (o->request.expedited || !h->request.expedited))
+			return true;
+	}
+	return false;
+}
+
+/* How much of it is paid for now; 0: it waits. */
+static size_t pay(struct http *h, size_t want)
+{
+	struct bucket *b = &h->room->line.bucket;
+	unsigned wait_ms;
+
+	if (h->granted == 0 && !has_to_queue(h))
+		h->granted =
+		    bucket_take(b, transfer_now_ms(), h->request.expedited, want, &wait_ms);
+	if (want > h->granted)
+		want = h->granted;
+	h->granted -= want;
+	if (want == 0 && !h->held) {
+		h->held = true;
+		h->held_ms = transfer_now_ms();
+	}
+	return want;
+}
+
+/* A piece of the body; 0 its end, or -errno. */
+static ssize_t piece(const struct http_request *q, uint64_t at, char *buf, size_t want)
+{
+	ssize_t n;
+
+	if (q->body) {
+		memcpy(buf, q->body + q->from_bytes + at, want);
+		return (ssize_t)want;
+	}
+	do {
+		n = pread(q->fd, buf, want, (off_t)(q->from_bytes + at));
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
 
 static size_t read_body(char *buf, size_t size, size_t count, void *ctx)
 {
@@ -153,13 +83,16 @@ static size_t read_body(char *buf, size_t size, size_t count, void *ctx)
 		want = (size_t)left;
 	if (want == 0)
 		return 0;
-	do {
-		n = pread(q->fd, buf, want, (off_t)(q->from_bytes + h->at_bytes));
-	} while (n < 0 && errno == EINTR);
+	want = pay(h, want);
+	if (want == 0)
+		return CURL_READFUNC_PAUSE;
+	n = piece(q, h->at_bytes, buf, want);
 	if (n <= 0) {
-		h->source_errno = n < 0 ? errno : ENODATA;
+		h->source_errno = n < 0 ? (int)-n : ENODATA;
 		return CURL_READFUNC_ABORT;
 	}
+	if ((size_t)n < want)
+		bucket_return(&h->room->line.bucket, want - (size_t)n);
 	h->moved_ms = transfer_now_ms();
 	if (h->at_bytes == 0)
 		h->began_ms = h->moved_ms;
@@ -190,10 +123,13 @@ static size_t take_head(char *bytes, size_t size, size_t count, void *ctx)
 		h->head_len = 0;
 		h->head_whole = false;
 	}
+	h->heads_bytes += len;
+	h->over = h->heads_bytes > HTTP_HEADS_MAX ||
+	    (!h->head_whole && h->head_len + len >= sizeof(h->head));
+	if (h->over)
+		return 0;
 	if (h->head_whole)
 		return len; /* trailers of a chunked answer */
-	if (h->head_len + len >= sizeof(h->head))
-		return 0;
 	memcpy(h->head + h->head_len, bytes, len);
 	h->head_len += len;
 	h->head[h->head_len] = '\0';
@@ -212,37 +148,79 @@ bool http_is_ok(const struct http *h)
 	return sp && strncmp(sp + 1, "200", 3) == 0;
 }
 
+/* What comes with an error is an explanation, not what was asked for. */
+static bool is_wanted(const struct http *h)
+{
+	return h->request.digest ? http_is_ok(h) :
+	    h->request.text      ? h->request.text_always || http_is_ok(h) :
+				   false;
+}
+
+static size_t take_text(struct http *h, const char *bytes, size_t len, uint64_t at)
+{
+	const struct http_request *q = &h->request;
+	size_t fits = at < q->text_room ? q->text_room - (size_t)at : 0;
+
+	if (len > fits && http_is_ok(h)) {
+		h->over = true;
+		return 0;
+	}
+	memcpy(q->text + at, bytes, len < fits ? len : fits);
+	if (len <= fits)
+		return len;
+	h->got_bytes = q->text_room; /* of an explanation the beginning is enough */
+	return 0;
+}
+
 static size_t take_body(char *bytes, size_t size, size_t count, void *ctx)
 {
 	struct http *h = ctx;
-	struct http_request *q = &h->request;
+	const struct http_request *q = &h->request;
 	size_t len = size * count;
-
 	uint64_t at = h->got_bytes;
 
 	h->got_bytes += len;
-	/* What comes with an error is an explanation, not what was asked for. */
-	if ((!q->digest && !q->text) || !http_is_ok(h))
-		return h->got_bytes > HTTP_BODY_MAX ? 0 : len;
-	if (q->text) {
-		if (h->got_bytes > q->text_room)
-			return 0;
-		memcpy(q->text + at, bytes, len);
-		return len;
+	if (!http_is_ok(h) && at < sizeof(h->said) - 1) {
+		size_t fits = sizeof(h->said) - 1 - (size_t)at;
+
+		memcpy(h->said + at, bytes, len < fits ? len : fits);
 	}
-	h->moved_ms = transfer_now_ms();
-	if (h->got_bytes > q->digest_max_bytes)
+	if (!is_wanted(h))
+		return h->got_bytes > HTTP_BODY_MAX ? 0 : len;
+	if (!q->digest)
+		return take_text(h, bytes, len, at);
+	if (h->got_bytes - h->seen_bytes >= DIGESTED_LEAST) {
+		h->seen_bytes = h->got_bytes;
+		h->moved_ms = transfer_now_ms();
+	}
+	if (h->got_bytes > q->digest_max_bytes) {
+		h->over = true;
 		return 0;
+	}
 	return EVP_DigestUpdate(q->digest, bytes, len) == 1 ? len : 0;
+}
+
+/* A connection that is kept from before what proves either side was renewed is not used. */
+static int before_request(
+    void *ctx, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct http *h = ctx;
+
+	(void)remote_ip;
+	(void)local_ip;
+	(void)remote_port;
+	h->stale = http_room_is_stale(h->room, local_port, h->epoch);
+	return h->stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static int open_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
+	const struct http *h = ctx;
 	int timeout = USER_TIMEOUT_MS;
 	int notsent = NOTSENT_BYTES;
 
-	(void)ctx;
 	(void)purpose;
+	http_room_opened(h->room, fd, h->epoch);
 	/* Best effort: a kernel without them only notices a dead line later. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
@@ -259,6 +237,7 @@ static int close_socket(void *ctx, curl_socket_t fd)
 	struct linger now = { 1, 0 };
 	int unsent = 0;
 
+	http_room_closed(room, fd);
 	if (room->cutting || (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0))
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	return close(fd);
@@ -315,7 +294,6 @@ static CURLcode set_common(struct http *h)
 	SET(CURLOPT_URL, h->request.url);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_FOLLOWLOCATION, 0l);
-	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_NOSIGNAL, 1l);
 	SET(CURLOPT_QUICK_EXIT, 1l);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
@@ -323,6 +301,9 @@ static CURLcode set_common(struct http *h)
 	SET(CURLOPT_TCP_KEEPIDLE, 30l);
 	SET(CURLOPT_TCP_KEEPINTVL, 10l);
 	SET(CURLOPT_SOCKOPTFUNCTION, open_socket);
+	SET(CURLOPT_SOCKOPTDATA, h);
+	SET(CURLOPT_PREREQFUNCTION, before_request);
+	SET(CURLOPT_PREREQDATA, h);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	SET(CURLOPT_CLOSESOCKETDATA, h->room);
 	SET(CURLOPT_USERAGENT, "dockd/" DOCKD_VERSION);
@@ -335,12 +316,6 @@ static CURLcode set_common(struct http *h)
 	SET(CURLOPT_CUSTOMREQUEST, h->request.method);
 	SET(CURLOPT_HTTPHEADER, h->request.headers);
 	SET(CURLOPT_FRESH_CONNECT, h->request.fresh ? 1l : 0l);
-	if (c->ca_file[0])
-		SET(CURLOPT_CAINFO, c->ca_file);
-	if (c->certificate_file[0])
-		SET(CURLOPT_SSLCERT, c->certificate_file);
-	if (c->key_file[0])
-		SET(CURLOPT_SSLKEY, c->key_file);
 	return err;
 }
 
@@ -366,20 +341,32 @@ static CURLcode set_body(struct http *h)
 	return err;
 }
 
-int http_start(struct http *h, const struct http_request *request)
+/* All that the request before has left, but the handle. */
+static void renew(struct http *h, const struct http_request *request)
 {
-	bool ok = true;
-
 	curl_slist_free_all(h->request.headers);
 	h->request = *request;
 	h->end = 0;
+	h->state = "";
 	h->head_len = 0;
 	h->head[0] = '\0';
 	h->why[0] = '\0';
-	h->head_whole = h->silent = false;
-	h->got_bytes = h->at_bytes = h->body_ms = 0;
+	h->head_whole = h->silent = h->held = h->stale = h->over = false;
+	h->refused = CURLE_OK;
+	h->granted = 0;
+	h->got_bytes = h->at_bytes = h->body_ms = h->seen_bytes = h->heads_bytes = 0;
 	h->source_errno = h->unsent = 0;
 	h->began_ms = h->moved_ms = transfer_now_ms();
+	memset(h->said, 0, sizeof(h->said));
+}
+
+int http_start(struct http *h, const struct http_request *request)
+{
+	struct trust *trust = &h->room->trust;
+	bool ok = true;
+
+	renew(h, request);
+	http_room_refresh(h->room);
 	for (struct curl_slist *l = h->room->credentials; ok && l; l = l->next)
 		ok = http_header(&h->request.headers, "%s", l->data);
 	if (ok && strcmp(request->method, "POST") == 0 && !request->has_body)
@@ -387,69 +374,153 @@ int http_start(struct http *h, const struct http_request *request)
 	if (ok && request->has_body && request->no_expect)
 		ok = http_header(&h->request.headers, "Expect:");
 	curl_easy_reset(h->easy);
-	if (!ok || set_common(h) || set_body(h) || curl_multi_add_handle(h->room->multi, h->easy))
+	if (!ok || set_common(h) || set_body(h))
+		return -ENOMEM;
+	h->refused = trust_apply(trust, h->conf, time(NULL), h->easy);
+	h->epoch = trust->epoch;
+	if (h->refused)
+		curl_multi_wakeup(h->room->multi);
+	else if (curl_multi_add_handle(h->room->multi, h->easy))
 		return -ENOMEM;
 	h->busy = true;
 	return 0;
 }
 
-void http_stop(struct http *h)
+/* Off the multi handle; cut: its connection is reset. */
+static void take_off(struct http *h, bool cut)
 {
-	if (!h->busy)
-		return;
-	h->busy = false;
-	h->room->cutting = true;
+	h->busy = h->held = false;
+	h->room->cutting = cut;
 	curl_multi_remove_handle(h->room->multi, h->easy);
 	h->room->cutting = false;
+	bucket_return(&h->room->line.bucket, h->granted);
+	h->granted = 0;
 }
 
-static enum http_end end_of(const struct http *h, CURLcode code)
+void http_stop(struct http *h)
 {
-	if (h->source_errno)
-		return HTTP_SOURCE;
-	if (code == CURLE_OK)
-		return h->head_whole ? HTTP_ANSWERED : HTTP_BAD;
-	/* The head was whole and only the body broke: for all but GET the head is the answer. */
-	if (h->head_whole && ((!h->request.digest && !h->request.text) || !http_is_ok(h)))
-		return HTTP_ANSWERED;
-	if (h->silent)
-		return HTTP_CUT;
+	if (h->busy)
+		take_off(h, true);
+}
+
+/* ---- how it ended ---- */
+
+static const char *word_of(const struct http *h, CURLcode code)
+{
+	struct trust_end e = { .code = code, .proxied = h->conf->proxy[0] != '\0', .why = h->why };
+	const char *word;
+
+	curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &e.verify);
+	curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &e.oserr);
+	curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &e.tunnel);
+	word = trust_word(&e);
+	if (word[0])
+		return word;
 	switch ((int)code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_OPERATION_TIMEDOUT:
-	case CURLE_INTERFACE_FAILED:
-		return HTTP_AWAY;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_CIPHER:
-	case CURLE_URL_MALFORMAT:
-		return HTTP_TLS;
-	case CURLE_WRITE_ERROR:
 	case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP/1.1 answer */
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
-		return HTTP_BAD;
+		return "not-http";
+	case CURLE_WRITE_ERROR:
+		return h->head_whole ? "answer-body" : "answer-head";
 	}
-	return HTTP_CUT;
+	return "cut";
+}
+
+static enum http_end end_of_word(const char *word)
+{
+	if (strncmp(word, "tls", 3) == 0 || strcmp(word, "proxy-refused") == 0)
+		return HTTP_TLS;
+	if (strcmp(word, "dns") == 0 || strcmp(word, "refused") == 0 ||
+	    strcmp(word, "unreachable") == 0 || strcmp(word, "proxy") == 0)
+		return HTTP_AWAY;
+	return strcmp(word, "cut") == 0 ? HTTP_CUT : HTTP_BAD;
+}
+
+/* An answer that is not the server's word on what was asked, but on us. */
+static const char *word_of_answer(const struct http *h)
+{
+	const char *sp = strchr(h->head, ' ');
+
+	/* nginx answers within HTTP where a client certificate is missing or not accepted. */
+	if (sp && strncmp(sp + 1, "400", 3) == 0 &&
+	    (strstr(h->said, "No required SSL certificate was sent") ||
+		strstr(h->said, "The SSL certificate error")))
+		return "tls-client";
+	if (sp && strncmp(sp + 1, "407", 3) == 0 && h->conf->proxy[0])
+		return "proxy-refused";
+	return "";
+}
+
+static bool is_answered(const struct http *h, CURLcode code)
+{
+	/* The head was whole and only the body broke: where that is not wanted the head is enough. */
+	return h->head_whole && (code == CURLE_OK || !is_wanted(h) || !http_is_ok(h));
+}
+
+static void judge(struct http *h, CURLcode code)
+{
+	const char *word;
+
+	if (h->source_errno) {
+		h->end = HTTP_SOURCE;
+		snprintf(h->why, sizeof(h->why), "%s", strerror(h->source_errno));
+		return;
+	}
+	if (is_answered(h, code)) {
+		h->end = HTTP_ANSWERED;
+		word = word_of_answer(h);
+	} else if (h->silent) {
+		h->end = HTTP_CUT; /* watch has said why */
+		return;
+	} else {
+		word = code == CURLE_OK ? "not-http" : word_of(h, code);
+	}
+	h->state = word;
+	if (!word[0])
+		return;
+	h->end = end_of_word(word);
+	/* A certificate whose key has not followed it yet is no person's business. */
+	if (code == CURLE_SSL_CERTPROBLEM && time(NULL) - h->room->trust.changed_s < FILES_SETTLE_S)
+		h->end = HTTP_CUT;
+	if (h->refused)
+		snprintf(h->why, sizeof(h->why), "%s", h->room->trust.why);
+	else if (trust_text(word)[0])
+		snprintf(h->why, sizeof(h->why), "%s", trust_text(word));
+	else if (h->over)
+		snprintf(h->why, sizeof(h->why), "the answer's %s is longer than it may be",
+		    h->head_whole ? "body" : "head");
+	else if (!h->why[0])
+		snprintf(h->why, sizeof(h->why), "%s", curl_easy_strerror(code));
+}
+
+/* Once more on a connection of its own: nothing was sent on the one that it got. */
+static bool again(struct http *h)
+{
+	h->stale = false;
+	h->why[0] = '\0';
+	return curl_easy_setopt(h->easy, CURLOPT_FRESH_CONNECT, 1l) == CURLE_OK &&
+	    curl_multi_add_handle(h->room->multi, h->easy) == CURLM_OK;
 }
 
 static void finish(struct http *h, CURLcode code)
 {
-	h->busy = false;
-	h->room->cutting = code != CURLE_OK;
-	curl_multi_remove_handle(h->room->multi, h->easy);
-	h->room->cutting = false;
-	h->end = end_of(h, code);
+	take_off(h, code != CURLE_OK);
+	if (code == CURLE_ABORTED_BY_CALLBACK && h->stale && again(h)) {
+		h->busy = true;
+		return;
+	}
+	judge(h, code);
 	h->body_ms = (uint64_t)(transfer_now_ms() - h->began_ms);
-	if (h->source_errno)
-		snprintf(h->why, sizeof(h->why), "%s", strerror(h->source_errno));
-	else if (code != CURLE_OK && !h->why[0])
-		snprintf(h->why, sizeof(h->why), "%s", curl_easy_strerror(code));
 	h->done(h);
+}
+
+static void finish_refused(struct http_room *room)
+{
+	for (struct http *h = room->all; h; h = h->next) {
+		if (h->busy && h->refused)
+			finish(h, h->refused);
+	}
 }
 
 void http_collect(struct http_room *room)
@@ -457,6 +528,7 @@ void http_collect(struct http_room *room)
 	CURLMsg *m;
 	int left;
 
+	finish_refused(room);
 	while ((m = curl_multi_info_read(room->multi, &left))) {
 		char *private = NULL;
 		CURLcode code = m->data.result;
@@ -468,6 +540,8 @@ void http_collect(struct http_room *room)
 			finish((struct http *)(void *)private, code);
 	}
 }
+
+/* ---- time ---- */
 
 /* After the last byte was handed over the kernel may still be sending: that is no silence. */
 static bool kernel_sends(struct http *h)
@@ -484,6 +558,14 @@ static bool kernel_sends(struct http *h)
 	return moved;
 }
 
+static void give_up(struct http *h, const char *state, const char *what, int64_t limit_ms)
+{
+	h->silent = true;
+	h->state = state;
+	snprintf(h->why, sizeof(h->why), "%s for %lld ms", what, (long long)limit_ms);
+	finish(h, CURLE_OPERATION_TIMEDOUT);
+}
+
 static int watch(struct http *h, int64_t now_ms)
 {
 	const struct http_request *q = &h->request;
@@ -495,28 +577,83 @@ static int watch(struct http *h, int64_t now_ms)
 
 	if (!h->busy)
 		return -1;
-	if (now_ms - h->moved_ms >= OUTQ_LOOK_MS && q->has_body && kernel_sends(h))
+	/* We ourselves hold its body back. */
+	if (h->held || (now_ms - h->moved_ms >= OUTQ_LOOK_MS && q->has_body && kernel_sends(h)))
 		h->moved_ms = now_ms;
 	left = h->moved_ms + limit - now_ms;
 	if (left > 0)
 		return left > OUTQ_LOOK_MS ? OUTQ_LOOK_MS : (int)left;
-	h->silent = true;
-	snprintf(h->why, sizeof(h->why),
-	    sending ? "no body byte was taken for %lld ms" : "no answer for %lld ms",
-	    (long long)limit);
-	finish(h, CURLE_OPERATION_TIMEDOUT);
+	if (sending)
+		give_up(h, "stalled", "no body byte was taken", limit);
+	else if (h->head_whole)
+		give_up(h, "answer-body", "the answer's body has not ended", limit);
+	else if (h->heads_bytes > 0)
+		give_up(h, "answer-head", "the answer's head has not ended", limit);
+	else
+		give_up(h, "no-answer", "no answer", limit);
 	return 0;
+}
+
+/* The held one whose turn it is: expedited ones first, then whoever has waited longest. */
+static struct http *first_held(struct http_room *room, bool expedited)
+{
+	struct http *first = NULL;
+
+	for (struct http *h = room->all; h; h = h->next) {
+		if (h->busy && h->held && h->granted == 0 && h->request.expedited == expedited &&
+		    (!first || h->held_ms < first->held_ms))
+			first = h;
+	}
+	return first;
+}
+
+/* Pays for bodies that wait, as far as it goes; ms until there is more, -1: none waits. */
+static int let_go_on(struct http_room *room, bool expedited, int64_t now_ms)
+{
+	struct http *h;
+	unsigned wait_ms;
+
+	while ((h = first_held(room, expedited))) {
+		h->granted = bucket_take(
+		    &room->line.bucket, now_ms, expedited, (size_t)UPLOAD_BUFFER, &wait_ms);
+		if (h->granted == 0)
+			return (int)wait_ms;
+		h->held = false;
+		h->moved_ms = now_ms;
+		curl_easy_pause(h->easy, CURLPAUSE_CONT);
+	}
+	return -1;
+}
+
+/* What is still under way although nothing may be sent any more. */
+static void cut_bodies(struct http_room *room)
+{
+	for (struct http *h = room->all; h; h = h->next) {
+		if (!h->busy || !h->held || h->request.expedited)
+			continue;
+		h->silent = true;
+		h->state = "timetable";
+		snprintf(h->why, sizeof(h->why), "nothing may be sent at this hour");
+		finish(h, CURLE_OPERATION_TIMEDOUT);
+	}
+}
+
+static int sooner(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
 }
 
 int http_watch(struct http_room *room, int64_t now_ms)
 {
 	int soonest = -1;
 
-	for (struct http *h = room->all; h; h = h->next) {
-		int ms = watch(h, now_ms);
-
-		if (ms >= 0 && (soonest < 0 || ms < soonest))
-			soonest = ms;
-	}
+	line_look(&room->line, now_ms);
+	if (line_is_over(&room->line, now_ms))
+		cut_bodies(room);
+	soonest = sooner(let_go_on(room, true, now_ms), let_go_on(room, false, now_ms));
+	for (struct http *h = room->all; h; h = h->next)
+		soonest = sooner(soonest, watch(h, now_ms));
 	return soonest;
 }

@@ -9,17 +9,34 @@
 #define DOCKD_HTTP_H
 
 #include "destination.h"
+#include "line.h"
+#include "trust.h"
 
 #include <curl/curl.h>
 #include <openssl/evp.h>
 
-#define HTTP_HEAD_MAX 16384 /* of one answer's status line and headers */
-#define HTTP_BODY_MAX 65536 /* of an answer that is not wanted */
+#define HTTP_HEAD_MAX 16384  /* of one answer's status line and headers */
+#define HTTP_HEADS_MAX 65536 /* with all interim ones (1xx) before it */
+#define HTTP_BODY_MAX 65536  /* of an answer that is not wanted */
+#define HTTP_SAID_MAX 1024   /* of it, kept for a look at why */
+#define HTTP_SOCKETS (PROTO_SLOTS * 2 + 8)
+
+/* A connection and under which trust.epoch it was made. */
+struct http_socket {
+	int fd;
+	unsigned epoch;
+};
 
 struct http_room {
 	CURLM *multi;
-	struct curl_slist *credentials; /* lines of headers_file */
+	char credentials_name[256];     /* headers_file, once it has been read */
+	struct secret credentials_file; /* which it was then */
+	struct curl_slist *credentials; /* its lines */
+	struct trust trust;
+	struct line line;
 	struct http *all;
+	struct http_socket sockets[HTTP_SOCKETS];
+	unsigned socket_count;
 	bool cutting; /* sockets closed now are reset, not ended in order */
 };
 
@@ -27,9 +44,9 @@ enum http_end {
 	HTTP_ANSWERED = 1, /* status and headers are whole; for GET the body too */
 	HTTP_CUT,          /* the line broke, or there was silence for too long */
 	HTTP_AWAY,         /* no connection could be made */
-	HTTP_TLS,          /* the other side is not who it should be, or does not want us */
-	HTTP_BAD,          /* an answer that breaks HTTP or our bounds */
-	HTTP_SOURCE,       /* our own file could not be read */
+	HTTP_TLS, /* the other side (or the proxy) is not who it should be, or does not want us */
+	HTTP_BAD, /* an answer that breaks HTTP or our bounds */
+	HTTP_SOURCE, /* our own file could not be read */
 };
 
 struct http_request {
@@ -62,8 +79,12 @@ struct http {
 	/* when it has ended */
 	enum http_end end;
 	char why[CURL_ERROR_SIZE]; /* for people; not the server's words */
-	const char *state; /* a word for it: trust_word's, "stalled", "no-answer", "answer-head",
-			      "answer-body", "cut", "not-http"; "" where it was answered */
+	/*
+	 * A word for it, static: trust_word's; "stalled" (no body byte was taken), "no-answer" (none
+	 * in time), "answer-head", "answer-body" (too long or too slow), "not-http", "cut",
+	 * "timetable" (nothing may be sent now); "" where it was answered.
+	 */
+	const char *state;
 	char head[HTTP_HEAD_MAX]; /* of the final answer, NUL-terminated */
 	size_t head_len;
 	uint64_t got_bytes; /* of the answer's body */
@@ -74,7 +95,17 @@ struct http {
 	CURL *easy;
 	struct http_request request;
 	bool busy, head_whole, silent;
-	uint64_t at_bytes; /* of the request's body handed over */
+	bool held;           /* its body waits for the bucket */
+	bool stale;          /* the connection that it got was made under an earlier epoch */
+	bool over;           /* its body or its answer broke our bounds */
+	CURLcode refused;    /* it was not even begun: trust.why */
+	unsigned epoch;      /* trust's, when it began */
+	size_t granted;      /* paid from the bucket, not handed over yet */
+	int64_t held_ms;     /* since when it waits for it */
+	uint64_t at_bytes;   /* of the request's body handed over */
+	uint64_t seen_bytes; /* of the answer's body when moved_ms was set */
+	uint64_t heads_bytes;
+	char said[HTTP_SAID_MAX]; /* the beginning of an answer that is not wanted */
 	int64_t began_ms, moved_ms;
 	int unsent; /* bytes that the kernel still held when last asked */
 	int source_errno;
@@ -84,11 +115,21 @@ struct http {
 int http_room_open(struct http_room *room);
 
 /*
- * Reads credential lines ("Name: value", '#' begins a comment) from path; replaces those held.
- * 0, -errno of reading, -EINVAL for a line that is not a header or names one that is not the
- * file's to set.
+ * Reads credential lines ("Name: value", '#' begins a comment) from the file of this name (see
+ * secret.h); replaces those held. From then on it is read again before a request when it has
+ * changed. 0, -errno of reading, -EINVAL for a line that is not a header or names one that is not
+ * the file's to set.
  */
-int http_room_credentials(struct http_room *room, const char *path);
+int http_room_credentials(struct http_room *room, const char *name);
+
+/* Reads them again where the file is another one; what cannot be read leaves those held. */
+void http_room_refresh(struct http_room *room);
+
+/* A connection was opened for a request, or is closed. */
+void http_room_opened(struct http_room *room, int fd, unsigned epoch);
+void http_room_closed(struct http_room *room, int fd);
+/* Whether the one at this local port was made under an epoch before this one. */
+bool http_room_is_stale(const struct http_room *room, int port, unsigned epoch);
 
 struct http *http_new(struct http_room *room, const struct proto_destination *conf, void *owner,
     void (*done)(struct http *h));
@@ -98,7 +139,10 @@ void http_free(struct http *h);
 bool http_header(struct curl_slist **list, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Starts it. 0 or -errno (done is not called then). */
+/*
+ * Starts it. 0 or -errno (done is not called then). Where trust forbids it, it ends as HTTP_TLS in
+ * the next turn.
+ */
 int http_start(struct http *h, const struct http_request *request);
 
 /* Whether the answer's head says 200. */
@@ -110,7 +154,10 @@ void http_stop(struct http *h);
 /* Takes finished requests off the multi handle and calls their done. */
 void http_collect(struct http_room *room);
 
-/* Ends requests that have been silent for too long; ms until the next look, -1: all are idle. */
+/*
+ * Ends requests that have been silent for too long, and lets bodies go on that waited for the
+ * bucket. ms until the next look, -1: all are idle.
+ */
 int http_watch(struct http_room *room, int64_t now_ms);
 
 #endif

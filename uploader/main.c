@@ -53,6 +53,7 @@ struct uploader {
 	struct transfer slots[PROTO_SLOTS];
 	int64_t progress_ms; /* when PROGRESS is due */
 	int64_t reopen_ms;
+	uint64_t turns; /* of the loop: one that does not wait shows here */
 };
 
 static struct uploader up;
@@ -96,6 +97,7 @@ static int take_destination(const struct msg *m)
 		    c->slots, c->stall_ms, c->answer_ms);
 		return -EPROTO;
 	}
+	line_open(&up.room.line, &up.dest.conf, transfer_now_ms());
 	err = sandbox_uploader();
 	if (err < 0) {
 		log_error("sandbox", "error=\"%s\" text=\"%s\"", strerror(-err), sandbox_why());
@@ -247,8 +249,9 @@ static int turn(void)
 		if (progress)
 			transfer_progress(t);
 		active |= t->state != TRANSFER_IDLE;
-		wait = sooner(wait, transfer_due_ms(t, now));
 	}
+	for (unsigned i = 0; i < up.dest.conf.slots; i++)
+		wait = sooner(wait, transfer_due_ms(&up.slots[i], now));
 	if (progress)
 		up.progress_ms = now + PROGRESS_MS;
 	return active ? sooner(wait, (int)(up.progress_ms - now)) : wait;
@@ -273,6 +276,7 @@ static int loop(void)
 	for (;;) {
 		int wait;
 
+		up.turns++;
 		if (curl_multi_perform(up.room.multi, &running) != CURLM_OK)
 			return -ENOMEM;
 		http_collect(&up.room);
@@ -360,7 +364,8 @@ int main(int argc, char **argv)
 	if (!err)
 		err = loop();
 	drop_all();
-	log_event(err ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL, "bye", "destination=%s error=\"%s\"",
-	    up.dest.name, err ? strerror(-err) : "");
+	log_event(err ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL, "bye",
+	    "destination=%s turns=%llu error=\"%s\"", up.dest.name, (unsigned long long)up.turns,
+	    err ? strerror(-err) : "");
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

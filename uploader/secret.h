@@ -27,10 +27,14 @@ struct secret {
  * none), -ENAMETOOLONG. */
 int secret_path(const char *name, char *out, size_t size);
 
-/* Reads it anew; what was held is wiped. 0 or -errno (-EFBIG, -EINVAL: NUL in it). */
+/* Reads it anew; what was held is wiped, or kept where that fails. 0 or -errno (-EFBIG; -EINVAL:
+ * NUL in it, or no file). */
 int secret_read(struct secret *s, const char *name);
 
-/* Whether the file is another one than was read (one stat). False where it cannot be seen. */
+/* Notes which file it is now, without reading it: for files that libcurl itself reads. */
+void secret_mark(struct secret *s, const char *name);
+
+/* Whether the file is another one than was read or marked (one stat). False where it cannot be seen. */
 bool secret_changed(const struct secret *s, const char *name);
 
 void secret_wipe(struct secret *s);

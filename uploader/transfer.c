@@ -1,5 +1,7 @@
 #include "transfer.h"
 
+#include "http.h"
+
 #include "../dockd/base/handover.h"
 #include "../dockd/base/log.h"
 #include "../dockd/base/msg.h"
@@ -67,8 +69,36 @@ void transfer_state(struct transfer *t, const char *word)
 	snprintf(t->failed.state, sizeof(t->failed.state), "%s", word);
 }
 
+enum act_result transfer_heard(struct transfer *t)
+{
+	const struct http *h = t->http;
+
+	transfer_state(t, h->state);
+	switch (h->end) {
+	case HTTP_ANSWERED:
+		break;
+	case HTTP_AWAY:
+		return transfer_fail(t, UPLOAD_AWAY, "out of reach: %s", h->why);
+	case HTTP_TLS:
+		return transfer_fail(t, UPLOAD_DESTINATION, "%s", h->why);
+	case HTTP_SOURCE:
+		return transfer_fail(t, UPLOAD_SOURCE, "the station's copy: %s", h->why);
+	case HTTP_CUT:
+	case HTTP_BAD:
+		return transfer_ask(t, UPLOAD_LATER, "%s", h->why[0] ? h->why : "no answer");
+	}
+	return ACT_DONE;
+}
+
+static bool is_expedited(const struct transfer *t)
+{
+	return t->job == MSG_UPLOAD && t->upload.urgency > 0;
+}
+
 static void let_go(struct transfer *t)
 {
+	if (is_expedited(t))
+		line_urgent(&t->dest->room->line, -1);
 	t->dest->driver->end(t);
 	if (t->fd >= 0)
 		close(t->fd);
@@ -265,13 +295,39 @@ static void act_done(struct transfer *t)
 	go_on(t);
 }
 
+/* Whether the act would begin a body that the line does not admit now. */
+static bool has_to_wait(const struct transfer *t)
+{
+	return t->act == t->dest->driver->append && !t->asked &&
+	    !line_admits(&t->dest->room->line, is_expedited(t));
+}
+
+static enum act_result call(struct transfer *t)
+{
+	struct line *line = &t->dest->room->line;
+	enum act_result result;
+
+	if (t->act == t->dest->driver->append && !t->asked)
+		line_began(line, is_expedited(t));
+	result = t->act(t);
+	t->asked = result == ACT_WAIT;
+	line_sent(line, is_expedited(t), t->sent_bytes - t->told_bytes);
+	t->told_bytes = t->sent_bytes;
+	return result;
+}
+
 void transfer_turn(struct transfer *t, int64_t now_ms)
 {
-	if (t->state == TRANSFER_PAUSE && now_ms >= t->pause_until_ms)
+	if ((t->state == TRANSFER_PAUSE && now_ms >= t->pause_until_ms) ||
+	    t->state == TRANSFER_HOLD)
 		t->state = TRANSFER_TURN;
 	if (t->state != TRANSFER_TURN)
 		return;
-	switch (t->act(t)) {
+	if (has_to_wait(t)) {
+		t->state = TRANSFER_HOLD;
+		return;
+	}
+	switch (call(t)) {
 	case ACT_DONE:
 		act_done(t);
 		break;
@@ -299,6 +355,8 @@ int transfer_due_ms(const struct transfer *t, int64_t now_ms)
 {
 	if (t->state == TRANSFER_TURN)
 		return 0;
+	if (t->state == TRANSFER_HOLD)
+		return has_to_wait(t) ? line_due_ms(&t->dest->room->line, now_ms) : 0;
 	if (t->state != TRANSFER_PAUSE)
 		return -1;
 	return now_ms >= t->pause_until_ms ? 0 : (int)(t->pause_until_ms - now_ms);
@@ -358,8 +416,8 @@ int transfer_begin(struct transfer *t, unsigned job, const struct proto_upload *
 	t->upload = *upload;
 	t->fd = fd;
 	memcpy(t->address, upload->address, sizeof(t->address));
-	t->offset_bytes = t->best_bytes = t->sent_bytes = 0;
-	t->offset_known = t->appended = t->proven = t->found = false;
+	t->offset_bytes = t->best_bytes = t->sent_bytes = t->told_bytes = 0;
+	t->offset_known = t->appended = t->proven = t->found = t->asked = false;
 	t->expires_s = PROTO_NO_TIME;
 	t->tries = t->recreated = t->gone = 0;
 	t->reason[0] = '\0';
@@ -371,6 +429,8 @@ int transfer_begin(struct transfer *t, unsigned job, const struct proto_upload *
 		t->fd = -1;
 		return err;
 	}
+	if (is_expedited(t))
+		line_urgent(&t->dest->room->line, 1);
 	go(t, first_act(t));
 	return 0;
 }

@@ -17,6 +17,7 @@ enum transfer_state {
 	TRANSFER_WAIT,    /* a request is under way */
 	TRANSFER_PAUSE,   /* until pause_until_ms, then its act */
 	TRANSFER_PROCEED, /* CREATED was sent: no body byte before PROCEED */
+	TRANSFER_HOLD,    /* its next body may not begin yet: the timetable, or an expedited one */
 };
 
 struct transfer {
@@ -49,6 +50,8 @@ struct transfer {
 	uint64_t best_bytes; /* furthest offset ever stated */
 	int64_t pause_until_ms;
 	bool appended, proven;
+	bool asked;          /* the act's request is under way, or its answer not looked at */
+	uint64_t told_bytes; /* of sent_bytes, what the line knows of */
 	char reason[PROTO_TEXT_LEN]; /* why the address before was given up */
 	bool broken;                 /* the core could not be told: the process ends */
 };
@@ -68,7 +71,8 @@ void transfer_stop(struct transfer *t);
 /* One turn: does what is due now. */
 void transfer_turn(struct transfer *t, int64_t now_ms);
 
-/* When it wants its next turn, in ms from now; -1 = when its request or the core says so. */
+/* When it wants its next turn, in ms from now; -1 = when its request, the core or others say so.
+ * Ask when all have had their turn. */
 int transfer_due_ms(const struct transfer *t, int64_t now_ms);
 
 /* PROGRESS, when the slot is at work. */
@@ -84,6 +88,12 @@ enum act_result transfer_fail(struct transfer *t, enum upload_failure failure, c
 /* For drivers: the same, as passing trouble: returns ACT_ASK. */
 enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * For drivers: what a request's end means where it was not answered, whoever the server is.
+ * ACT_DONE: it was answered; else the act's result, with t->failed filled.
+ */
+enum act_result transfer_heard(struct transfer *t);
 
 /* Names the state of a failure by its word in the destination's page; call before or after. */
 void transfer_state(struct transfer *t, const char *word);

@@ -15,9 +15,23 @@
 #include <curl/curl.h>
 
 struct trust {
-	struct secret proxy; /* "USER:PASSWORD" */
-	char why[256];       /* what is wrong with the files, for people */
+	struct secret proxy;                /* "USER:PASSWORD" */
+	struct secret ca, certificate, key; /* marks: libcurl reads them itself */
+	char pins[PROTO_PINS * 64];         /* in force at the last request */
+	/*
+	 * One more each time that what proves either side has become another: a connection made
+	 * under an earlier one is not used again.
+	 */
+	unsigned epoch;
+	int64_t changed_s; /* when that was */
+	char why[256];     /* what is wrong with the files, for people */
 };
+
+/*
+ * Whether all that the configuration names can be used: 0 or -errno, and t->why says which and what
+ * to do. For a driver's open.
+ */
+int trust_check(struct trust *t, const struct proto_destination *c);
 
 /*
  * Sets all that the configuration says. now_s: CLOCK_REALTIME, for the pins in force. CURLE_OK; a
@@ -32,11 +46,24 @@ CURLcode trust_apply(struct trust *t, const struct proto_destination *c, int64_t
  */
 int trust_pins(const struct proto_destination *c, int64_t now_s, char *out, size_t size);
 
+/* How a request has ended, as libcurl tells it. */
+struct trust_end {
+	CURLcode code;
+	long verify;     /* CURLINFO_SSL_VERIFYRESULT */
+	long oserr;      /* CURLINFO_OS_ERRNO */
+	long tunnel;     /* CURLINFO_HTTP_CONNECTCODE: the proxy's answer to CONNECT; 0 none */
+	bool proxied;    /* a proxy is configured */
+	const char *why; /* CURLOPT_ERRORBUFFER */
+};
+
 /*
  * A word for how a connection failed: "tls-name", "tls-expired", "tls-untrusted", "tls-pin",
- * "tls-client", "tls-version", "tls", "proxy", "dns", "refused", "unreachable"; "" where it was
- * none of these. verify: CURLINFO_SSL_VERIFYRESULT; oserr: CURLINFO_OS_ERRNO.
+ * "tls-client", "tls-version", "tls-files", "tls", "proxy", "proxy-refused", "dns", "refused",
+ * "unreachable"; "" where it was none of these.
  */
-const char *trust_word(CURLcode code, long verify, long oserr);
+const char *trust_word(const struct trust_end *e);
+
+/* What such a word means and what to do, for people; "" where there is nothing to add. */
+const char *trust_text(const char *word);
 
 #endif

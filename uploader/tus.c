@@ -84,17 +84,6 @@ static void options_done(struct http *h)
 		say_ready(d, 0, "");
 }
 
-static bool check_file(struct destination *d, const char *what, const char *path)
-{
-	char text[sizeof(d->ready.text)];
-
-	if (!path[0] || access(path, R_OK) == 0)
-		return true;
-	snprintf(text, sizeof(text), "%s: %.160s: %s", what, path, strerror(errno));
-	say_ready(d, -errno, text);
-	return false;
-}
-
 static bool check_conf(struct destination *d)
 {
 	const struct proto_destination *c = &d->conf;
@@ -107,10 +96,11 @@ static bool check_conf(struct destination *d)
 		    d, -EINVAL, "the URL must be http:// or https://, with a host and no user");
 		return false;
 	}
-	if (!check_file(d, "ca-file", c->ca_file) ||
-	    !check_file(d, "certificate-file", c->certificate_file) ||
-	    !check_file(d, "key-file", c->key_file))
+	err = trust_check(&d->room->trust, c);
+	if (err < 0) {
+		say_ready(d, err, d->room->trust.why);
 		return false;
+	}
 	err = c->headers_file[0] ? http_room_credentials(d->room, c->headers_file) : 0;
 	if (err < 0) {
 		snprintf(text, sizeof(text), "headers-file: %.120s: %s", c->headers_file,
@@ -197,6 +187,7 @@ enum act_result tus_ask(struct transfer *t, struct http_request *q)
 	struct tus_upload *u = t->own;
 
 	q->fresh = u->fresh;
+	q->expedited = t->job == MSG_UPLOAD && t->upload.urgency > 0;
 	u->fresh = false;
 	u->asked = true;
 	t->failed.http_status = 0;
@@ -233,23 +224,9 @@ enum tus_verdict tus_judge(
 	const char *text;
 
 	u->asked = false;
-	switch (h->end) {
-	case HTTP_ANSWERED:
-		break;
-	case HTTP_AWAY:
-		*result = transfer_fail(t, UPLOAD_AWAY, "out of reach: %s", h->why);
+	*result = transfer_heard(t);
+	if (*result != ACT_DONE)
 		return 0;
-	case HTTP_TLS:
-		*result = transfer_fail(t, UPLOAD_DESTINATION, "TLS: %s", h->why);
-		return 0;
-	case HTTP_SOURCE:
-		*result = transfer_fail(t, UPLOAD_SOURCE, "the station's copy: %s", h->why);
-		return 0;
-	case HTTP_CUT:
-	case HTTP_BAD:
-		*result = transfer_ask(t, UPLOAD_LATER, "%s", h->why[0] ? h->why : "no answer");
-		return 0;
-	}
 	if (tus_reply_read(h->head, h->head_len, time(NULL), r) < 0) {
 		*result = transfer_ask(t, UPLOAD_LATER, "an answer that contradicts itself");
 		return 0;

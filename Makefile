@@ -267,6 +267,8 @@ unit_tests := \
 	msg \
 	ptp \
 	tus \
+	s3 \
+	s3_reply \
 	sysfs \
 	ports \
 	digest \
@@ -303,6 +305,7 @@ fuzz_targets := \
 	record \
 	ptp \
 	tus \
+	s3 \
 	config \
 	cms \
 	sidecar \
@@ -328,6 +331,8 @@ fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 fuzz_objs_tus := uploader/tus_reply.c uploader/facts.c dockd/base/base64.c
 fuzz_pkg_tus := libcurl libcrypto
+fuzz_objs_s3 := $(s3_pure) uploader/facts.c
+fuzz_pkg_s3 := libcurl libcrypto expat
 
 # ---- rules ----
 
@@ -411,6 +416,10 @@ unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 unit_objs_tus := uploader/tus_reply.c uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
+unit_objs_s3 := $(s3_pure) uploader/facts.c
+unit_pkg_s3 := libcurl libcrypto expat
+unit_objs_s3_reply := $(s3_pure) uploader/facts.c
+unit_pkg_s3_reply := libcurl libcrypto expat
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
 unit_objs_config := $(config_whole)

@@ -149,7 +149,7 @@ int s3_encode(const char *text, int slash, char *out, size_t size)
 		unsigned char c = (unsigned char)*p;
 		bool as_is = strchr(plain, c) || (slash && c == '/');
 
-		if (size < 4 || used > size - 4)
+		if (used >= size || (as_is ? 1u : 3u) >= size - used)
 			return -ENOSPC;
 		if (as_is) {
 			out[used++] = *p;

@@ -295,6 +295,9 @@ unit_tests := \
 	volume \
 	retention \
 	waits \
+	timetable \
+	bucket \
+	trust \
 	note \
 	tlog \
 	checkpoint
@@ -405,6 +408,7 @@ unit_objs_bundle := dockd/sealed.c dockd/ledger.c dockd/tlog.c dockd/base/base64
 unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c $(clock_src)
+unit_pkg_trust := libcurl libcrypto
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto
 unit_objs_checkpoint := dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \

@@ -30,7 +30,7 @@ static void gather(struct bucket *b, int64_t now_ms)
 	b->at_ms += (int64_t)gone_ms;
 	if (b->rate == 0)
 		b->tokens = 0;
-	else if (gone_ms >= 1000 || __builtin_mul_overflow(b->rate, gone_ms, &more) ||
+	else if (__builtin_mul_overflow(b->rate, gone_ms, &more) ||
 	    __builtin_add_overflow(more, b->rest, &more))
 		b->tokens = b->burst;
 	else {

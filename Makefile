@@ -380,6 +380,9 @@ test_programs := $(addprefix $(BUILD)/test/,dockd dockd-verify dockd-camera dock
 	dockd-uploader vcam)
 $(eval $(call link,$(BUILD)/test/probe_tlog,tests/unit/probe_tlog.c dockd/tlog.c $(note_src),libcrypto))
 test_programs += $(BUILD)/test/probe_tlog
+$(eval $(call link,$(BUILD)/test/probe_s3,tests/unit/probe_s3.c $(s3_pure) uploader/facts.c,\
+	libcurl libcrypto expat))
+test_programs += $(BUILD)/test/probe_s3
 # What each sandbox lets through, tried from inside; the sanitizer builds have no sandbox to try.
 ifneq ($(SAN),1)
 $(eval $(call link,$(BUILD)/test/probe_sandbox,tests/unit/probe_sandbox.c $(sandbox_src),libseccomp))

@@ -212,6 +212,10 @@ s3_pure := \
 	uploader/s3_reply.c \
 	uploader/s3_document.c \
 	uploader/s3_verdict.c
+tus_pure := \
+	uploader/tus_reply.c \
+	uploader/tus_address.c \
+	uploader/tus_chunk.c
 dockd-uploader_src := \
 	uploader/main.c \
 	uploader/transfer.c \
@@ -228,9 +232,10 @@ dockd-uploader_src := \
 	uploader/dir.c \
 	uploader/dir_errand.c \
 	uploader/tus.c \
+	uploader/tus_find.c \
 	uploader/tus_proof.c \
 	uploader/tus_errand.c \
-	uploader/tus_reply.c \
+	$(tus_pure) \
 	$(s3_pure) \
 	dockd/base/base64.c
 dockd-uploader_pkg := libcurl jansson libcrypto libseccomp expat
@@ -332,7 +337,7 @@ fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
-fuzz_objs_tus := uploader/tus_reply.c uploader/facts.c dockd/base/base64.c
+fuzz_objs_tus := $(tus_pure) uploader/facts.c dockd/base/base64.c
 fuzz_pkg_tus := libcurl libcrypto
 fuzz_objs_s3 := $(s3_pure) uploader/facts.c
 fuzz_pkg_s3 := libcurl libcrypto expat
@@ -421,7 +426,7 @@ unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
-unit_objs_tus := uploader/tus_reply.c uploader/facts.c uploader/disk.c dockd/base/base64.c
+unit_objs_tus := $(tus_pure) uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_s3 := $(s3_pure) uploader/facts.c
 unit_pkg_s3 := libcurl libcrypto expat

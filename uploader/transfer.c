@@ -228,6 +228,7 @@ static void pause_and_ask(struct transfer *t)
 static void create_anew(struct transfer *t)
 {
 	if (++t->recreated > RECREATED_MAX) {
+		transfer_state(t, "forgets");
 		transfer_fail(
 		    t, UPLOAD_LATER, "the destination forgets uploads that it has just created");
 		send_failed(t);
@@ -287,6 +288,7 @@ static void act_done(struct transfer *t)
 		t->best_bytes = t->offset_bytes;
 		t->tries = 0;
 	} else if (t->act == d->append) {
+		transfer_state(t, "stands-still");
 		transfer_ask(
 		    t, UPLOAD_LATER, "the destination takes data but its offset stands still");
 		pause_and_ask(t);

@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEAD_MS 45000 /* servers wait for a lock to drain before they answer HEAD */
 #define OPTIONS_MS 10000
 #define MISMATCHES_MAX 3u
 #define METADATA_MAX 3072
@@ -53,49 +52,76 @@ static void say_ready(struct destination *d, int status, const char *text)
 	d->ready.level = level_of(d);
 	d->ready.can = (f & (DESTINATION_READ_BACK | DESTINATION_RECEIPTS) ? READY_CONFIRMS : 0) |
 	    ((f & DESTINATION_DISPOSE) && !s->keeps ? READY_REMOVES : 0);
+	/* What is found by all stations may be whole by another one's hand before it is deleted. */
+	if (d->conf.find_path[0])
+		d->ready.can |= READY_FINDS;
+	else if (s->terminates)
+		d->ready.can |= READY_ABANDONS;
 	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
 	d->told = true;
+}
+
+/* What the server says of itself; "" or what is missing of what is configured. */
+static const char *take_options(struct destination *d, const struct tus_reply *r)
+{
+	bool wanted = (d->conf.flags & DESTINATION_CHECKSUM) != 0;
+	struct tus *s = d->own;
+
+	s->known = true;
+	s->checksum = wanted && r->checksum && r->sha256_offered;
+	s->keeps = r->extensions && !r->termination;
+	s->terminates = r->termination;
+	s->has_max_size = r->has_max_size && r->max_size_bytes > 0;
+	s->max_size_bytes = r->max_size_bytes;
+	if (r->extensions && !r->creation)
+		return "the server does not offer the creation extension";
+	if (wanted && !s->checksum)
+		return "the server does not offer the checksum extension with sha256";
+	return "";
 }
 
 static void options_done(struct http *h)
 {
 	struct destination *d = h->owner;
-	struct tus *s = d->own;
+	struct tus_words w;
 	struct tus_reply r;
-	const char *text;
 
-	if (h->end != HTTP_ANSWERED || tus_reply_read(h->head, h->head_len, time(NULL), &r) < 0) {
+	if (h->end != HTTP_ANSWERED || tus_reply_read(h->head, h->head_len, time(NULL), &r) < 0)
 		say_ready(d, 0, h->why[0] ? h->why : "no answer to OPTIONS yet");
-		return;
-	}
-	if (tus_reply_judge(TUS_OPTIONS, &r, &text) != TUS_GOOD) {
-		say_ready(d, 0, text);
-		return;
-	}
-	s->checksum = (d->conf.flags & DESTINATION_CHECKSUM) && r.checksum && r.sha256;
-	s->keeps = r.extensions && !r.termination;
-	s->has_max_size = r.has_max_size && r.max_size_bytes > 0;
-	s->max_size_bytes = r.max_size_bytes;
-	if (r.extensions && !r.creation)
-		say_ready(d, 0, "the server does not offer the creation extension");
-	else if ((d->conf.flags & DESTINATION_CHECKSUM) && !s->checksum)
-		say_ready(d, 0, "the server does not offer the checksum extension with sha256");
+	else if (tus_reply_judge(TUS_OPTIONS, &r, &w) != TUS_GOOD)
+		say_ready(d, 0, w.text);
 	else
-		say_ready(d, 0, "");
+		say_ready(d, 0, take_options(d, &r));
+}
+
+static bool check_urls(struct destination *d)
+{
+	static const char id[] = "0000000000000000000000000000000000000000000000000000000000000000";
+	const struct proto_destination *c = &d->conf;
+	char address[PROTO_ADDRESS_LEN];
+
+	if (tus_location(c->where, c->where, address, sizeof(address)) < 0) {
+		say_ready(
+		    d, -EINVAL, "the URL must be http:// or https://, with a host and no user");
+		return false;
+	}
+	snprintf(d->ready.identity, sizeof(d->ready.identity), "tus %.*s",
+	    (int)strcspn(address, "?"), address);
+	if (!c->find_path[0] ||
+	    tus_find_url(c->where, c->find_path, id, address, sizeof(address)) == 0)
+		return true;
+	say_ready(d, -EINVAL, "find-path must hold {asset} and stay at the host of the URL");
+	return false;
 }
 
 static bool check_conf(struct destination *d)
 {
 	const struct proto_destination *c = &d->conf;
-	char address[PROTO_ADDRESS_LEN];
 	char text[sizeof(d->ready.text)];
 	int err;
 
-	if (tus_location(c->where, "x", address, sizeof(address)) < 0) {
-		say_ready(
-		    d, -EINVAL, "the URL must be http:// or https://, with a host and no user");
+	if (!check_urls(d))
 		return false;
-	}
 	err = trust_check(&d->room->trust, c);
 	if (err < 0) {
 		say_ready(d, err, d->room->trust.why);
@@ -192,10 +218,32 @@ enum act_result tus_ask(struct transfer *t, struct http_request *q)
 	u->asked = true;
 	t->failed.http_status = 0;
 	t->failed.retry_after_ms = 0;
-	if (!q->headers || !http_header(&q->headers, "Tus-Resumable: 1.0.0") ||
-	    http_start(t->http, q) < 0)
+	if (!http_header(&q->headers, "Tus-Resumable: 1.0.0") || http_start(t->http, q) < 0)
 		return transfer_fail(t, UPLOAD_LATER, "no memory for a request");
 	return ACT_WAIT;
+}
+
+enum act_result tus_learn(struct transfer *t)
+{
+	struct http_request q = {
+		.method = "OPTIONS", .url = t->dest->conf.where, .timeout_ms = OPTIONS_MS
+	};
+	struct tus_upload *u = t->own;
+	enum act_result result;
+	enum tus_verdict v;
+	struct tus_reply r;
+
+	if (!u->asked)
+		return tus_ask(t, &q);
+	v = tus_judge(t, TUS_OPTIONS, &r, &result);
+	if (v == 0)
+		return result;
+	/* Some servers and proxies keep OPTIONS to themselves; the rest may work all the same. */
+	if (v == TUS_GOOD)
+		(void)take_options(t->dest, &r);
+	u->reread = false;
+	u->learnt = true;
+	return ACT_AGAIN;
 }
 
 static enum act_result credentials(struct transfer *t, const char *text)
@@ -215,54 +263,57 @@ static enum act_result credentials(struct transfer *t, const char *text)
 	return ACT_AGAIN;
 }
 
+static enum act_result judged(
+    struct transfer *t, enum tus_verdict v, const struct tus_reply *r, const char *text)
+{
+	switch (v) {
+	case TUS_ASK:
+		t->failed.retry_after_ms = r->retry_after_ms;
+		return transfer_ask(t, UPLOAD_LATER, "%s", text);
+	case TUS_LATER:
+		t->failed.retry_after_ms = r->retry_after_ms;
+		return transfer_fail(t, UPLOAD_LATER, "%s", text);
+	case TUS_CREDENTIALS:
+		return credentials(t, text);
+	case TUS_REFUSED:
+		return transfer_fail(t, UPLOAD_REFUSED, "%s (HTTP %d)", text, r->status);
+	case TUS_DESTINATION:
+		return transfer_fail(t, UPLOAD_DESTINATION, "%s", text);
+	case TUS_GONE:
+		(void)transfer_ask(t, UPLOAD_LATER, "%s", text);
+		return ACT_GONE;
+	case TUS_GOOD:
+	case TUS_SMALLER:
+	case TUS_MISMATCH:
+	case TUS_NO_EXPECT:
+		break;
+	}
+	return transfer_ask(t, UPLOAD_LATER, "%s", text);
+}
+
 enum tus_verdict tus_judge(
     struct transfer *t, enum tus_request request, struct tus_reply *r, enum act_result *result)
 {
 	const struct http *h = t->http;
 	struct tus_upload *u = t->own;
 	enum tus_verdict v;
-	const char *text;
+	struct tus_words w;
 
 	u->asked = false;
 	*result = transfer_heard(t);
 	if (*result != ACT_DONE)
 		return 0;
 	if (tus_reply_read(h->head, h->head_len, time(NULL), r) < 0) {
+		transfer_state(t, "contradiction");
 		*result = transfer_ask(t, UPLOAD_LATER, "an answer that contradicts itself");
 		return 0;
 	}
 	t->failed.http_status = (uint32_t)r->status;
-	v = tus_reply_judge(request, r, &text);
-	switch (v) {
-	case TUS_ASK:
-		t->failed.retry_after_ms = r->retry_after_ms;
-		*result = transfer_ask(t, UPLOAD_LATER, "%s", text);
-		break;
-	case TUS_LATER:
-		t->failed.retry_after_ms = r->retry_after_ms;
-		*result = transfer_fail(t, UPLOAD_LATER, "%s", text);
-		break;
-	case TUS_CREDENTIALS:
-		*result = credentials(t, text);
-		break;
-	case TUS_REFUSED:
-		*result = transfer_fail(t, UPLOAD_REFUSED, "%s (HTTP %d)", text, r->status);
-		break;
-	case TUS_DESTINATION:
-		*result = transfer_fail(t, UPLOAD_DESTINATION, "%s", text);
-		break;
-	case TUS_GONE:
-		(void)transfer_ask(t, UPLOAD_LATER, "%s", text);
-		*result = ACT_GONE;
-		break;
-	case TUS_GOOD:
-	case TUS_SMALLER:
-	case TUS_MISMATCH:
-	case TUS_NO_EXPECT:
-		(void)transfer_ask(t, UPLOAD_LATER, "%s", text);
-		*result = ACT_ASK;
-		break;
-	}
+	v = tus_reply_judge(request, r, &w);
+	transfer_state(t, w.state);
+	if (r->expires_s != PROTO_NO_TIME)
+		t->expires_s = r->expires_s;
+	*result = judged(t, v, r, w.text);
 	return v;
 }
 
@@ -276,10 +327,12 @@ static enum act_result post(struct transfer *t)
 	char metadata[METADATA_MAX];
 	const struct tus *s = tus_of(t);
 
-	if (s->has_max_size && t->upload.size_bytes > s->max_size_bytes)
+	if (s->has_max_size && t->upload.size_bytes > s->max_size_bytes) {
+		transfer_state(t, "too-large");
 		return transfer_fail(t, UPLOAD_REFUSED,
 		    "the server takes %llu bytes at most (Tus-Max-Size): raise its limit",
 		    (unsigned long long)s->max_size_bytes);
+	}
 	if (!http_header(
 		&q.headers, "Upload-Length: %llu", (unsigned long long)t->upload.size_bytes))
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
@@ -289,40 +342,67 @@ static enum act_result post(struct transfer *t)
 	return tus_ask(t, &q);
 }
 
+enum act_result tus_begin_at(struct transfer *t, uint64_t offset)
+{
+	struct tus_upload *u = t->own;
+
+	if (EVP_DigestInit_ex(u->sent, EVP_sha256(), NULL) != 1)
+		return transfer_fail(t, UPLOAD_LATER, "no memory");
+	memset(&t->receipt, 0, sizeof(t->receipt));
+	t->receipt.retain_until_s = PROTO_NO_TIME;
+	u->step = STEP_NONE;
+	u->sought = false;
+	u->all_checked = offset == 0;
+	t->offset_bytes = offset;
+	t->offset_known = true;
+	return ACT_DONE;
+}
+
 static enum act_result tus_create(struct transfer *t)
 {
+	bool seek = t->dest->conf.find_path[0] && !facts_is_side(&t->upload);
+	const struct tus *s = tus_of(t);
 	struct tus_upload *u = t->own;
 	enum act_result result;
 	struct tus_reply r;
 	int err;
 
+	if (!s->known && !u->learnt)
+		return tus_learn(t);
+	if (seek && !u->sought) {
+		t->expires_s = PROTO_NO_TIME;
+		t->found = false;
+		return tus_find(t);
+	}
 	if (!u->asked)
 		return post(t);
+	/* An answer may be lost that made one: it is sought before another is made. */
+	u->sought = false;
 	if (tus_judge(t, TUS_CREATE, &r, &result) != TUS_GOOD)
 		return result;
 	err = tus_location(t->dest->conf.where, r.location, t->address, sizeof(t->address));
+	if (err < 0) {
+		t->address[0] = '\0';
+		transfer_state(t, "location");
+	}
 	if (err == -EXDEV)
 		return transfer_fail(t, UPLOAD_REFUSED,
 		    "the server's Location names another host; nothing is sent there: %.120s",
 		    r.location);
 	if (err < 0)
 		return transfer_fail(t, UPLOAD_REFUSED, "the server's Location is no usable URL");
-	if (EVP_DigestInit_ex(u->sent, EVP_sha256(), NULL) != 1)
-		return transfer_fail(t, UPLOAD_LATER, "no memory");
-	memset(&t->receipt, 0, sizeof(t->receipt));
-	u->step = STEP_NONE;
-	u->all_checked = true;
-	u->was_cut = false;
-	t->offset_bytes = 0;
-	t->offset_known = true;
-	return ACT_DONE;
+	/* A server that knows what it is asked for gives what another station has begun. */
+	t->found = r.has_offset && r.offset_bytes > 0;
+	result = tus_begin_at(t, 0);
+	t->offset_known = !t->found;
+	return result;
 }
 
 /* ---- query ---- */
 
 enum act_result tus_ask_head(struct transfer *t, bool want_digest)
 {
-	struct http_request q = { .method = "HEAD", .url = t->address, .timeout_ms = HEAD_MS };
+	struct http_request q = { .method = "HEAD", .url = t->address, .timeout_ms = TUS_HEAD_MS };
 	char pinned[PROTO_ADDRESS_LEN];
 
 	if (tus_location(t->dest->conf.where, t->address, pinned, sizeof(pinned)) < 0) {
@@ -337,23 +417,58 @@ enum act_result tus_ask_head(struct transfer *t, bool want_digest)
 	return tus_ask(t, &q);
 }
 
+static struct tus_cut *cut_at(struct tus *s, const char *address)
+{
+	for (size_t i = 0; i < PROTO_SLOTS; i++) {
+		if (s->cut[i].address[0] && strcmp(s->cut[i].address, address) == 0)
+			return &s->cut[i];
+	}
+	return NULL;
+}
+
+static void note_cut(struct transfer *t)
+{
+	const struct tus_upload *u = t->own;
+	struct tus *s = tus_of(t);
+	struct tus_cut *c = cut_at(s, t->address);
+
+	if (!c) {
+		c = &s->cut[t->slot];
+		memcpy(c->address, t->address, sizeof(c->address));
+		c->unchanged = 0;
+	}
+	c->from = u->patch_from;
+	c->bytes = u->patch_bytes;
+	c->ms = u->patch_ms;
+	c->asked = false;
+}
+
 /* What a cut PATCH teaches about the line: smaller requests where nothing of it was kept. */
 static void learn_from_cut(struct transfer *t, uint64_t offset)
 {
-	struct tus_upload *u = t->own;
 	struct tus *s = tus_of(t);
+	struct tus_cut *c = cut_at(s, t->address);
 
-	if (!u->was_cut)
+	if (!c || c->asked)
 		return;
-	u->was_cut = false;
-	if (offset > u->patch_from) {
-		u->unchanged = 0;
-		tus_chunk_took(&s->chunk, offset - u->patch_from, u->patch_ms, false);
-	} else if (++u->unchanged >= 2) {
-		u->unchanged = 0;
-		if (tus_chunk_halve(&s->chunk))
+	c->asked = true;
+	if (offset > c->from) {
+		c->address[0] = '\0';
+		tus_chunk_took(&s->chunk, offset - c->from, c->ms, false);
+	} else if (++c->unchanged >= 2) {
+		c->unchanged = 0;
+		if (tus_chunk_halve(&s->chunk, c->bytes))
 			t->tries = 0;
 	}
+}
+
+bool tus_is_same(const struct transfer *t, const struct tus_reply *r)
+{
+	struct facts facts;
+
+	facts_of(&t->upload, t->dest->station, &facts);
+	return (!r->has_asset || strcmp(r->asset, t->upload.asset) == 0) &&
+	    (!r->has_sha256 || strcmp(r->sha256, facts.text[0]) == 0);
 }
 
 static enum act_result tus_query(struct transfer *t)
@@ -363,6 +478,8 @@ static enum act_result tus_query(struct transfer *t)
 	enum tus_verdict v;
 	struct tus_reply r;
 
+	if (!tus_of(t)->known && !u->learnt)
+		return tus_learn(t);
 	if (!u->asked)
 		return tus_ask_head(t, false);
 	v = tus_judge(t, TUS_HEAD, &r, &result);
@@ -371,16 +488,19 @@ static enum act_result tus_query(struct transfer *t)
 		return ACT_GONE;
 	if (v != TUS_GOOD)
 		return result;
-	if (facts_is_side(&t->upload) && r.has_length && r.length_bytes != t->upload.size_bytes) {
+	if (facts_is_side(&t->upload) && r.has_length &&
+	    (r.length_bytes != t->upload.size_bytes || !tus_is_same(t, &r))) {
 		(void)transfer_ask(t, UPLOAD_LATER, "it has changed since");
 		return ACT_GONE;
 	}
 	if (r.offset_bytes > t->upload.size_bytes ||
-	    (r.has_length && r.length_bytes != t->upload.size_bytes))
+	    (r.has_length && r.length_bytes != t->upload.size_bytes) || !tus_is_same(t, &r)) {
+		transfer_state(t, "differs");
 		return transfer_fail(t, UPLOAD_REFUSED,
 		    "the upload there is not this clip: offset %llu, length %llu, clip %llu",
 		    (unsigned long long)r.offset_bytes, (unsigned long long)r.length_bytes,
 		    (unsigned long long)t->upload.size_bytes);
+	}
 	learn_from_cut(t, r.offset_bytes);
 	if (r.offset_bytes != t->offset_bytes || !t->offset_known)
 		u->all_checked = false;
@@ -452,6 +572,7 @@ static enum act_result patch(struct transfer *t)
 		err = digest_chunk(t, t->offset_bytes, q.length_bytes, digest);
 		if (err < 0) {
 			curl_slist_free_all(q.headers);
+			transfer_state(t, "source");
 			return transfer_fail(
 			    t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
 		}
@@ -474,10 +595,13 @@ static enum act_result patch_good(struct transfer *t, const struct tus_reply *r)
 	uint64_t end = u->patch_from + u->patch_bytes;
 
 	/* Beyond what was sent: another's bytes, or a server that does not count. HEAD tells. */
-	if (r->offset_bytes > end)
+	if (r->offset_bytes > end) {
+		transfer_state(t, "beyond");
 		return transfer_ask(t, UPLOAD_LATER, "the server's offset is beyond what was sent");
+	}
 	s->expect = false;
-	u->unchanged = 0;
+	if (cut_at(s, t->address))
+		cut_at(s, t->address)->address[0] = '\0';
 	if (r->offset_bytes > u->patch_from)
 		tus_chunk_took(&s->chunk, r->offset_bytes - u->patch_from, u->patch_ms,
 		    r->offset_bytes == end);
@@ -493,8 +617,11 @@ static enum act_result patch_good(struct transfer *t, const struct tus_reply *r)
 	return ACT_DONE;
 }
 
-static bool is_cut(int status)
+/* By the line or a proxy; not because our own timetable ended it. */
+static bool was_cut(const struct http *h, enum tus_verdict v, int status)
 {
+	if (v == 0)
+		return h->end == HTTP_CUT && strcmp(h->state, "timetable") != 0;
 	return status == 408 || status == 499 || status == 502 || status == 504 ||
 	    (status >= 520 && status <= 524);
 }
@@ -511,8 +638,10 @@ static enum act_result tus_append(struct transfer *t)
 		return patch(t);
 	u->patch_ms = t->http->body_ms;
 	v = tus_judge(t, TUS_PATCH, &r, &result);
-	u->was_cut = v == 0 ? t->http->end == HTTP_CUT : is_cut(r.status);
-	if (v != TUS_GOOD)
+	if (was_cut(t->http, v, r.status))
+		note_cut(t);
+	/* To ask first saves the body where the server says no, not where the line breaks. */
+	if (v != 0 && v != TUS_GOOD)
 		s->expect = true;
 	switch ((int)v) {
 	case TUS_GOOD:
@@ -554,5 +683,6 @@ const struct driver tus_driver = {
 	.finish = tus_finish,
 	.confirm = tus_confirm,
 	.remove = tus_remove,
+	.abandon = tus_abandon,
 	.end = tus_end,
 };

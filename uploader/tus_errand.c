@@ -6,6 +6,12 @@
 
 #define SERVICE_MS 15000
 
+static enum act_result cannot(struct transfer *t, const char *text)
+{
+	transfer_state(t, "cannot");
+	return transfer_fail(t, UPLOAD_CANNOT, "%s", text);
+}
+
 static enum act_result next(struct transfer *t, enum tus_step step)
 {
 	struct tus_upload *u = t->own;
@@ -43,39 +49,53 @@ static enum act_result ask_service(struct transfer *t)
 	v = tus_judge(t, TUS_OPTIONS, &r, &result);
 	if (v == 0 || v == TUS_ASK || v == TUS_LATER)
 		return result;
-	if (v != TUS_GOOD || !r.speaks_tus)
+	if (v != TUS_GOOD || !r.speaks_tus) {
+		transfer_state(t, "no-service");
 		return transfer_fail(t, UPLOAD_DESTINATION,
 		    "404, but no tus server answers at the configured URL: is its proxy in order?");
+	}
 	u->step = STEP_NONE;
 	u->fresh = true;
 	(void)transfer_ask(t, UPLOAD_LOST, "the server works and does not have it");
 	return ACT_GONE;
 }
 
-/* ACT_DONE: it is there, and it is this one as far as a HEAD can tell. */
-static enum act_result ask_head(struct transfer *t)
+/* ACT_DONE: there is an upload of this asset, as far as a HEAD can tell: *r. */
+static enum act_result ask_which(struct transfer *t, struct tus_reply *r)
 {
 	struct tus_upload *u = t->own;
 	enum act_result result;
 	enum tus_verdict v;
-	struct tus_reply r;
 
 	if (!u->asked)
 		return tus_ask_head(t, false);
-	v = tus_judge(t, TUS_HEAD, &r, &result);
+	v = tus_judge(t, TUS_HEAD, r, &result);
 	if (v == TUS_GONE)
 		return next(t, STEP_SERVICE);
 	if (v != TUS_GOOD)
 		return result;
-	if ((r.has_length && r.length_bytes != t->upload.size_bytes) ||
-	    r.offset_bytes != t->upload.size_bytes)
-		return transfer_fail(t, UPLOAD_DIFFERS,
-		    "what is there is not it: offset %llu, length %llu, expected %llu",
-		    (unsigned long long)r.offset_bytes, (unsigned long long)r.length_bytes,
-		    (unsigned long long)t->upload.size_bytes);
-	if (r.has_asset && strcmp(r.asset, t->upload.asset) != 0)
-		return transfer_fail(t, UPLOAD_DIFFERS, "what is there is another asset's");
-	return ACT_DONE;
+	if (tus_is_same(t, r) && (!r->has_length || r->length_bytes == t->upload.size_bytes) &&
+	    r->offset_bytes <= t->upload.size_bytes)
+		return ACT_DONE;
+	transfer_state(t, "differs");
+	return transfer_fail(t, UPLOAD_DIFFERS,
+	    "what is there is not it: offset %llu, length %llu, expected %llu%s",
+	    (unsigned long long)r->offset_bytes, (unsigned long long)r->length_bytes,
+	    (unsigned long long)t->upload.size_bytes,
+	    tus_is_same(t, r) ? "" : ", and another asset");
+}
+
+/* ACT_DONE: it is there, whole. */
+static enum act_result ask_head(struct transfer *t)
+{
+	struct tus_reply r;
+	enum act_result result = ask_which(t, &r);
+
+	if (result != ACT_DONE || r.offset_bytes == t->upload.size_bytes)
+		return result;
+	transfer_state(t, "differs");
+	return transfer_fail(t, UPLOAD_DIFFERS, "it is not whole there: %llu of %llu bytes",
+	    (unsigned long long)r.offset_bytes, (unsigned long long)t->upload.size_bytes);
 }
 
 /* ---- confirm ---- */
@@ -89,11 +109,9 @@ static enum act_result begin_confirm(struct transfer *t)
 	else if (flags & DESTINATION_READ_BACK)
 		(void)next(t, STEP_BACK);
 	else
-		return transfer_fail(t, UPLOAD_CANNOT,
-		    "no way to ask is configured: receipt-path, or read-back = true");
-	return is_here(t) ?
-	    ACT_AGAIN :
-	    transfer_fail(t, UPLOAD_CANNOT, "the address on record is not on the configured host");
+		return cannot(t, "no way to ask is configured: receipt-path, or read-back = true");
+	return is_here(t) ? ACT_AGAIN :
+			    cannot(t, "the address on record is not on the configured host");
 }
 
 /* The proof asked anew; v: what came of it. A plain 404 is looked into. */
@@ -142,17 +160,16 @@ static enum act_result begin_remove(struct transfer *t)
 	const struct tus *s = t->dest->own;
 
 	if (!(t->dest->conf.flags & DESTINATION_DISPOSE))
-		return transfer_fail(t, UPLOAD_CANNOT,
-		    "this store is not dockd's to dispose of: its operator must remove it");
+		return cannot(
+		    t, "this store is not dockd's to dispose of: its operator must remove it");
 	if (t->upload.kind == KIND_LEDGER || t->upload.kind == KIND_CHECKPOINT)
-		return transfer_fail(t, UPLOAD_CANNOT, "the continuity ledger is never removed");
+		return cannot(t, "the continuity ledger is never removed");
 	if (s->keeps)
-		return transfer_fail(t, UPLOAD_CANNOT,
+		return cannot(t,
 		    "the server does not offer the termination extension: its operator must remove "
 		    "it");
 	if (!is_here(t))
-		return transfer_fail(
-		    t, UPLOAD_CANNOT, "the address on record is not on the configured host");
+		return cannot(t, "the address on record is not on the configured host");
 	return next(t, STEP_HEAD);
 }
 
@@ -175,8 +192,10 @@ static enum act_result ask_delete(struct transfer *t)
 	case TUS_GONE:
 		return next(t, STEP_SERVICE);
 	}
-	if (t->failed.http_status == 405 || t->failed.http_status == 501)
+	if (t->failed.http_status == 405 || t->failed.http_status == 501) {
 		t->failed.failure = UPLOAD_CANNOT;
+		transfer_state(t, "cannot");
+	}
 	return result;
 }
 
@@ -212,6 +231,57 @@ enum act_result tus_remove(struct transfer *t)
 	case STEP_HEAD:
 		r = ask_head(t);
 		return r == ACT_DONE ? next(t, STEP_DELETE) : r;
+	case STEP_DELETE:
+		return ask_delete(t);
+	case STEP_CHECK:
+		return check_removed(t);
+	}
+	return ask_service(t);
+}
+
+/* ---- abandon ---- */
+
+static enum act_result begin_abandon(struct transfer *t)
+{
+	const struct tus_upload *u = t->own;
+	const struct tus *s = t->dest->own;
+
+	if (!s->known && !u->learnt)
+		return tus_learn(t);
+	if (t->dest->conf.find_path[0])
+		return cannot(t,
+		    "other stations find it there and may go on with it: it is left to "
+		    "the server's expiration");
+	if (!s->terminates)
+		return cannot(t,
+		    "the server does not offer the termination extension: it is left to "
+		    "its expiration, or its operator");
+	if (!is_here(t))
+		return cannot(t, "the address on record is not on the configured host");
+	return next(t, STEP_HEAD);
+}
+
+static enum act_result ask_unfinished(struct transfer *t)
+{
+	struct tus_reply r;
+	enum act_result result = ask_which(t, &r);
+
+	if (result != ACT_DONE)
+		return result;
+	return r.offset_bytes < t->upload.size_bytes ?
+	    next(t, STEP_DELETE) :
+	    cannot(t, "it is whole there: what is whole is left alone");
+}
+
+enum act_result tus_abandon(struct transfer *t)
+{
+	const struct tus_upload *u = t->own;
+
+	switch ((int)u->step) {
+	case STEP_NONE:
+		return begin_abandon(t);
+	case STEP_HEAD:
+		return ask_unfinished(t);
 	case STEP_DELETE:
 		return ask_delete(t);
 	case STEP_CHECK:

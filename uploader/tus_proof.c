@@ -69,7 +69,8 @@ static enum act_result get_note(struct transfer *t)
 	q.text = u->note;
 	q.text_room = sizeof(u->note);
 	if (!http_header(&q.headers, "Cache-Control: no-cache") ||
-	    !http_header(&q.headers, "Accept: text/plain"))
+	    !http_header(&q.headers, "Accept: text/plain") ||
+	    !http_header(&q.headers, "Dockd-Station: %s", t->dest->station))
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
 	return tus_ask(t, &q);
 }

@@ -13,10 +13,11 @@
 #include <time.h>
 
 #define DAY_MS 86400000u
+#define SKEW_S 300             /* tokens and signatures are refused from about here on */
 #define NOTE_PATIENCE_MS 2000u /* waited for in the slot; longer ones free it */
 
 struct span {
-	const char *at;
+	const char *at; /* may be NULL where len is 0 */
 	size_t len;
 };
 
@@ -103,24 +104,45 @@ static bool list_has(struct span list, const char *word)
 	return false;
 }
 
+/* RFC 9110 5.6.7. Seconds since 1970, or -1. */
+static int64_t read_date(struct span value)
+{
+	char text[64];
+
+	if (value.len == 0 || value.len >= sizeof(text))
+		return -1;
+	memcpy(text, value.at, value.len);
+	text[value.len] = '\0';
+	return (int64_t)curl_getdate(text, NULL);
+}
+
 /* RFC 9110 10.2.3: seconds or a date. */
 static uint64_t retry_after(struct span value, int64_t now_s)
 {
-	char text[64];
 	uint64_t s;
-	time_t at;
+	int64_t at;
 
 	if (read_number(value, &s))
 		return s > DAY_MS / 1000 ? DAY_MS : s * 1000;
-	if (value.len == 0 || value.len >= sizeof(text))
+	at = read_date(value);
+	if (at < 0 || at <= now_s)
 		return 0;
-	memcpy(text, value.at, value.len);
-	text[value.len] = '\0';
-	at = curl_getdate(text, NULL);
-	if (at < 0 || (int64_t)at <= now_s)
-		return 0;
-	s = (uint64_t)((int64_t)at - now_s);
+	s = (uint64_t)(at - now_s);
 	return s > DAY_MS / 1000 ? DAY_MS : s * 1000;
+}
+
+/* 64 characters in base64 into out, which is "" where it is anything else or comes twice. */
+static void take_id(struct span value, bool *has, char *out)
+{
+	uint8_t id[PROTO_ID_LEN];
+	int n = base64_read(value.at, value.len, id, sizeof(id) - 1);
+
+	out[0] = '\0';
+	if (n == 64 && !*has && !memchr(id, '\0', 64)) {
+		memcpy(out, id, 64);
+		out[64] = '\0';
+	}
+	*has = true;
 }
 
 /* tus creation: "key base64, key base64"; a key may have no value. */
@@ -130,22 +152,28 @@ static void take_metadata(struct tus_reply *r, struct span list)
 		const char *comma = memchr(list.at, ',', list.len);
 		struct span item = { list.at, comma ? (size_t)(comma - list.at) : list.len };
 		size_t skip = item.len + (comma ? 1 : 0);
-		uint8_t value[sizeof(r->asset)];
-		int n;
 
 		item = trim(item);
-		if (item.len > 6 && memcmp(item.at, "asset ", 6) == 0) {
-			n = base64_read(item.at + 6, item.len - 6, value, sizeof(value) - 1);
-			r->asset[0] = '\0';
-			if (n == 64 && !r->has_asset && !memchr(value, '\0', 64)) {
-				memcpy(r->asset, value, 64);
-				r->asset[64] = '\0';
-			}
-			r->has_asset = true;
-		}
+		if (item.len > 6 && memcmp(item.at, "asset ", 6) == 0)
+			take_id(
+			    (struct span){ item.at + 6, item.len - 6 }, &r->has_asset, r->asset);
+		else if (item.len > 7 && memcmp(item.at, "sha256 ", 7) == 0)
+			take_id(
+			    (struct span){ item.at + 7, item.len - 7 }, &r->has_sha256, r->sha256);
 		list.at += skip;
 		list.len -= skip;
 	}
+}
+
+/* An address as it stands; a second one spoils the answer. */
+static int take_address(struct span value, bool *has, char out[PROTO_ADDRESS_LEN])
+{
+	if (*has || value.len >= PROTO_ADDRESS_LEN || memchr(value.at, '\0', value.len))
+		return -EPROTO;
+	memcpy(out, value.at, value.len);
+	out[value.len] = '\0';
+	*has = true;
+	return 0;
 }
 
 /* RFC 9530 section 3: "sha-256=:base64:, sha-512=:...:". */
@@ -176,8 +204,26 @@ static int take_digests(struct tus_reply *r, struct span list)
 	return 0;
 }
 
-static int take_header(struct tus_reply *r, struct span name, struct span value, int64_t now_s)
+/* Headers whose meaning needs the clocks, which are compared at the end. */
+struct dates {
+	struct span retry_after;
+	int64_t date_s, expires_s; /* -1: not stated, or no date */
+};
+
+static void take_extensions(struct tus_reply *r, struct span list)
 {
+	r->extensions = true;
+	r->creation |= list_has(list, "creation");
+	r->checksum |= list_has(list, "checksum");
+	r->termination |= list_has(list, "termination");
+	r->expiration |= list_has(list, "expiration");
+}
+
+static int take_header(
+    struct tus_reply *r, struct dates *dates, struct span name, struct span value)
+{
+	uint64_t age;
+
 	if (span_is(name, "upload-offset"))
 		return take_number(value, &r->has_offset, &r->offset_bytes);
 	if (span_is(name, "upload-length"))
@@ -186,28 +232,35 @@ static int take_header(struct tus_reply *r, struct span name, struct span value,
 		return take_number(value, &r->has_max_size, &r->max_size_bytes);
 	if (span_is(name, "repr-digest"))
 		return take_digests(r, value);
-	if (span_is(name, "tus-resumable") || span_is(name, "tus-version")) {
+	if (span_is(name, "location") && value.len > 0)
+		return take_address(value, &r->has_location, r->location);
+	if (span_is(name, "content-location") && value.len > 0)
+		return take_address(value, &r->has_content_location, r->content_location);
+	if (span_is(name, "tus-resumable") || span_is(name, "tus-version"))
 		r->speaks_tus = true;
-	} else if (span_is(name, "upload-metadata")) {
+	else if (span_is(name, "upload-metadata"))
 		take_metadata(r, value);
-	} else if (span_is(name, "tus-extension")) {
-		r->extensions = true;
-		r->creation |= list_has(value, "creation");
-		r->checksum |= list_has(value, "checksum");
-		r->termination |= list_has(value, "termination");
-	} else if (span_is(name, "tus-checksum-algorithm")) {
-		r->sha256 |= list_has(value, "sha256");
-	} else if (span_is(name, "retry-after")) {
-		r->retry_after_ms = retry_after(value, now_s);
-	} else if (span_is(name, "location") && value.len > 0) {
-		if (r->has_location || value.len >= sizeof(r->location) ||
-		    memchr(value.at, '\0', value.len))
-			return -EPROTO;
-		memcpy(r->location, value.at, value.len);
-		r->location[value.len] = '\0';
-		r->has_location = true;
-	}
+	else if (span_is(name, "tus-extension"))
+		take_extensions(r, value);
+	else if (span_is(name, "tus-checksum-algorithm"))
+		r->sha256_offered |= list_has(value, "sha256");
+	else if (span_is(name, "retry-after"))
+		dates->retry_after = value;
+	else if (span_is(name, "upload-expires"))
+		dates->expires_s = read_date(value);
+	else if (span_is(name, "date"))
+		dates->date_s = read_date(value);
+	else if (span_is(name, "age"))
+		r->cached |= read_number(value, &age) && age > 0;
 	return 0;
+}
+
+/* A server that is an hour wrong means its own hour. */
+static void take_dates(struct tus_reply *r, const struct dates *d, int64_t now_s)
+{
+	r->skew_s = d->date_s > 0 ? d->date_s - now_s : 0;
+	r->retry_after_ms = retry_after(d->retry_after, now_s + r->skew_s);
+	r->expires_s = d->expires_s > 0 ? d->expires_s - r->skew_s : PROTO_NO_TIME;
 }
 
 /* "HTTP/1.1 204 " and "HTTP/1.1 460": the reason phrase may be empty or absent. */
@@ -234,6 +287,7 @@ static int read_status(struct span line, int *status)
 
 int tus_reply_read(const char *head, size_t len, int64_t now_s, struct tus_reply *r)
 {
+	struct dates dates = { .date_s = -1, .expires_s = -1 };
 	struct span text = { head, len };
 	struct span line;
 	int err;
@@ -248,41 +302,55 @@ int tus_reply_read(const char *head, size_t len, int64_t now_s, struct tus_reply
 
 		if (!colon)
 			continue;
-		err = take_header(r, trim((struct span){ line.at, name_len }),
-		    trim((struct span){ colon + 1, line.len - name_len - 1 }), now_s);
+		err = take_header(r, &dates, trim((struct span){ line.at, name_len }),
+		    trim((struct span){ colon + 1, line.len - name_len - 1 }));
 	}
+	take_dates(r, &dates, now_s);
 	return err;
 }
 
+static enum tus_verdict say(
+    struct tus_words *words, enum tus_verdict v, const char *state, const char *text)
+{
+	words->state = state;
+	words->text = text;
+	return v;
+}
+
 static enum tus_verdict judge_good(
-    enum tus_request request, const struct tus_reply *r, const char **text)
+    enum tus_request request, const struct tus_reply *r, struct tus_words *w)
 {
 	switch (request) {
 	case TUS_OPTIONS:
-		return TUS_GOOD;
-	case TUS_CREATE:
-		if (r->has_location)
-			return TUS_GOOD;
-		*text = "the server created an upload but did not say where (no Location)";
-		return TUS_DESTINATION;
-	case TUS_HEAD:
-	case TUS_PATCH:
-		if (r->has_offset)
-			return TUS_GOOD;
-		*text = "the answer has no Upload-Offset";
-		return TUS_ASK;
-	case TUS_GET:
-		if (r->status == 200)
-			return TUS_GOOD;
-		*text = "the server does not give the whole upload back";
-		return TUS_REFUSED;
-	case TUS_NOTE:
-		if (r->status == 200)
-			return TUS_GOOD;
-		*text = "the server has no receipt of it yet";
-		return TUS_ASK;
 	case TUS_DELETE:
 		return TUS_GOOD;
+	case TUS_CREATE:
+		return r->has_location ?
+		    TUS_GOOD :
+		    say(w, TUS_DESTINATION, "no-location",
+			"the server created an upload but did not say where (no Location)");
+	case TUS_FIND:
+		if (!r->has_length)
+			return say(w, TUS_DESTINATION, "find-path",
+			    "what answers at find-path is no upload (no Upload-Length): check it");
+		/* fall through */
+	case TUS_HEAD:
+		if (r->cached)
+			return say(w, TUS_ASK, "cached",
+			    "a cache answers in the server's place (Age): it must let HEAD through");
+		/* fall through */
+	case TUS_PATCH:
+		return r->has_offset || request == TUS_FIND ?
+		    TUS_GOOD :
+		    say(w, TUS_ASK, "no-offset", "the answer has no Upload-Offset");
+	case TUS_GET:
+		return r->status == 200 ? TUS_GOOD :
+					  say(w, TUS_REFUSED, "not-given-back",
+					      "the server does not give the whole upload back");
+	case TUS_NOTE:
+		return r->status == 200 ?
+		    TUS_GOOD :
+		    say(w, TUS_ASK, "no-receipt", "the server has no receipt of it yet");
 	}
 	return TUS_REFUSED;
 }
@@ -290,72 +358,77 @@ static enum tus_verdict judge_good(
 struct rule {
 	int status;
 	enum tus_verdict verdict;
+	const char *state;
 	const char *text;
 };
 
 /* What a status means whatever was asked; the odd cases are in tus_reply_judge. */
 static const struct rule rules[] = {
-	{ 400, TUS_REFUSED, "the server calls the request malformed (400): see its log" },
-	{ 401, TUS_CREDENTIALS, "the server does not accept the credentials (401)" },
-	{ 402, TUS_DESTINATION, "the server wants a licence or payment (402): ask its operator" },
-	{ 403, TUS_CREDENTIALS, "the server forbids it (403): check credentials and rights" },
-	{ 405, TUS_DESTINATION,
+	{ 400, TUS_REFUSED, "malformed",
+	    "the server calls the request malformed (400): see its log" },
+	{ 401, TUS_CREDENTIALS, "credentials", "the server does not accept the credentials (401)" },
+	{ 402, TUS_DESTINATION, "licence",
+	    "the server wants a licence or payment (402): ask its operator" },
+	{ 403, TUS_CREDENTIALS, "forbidden",
+	    "the server forbids it (403): check credentials and rights" },
+	{ 405, TUS_DESTINATION, "method",
 	    "a proxy or the server does not allow the method (405): let HEAD and "
 	    "PATCH through, or set method-override" },
-	{ 407, TUS_DESTINATION, "a proxy wants credentials (407)" },
-	{ 408, TUS_ASK, "the server waited too long for the body (408)" },
-	{ 409, TUS_ASK, "the server holds another offset, or the upload is in use (409)" },
-	{ 412, TUS_DESTINATION, "the server does not speak tus 1.0.0 (412)" },
-	{ 413, TUS_REFUSED, "the server refuses the size (413): raise its limit" },
-	{ 415, TUS_DESTINATION,
+	{ 407, TUS_DESTINATION, "proxy-credentials", "a proxy wants credentials (407)" },
+	{ 408, TUS_ASK, "slow", "the server waited too long for the body (408)" },
+	{ 409, TUS_ASK, "conflict",
+	    "the server holds another offset, or the upload is in use (409)" },
+	{ 412, TUS_DESTINATION, "no-tus", "the server does not speak tus 1.0.0 (412)" },
+	{ 413, TUS_REFUSED, "too-large", "the server refuses the size (413): raise its limit" },
+	{ 415, TUS_DESTINATION, "no-tus",
 	    "the server does not take application/offset+octet-stream (415): is "
 	    "this a tus URL?" },
-	{ 421, TUS_DESTINATION, "the server is not the one for this name (421): check the URL" },
-	{ 423, TUS_ASK, "the upload is locked by another connection (423)" },
-	{ 425, TUS_ASK, "too early (425)" },
-	{ 429, TUS_ASK, "the server asks for fewer requests (429)" },
-	{ 460, TUS_MISMATCH, "the checksum does not match (460)" },
-	{ 499, TUS_ASK, "a proxy lost the connection (499)" },
-	{ 501, TUS_DESTINATION, "the server cannot do this (501): is this a tus URL?" },
-	{ 505, TUS_DESTINATION, "the server does not speak HTTP/1.1 (505)" },
-	{ 507, TUS_DESTINATION, "the server's storage is full (507): its operator must make room" },
-	{ 511, TUS_DESTINATION, "the network wants a login (511)" },
+	{ 421, TUS_DESTINATION, "wrong-server",
+	    "the server is not the one for this name (421): check the URL" },
+	{ 423, TUS_ASK, "locked", "the upload is locked by another connection (423)" },
+	{ 425, TUS_ASK, "busy", "too early (425)" },
+	{ 429, TUS_ASK, "busy", "the server asks for fewer requests (429)" },
+	{ 460, TUS_MISMATCH, "checksum", "the checksum does not match (460)" },
+	{ 499, TUS_ASK, "gateway", "a proxy lost the connection (499)" },
+	{ 501, TUS_DESTINATION, "no-tus", "the server cannot do this (501): is this a tus URL?" },
+	{ 502, TUS_ASK, "gateway", "a proxy cannot reach the server (502)" },
+	{ 503, TUS_ASK, "busy", "the server is overloaded or being maintained (503)" },
+	{ 504, TUS_ASK, "gateway", "a proxy had no answer from the server in time (504)" },
+	{ 505, TUS_DESTINATION, "no-tus", "the server does not speak HTTP/1.1 (505)" },
+	{ 507, TUS_DESTINATION, "full",
+	    "the server's storage is full (507): its operator must make room" },
+	{ 511, TUS_DESTINATION, "login", "the network wants a login (511)" },
 };
 
-static enum tus_verdict judge_status(const struct tus_reply *r, const char **text)
+static enum tus_verdict judge_status(const struct tus_reply *r, struct tus_words *w)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		if (rules[i].status == r->status) {
-			*text = rules[i].text;
-			return rules[i].verdict;
-		}
+		if (rules[i].status == r->status)
+			return say(w, rules[i].verdict, rules[i].state, rules[i].text);
 	}
-	if (r->status >= 500) {
-		*text = "the server or a proxy is in trouble (5xx)";
-		return TUS_ASK;
-	}
-	if (r->status >= 400) {
-		*text = "the server refuses the request";
-		return TUS_REFUSED;
-	}
-	if (r->status >= 300) {
-		*text = "the server redirects; redirects are not followed: configure the final URL";
-		return TUS_DESTINATION;
-	}
-	*text = "an answer that makes no sense here";
-	return TUS_ASK;
+	if (r->status >= 520 && r->status <= 524)
+		return say(w, TUS_ASK, "gateway", "a proxy is in trouble with the server (52x)");
+	if (r->status >= 500)
+		return say(w, TUS_ASK, "server", "the server or a proxy is in trouble (5xx)");
+	if (r->status >= 400)
+		return say(w, TUS_REFUSED, "refused", "the server refuses the request");
+	if (r->status >= 300)
+		return say(w, TUS_DESTINATION, "redirect",
+		    "the server redirects; redirects are not followed: configure the final URL");
+	return say(w, TUS_ASK, "nonsense", "an answer that makes no sense here");
 }
 
 /*
  * A receipt that does not come holds up erasing, nothing else: it is asked for until it is there,
  * and neither the upload nor the destination is given up for it.
  */
-static enum tus_verdict judge_note(const struct tus_reply *r, const char **text)
+static enum tus_verdict judge_note(const struct tus_reply *r, struct tus_words *w)
 {
-	enum tus_verdict v = judge_status(r, text);
+	enum tus_verdict v = judge_status(r, w);
 
 	if (r->status == 404 || r->status == 410)
-		*text = "the server has no receipt of it (404): is its receipt hook in place?";
+		say(w, v, "no-receipt",
+		    "the server has no receipt of it (404): is its receipt hook in place?");
 	if (r->retry_after_ms > NOTE_PATIENCE_MS)
 		return TUS_LATER;
 	if (r->status == 401 || r->status == 403)
@@ -363,153 +436,48 @@ static enum tus_verdict judge_note(const struct tus_reply *r, const char **text)
 	return v == TUS_ASK || r->retry_after_ms > 0 ? TUS_ASK : TUS_LATER;
 }
 
+static enum tus_verdict judge_missing(
+    enum tus_request request, const struct tus_reply *r, struct tus_words *w)
+{
+	if (r->status == 410)
+		say(w, 0, "expired", "the server has let the upload expire (410)");
+	else
+		say(w, 0, "unknown", "the server does not know the upload (404)");
+	if (request == TUS_HEAD || request == TUS_DELETE || request == TUS_FIND)
+		return TUS_GONE;
+	if (request == TUS_PATCH)
+		return TUS_ASK;
+	return say(w, request == TUS_GET ? TUS_REFUSED : TUS_DESTINATION, "no-service",
+	    "there is no tus service at this URL (404)");
+}
+
 enum tus_verdict tus_reply_judge(
-    enum tus_request request, const struct tus_reply *r, const char **text)
+    enum tus_request request, const struct tus_reply *r, struct tus_words *words)
 {
 	enum tus_verdict v;
 
-	*text = "";
+	say(words, 0, "", "");
 	if (r->status >= 200 && r->status <= 299)
-		return judge_good(request, r, text);
+		return judge_good(request, r, words);
 	if (request == TUS_NOTE)
-		return judge_note(r, text);
-	if (r->status == 404 || r->status == 410) {
-		*text = r->status == 410 ? "the server has let the upload expire (410)" :
-					   "the server does not know the upload (404)";
-		if (request == TUS_HEAD || request == TUS_DELETE)
-			return TUS_GONE;
-		if (request == TUS_PATCH)
-			return TUS_ASK;
-		*text = "there is no tus service at this URL (404)";
-		return request == TUS_GET ? TUS_REFUSED : TUS_DESTINATION;
-	}
-	if (request == TUS_PATCH && r->status == 413) {
-		*text = "the server refuses the size of the request (413): raise its limit";
-		return TUS_SMALLER;
-	}
-	if (request == TUS_PATCH && r->status == 417) {
-		*text = "the server does not take Expect (417)";
-		return TUS_NO_EXPECT;
-	}
-	v = judge_status(r, text);
+		return judge_note(r, words);
+	if (r->status == 404 || r->status == 410)
+		return judge_missing(request, r, words);
+	if (request == TUS_PATCH && r->status == 413)
+		return say(words, TUS_SMALLER, "too-large",
+		    "the server refuses the size of the request (413): raise its limit");
+	if (request == TUS_PATCH && r->status == 417)
+		return say(words, TUS_NO_EXPECT, "expect", "the server does not take Expect (417)");
+	v = judge_status(r, words);
+	if (v == TUS_CREDENTIALS && (r->skew_s > SKEW_S || r->skew_s < -SKEW_S))
+		return say(words, v, "clock-skew",
+		    "the server refuses us, and its clock is minutes from ours: check NTP on both");
 	if (v == TUS_ASK && r->retry_after_ms > 0)
 		return TUS_LATER;
 	return v;
 }
 
-/* ---- Location ---- */
-
-struct place {
-	char *scheme, *host, *port;
-};
-
-static void place_free(struct place *p)
-{
-	curl_free(p->scheme);
-	curl_free(p->host);
-	curl_free(p->port);
-}
-
-static int place_of(CURLU *u, struct place *p)
-{
-	memset(p, 0, sizeof(*p));
-	if (curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0) ||
-	    curl_url_get(u, CURLUPART_HOST, &p->host, 0) ||
-	    curl_url_get(u, CURLUPART_PORT, &p->port, CURLU_DEFAULT_PORT))
-		return -EINVAL;
-	if (strcasecmp(p->scheme, "http") != 0 && strcasecmp(p->scheme, "https") != 0)
-		return -EINVAL;
-	return 0;
-}
-
-static bool has_user(CURLU *u)
-{
-	char *text = NULL;
-	bool has = curl_url_get(u, CURLUPART_USER, &text, 0) == CURLUE_OK;
-
-	curl_free(text);
-	if (!has)
-		has = curl_url_get(u, CURLUPART_PASSWORD, &text, 0) == CURLUE_OK;
-	else
-		return true;
-	curl_free(text);
-	return has;
-}
-
-/* No port, or the default one of its own scheme, says nothing: a proxy may have lost it. */
-static bool same_place(const struct place *there, const struct place *here)
-{
-	bool plain = strcasecmp(there->scheme, "http") == 0;
-
-	if (strcasecmp(there->host, here->host) != 0)
-		return false;
-	return strcmp(there->port, here->port) == 0 ||
-	    strcmp(there->port, plain ? "80" : "443") == 0;
-}
-
-static int pin(CURLU *u, const struct place *here, char *out, size_t size)
-{
-	char *text = NULL;
-	int err = -EINVAL;
-
-	if (curl_url_set(u, CURLUPART_SCHEME, here->scheme, 0) ||
-	    curl_url_set(u, CURLUPART_HOST, here->host, 0) ||
-	    curl_url_set(u, CURLUPART_PORT, here->port, 0) ||
-	    curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) ||
-	    curl_url_get(u, CURLUPART_URL, &text, CURLU_NO_DEFAULT_PORT))
-		goto out;
-	err = -ENAMETOOLONG;
-	if (strlen(text) >= size)
-		goto out;
-	memcpy(out, text, strlen(text) + 1);
-	err = 0;
-out:
-	curl_free(text);
-	return err;
-}
-
-int tus_location(const char *creation_url, const char *location, char *out, size_t size)
-{
-	struct place here = { 0 }, there = { 0 };
-	CURLU *base = curl_url();
-	CURLU *u = NULL;
-	int err = -ENOMEM;
-
-	if (!base)
-		return err;
-	err = -EINVAL;
-	if (curl_url_set(base, CURLUPART_URL, creation_url, 0) || place_of(base, &here) ||
-	    has_user(base))
-		goto out;
-	for (const char *p = location; *p; p++) {
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f || *p == '\\')
-			goto out;
-	}
-	u = curl_url_dup(base);
-	if (!u || curl_url_set(u, CURLUPART_URL, location, 0) || place_of(u, &there) || has_user(u))
-		goto out;
-	err = same_place(&there, &here) ? pin(u, &here, out, size) : -EXDEV;
-out:
-	place_free(&here);
-	place_free(&there);
-	curl_url_cleanup(u);
-	curl_url_cleanup(base);
-	return err;
-}
-
 /* ---- what is asked ---- */
-
-int tus_receipt_url(const char *address, const char *path, char *out, size_t size)
-{
-	size_t at = strcspn(address, "?");
-	int n;
-
-	while (at > 0 && address[at - 1] == '/')
-		at--;
-	n = snprintf(
-	    out, size, "%.*s%s%s", (int)at, address, path, address + strcspn(address, "?"));
-	return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
-}
 
 /* Bytes of the character at s (RFC 3629, section 4), 0 where it is none. */
 static size_t utf8_len(const unsigned char *s, size_t left)
@@ -574,51 +542,4 @@ int tus_metadata(const struct proto_upload *u, const char *station, char *out, s
 		    out, size, &used, strcmp(f->key, "name") == 0 ? "filename" : f->key, f->value);
 	}
 	return err;
-}
-
-/* ---- chunks ---- */
-
-static uint64_t within(uint64_t v, uint64_t least, uint64_t most)
-{
-	return v < least ? least : v > most ? most : v;
-}
-
-void tus_chunk_init(struct tus_chunk *c, uint64_t min_bytes, uint64_t max_bytes)
-{
-	c->min_bytes = min_bytes ? min_bytes : 256u << 10;
-	c->max_bytes = max_bytes ? max_bytes : 256u << 20;
-	if (c->max_bytes < c->min_bytes)
-		c->max_bytes = c->min_bytes;
-	c->now_bytes = within(TUS_CHUNK_START, c->min_bytes, c->max_bytes);
-}
-
-void tus_chunk_took(struct tus_chunk *c, uint64_t bytes, uint64_t ms, bool complete)
-{
-	uint64_t fits;
-
-	if (__builtin_mul_overflow(bytes, (uint64_t)TUS_PATCH_MS, &fits))
-		return;
-	fits /= ms ? ms : 1;
-	if (fits < c->now_bytes)
-		c->now_bytes = within(fits, c->min_bytes, c->max_bytes);
-	else if (complete && bytes >= c->now_bytes)
-		c->now_bytes = within(
-		    fits / 4 < c->now_bytes ? fits : c->now_bytes * 4, c->min_bytes, c->max_bytes);
-}
-
-bool tus_chunk_halve(struct tus_chunk *c)
-{
-	if (c->now_bytes <= c->min_bytes)
-		return false;
-	c->now_bytes = within(c->now_bytes / 2, c->min_bytes, c->max_bytes);
-	return true;
-}
-
-bool tus_chunk_cap(struct tus_chunk *c, uint64_t refused_bytes)
-{
-	if (refused_bytes <= c->min_bytes)
-		return false;
-	c->max_bytes = within(refused_bytes / 2, c->min_bytes, c->max_bytes);
-	c->now_bytes = within(c->now_bytes, c->min_bytes, c->max_bytes);
-	return true;
 }

@@ -110,10 +110,13 @@ class Core:
         return self
 
     def open(self, driver, where, flags=0, slots=4, stall_ms=5000, answer_ms=5000,
-             chunk_min=256 << 10, chunk_max=256 << 20, ca="", cert="", key="", headers="", receipt_path="",
+             chunk_min=None, chunk_max=256 << 20, ca="", cert="", key="", headers="", receipt_path="",
              tls_min=12, part=16 << 20, rate=UNLIMITED, lock_mode=0, retain_days=0, rates=(), pins=(),
              find_path="", secrets="", proxy="", proxy_file="", bucket="", prefix="", region=""):
-        """rates: (days, from minute, until minute, bytes a second); pins: (digest, from, until)."""
+        """chunk_min: 16 MiB unless told, so that small clips go in one request.
+
+        rates: (days, from minute, until minute, bytes a second); pins: (digest, from, until)."""
+        chunk_min = min(16 << 20, chunk_max) if chunk_min is None else chunk_min
         self.put("DESTINATION", DESTINATION.pack(
             driver, flags, slots, stall_ms, answer_ms, tls_min, chunk_min, chunk_max, part, rate,
             lock_mode, retain_days, b"".join(RATE.pack(*r) for r in rates),

@@ -404,7 +404,7 @@ def open_tus(uploader, server, flags=core.RECEIPTS, **how):
 def test_signed(uploader, clip, size):
     with with_notes(note()) as s:
         ready = open_tus(uploader, s)
-        assert (ready.level, ready.can) == (core.SIGNED, core.CONFIRMS)
+        assert (ready.level, ready.can) == (core.SIGNED, core.CONFIRMS | core.ABANDONS)
         _, end = uploader.whole(clip(size))
         assert (end.kind, end.level, end.length) == ("RECEIPT", core.SIGNED, size), end
         assert end.raw == NOTE and end.sha256 == bytes(32)
@@ -512,7 +512,7 @@ def test_stored_digest(uploader, clip, right):
     text = f"sha-512=:AAAA:, sha-256=:{base64.b64encode(digest).decode()}:"
     with FaultServer(otherwise=states(text)) as s:
         ready = open_tus(uploader, s, flags=core.STATED)
-        assert (ready.level, ready.can) == (core.STORED_DIGEST, 0)
+        assert (ready.level, ready.can) == (core.STORED_DIGEST, core.ABANDONS)
         _, end = uploader.whole(path)
         assert (end.kind, end.level, end.sha256) == ("RECEIPT", core.STORED_DIGEST, digest), end
 
@@ -547,7 +547,7 @@ def test_tus_confirmed(uploader, clip, flags):
 
 def test_tus_without_a_way_to_ask(uploader, clip):
     with FaultServer() as s:
-        assert open_tus(uploader, s, flags=core.CHECKSUM).can == 0
+        assert open_tus(uploader, s, flags=core.CHECKSUM).can == core.ABANDONS
         path = clip(MIB)
         _, end = uploader.whole(path)
         asked = len(s.requests)
@@ -685,7 +685,7 @@ def deletes(server, request):
 
 def test_tus_removed(uploader, clip):
     with FaultServer(otherwise=deletes) as s:
-        assert open_tus(uploader, s, flags=core.DISPOSE).can == core.REMOVES
+        assert open_tus(uploader, s, flags=core.DISPOSE).can == core.REMOVES | core.ABANDONS
         path = clip(MIB)
         _, end = uploader.whole(path)
         m = uploader.errand("REMOVE", path, address=end.object)
@@ -698,7 +698,7 @@ def test_tus_removed(uploader, clip):
 
 def test_tus_not_ours_to_dispose_of(uploader, clip):
     with FaultServer(otherwise=deletes) as s:
-        assert open_tus(uploader, s, flags=0).can == 0
+        assert open_tus(uploader, s, flags=0).can == core.ABANDONS
         path = clip(MIB)
         _, end = uploader.whole(path)
         m = uploader.errand("REMOVE", path, address=end.object)

@@ -402,16 +402,20 @@ def test_chunks_shrink_behind_a_buffering_proxy(uploader, clip):
             request.read(MIB)
             return None
         return honest(server, request)
-    with FaultServer(otherwise=proxy) as s:
-        uploader.open(core.TUS, s.url)
-        path = clip(5 * MIB)
+    with FaultServer() as s:
+        uploader.open(core.TUS, s.url, chunk_min=256 << 10)
+        uploader.whole(clip(30 * MIB, "when all was well"))
+        assert s.seen("PATCH")[-1].length > 8 * MIB, "requests grow where all goes well"
+        before, s.uploads, s.otherwise = len(s.requests), {}, proxy
+        path = clip(20 * MIB)
         created, end = uploader.whole(path)
         while end.kind == "FAILED":
-            assert end.failure == core.LATER
-            assert len(s.seen("PATCH")) < 30
+            assert end.failure == core.LATER and end.state
+            assert len(s.seen("PATCH")) < 80
             _, end = uploader.whole(path, address=created[0].address)
         assert_whole(s, path)
-        assert posts(s) == 1
+        good = [r.length for r in s.requests[before:] if r.method == "PATCH" and r.length <= MIB]
+        assert sum(good) == 20 * MIB
 
 
 @pytest.mark.parametrize("read", [False, True])
@@ -423,7 +427,7 @@ def test_413_shrinks_the_chunk(uploader, clip, read):
             return answer(413, "Connection: close")
         return honest(server, request)
     with FaultServer(otherwise=small) as s:
-        uploader.open(core.TUS, s.url)
+        uploader.open(core.TUS, s.url, chunk_min=256 << 10)
         path = clip(5 * MIB)
         _, end = uploader.whole(path)
         assert end.kind == "RECEIPT", end

@@ -1,5 +1,7 @@
 /* tus_reply and disk: answers as real servers give them, and as no server should. */
 #include "../../uploader/disk.h"
+#include "../../uploader/tus_address.h"
+#include "../../uploader/tus_chunk.h"
 #include "../../uploader/tus_reply.h"
 
 #include <errno.h>
@@ -44,13 +46,13 @@ static void reads_what_servers_send(void **state)
 		"Tus-Checksum-Algorithm: md5,sha256\r\nTus-Max-Size: 18446744073709551615\r\n\r\n",
 		&r),
 	    0);
-	assert_true(r.extensions && r.creation && r.checksum && r.sha256 && r.has_max_size);
+	assert_true(r.extensions && r.creation && r.checksum && r.sha256_offered && r.has_max_size);
 	assert_true(r.max_size_bytes == UINT64_MAX);
 	assert_int_equal(read_text("HTTP/1.1 204 x\r\nTus-Extension: creation-with-upload\r\n"
 				   "Tus-Checksum-Algorithm: sha2567\r\n",
 			     &r),
 	    0);
-	assert_true(r.extensions && !r.creation && !r.checksum && !r.sha256);
+	assert_true(r.extensions && !r.creation && !r.checksum && !r.sha256_offered);
 }
 
 static void refuses_what_is_no_answer(void **state)
@@ -132,8 +134,8 @@ static void retry_after_is_seconds_or_a_date(void **state)
 
 static enum tus_verdict verdict(enum tus_request request, int status, const char *headers)
 {
+	struct tus_words said;
 	struct tus_reply r;
-	const char *said;
 	char text[256];
 	enum tus_verdict v;
 
@@ -141,7 +143,8 @@ static enum tus_verdict verdict(enum tus_request request, int status, const char
 	assert_int_equal(read_text(text, &r), 0);
 	v = tus_reply_judge(request, &r, &said);
 	if (v != TUS_GOOD)
-		assert_true(said[0] != '\0');
+		assert_true(said.text[0] != '\0' && said.state[0] != '\0');
+	assert_true(strlen(said.state) < PROTO_CLASS_LEN);
 	return v;
 }
 
@@ -149,9 +152,11 @@ static void only_not_found_means_gone(void **state)
 {
 	(void)state;
 	for (int status = 100; status < 600; status++) {
-		for (int request = TUS_OPTIONS; request <= TUS_GET; request++) {
+		for (int request = TUS_OPTIONS; request <= TUS_FIND; request++) {
 			enum tus_verdict v = verdict((enum tus_request)request, status, "");
-			bool gone = request == TUS_HEAD && (status == 404 || status == 410);
+			bool asks =
+			    request == TUS_HEAD || request == TUS_DELETE || request == TUS_FIND;
+			bool gone = asks && (status == 404 || status == 410);
 
 			assert_int_equal(v == TUS_GONE, gone);
 			if (status < 200 || status > 299)
@@ -308,19 +313,20 @@ static void reads_whose_it_is(void **state)
 
 static void a_receipt_that_does_not_come_is_waited_for(void **state)
 {
-	const char *text;
+	struct tus_words w;
 
 	(void)state;
 	for (int status = 201; status < 600; status++) {
 		struct tus_reply r = { .status = status };
-		enum tus_verdict v = tus_reply_judge(TUS_NOTE, &r, &text);
+		enum tus_verdict v = tus_reply_judge(TUS_NOTE, &r, &w);
 
 		if (v != TUS_ASK && v != TUS_LATER)
 			assert_true(v == TUS_CREDENTIALS && (status == 401 || status == 403));
-		assert_int_not_equal(text[0], '\0');
+		assert_int_not_equal(w.text[0], '\0');
+		assert_int_not_equal(w.state[0], '\0');
 		r.retry_after_ms = 60000;
 		if (status >= 300)
-			assert_int_equal(tus_reply_judge(TUS_NOTE, &r, &text), TUS_LATER);
+			assert_int_equal(tus_reply_judge(TUS_NOTE, &r, &w), TUS_LATER);
 	}
 }
 
@@ -402,14 +408,18 @@ static void chunks_last_a_minute_at_most(void **state)
 	struct tus_chunk c;
 
 	(void)state;
-	tus_chunk_init(&c, 256 << 10, 256 << 20);
-	assert_int_equal(c.now_bytes, 16 << 20);
-	tus_chunk_took(&c, 16 << 20, 100, true);
-	assert_int_equal(c.now_bytes, 64 << 20);
-	tus_chunk_took(&c, 64 << 20, 400, true);
-	assert_int_equal(c.now_bytes, 256 << 20);
-	tus_chunk_took(&c, 256 << 20, 1600, true);
-	assert_int_equal(c.now_bytes, 256 << 20);
+	tus_chunk_init(&c, 0, 0);
+	assert_int_equal(c.now_bytes, 256 << 10);
+	tus_chunk_took(&c, 256 << 10, 100, true);
+	assert_int_equal(c.now_bytes, 1 << 20);
+	tus_chunk_took(&c, 1 << 20, 10000, true);
+	assert_int_equal(c.now_bytes, 4 << 20);
+	tus_chunk_took(&c, 4 << 20, 30000, true);
+	assert_int_equal(c.now_bytes, 8 << 20);
+	for (uint64_t most = 32 << 20; most <= 512 << 20; most *= 4) {
+		tus_chunk_took(&c, c.now_bytes, 400, true);
+		assert_int_equal(c.now_bytes, most < 256 << 20 ? most : 256 << 20);
+	}
 	/* 64 kbit/s: 8,000 bytes a second, 480,000 a minute. */
 	tus_chunk_took(&c, 800000, 100000, false);
 	assert_int_equal(c.now_bytes, 480000);
@@ -420,8 +430,38 @@ static void chunks_last_a_minute_at_most(void **state)
 	assert_int_equal(c.now_bytes, 256 << 10);
 	tus_chunk_took(&c, 256 << 10, 1, false);
 	assert_int_equal(c.now_bytes, 256 << 10);
-	assert_false(tus_chunk_halve(&c));
+	assert_false(tus_chunk_halve(&c, 256 << 10));
 	tus_chunk_took(&c, UINT64_MAX, 0, true);
+	assert_int_equal(c.now_bytes, 256 << 10);
+}
+
+static void chunks_are_halved_and_grow_again(void **state)
+{
+	struct tus_chunk c;
+
+	(void)state;
+	tus_chunk_init(&c, 256 << 10, 256 << 20);
+	while (c.now_bytes < 256 << 20)
+		tus_chunk_took(&c, c.now_bytes, 1, true);
+	/* half of what was cut, which a checksum holds to 16 MiB; once for all that broke with it */
+	assert_true(tus_chunk_halve(&c, TUS_CHUNK_CHECKED));
+	assert_int_equal(c.now_bytes, 8 << 20);
+	assert_false(tus_chunk_halve(&c, TUS_CHUNK_CHECKED));
+	assert_true(tus_chunk_halve(&c, 8 << 20));
+	assert_int_equal(c.now_bytes, 4 << 20);
+	/* one that went well proves nothing yet */
+	for (unsigned i = 1; i < TUS_CHUNK_WARY; i++)
+		tus_chunk_took(&c, 4 << 20, 1, true);
+	assert_int_equal(c.now_bytes, 4 << 20);
+	tus_chunk_took(&c, 4 << 20, 1, true);
+	assert_int_equal(c.now_bytes, 8 << 20);
+	tus_chunk_took(&c, 8 << 20, 1, true);
+	assert_int_equal(c.now_bytes, 8 << 20);
+	for (unsigned i = 1; i < TUS_CHUNK_WARY; i++)
+		tus_chunk_took(&c, 8 << 20, 1, true);
+	assert_int_equal(c.now_bytes, 16 << 20);
+	while (tus_chunk_halve(&c, c.now_bytes))
+		;
 	assert_int_equal(c.now_bytes, 256 << 10);
 }
 
@@ -431,11 +471,10 @@ static void chunks_obey_a_limit(void **state)
 
 	(void)state;
 	tus_chunk_init(&c, 256 << 10, 256 << 20);
-	assert_true(tus_chunk_halve(&c));
-	assert_int_equal(c.now_bytes, 8 << 20);
 	assert_true(tus_chunk_cap(&c, 5 << 20));
 	assert_int_equal(c.max_bytes, (5 << 20) / 2);
-	tus_chunk_took(&c, c.now_bytes, 1, true);
+	for (int i = 0; i < 5; i++)
+		tus_chunk_took(&c, c.now_bytes, 1, true);
 	assert_int_equal(c.now_bytes, (5 << 20) / 2);
 	assert_true(tus_chunk_cap(&c, 300 << 10));
 	assert_int_equal(c.now_bytes, 256 << 10);
@@ -444,6 +483,106 @@ static void chunks_obey_a_limit(void **state)
 	assert_int_equal(c.now_bytes, 1 << 20);
 	tus_chunk_init(&c, 64 << 20, 256 << 20);
 	assert_int_equal(c.now_bytes, 64 << 20);
+}
+
+/* ---- dates, clocks, caches ---- */
+
+static void expiry_is_by_our_clock(void **state)
+{
+	struct tus_reply r;
+
+	(void)state;
+	assert_int_equal(read_text("HTTP/1.1 201 x\r\n"
+				   "Upload-Expires: Mon, 21 Sep 2026 14:23:20 GMT\r\n",
+			     &r),
+	    0);
+	assert_true(r.expires_s == NOW + 600 && r.skew_s == 0);
+	/* a server that is an hour ahead: its Date stands before or behind */
+	assert_int_equal(read_text("HTTP/1.1 201 x\r\nDate: Mon, 21 Sep 2026 15:13:20 GMT\r\n"
+				   "Upload-Expires: Mon, 21 Sep 2026 15:23:20 GMT\r\n",
+			     &r),
+	    0);
+	assert_true(r.expires_s == NOW + 600 && r.skew_s == 3600);
+	assert_int_equal(
+	    read_text("HTTP/1.1 503 x\r\nRetry-After: Mon, 21 Sep 2026 13:13:50 GMT\r\n"
+		      "Date: Mon, 21 Sep 2026 13:13:20 GMT\r\n",
+		&r),
+	    0);
+	assert_true(r.retry_after_ms == 30000 && r.skew_s == -3600);
+	for (const char *const *bad = (const char *const[]){ "", "soon", "0", "x, y", NULL }; *bad;
+	     bad++) {
+		char text[128];
+
+		snprintf(text, sizeof(text), "HTTP/1.1 201 x\r\nUpload-Expires: %s\r\nDate: %s\r\n",
+		    *bad, *bad);
+		assert_int_equal(read_text(text, &r), 0);
+		assert_true(r.expires_s == PROTO_NO_TIME && r.skew_s == 0);
+	}
+}
+
+static void refusal_under_a_wrong_clock_is_named(void **state)
+{
+	struct tus_reply r = { .status = 403, .skew_s = -1000 };
+	struct tus_words w;
+
+	(void)state;
+	assert_int_equal(tus_reply_judge(TUS_CREATE, &r, &w), TUS_CREDENTIALS);
+	assert_string_equal(w.state, "clock-skew");
+	r.skew_s = 200;
+	assert_int_equal(tus_reply_judge(TUS_CREATE, &r, &w), TUS_CREDENTIALS);
+	assert_string_equal(w.state, "forbidden");
+}
+
+static void caches_are_not_believed(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict(TUS_HEAD, 200, "Upload-Offset: 5\r\nAge: 0\r\n"), TUS_GOOD);
+	assert_int_equal(verdict(TUS_HEAD, 200, "Upload-Offset: 5\r\nage: 1\r\n"), TUS_ASK);
+	assert_int_equal(verdict(TUS_FIND, 200, "Upload-Length: 5\r\nAge: 77\r\n"), TUS_ASK);
+	assert_int_equal(verdict(TUS_PATCH, 204, "Upload-Offset: 5\r\nAge: 1\r\n"), TUS_GOOD);
+}
+
+static void finds_what_others_have_begun(void **state)
+{
+	static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const struct {
+		const char *url, *path, *front;
+	} good[] = {
+		{ "http://h/files", "{asset}", "http://h/files/" },
+		{ "http://h/files/", "{asset}", "http://h/files/" },
+		{ "http://h/files/?key=1", "by-asset/{asset}", "http://h/files/by-asset/" },
+		{ "https://h:8443", "/find/{asset}", "https://h:8443/find/" },
+		{ "https://h:8443/a//", "?asset={asset}", "https://h:8443/a/?asset=" },
+		{ "http://h/f", "http://h/find/{asset}", "http://h/find/" },
+	};
+	char url[PROTO_ADDRESS_LEN];
+	struct tus_reply r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(tus_find_url(good[i].url, good[i].path, id, url, sizeof(url)), 0);
+		assert_int_equal(strncmp(url, good[i].front, strlen(good[i].front)), 0);
+		assert_string_equal(url + strlen(good[i].front), id);
+	}
+	assert_int_equal(tus_find_url("http://h/f", "asset", id, url, sizeof(url)), -EINVAL);
+	assert_int_equal(tus_find_url("http://h/f", "{asset}", "../x", url, sizeof(url)), -EINVAL);
+	assert_int_equal(
+	    tus_find_url("http://h/f", "//evil/{asset}", id, url, sizeof(url)), -EXDEV);
+	assert_int_equal(tus_find_url("http://h/f", "{asset}", id, url, 20), -ENAMETOOLONG);
+	assert_int_equal(verdict(TUS_FIND, 200, "Upload-Length: 5\r\n"), TUS_GOOD);
+	assert_int_equal(verdict(TUS_FIND, 200, ""), TUS_DESTINATION);
+	assert_int_equal(verdict(TUS_FIND, 423, ""), TUS_ASK);
+	assert_int_equal(verdict(TUS_FIND, 423, "Retry-After: 5\r\n"), TUS_LATER);
+	assert_int_equal(read_text("HTTP/1.1 200 x\r\nContent-Location: /files/1\r\n"
+				   "Upload-Metadata: sha256 " ZEROS_64 "\r\n",
+			     &r),
+	    0);
+	assert_true(r.has_content_location && r.has_sha256 && !r.has_location && !r.has_asset);
+	assert_string_equal(r.content_location, "/files/1");
+	assert_int_equal(strspn(r.sha256, "0"), 64);
+	assert_int_equal(
+	    read_text("HTTP/1.1 200 x\r\nContent-Location: /1\r\nContent-Location: /2\r\n", &r),
+	    -EPROTO);
 }
 
 /* ---- disks, on a sysfs made for the test ---- */
@@ -580,7 +719,12 @@ int main(void)
 		cmocka_unit_test(receipts_are_text),
 		cmocka_unit_test(metadata_leaves_out_what_is_empty),
 		cmocka_unit_test(chunks_last_a_minute_at_most),
+		cmocka_unit_test(chunks_are_halved_and_grow_again),
 		cmocka_unit_test(chunks_obey_a_limit),
+		cmocka_unit_test(expiry_is_by_our_clock),
+		cmocka_unit_test(refusal_under_a_wrong_clock_is_named),
+		cmocka_unit_test(caches_are_not_believed),
+		cmocka_unit_test(finds_what_others_have_begun),
 		cmocka_unit_test_setup_teardown(disks_are_resolved, make_sysfs, remove_sysfs),
 		cmocka_unit_test(same_file_is_never_another_disk),
 	};

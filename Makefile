@@ -89,6 +89,9 @@ dockd_src := \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \
 	dockd/uplink_view.c \
+	dockd/outlook.c \
+	dockd/forecast.c \
+	dockd/base/timetable.c \
 	dockd/acceptance.c \
 	dockd/reconcile.c \
 	dockd/retirement.c \
@@ -124,6 +127,7 @@ dockd_src := \
 	dockd/index_evidence.c \
 	dockd/index_proof.c \
 	dockd/index_order.c \
+	dockd/index_outlook.c \
 	dockd/order.c \
 	dockd/retention.c \
 	dockd/disposal.c \
@@ -152,6 +156,8 @@ dockctl_src := \
 	dockd/ctl_statement.c \
 	dockd/ctl_records.c \
 	dockd/ctl_text.c \
+	dockd/forecast.c \
+	dockd/base/timetable.c \
 	dockd/ctl_wait.c \
 	dockd/base/record.c \
 	dockd/asset.c \
@@ -284,6 +290,7 @@ unit_tests := \
 	zone \
 	pair \
 	light \
+	forecast \
 	ctl \
 	ctl_export \
 	record \
@@ -442,6 +449,7 @@ unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
 unit_objs_light := dockd/light.c dockd/base/log.c
+unit_objs_forecast := dockd/base/timetable.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c
 unit_pkg_ctl_export := jansson libcrypto

@@ -2,6 +2,7 @@
 #include "control_evidence.h"
 
 #include "errand.h"
+#include "outlook.h"
 
 #include "base/log.h"
 
@@ -70,6 +71,8 @@ enum station_light control_station_light(const struct control *c)
 		return STATION_NEEDS_IT;
 	if (!journal_works(c->p.journal) || bays_stop_why(c->p.bays)[0] || !c->p.bays->hotplug)
 		return STATION_NEEDS_IT;
+	if (outlook_text(c->p.uplink, text, sizeof(text)))
+		return STATION_NEEDS_IT;
 	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++)
 		away = away || d.away;
 	return away ? STATION_AWAY : STATION_WELL;
@@ -88,11 +91,17 @@ static int send_destinations(struct client *k)
 			.level = d.level,
 			.away = d.away,
 			.sent_bytes = d.sent_bytes,
+			.bytes_per_s = d.bytes_per_s,
+			.allowed_per_s = d.allowed_per_s,
+			.expected_s = d.expected_s,
+			.oldest_expected_s = d.urgent_expected_s,
+			.oldest_deadline_s = d.urgent_deadline_s,
 		};
 
 		memcpy(row.name, d.name, sizeof(row.name));
 		memcpy(row.driver, d.driver, sizeof(row.driver));
 		memcpy(row.text, d.trouble, sizeof(row.text));
+		snprintf(row.state, sizeof(row.state), "%s", d.late);
 		index_queued(control_index(c), d.name, &row.queued, &row.queued_bytes);
 		r = client_send(k, MSG_DESTINED, &row, -1);
 	}
@@ -165,6 +174,8 @@ static int answer_status(struct client *k)
 	control_fill_retention(c, &s);
 	retention_text(c->p.retention, receipts, sizeof(receipts));
 	if (receipts[0])
+		need(s.text, sizeof(s.text), receipts);
+	if (outlook_text(c->p.uplink, receipts, sizeof(receipts)))
 		need(s.text, sizeof(s.text), receipts);
 	s.findings = index_findings_count(control_index(c));
 	control_needs(c, s.text, sizeof(s.text));
@@ -349,6 +360,7 @@ static int send_uploads(struct client *k, const struct asset *a)
 		row.sent_bytes = now.sent_bytes;
 		row.attempts = now.attempts;
 		row.next_try_s = now.next_try_s;
+		row.expected_s = up[i].rung < RUNG_RECEIPTED ? now.expected_s : 0;
 		r = client_send(k, MSG_UPLOADING, &row, -1);
 		if (r < 0)
 			return r;

@@ -345,6 +345,32 @@ static int part_queue(void *context, struct msg *m)
 	return ferror(stdout) ? -EIO : 0;
 }
 
+/* When what waits will be there, under the queue. */
+static int part_outlook(void *context, struct msg *m)
+{
+	struct ctl *c = context;
+	struct proto_ctl_destination d;
+
+	if (m->head.type == MSG_STATUS)
+		return 0;
+	if (m->head.type != MSG_DESTINED)
+		return -EPROTO;
+	memcpy(&d, m->body, sizeof(d));
+	if (c->json) {
+		json_t *object = json_destination(&d);
+
+		if (c->shown++ > 0)
+			putchar(',');
+		json_dumpf(object, stdout, JSON_COMPACT);
+		json_decref(object);
+	} else {
+		if (c->shown++ == 0)
+			putchar('\n');
+		text_outlook(stdout, &d);
+	}
+	return ferror(stdout) ? -EIO : 0;
+}
+
 static int run_queue(struct ctl *c)
 {
 	struct proto_ask question = { .ask = ASK_ASSETS,
@@ -357,11 +383,20 @@ static int run_queue(struct ctl *c)
 	if (c->json)
 		fputs("{\"assets\":[", stdout);
 	err = ctl_ask(c, &question, CTL_PATIENCE_MS, part_queue, &end);
-	if (c->json && !err && !end.status)
-		puts("]}");
-	else if (!c->json && !err && !end.status && c->shown == 0)
+	if (!c->json && !err && !end.status && c->shown == 0) {
 		puts(ctl_option(c, OPTION_ALL) ? "nothing has been taken in yet" :
 						 "nothing waits: all is receipted");
+		return CTL_OK;
+	}
+	if (err || end.status)
+		return ctl_complain(err, &end);
+	if (c->json)
+		fputs("],\"destinations\":[", stdout);
+	c->shown = 0;
+	err = ctl_ask(
+	    c, &(struct proto_ask){ .ask = ASK_STATUS }, CTL_PATIENCE_MS, part_outlook, &end);
+	if (c->json && !err && !end.status)
+		puts("]}");
 	return ctl_complain(err, &end);
 }
 

@@ -95,6 +95,8 @@ const char *text_clean(const char *text, bool terminal, char *out, size_t room);
 
 void text_status(FILE *out, const struct proto_ctl_status *s);
 void text_destination(FILE *out, const struct proto_ctl_destination *d, bool first);
+/* When what waits for it will be there; nothing where nothing waits. */
+void text_outlook(FILE *out, const struct proto_ctl_destination *d);
 void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first);
 void text_bay(FILE *out, const struct proto_ctl_bay *b);
 void text_asset_row(FILE *out, const struct proto_ctl_asset *a, bool first);

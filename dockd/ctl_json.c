@@ -84,13 +84,35 @@ struct json_t *json_status(const struct proto_ctl_status *s)
 	return add_retention(o, s);
 }
 
+/* A time that is told, null where none is; never is a time that there is none of. */
+static json_t *expected_of(int64_t seconds)
+{
+	return seconds == INT64_MAX ? json_string("never") : time_of(seconds, true);
+}
+
+static json_t *add_outlook(json_t *object, const struct proto_ctl_destination *d)
+{
+	json_t *more = json_pack("{so so so so so ss}", "bytes_per_s",
+	    d->bytes_per_s ? number_of(d->bytes_per_s) : json_null(), "allowed_per_s",
+	    d->allowed_per_s == RATE_UNLIMITED ? json_null() : number_of(d->allowed_per_s),
+	    "expected", expected_of(d->expected_s), "urgent_expected",
+	    expected_of(d->oldest_expected_s), "urgent_deadline",
+	    time_of(d->oldest_deadline_s, true), "state", d->state);
+
+	json_object_update(object, more);
+	json_decref(more);
+	return object;
+}
+
 struct json_t *json_destination(const struct proto_ctl_destination *d)
 {
-	return json_pack("{so so so sb si ss sb so so so}", "name", text_of(d->name), "driver",
-	    text_of(d->driver), "text", text_of(d->text), "connected", d->connected != 0, "active",
-	    (int)d->active, "level", level_word((enum receipt_level)d->level), "away", d->away != 0,
-	    "queued", number_of(d->queued), "queued_bytes", number_of(d->queued_bytes),
-	    "sent_bytes", number_of(d->sent_bytes));
+	json_t *object = json_pack("{so so so sb si ss sb so so so}", "name", text_of(d->name),
+	    "driver", text_of(d->driver), "text", text_of(d->text), "connected", d->connected != 0,
+	    "active", (int)d->active, "level", level_word((enum receipt_level)d->level), "away",
+	    d->away != 0, "queued", number_of(d->queued), "queued_bytes",
+	    number_of(d->queued_bytes), "sent_bytes", number_of(d->sent_bytes));
+
+	return add_outlook(object, d);
 }
 
 static json_t *features_of(uint32_t features)
@@ -159,13 +181,13 @@ struct json_t *json_asset(const struct proto_ctl_asset *a)
 
 struct json_t *json_upload(const struct proto_ctl_upload *u)
 {
-	return json_pack("{so so so so so so si ss ss so so}", "destination",
+	return json_pack("{so so so so so so so si ss ss so so}", "destination",
 	    text_of(u->destination), "offset_bytes", number_of(u->offset_bytes), "sent_bytes",
-	    number_of(u->sent_bytes), "next_try", time_of(u->next_try_s, true), "receipted_at",
-	    time_of(u->receipted_at_s, true), "confirmed_at", time_of(u->confirmed_at_s, true),
-	    "attempts", (int)u->attempts, "level", level_word((enum receipt_level)u->level), "rung",
-	    rung_word((enum rung)u->rung), "reason", text_of(u->reason), "address",
-	    text_or_null(u->address));
+	    number_of(u->sent_bytes), "next_try", time_of(u->next_try_s, true), "expected",
+	    expected_of(u->expected_s), "receipted_at", time_of(u->receipted_at_s, true),
+	    "confirmed_at", time_of(u->confirmed_at_s, true), "attempts", (int)u->attempts, "level",
+	    level_word((enum receipt_level)u->level), "rung", rung_word((enum rung)u->rung),
+	    "reason", text_of(u->reason), "address", text_or_null(u->address));
 }
 
 bool json_line(FILE *out, struct json_t *value)

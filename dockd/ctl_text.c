@@ -1,6 +1,7 @@
 #include "ctl.h"
 
 #include "asset.h"
+#include "forecast.h"
 #include "light.h"
 
 #include <inttypes.h>
@@ -239,6 +240,47 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 		put_line(out, "TO DO", s->text);
 }
 
+/* " at 1.2 Mbit/s, allowed 2.0 Mbit/s"; nothing where nothing is known or forbidden. */
+static void put_rates(FILE *out, const struct proto_ctl_destination *d)
+{
+	char rate[32];
+
+	if (d->bytes_per_s)
+		fprintf(out, " at %s", forecast_rate(d->bytes_per_s, rate, sizeof(rate)));
+	if (d->allowed_per_s == 0)
+		fputs(", nothing is allowed at this hour", out);
+	else if (d->allowed_per_s != RATE_UNLIMITED)
+		fprintf(out, ", allowed %s", forecast_rate(d->allowed_per_s, rate, sizeof(rate)));
+}
+
+void text_outlook(FILE *out, const struct proto_ctl_destination *d)
+{
+	char when[96];
+	int64_t now = time(NULL);
+
+	if (d->queued == 0)
+		return;
+	put(out, d->name, 16);
+	fprintf(out, "all %" PRIu64 " expected %s", d->queued,
+	    forecast_when(d->expected_s, now, when, sizeof(when)));
+	if (d->expected_s == 0)
+		fputs(": what the line carries is not known until something has been sent", out);
+	else if (d->away)
+		fputs(", were it to answer now", out);
+	if (d->oldest_deadline_s) {
+		if (d->oldest_deadline_s > now)
+			fprintf(out, "; the most urgent is due %s",
+			    forecast_when(d->oldest_deadline_s, now, when, sizeof(when)));
+		else
+			fprintf(out, "; the most urgent was due %s ago",
+			    forecast_span(now - d->oldest_deadline_s, when, sizeof(when)));
+		if (d->oldest_expected_s)
+			fprintf(out, ", expected %s",
+			    forecast_when(d->oldest_expected_s, now, when, sizeof(when)));
+	}
+	putc('\n', out);
+}
+
 void text_destination(FILE *out, const struct proto_ctl_destination *d, bool first)
 {
 	char bytes[32], waiting[64];
@@ -265,11 +307,14 @@ void text_destination(FILE *out, const struct proto_ctl_destination *d, bool fir
 		fprintf(out, "sending %" PRIu32, d->active);
 	else
 		fputs("ready", out);
+	if (d->connected && !d->away)
+		put_rates(out, d);
 	if (d->text[0]) {
 		fputs(": ", out);
 		put(out, d->text, 0);
 	}
 	putc('\n', out);
+	text_outlook(out, d);
 }
 
 /* "3 of 7, 1.2 GB to read" while reading; else how many are held. */
@@ -429,6 +474,9 @@ void text_upload(FILE *out, const struct proto_ctl_upload *u)
 		    u->rung == RUNG_SENT ? "being sent" : "waiting",
 		    text_bytes(u->offset_bytes, b, sizeof(b)));
 	put_line(out, "  State", line);
+	if (u->expected_s)
+		put_line(out, "  Expected",
+		    forecast_when(u->expected_s, time(NULL), line, sizeof(line)));
 	if (u->confirmed_at_s)
 		put_line(out, "  Asked again", local_time(u->confirmed_at_s, when, sizeof(when)));
 	if (u->reason[0])

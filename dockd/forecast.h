@@ -1,9 +1,10 @@
 /*
  * forecast: when something will have arrived, and whether that is too late; pure.
  *
- * Called by uplink with what it has seen of a destination. The caller brings the time, also the
- * local one (localtime_r); nothing here reads a clock. What a line carries is measured only while
- * something was being sent and the timetable did not hold it back.
+ * Called by outlook with what it has seen of a destination, and by dockctl for the words. The caller
+ * brings the time, also the local one (localtime_r); nothing here reads a clock, and only the texts
+ * ask for the zone. What a line carries is measured only while something was being sent and the
+ * timetable did not hold it back.
  */
 #ifndef DOCKD_FORECAST_H
 #define DOCKD_FORECAST_H
@@ -14,10 +15,12 @@
 
 /* What a line has carried of late. */
 struct pace {
-	uint64_t bytes_per_s; /* 0: not known yet */
-	uint64_t busy_ms;     /* of sending that it rests on, at most an hour's weight */
+	uint64_t bytes_per_s; /* kept_bytes over busy_ms; 0: not known yet */
+	uint64_t busy_ms;     /* of sending that it rests on, at most an hour: older things fade */
 	uint64_t wasted_bytes, kept_bytes; /* handed over and lost again; kept by the destination */
 };
+
+#define PACE_KNOWN_MS 5000u /* of sending, before a pace is named */
 
 /* bytes arrived for good in ms of sending, wasted_bytes were handed over beside them. */
 void pace_saw(struct pace *p, uint64_t ms, uint64_t bytes, uint64_t wasted_bytes);
@@ -44,8 +47,15 @@ enum forecast_trouble {
 enum forecast_trouble forecast_judge(int64_t now_s, int64_t expected_s, int64_t deadline_s,
     const struct pace *p, uint64_t largest_bytes, uint64_t longest_s);
 
-/* A sentence that says by when, how late, and what to do; for dockctl status. */
+/* A sentence that says by when, how late, and what to do; for dockctl status. "" where all is well. */
 void forecast_text(enum forecast_trouble t, const char *destination, int64_t expected_s,
     int64_t deadline_s, const struct pace *p, char *out, size_t size);
+
+/* "2 h 40 min", "3 d 4 h", "less than a minute". Returns out. */
+const char *forecast_span(int64_t seconds, char *out, size_t size);
+/* "Tue 24 Nov 14:10 (2 h 40 min)", local time; "not known yet", "never". Returns out. */
+const char *forecast_when(int64_t expected_s, int64_t now_s, char *out, size_t size);
+/* "1.2 Mbit/s", "640 kbit/s". Returns out. */
+const char *forecast_rate(uint64_t bytes_per_s, char *out, size_t size);
 
 #endif

@@ -100,6 +100,21 @@ int index_to_upload(struct index *ix, const char *destination, const uint64_t *s
     uint64_t *numbers, size_t room);
 int index_queued(struct index *ix, const char *destination, uint64_t *count, uint64_t *bytes);
 
+/* One of those that wait for a destination (index_outlook). */
+struct index_ahead {
+	uint64_t asset, size_bytes;
+	int64_t since_s;      /* staged first */
+	int64_t dispose_by_s; /* PROTO_NO_TIME: never by age */
+};
+/*
+ * The first `room` of them, in the order in which they are sent: each to take, which ends it by
+ * another number than 0. How many were given, or -errno, or what take said below 0.
+ */
+int index_ahead(struct index *ix, const char *destination, size_t room,
+    int (*take)(void *arg, const struct index_ahead *row), void *arg);
+/* When the newest of all that wait was staged. 0, -ENOENT, -errno. */
+int index_newest_waiting(struct index *ix, int64_t *since_s);
+
 /*
  * Assets of this docking's camera, found in dockings so far, that are not erased and have a receipt
  * from somewhere; merged ones too, by the receipts of the other. Count.

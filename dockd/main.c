@@ -354,7 +354,8 @@ static uint64_t states(const struct core *c)
 			sum = sum * 31 + c->ticks / 4;
 	}
 	for (size_t i = 0; uplink_state(c->uplink, i, &d) == 0; i++) {
-		sum = sum * 31 + d.active + (d.connected ? 64 : 0) + (d.away ? 128 : 0);
+		sum = sum * 31 + d.active + (d.connected ? 64 : 0) + (d.away ? 128 : 0) +
+		    (d.late[0] ? 256 : 0);
 		if (d.active)
 			sum = sum * 31 + c->ticks / 4;
 	}

@@ -93,6 +93,8 @@ void uplink_configure(struct uplink *u, const struct config *c)
 			stale[stale_n++] = d->peer;
 		memcpy(d->name, c->destination[i].name, sizeof(d->name));
 		d->wire = c->destination[i].wire;
+		d->deliver_s = c->destination[i].deliver_s;
+		outlook_again(d);
 		u->destination[u->n++] = d;
 	}
 	for (size_t k = 0; k < old_n; k++) {
@@ -241,6 +243,7 @@ void uplink_message(struct uplink *u, const char *name, struct peer *p, struct m
 	if (s->generation != m->head.generation || s->state == SLOT_FREE ||
 	    s->state == SLOT_PLANNED)
 		return; /* of an upload that is over */
+	outlook_heard(d, s, m);
 	why = s->errand.type ? errand_message(u, d, s, m) : upload_message(u, d, s, m);
 	if (why)
 		peer_drop(p, why);
@@ -432,6 +435,7 @@ void uplink_act(struct uplink *u)
 		}
 		if (d->peer && (r < 0 || d->deaf))
 			peer_drop(d->peer, "it does not read");
+		outlook_turn(u, d);
 	}
 }
 

@@ -90,6 +90,9 @@ struct uplink_state {
 	enum receipt_level level;
 	uint32_t can; /* READY_... */
 	uint64_t sent_bytes;
+	uint64_t bytes_per_s, allowed_per_s; /* as in proto_ctl_destination */
+	int64_t expected_s, urgent_expected_s, urgent_deadline_s;
+	const char *late; /* "late", "never", "past"; "" all will be there in time */
 };
 /* The n-th destination. 0, -ENOENT. */
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out);
@@ -99,9 +102,10 @@ struct uplink_asset {
 	uint64_t offset_bytes, sent_bytes;
 	unsigned attempts;
 	int64_t next_try_s; /* CLOCK_REALTIME, 0 = now */
+	int64_t expected_s; /* there by then; 0 not known, or it does not wait */
 	char reason[PROTO_TEXT_LEN * 2];
 };
 void uplink_asset(
-    const struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out);
+    struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef DOCKD_UPLINK_SLOT_H
 #define DOCKD_UPLINK_SLOT_H
 
+#include "outlook.h"
 #include "uplink.h"
 #include "waits.h"
 
@@ -45,6 +46,8 @@ struct destination {
 	uint64_t kept_free_ms; /* until then one slot is kept free for an errand */
 	struct slot slot[PROTO_SLOTS];
 	struct waits waits;
+	uint32_t deliver_s; /* as configured; 0: whenever */
+	struct outlook outlook;
 };
 
 struct uplink {

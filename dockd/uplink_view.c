@@ -33,11 +33,17 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	out->level = d->level;
 	out->can = d->can;
 	out->sent_bytes = d->sent_bytes;
+	out->bytes_per_s = d->outlook.pace.bytes_per_s;
+	out->allowed_per_s = d->outlook.allowed_per_s;
+	out->expected_s = d->outlook.expected_s;
+	out->urgent_expected_s = d->outlook.urgent_expected_s;
+	out->urgent_deadline_s = d->outlook.urgent_deadline_s;
+	out->late = outlook_word(d->outlook.trouble);
 	return 0;
 }
 
 void uplink_asset(
-    const struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out)
+    struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out)
 {
 	struct destination *d = uplink_find(u, destination);
 	struct wait *w;
@@ -46,6 +52,7 @@ void uplink_asset(
 	memset(out, 0, sizeof(*out));
 	if (!d)
 		return;
+	out->expected_s = outlook_expected(u, d, asset);
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 		if (d->slot[i].state != SLOT_FREE && d->slot[i].asset == asset) {
 			out->active = true;

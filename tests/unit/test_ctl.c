@@ -3,6 +3,8 @@
  */
 #include "ctl_daemon.h"
 
+#include <time.h>
+
 static void tell_status(int sock)
 {
 	struct proto_ctl_status s = { .station = "north",
@@ -27,8 +29,20 @@ static void tell_status(int sock)
 		.connected = 1,
 		.away = 1,
 		.queued = 4,
+		.allowed_per_s = RATE_UNLIMITED,
+		.expected_s = INT64_MAX,
 		.text = "no route to host" });
-	tell(sock, MSG_DESTINED, &(struct proto_ctl_destination){ .name = "nas", .driver = "dir" });
+	tell(sock, MSG_DESTINED,
+	    &(struct proto_ctl_destination){ .name = "nas",
+		.driver = "dir",
+		.connected = 1,
+		.active = 2,
+		.queued = 31,
+		.bytes_per_s = 150000,
+		.allowed_per_s = 250000,
+		.expected_s = time(NULL) + 9600,
+		.oldest_expected_s = time(NULL) + 600,
+		.oldest_deadline_s = 1700000000 });
 	tell_end(sock, 0, 0, "");
 }
 
@@ -75,6 +89,10 @@ static void status_for_people_and_programs(void **state)
 	assert_non_null(strstr(t.out, "TO DO      start dockd-hotplug"));
 	assert_non_null(strstr(t.out, "out of reach: no route to host"));
 	assert_non_null(strstr(t.out, "may be taken"));
+	assert_non_null(strstr(t.out, "all 4 expected never, were it to answer now"));
+	assert_non_null(strstr(t.out, "sending 2 at 1.2 Mbit/s, allowed 2.0 Mbit/s"));
+	assert_non_null(strstr(t.out, "(2 h 40 min); the most urgent was due"));
+	assert_non_null(strstr(t.out, "(10 min)\n"));
 	assert_int_equal(dockctl(play_status, "--json status"), CTL_OK);
 	s = parsed();
 	assert_string_equal(text_at(s, "station"), "north");
@@ -85,7 +103,13 @@ static void status_for_people_and_programs(void **state)
 	d = json_object_get(s, "destinations");
 	assert_int_equal(json_array_size(d), 2);
 	assert_true(json_is_true(json_object_get(json_array_get(d, 0), "away")));
+	assert_string_equal(text_at(json_array_get(d, 0), "expected"), "never");
+	assert_true(json_is_null(json_object_get(json_array_get(d, 0), "bytes_per_s")));
+	assert_true(json_is_null(json_object_get(json_array_get(d, 0), "allowed_per_s")));
 	assert_string_equal(text_at(json_array_get(d, 1), "name"), "nas");
+	assert_int_equal(number_at(json_array_get(d, 1), "bytes_per_s"), 150000);
+	assert_string_equal(
+	    text_at(json_array_get(d, 1), "urgent_deadline"), "2023-11-14T22:13:20Z");
 	json_decref(s);
 }
 
@@ -225,11 +249,14 @@ static void play_queue(int sock)
 	a = asset(2);
 	tell(sock, MSG_ASSET, &a);
 	tell_end(sock, 0, 0, "");
+	tell_status(sock);
 }
 
 static void play_all_of_nothing(int sock)
 {
 	EXPECT(asked(sock, ASK_ASSETS).flags == 0);
+	tell_end(sock, 0, 0, "");
+	EXPECT(asked(sock, ASK_STATUS).cursor == 0);
 	tell_end(sock, 0, 0, "");
 }
 
@@ -242,11 +269,13 @@ static void queue_is_one_object_over_pages(void **state)
 	q = parsed();
 	assert_int_equal(json_array_size(json_object_get(q, "assets")), 2);
 	assert_int_equal(number_at(json_array_get(json_object_get(q, "assets"), 1), "number"), 2);
+	assert_int_equal(json_array_size(json_object_get(q, "destinations")), 2);
 	json_decref(q);
 	assert_int_equal(dockctl(play_queue, "queue"), CTL_OK);
 	assert_null(strchr(t.out, '\x1b'));
+	assert_non_null(strstr(t.out, "all 31 expected"));
 	assert_int_equal(dockctl(play_all_of_nothing, "--json queue --all"), CTL_OK);
-	assert_string_equal(t.out, "{\"assets\":[]}\n");
+	assert_string_equal(t.out, "{\"assets\":[],\"destinations\":[]}\n");
 }
 
 /* ---- wait, retry ---- */

@@ -1,0 +1,419 @@
+#include "outlook.h"
+
+#include "clock.h"
+#include "uplink_slot.h"
+
+#include "base/log.h"
+#include "base/timetable.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define JUDGE_MS 10000
+#define ROWS 2048       /* of the queue that are looked at, in the order of sending */
+#define UNSEEN_MS 60000 /* a turn that comes later than this saw nothing of what was between */
+#define SAMPLE_MS 1000
+#define SAMPLE_HELD_MS 120000 /* chunks come in lumps: shorter ones do not tell what held them */
+#define WELL_MS 60000         /* so long, and with room to spare, before a trouble is over */
+#define TRIES 5               /* of one request in a slot, by the uploader, before it gives up */
+
+static struct index *ix(const struct uplink *u)
+{
+	return journal_index(u->journal);
+}
+
+/* ---- what the line carries ---- */
+
+/* What the destination says it has, beside what was handed over, in this slot. */
+static void counted(
+    struct outlook *o, const struct slot *s, unsigned i, uint64_t offset_bytes, uint64_t sent_bytes)
+{
+	uint64_t kept;
+
+	if (o->slot[i].generation != s->generation) {
+		memset(&o->slot[i], 0, sizeof(o->slot[i]));
+		o->slot[i].generation = s->generation;
+		o->slot[i].began_ms = waits_now_ms();
+	}
+	/* nothing handed over yet, or it fell back: counting begins here */
+	if (sent_bytes <= o->slot[i].sent_bytes || offset_bytes < o->slot[i].offset_bytes) {
+		o->slot[i].offset_bytes = offset_bytes;
+		o->slot[i].sent_bytes = sent_bytes;
+		o->slot[i].kept_bytes = 0;
+		return;
+	}
+	kept = offset_bytes - o->slot[i].offset_bytes;
+	if (kept > sent_bytes - o->slot[i].sent_bytes)
+		kept = sent_bytes - o->slot[i].sent_bytes;
+	if (kept > o->slot[i].kept_bytes) {
+		o->kept_bytes += kept - o->slot[i].kept_bytes;
+		o->slot[i].kept_bytes = kept;
+	}
+}
+
+static void ended(struct outlook *o, unsigned i, uint64_t sent_bytes, bool failed)
+{
+	uint64_t held_ms = waits_now_ms() - o->slot[i].began_ms;
+	uint64_t handed = sent_bytes - o->slot[i].sent_bytes;
+
+	if (sent_bytes < o->slot[i].sent_bytes)
+		handed = 0;
+	if (handed > o->slot[i].kept_bytes)
+		o->wasted_bytes += handed - o->slot[i].kept_bytes;
+	if (failed && handed > 0 && o->slot[i].kept_bytes == 0)
+		held_ms /= TRIES;
+	if (failed)
+		o->longest_ms -= o->longest_ms / 8;
+	if (handed > 0 && held_ms > o->longest_ms)
+		o->longest_ms = held_ms;
+	o->slot[i].generation = 0;
+}
+
+void outlook_heard(struct destination *d, const struct slot *s, const struct msg *m)
+{
+	unsigned i = (unsigned)(s - d->slot);
+	static struct proto_receipt receipt;
+	struct proto_progress progress;
+	struct proto_failed failed;
+
+	if (s->errand.type && s->errand.type != MSG_UPLOAD)
+		return;
+	switch (m->head.type) {
+	case MSG_PROGRESS:
+		memcpy(&progress, m->body, sizeof(progress));
+		counted(&d->outlook, s, i, progress.offset_bytes, progress.sent_bytes);
+		break;
+	case MSG_RECEIPT:
+		memcpy(&receipt, m->body, sizeof(receipt));
+		counted(&d->outlook, s, i, receipt.length_bytes, receipt.sent_bytes);
+		ended(&d->outlook, i, receipt.sent_bytes, false);
+		break;
+	case MSG_FAILED:
+		memcpy(&failed, m->body, sizeof(failed));
+		counted(&d->outlook, s, i, failed.offset_bytes, failed.sent_bytes);
+		ended(&d->outlook, i, failed.sent_bytes, failed.failure != UPLOAD_STOPPED);
+		break;
+	}
+}
+
+static unsigned minute_now(void)
+{
+	time_t now = (time_t)clock_now_s();
+	struct tm tm = { 0 };
+
+	localtime_r(&now, &tm);
+	return timetable_minute(tm.tm_wday, tm.tm_hour, tm.tm_min);
+}
+
+static bool is_sending(const struct destination *d)
+{
+	if (!d->peer || !d->ready || d->away)
+		return false;
+	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
+		const struct slot *s = &d->slot[i];
+
+		if (s->state == SLOT_SENT && (!s->errand.type || s->errand.type == MSG_UPLOAD))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A bound that was reached says of the line only that it carries so much; one that was not reached
+ * says what the line carries, bound or no bound.
+ */
+static bool tells_of_line(const struct outlook *o)
+{
+	uint64_t per_s = o->kept_bytes * 1000 / o->busy_ms;
+
+	return !o->held_back || per_s < o->allowed_per_s / 5 * 4 || per_s > o->pace.bytes_per_s;
+}
+
+static void look_at_pace(struct destination *d, uint64_t now_ms)
+{
+	struct outlook *o = &d->outlook;
+	uint64_t past_ms = now_ms - o->last_ms;
+	bool sending = is_sending(d);
+
+	if (!o->sending)
+		o->kept_bytes = o->wasted_bytes = 0;
+	if (o->sending && past_ms < UNSEEN_MS)
+		o->busy_ms += past_ms;
+	o->last_ms = now_ms;
+	if (o->busy_ms >= (o->held_back ? SAMPLE_HELD_MS : SAMPLE_MS) ||
+	    (o->sending && !sending && o->busy_ms > 0)) {
+		if (tells_of_line(o))
+			pace_saw(&o->pace, o->busy_ms, o->kept_bytes, o->wasted_bytes);
+		o->busy_ms = o->kept_bytes = o->wasted_bytes = 0;
+	}
+	if (sending && o->busy_ms == 0) {
+		o->allowed_per_s = timetable_rate(&d->wire, minute_now());
+		o->held_back = o->allowed_per_s != RATE_UNLIMITED;
+	}
+	/* nothing but what is expedited goes out, and that is not held back: it is not counted */
+	o->sending = sending && o->allowed_per_s > 0;
+}
+
+/* ---- what waits ---- */
+
+/* The walk over what waits, in the order of sending. */
+struct walk {
+	struct destination *d;
+	int64_t now_s;
+	uint64_t front_bytes; /* up to and with the row */
+	uint64_t wanted;      /* asset that is looked for; 0: the most urgent */
+	bool found;
+	uint64_t urgent, urgent_bytes;
+	int64_t urgent_s; /* its deadline */
+	int64_t worst_s;  /* how late, by the pace alone */
+};
+
+static int64_t deadline_of(const struct destination *d, int64_t since_s, int64_t dispose_by_s)
+{
+	int64_t at_s = d->deliver_s && since_s ? since_s + d->deliver_s : 0;
+
+	if (dispose_by_s > 0 && (at_s == 0 || dispose_by_s < at_s))
+		at_s = dispose_by_s;
+	return at_s;
+}
+
+static void weigh(struct walk *w, uint64_t asset, int64_t deadline_s)
+{
+	uint64_t per_s = w->d->outlook.pace.bytes_per_s;
+	int64_t late_s = per_s ? (int64_t)(w->front_bytes / per_s) - deadline_s : -deadline_s;
+
+	if (deadline_s == 0 || (w->urgent_s && late_s <= w->worst_s))
+		return;
+	w->worst_s = late_s;
+	w->urgent = asset;
+	w->urgent_bytes = w->front_bytes;
+	w->urgent_s = deadline_s;
+}
+
+static uint64_t left_of(const struct destination *d, uint64_t asset, uint64_t size_bytes)
+{
+	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
+		const struct slot *s = &d->slot[i];
+
+		if (s->state != SLOT_FREE && !s->errand.type && s->asset == asset)
+			return s->offset_bytes < size_bytes ? size_bytes - s->offset_bytes : 0;
+	}
+	return size_bytes;
+}
+
+static bool in_slot(const struct destination *d, uint64_t asset)
+{
+	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
+		if (d->slot[i].state != SLOT_FREE && !d->slot[i].errand.type &&
+		    d->slot[i].asset == asset)
+			return true;
+	}
+	return false;
+}
+
+static int take(void *arg, const struct index_ahead *row)
+{
+	struct walk *w = arg;
+
+	w->front_bytes += left_of(w->d, row->asset, row->size_bytes);
+	if (w->wanted) {
+		w->found = w->wanted == row->asset;
+		return w->found ? 1 : 0;
+	}
+	weigh(w, row->asset, deadline_of(w->d, row->since_s, row->dispose_by_s));
+	return 0;
+}
+
+/* Bytes that are in slots and not yet there, and those that wait, in all. */
+static uint64_t waiting_bytes(struct uplink *u, const struct destination *d, uint64_t *count)
+{
+	uint64_t bytes = 0, there = 0;
+
+	*count = 0;
+	if (index_queued(ix(u), d->name, count, &bytes) < 0)
+		return 0;
+	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
+		if (d->slot[i].state != SLOT_FREE && !d->slot[i].errand.type)
+			there += d->slot[i].offset_bytes;
+	}
+	return bytes > there ? bytes - there : 0;
+}
+
+static int64_t arrival(const struct destination *d, int64_t now_s, uint64_t bytes)
+{
+	uint64_t now_ms = waits_now_ms();
+	int64_t away_s = now_s;
+	time_t now = (time_t)now_s;
+	struct tm tm = { 0 };
+
+	localtime_r(&now, &tm);
+	if (d->away_until_ms > now_ms)
+		away_s += (int64_t)((d->away_until_ms - now_ms) / 1000);
+	return forecast_arrival(&d->wire, &d->outlook.pace, now_s, &tm, away_s, bytes);
+}
+
+/* Bytes of a request of which nothing is kept when it is cut; all slots share the line. */
+static uint64_t largest_request(const struct destination *d)
+{
+	uint64_t bytes = 0;
+
+	switch ((enum destination_driver)d->wire.driver) {
+	case DESTINATION_DIR:
+		break;
+	case DESTINATION_TUS:
+		bytes = d->wire.chunk_min_bytes;
+		break;
+	case DESTINATION_S3:
+		bytes = d->wire.part_bytes;
+		break;
+	}
+	return bytes * d->wire.slots;
+}
+
+/* What is shown goes at once to something worse, and back only when it has been well for a while. */
+static void show(struct destination *d, enum forecast_trouble t, bool spare, uint64_t now_ms)
+{
+	struct outlook *o = &d->outlook;
+	char text[PROTO_TEXT_LEN * 3];
+	enum forecast_trouble before = o->trouble;
+
+	if (t == FORECAST_WELL && spare) {
+		if (o->well_since_ms == 0)
+			o->well_since_ms = now_ms;
+		if (now_ms - o->well_since_ms >= WELL_MS)
+			o->trouble = FORECAST_WELL;
+	} else {
+		o->well_since_ms = 0;
+		if (t != FORECAST_WELL)
+			o->trouble = t;
+	}
+	if (o->trouble == before)
+		return;
+	forecast_text(o->trouble, d->name, o->urgent_expected_s, o->urgent_deadline_s, &o->pace,
+	    text, sizeof(text));
+	if (o->trouble == FORECAST_WELL)
+		log_info("delivery-in-time", "destination=%s", d->name);
+	else
+		log_warn("delivery-late", "destination=%s what=%s reason=\"%s\"", d->name,
+		    outlook_word(o->trouble), log_text(text));
+}
+
+static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
+{
+	struct outlook *o = &d->outlook;
+	struct walk w = { .d = d, .now_s = clock_now_s() };
+	int64_t newest_s, granted_s = d->deliver_s, assumed_s, spare_s;
+	bool blind = o->pace.bytes_per_s == 0 || d->away || !d->peer || !d->ready;
+	enum forecast_trouble t;
+	uint64_t count;
+
+	o->allowed_per_s = timetable_rate(&d->wire, minute_now());
+	o->queued_bytes = waiting_bytes(u, d, &count);
+	o->expected_s = count ? arrival(d, w.now_s, o->queued_bytes) : 0;
+	if (count > 0 && index_ahead(ix(u), d->name, ROWS, take, &w) == ROWS && count > ROWS &&
+	    index_newest_waiting(ix(u), &newest_s) == 0) {
+		/* too many to look at each: the last of them, then */
+		w.front_bytes = o->queued_bytes;
+		weigh(&w, 0, deadline_of(d, newest_s, 0));
+	}
+	o->urgent = w.urgent;
+	o->urgent_deadline_s = w.urgent_s;
+	o->urgent_expected_s = w.urgent_s ? arrival(d, w.now_s, w.urgent_bytes) : 0;
+	/* a line that is away, or whose pace nobody knows, is given an eighth of the time less */
+	assumed_s = o->urgent_expected_s ? o->urgent_expected_s : w.urgent_s ? w.now_s : 0;
+	spare_s = (blind ? granted_s / 8 : 0);
+	if (o->expected_s == INT64_MAX || assumed_s == INT64_MAX)
+		assumed_s = INT64_MAX;
+	else
+		spare_s += (assumed_s - w.now_s) / 16;
+	if (assumed_s != INT64_MAX && assumed_s)
+		assumed_s += spare_s;
+	t = count == 0 ? FORECAST_WELL :
+			 forecast_judge(w.now_s, assumed_s, w.urgent_s, &o->pace,
+			     largest_request(d), o->longest_ms / 1000);
+	show(d, t, count == 0 || assumed_s + granted_s / 32 <= w.urgent_s || !w.urgent_s, now_ms);
+}
+
+void outlook_turn(struct uplink *u, struct destination *d)
+{
+	uint64_t now_ms = waits_now_ms();
+
+	look_at_pace(d, now_ms);
+	if (d->outlook.judged_ms && now_ms - d->outlook.judged_ms < JUDGE_MS)
+		return;
+	d->outlook.judged_ms = now_ms;
+	judge(u, d, now_ms);
+}
+
+void outlook_again(struct destination *d)
+{
+	d->outlook.judged_ms = 0;
+}
+
+int64_t outlook_expected(struct uplink *u, struct destination *d, uint64_t asset)
+{
+	struct walk w = { .d = d, .now_s = clock_now_s(), .wanted = asset };
+	uint64_t count, all = waiting_bytes(u, d, &count);
+
+	if (count == 0 || index_ahead(ix(u), d->name, ROWS, take, &w) < 0)
+		return 0;
+	if (!w.found && count <= ROWS)
+		return 0;
+	if (!w.found)
+		w.front_bytes = all; /* at the latest */
+	if (in_slot(d, asset)) {
+		static struct asset a;
+
+		/* the slots share the line, and are filled again */
+		if (index_asset(ix(u), asset, &a) < 0)
+			return 0;
+		w.front_bytes = left_of(d, asset, a.size_bytes) * uplink_busy(d);
+		if (w.front_bytes > all)
+			w.front_bytes = all;
+	}
+	return arrival(d, w.now_s, w.front_bytes);
+}
+
+const char *outlook_word(enum forecast_trouble t)
+{
+	static const char *const words[] = {
+		[FORECAST_WELL] = "",
+		[FORECAST_LATE] = "late",
+		[FORECAST_NEVER] = "never",
+		[FORECAST_PAST] = "past",
+	};
+
+	return words[t];
+}
+
+bool outlook_text(const struct uplink *u, char *out, size_t size)
+{
+	size_t used = 0;
+	bool some = false, other = false;
+
+	out[0] = '\0';
+	/* any: one destination that is in time is enough */
+	for (size_t i = 0; i < u->n; i++) {
+		const struct destination *d = u->destination[i];
+
+		other = other ||
+		    (u->any && d->peer && d->ready && !d->away &&
+			d->outlook.trouble == FORECAST_WELL);
+	}
+	for (size_t i = 0; i < u->n && !other; i++) {
+		const struct destination *d = u->destination[i];
+		const struct outlook *o = &d->outlook;
+		char text[PROTO_TEXT_LEN * 3];
+
+		if (o->trouble == FORECAST_WELL)
+			continue;
+		forecast_text(o->trouble, d->name, o->urgent_expected_s, o->urgent_deadline_s,
+		    &o->pace, text, sizeof(text));
+		if (used < size)
+			used += (size_t)snprintf(
+			    out + used, size - used, "%s%s", some ? "; " : "", text);
+		some = true;
+	}
+	return some;
+}

@@ -242,6 +242,11 @@ dockd-uploader_src := \
 	uploader/tus_proof.c \
 	uploader/tus_errand.c \
 	$(tus_pure) \
+	uploader/s3.c \
+	uploader/s3_upload.c \
+	uploader/s3_sum.c \
+	uploader/s3_proof.c \
+	uploader/s3_errand.c \
 	$(s3_pure) \
 	dockd/base/base64.c
 dockd-uploader_pkg := libcurl jansson libcrypto libseccomp expat

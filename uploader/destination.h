@@ -110,5 +110,6 @@ static inline const char *destination_kind(uint32_t kind)
 
 extern const struct driver dir_driver;
 extern const struct driver tus_driver;
+extern const struct driver s3_driver;
 
 #endif

@@ -151,9 +151,9 @@ bool http_is_ok(const struct http *h)
 /* What comes with an error is an explanation, not what was asked for. */
 static bool is_wanted(const struct http *h)
 {
-	return h->request.digest ? http_is_ok(h) :
-	    h->request.text      ? h->request.text_always || http_is_ok(h) :
-				   false;
+	const struct http_request *q = &h->request;
+
+	return http_is_ok(h) ? q->digest || q->text : q->text && q->text_always;
 }
 
 static size_t take_text(struct http *h, const char *bytes, size_t len, uint64_t at)
@@ -187,7 +187,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *ctx)
 	}
 	if (!is_wanted(h))
 		return h->got_bytes > HTTP_BODY_MAX ? 0 : len;
-	if (!q->digest)
+	if (!q->digest || !http_is_ok(h))
 		return take_text(h, bytes, len, at);
 	if (h->got_bytes - h->seen_bytes >= DIGESTED_LEAST) {
 		h->seen_bytes = h->got_bytes;

@@ -27,7 +27,7 @@
 #define REOPEN_MS 5000 /* a destination that could not work is looked at again */
 #define MESSAGES_A_TURN 16
 
-static const struct driver *const drivers[] = { &dir_driver, &tus_driver };
+static const struct driver *const drivers[] = { &dir_driver, &tus_driver, &s3_driver };
 
 enum state { STATE_HELLO, STATE_TOLD, STATE_OPENING, STATE_WORK };
 

@@ -442,6 +442,12 @@ int s3_put(const struct proto_destination *c, const char *station, const struct 
 	return err ? err : put_lock(r, c, u, now_s);
 }
 
+/* RFC 9110 13.1.2; radosgw keeps it where the bucket has no versions. */
+int s3_only_if_new(struct s3_request *r)
+{
+	return header(r, "if-none-match", "*");
+}
+
 int s3_create(const struct proto_destination *c, const char *station, const struct proto_upload *u,
     const char *key, int64_t now_s, struct s3_request *r)
 {
@@ -515,14 +521,26 @@ int s3_abort(const struct proto_destination *c, const struct s3_address *a, stru
 	return of_upload(c, "DELETE", a, r);
 }
 
-int s3_legal_hold(const struct proto_destination *c, const char *key, const char *version,
-    const char *digest, const char *md5, struct s3_request *r)
+static int put_subresource(const struct proto_destination *c, const char *key, const char *version,
+    const char *name, const char *digest, const char *md5, struct s3_request *r)
 {
 	int err = of_version(c, "PUT", key, version, r);
 
 	if (!err)
-		err = param(r, "legal-hold", "");
+		err = param(r, name, "");
 	return err ? err : xml_body(r, digest, md5);
+}
+
+int s3_legal_hold(const struct proto_destination *c, const char *key, const char *version,
+    const char *digest, const char *md5, struct s3_request *r)
+{
+	return put_subresource(c, key, version, "legal-hold", digest, md5, r);
+}
+
+int s3_retention(const struct proto_destination *c, const char *key, const char *version,
+    const char *digest, const char *md5, struct s3_request *r)
+{
+	return put_subresource(c, key, version, "retention", digest, md5, r);
 }
 
 int s3_legal_hold_ask(
@@ -602,6 +620,19 @@ int s3_legal_hold_body(bool on, char *out, size_t size)
 	int n = snprintf(out, size,
 	    "<LegalHold xmlns=\"" XMLNS "\"><Status>%s</Status></LegalHold>", on ? "ON" : "OFF");
 
+	return n > 0 && (size_t)n < size ? n : -ENOSPC;
+}
+
+int s3_retention_body(enum lock_mode mode, int64_t until_s, char *out, size_t size)
+{
+	char until[FACTS_TIME_LEN];
+	int n;
+
+	facts_time(until_s, until);
+	n = snprintf(out, size,
+	    "<Retention xmlns=\"" XMLNS "\"><Mode>%s</Mode><RetainUntilDate>%s</RetainUntilDate>"
+	    "</Retention>",
+	    mode == LOCK_COMPLIANCE ? "COMPLIANCE" : "GOVERNANCE", until);
 	return n > 0 && (size_t)n < size ? n : -ENOSPC;
 }
 

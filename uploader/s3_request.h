@@ -61,6 +61,8 @@ int s3_get(
  */
 int s3_put(const struct proto_destination *c, const char *station, const struct proto_upload *u,
     const char *key, int64_t now_s, const char *digest, const char *md5, struct s3_request *r);
+/* Added to s3_put: what is there already is not replaced (412). */
+int s3_only_if_new(struct s3_request *r);
 int s3_create(const struct proto_destination *c, const char *station, const struct proto_upload *u,
     const char *key, int64_t now_s, struct s3_request *r);
 int s3_upload_part(const struct proto_destination *c, const struct s3_address *a, unsigned number,
@@ -78,6 +80,12 @@ int s3_delete(
     const struct proto_destination *c, const char *key, const char *version, struct s3_request *r);
 int s3_legal_hold(const struct proto_destination *c, const char *key, const char *version,
     const char *digest, const char *md5, struct s3_request *r);
+/*
+ * A lock on what is there: Ceph's gateway (16) passes over the lock that CreateMultipartUpload asks
+ * for.
+ */
+int s3_retention(const struct proto_destination *c, const char *key, const char *version,
+    const char *digest, const char *md5, struct s3_request *r);
 int s3_legal_hold_ask(
     const struct proto_destination *c, const char *key, const char *version, struct s3_request *r);
 int s3_bucket_head(const struct proto_destination *c, struct s3_request *r);
@@ -91,6 +99,7 @@ struct s3_part {
 };
 int s3_complete_body(const struct s3_part *parts, size_t n, char *out, size_t size);
 int s3_legal_hold_body(bool on, char *out, size_t size);
+int s3_retention_body(enum lock_mode mode, int64_t until_s, char *out, size_t size);
 
 /* The endpoint, bucket and prefix, as the identity of a destination. 0, -EINVAL or -ENOSPC. */
 int s3_identity(const struct proto_destination *c, char *out, size_t size);

@@ -67,6 +67,7 @@ static const struct rule codes[] = {
 	{ "InternalError", 0, ASK_PASSING },
 	{ "OperationAborted", 0, ASK_PASSING },
 	{ "ConditionalRequestConflict", 0, ASK_PASSING },
+	{ "PreconditionFailed", 0, S3_ASK, "taken", "an object is at this key already" },
 	{ "RequestTimeout", 0, S3_ASK, "server", "the store waited too long for bytes" },
 	{ "IncompleteBody", 0, S3_ASK, "server", "fewer bytes arrived than were announced" },
 	{ "BadDigest", 0, S3_DIGEST, "digest", "what arrived is not what was sent (MD5)" },

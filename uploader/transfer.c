@@ -307,12 +307,12 @@ static bool has_to_wait(const struct transfer *t)
 static enum act_result call(struct transfer *t)
 {
 	struct line *line = &t->dest->room->line;
-	enum act_result result;
+	bool begins = t->act == t->dest->driver->append && !t->asked;
+	enum act_result result = t->act(t);
 
-	if (t->act == t->dest->driver->append && !t->asked)
-		line_began(line, is_expedited(t));
-	result = t->act(t);
 	t->asked = result == ACT_WAIT;
+	if (begins && t->asked)
+		line_began(line, is_expedited(t));
 	line_sent(line, is_expedited(t), t->sent_bytes - t->told_bytes);
 	t->told_bytes = t->sent_bytes;
 	return result;

@@ -1,0 +1,178 @@
+/*
+ * s3: what the files of the S3 driver share: s3.c (the bucket, keys, requests), s3_upload.c (create,
+ * query, append), s3_sum.c (digests of what is sent), s3_proof.c (what proves that all is there),
+ * s3_errand.c (whether it still is, its removal, holds).
+ *
+ * Source: Amazon S3 API Reference; where Ceph's gateway differs, it is said. What is asked is built
+ * by s3_request.c and signed by s3_sign.c; what answers mean is s3_reply.c's. No answer is followed
+ * elsewhere, and no memory of ours counts against what ListParts and HEAD say.
+ */
+#ifndef DOCKD_S3_H
+#define DOCKD_S3_H
+
+#include "http.h"
+#include "s3_reply.h"
+#include "secret.h"
+#include "transfer.h"
+
+#define S3_TEXT_MAX 16384 /* of a small document: an error, an id, an ETag */
+#define S3_MD5_LEN 16
+
+/* What is learnt about the store holds for all uploads of this process. */
+struct s3 {
+	struct secret secret;
+	struct s3_keys keys;
+	struct http *probe; /* open's requests */
+	char text[S3_TEXT_MAX];
+	bool asking_head; /* the probe under way is HEAD of the bucket */
+	bool well;   /* a destination that could not work can: open says so when called again */
+	bool lock;   /* the bucket has object lock */
+	bool expect; /* the next body should ask first: nothing has been accepted yet */
+	bool unconditional;  /* it does not know If-None-Match (501) */
+	bool etag_is_no_md5; /* seen: encrypted by a key of the store's (SSE-KMS), for one */
+};
+
+/* SHA-256 and MD5 of a range of the file; a slice of it a call. */
+struct s3_sum {
+	uint64_t from_bytes, at_bytes, end_bytes;
+	bool begun, done;
+	uint8_t sha256[PROTO_SHA256_LEN], md5[S3_MD5_LEN];
+	EVP_MD_CTX *sha256_ctx, *md5_ctx;
+};
+
+/* One part, by number - 1. */
+struct s3_known {
+	uint8_t md5[S3_MD5_LEN];  /* of our bytes */
+	uint8_t etag[S3_MD5_LEN]; /* as the store shows it, where it can be an MD5 */
+	bool summed;              /* md5 is known */
+	bool shown, has_etag;     /* by the latest listing, in the size that it should have */
+	bool proved;              /* it went there under a signed digest, or its ETag is our MD5 */
+};
+
+enum s3_step {
+	STEP_NONE = 0,
+	STEP_HEAD,    /* what is at the key */
+	STEP_UPLOADS, /* which uploads of it are under way */
+	STEP_SIZES,   /* which parts one of them has */
+	STEP_CREATE,
+	STEP_LIST,     /* ListParts, all pages */
+	STEP_CHECK,    /* parts that another run sent, against their ETags */
+	STEP_EMPTY,    /* PUT of nothing */
+	STEP_WHOLE,    /* the digest of the whole, as it was read for sending */
+	STEP_COMPLETE, /* CompleteMultipartUpload */
+	STEP_STATED,   /* HEAD: what the store says of it */
+	STEP_LOCK,     /* PUT of the lock, where it states none */
+	STEP_BACK,     /* GET of the whole */
+	STEP_DELETE,
+	STEP_AWAY,    /* HEAD: is it away */
+	STEP_HOLD,    /* PUT of a legal hold */
+	STEP_HELD,    /* GET of it */
+	STEP_SERVICE, /* does the bucket answer: only then is something lost */
+};
+
+struct s3_upload {
+	bool asked;  /* the step's request has been made */
+	bool reread; /* credentials were read again already, and nothing was good since */
+	enum s3_step step;
+	struct s3_address a; /* of t->address */
+	char text[S3_TEXT_MAX];
+	char *list;                 /* S3_XML_MAX, of a listing under way */
+	struct s3_uploads *uploads; /* candidates to go on with */
+	size_t candidate;
+
+	struct s3_known *part;
+	unsigned parts_n;
+	unsigned marker;       /* the listing goes on after this part */
+	struct s3_part *shown; /* parts_n, as listed for Complete */
+	char *xml;             /* and Complete's body */
+
+	struct s3_sum sum;
+	unsigned sending;  /* the part under way */
+	EVP_MD_CTX *whole; /* SHA-256 of the file up to whole_bytes */
+	uint64_t whole_bytes;
+	unsigned mismatches;
+	bool found;  /* it was there whole before this transfer sent anything */
+	bool stored; /* the object is there, whole */
+	bool ended;  /* PUT or Complete was answered in this run, with this ETag and version */
+	char etag[S3_ETAG_LEN];
+	char version[PROTO_TEXT_LEN];
+	EVP_MD_CTX *back;
+	char body[320]; /* of a legal hold or a lock */
+	bool lock_put, hold_put;
+};
+
+/* ---- s3.c ---- */
+
+/* The one request that is being filled: passed to a builder of s3_request.h, then to s3_ask. */
+struct s3_request *s3_form(void);
+/*
+ * Signs and starts the request in s3_form(); built: what its builder returned. Sets q's method, url,
+ * headers, text (unless set) and expedited. ACT_WAIT or ACT_FAILED.
+ */
+enum act_result s3_ask(struct transfer *t, int built, struct http_request *q);
+/*
+ * What came; verdict 0 when there was no answer. Unless it is S3_GOOD, *result is what the act
+ * returns, and the step is back at its beginning but for ACT_AGAIN (credentials were read again).
+ */
+enum s3_verdict s3_heard(
+    struct transfer *t, enum s3_asked asked, struct s3_head *h, enum act_result *result);
+/* Bytes of the document that came with it. */
+size_t s3_text_len(const struct transfer *t);
+/* Goes on at step in the next turn. */
+enum act_result s3_next(struct transfer *t, enum s3_step step);
+/* HEAD of the key of u->a, of version where it is not "". */
+enum act_result s3_ask_head(struct transfer *t, const char *version);
+/* Whether what HEAD tells of is this asset, as far as it tells. */
+bool s3_is_it(const struct transfer *t, const struct s3_head *h);
+
+/* ---- s3_upload.c ---- */
+
+enum act_result s3_upload_create(struct transfer *t);
+enum act_result s3_upload_query(struct transfer *t);
+enum act_result s3_upload_append(struct transfer *t);
+/* Asks for a page of parts after u->marker; read into *out when it is called again: ACT_DONE. */
+enum act_result s3_page(struct transfer *t, struct s3_parts *out, enum s3_verdict *v);
+/* PUT of the whole file. */
+enum act_result s3_send_whole(struct transfer *t);
+/* Bytes that part number of the upload has. */
+uint64_t s3_part_size(const struct transfer *t, unsigned number);
+
+/* ---- s3_sum.c ---- */
+
+int s3_sum_new(struct s3_sum *s);
+void s3_sum_free(struct s3_sum *s);
+/*
+ * The digests of [from, from + len) into u->sum, and in passing u->whole goes on. ACT_DONE when it
+ * has them, ACT_AGAIN, ACT_FAILED (UPLOAD_SOURCE).
+ */
+enum act_result s3_sum_take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes);
+/* Forgets what was digested: it is read again. */
+void s3_sum_drop(struct s3_sum *s);
+/* u->whole to the end of the file, compared with what was checked. */
+enum act_result s3_sum_whole(struct transfer *t);
+/* For request headers. */
+void s3_sum_texts(const uint8_t sha256[PROTO_SHA256_LEN], const uint8_t md5[S3_MD5_LEN],
+    char digest[68], char base64[28]);
+/* Both of bytes in memory, as text. 0 or -ENOMEM. */
+int s3_sum_memory(const char *text, size_t len, char digest[68], char base64[28]);
+/* The 16 bytes that an ETag may be the MD5 in; false: it is of another form. */
+bool s3_etag_md5(const char *etag, uint8_t md5[S3_MD5_LEN]);
+/* Whether the ETag is what S3 makes of parts: the MD5 of their MD5s, and their number. */
+bool s3_etag_is_of(const struct s3_known *part, unsigned n, const char *etag);
+
+/* ---- s3_proof.c, s3_errand.c ---- */
+
+enum act_result s3_finish(struct transfer *t);
+/* What the store says of it, into t->receipt; its own words into raw. */
+void s3_take_facts(struct transfer *t, const struct s3_head *h);
+/* GET of it, digested: t->receipt has level, digest and length. */
+enum act_result s3_read_back(struct transfer *t, const char *version, enum s3_verdict *v);
+/* PUT of a legal hold, on or off, or of the lock, on this version. ACT_DONE: it was taken. */
+enum act_result s3_put_hold(struct transfer *t, const char *version, bool on, enum s3_verdict *v);
+enum act_result s3_put_lock(struct transfer *t, const char *version, enum s3_verdict *v);
+enum act_result s3_confirm(struct transfer *t);
+enum act_result s3_remove(struct transfer *t);
+enum act_result s3_abandon(struct transfer *t);
+enum act_result s3_preserve(struct transfer *t);
+
+#endif

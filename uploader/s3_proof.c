@@ -1,0 +1,324 @@
+/*
+ * s3_proof: what proves that an S3 store has all of a file; see s3.h.
+ *
+ * Complete is asked with exactly what a fresh listing shows, and only after the digest of the whole
+ * was found to be that of the file when it was checked. Then the store is asked what it has, and
+ * what was there before, or cannot be told from the ETags, is read back.
+ */
+#include "s3.h"
+
+#include "facts.h"
+
+#include "../dockd/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define XML_PART_MAX 256 /* of one part in Complete's body */
+
+static enum act_result ask_anew(struct transfer *t, const char *text)
+{
+	struct s3_upload *u = t->own;
+
+	u->step = STEP_NONE;
+	return transfer_ask(t, UPLOAD_LATER, "%s", text);
+}
+
+/* ---- Complete ---- */
+
+/* The listing that Complete is asked with. */
+static enum act_result list_all(struct transfer *t)
+{
+	static struct s3_parts list;
+	struct s3_upload *u = t->own;
+	enum act_result result;
+	enum s3_verdict v;
+
+	if (!u->shown)
+		u->shown = calloc(u->parts_n, sizeof(*u->shown));
+	if (!u->shown)
+		return transfer_fail(t, UPLOAD_LATER, "no memory");
+	result = s3_page(t, &list, &v);
+	if (v == S3_GONE) /* query finds out what is there instead */
+		return ask_anew(t, "the upload has gone before it was completed");
+	if (v != S3_GOOD)
+		return result;
+	for (size_t i = 0; i < list.n; i++) {
+		unsigned k = list.part[i].number;
+
+		if (k > u->parts_n || list.part[i].size_bytes != s3_part_size(t, k))
+			return ask_anew(t, "the store shows other parts than were sent");
+		u->shown[k - 1] = list.part[i];
+	}
+	if (list.truncated) {
+		u->marker = list.next;
+		return s3_next(t, STEP_LIST);
+	}
+	for (unsigned i = 0; i < u->parts_n; i++) {
+		const struct s3_known *p = &u->part[i];
+		uint8_t etag[S3_MD5_LEN];
+
+		if (!u->shown[i].number)
+			return ask_anew(t, "the store does not show all parts");
+		if (p->has_etag &&
+		    (!s3_etag_md5(u->shown[i].etag, etag) ||
+			memcmp(etag, p->etag, sizeof(etag)) != 0))
+			return ask_anew(t, "a part has been sent again by another");
+	}
+	return s3_next(t, STEP_WHOLE);
+}
+
+static enum act_result whole(struct transfer *t)
+{
+	enum act_result r = s3_sum_whole(t);
+
+	return r == ACT_DONE ? s3_next(t, STEP_COMPLETE) : r;
+}
+
+static enum act_result ask_complete(struct transfer *t)
+{
+	struct http_request q = { .has_body = true };
+	struct s3_upload *u = t->own;
+	size_t room = (size_t)u->parts_n * XML_PART_MAX + 256;
+	char digest[68], md5[28];
+	int len;
+
+	free(u->xml);
+	u->xml = malloc(room);
+	len = u->xml ? s3_complete_body(u->shown, u->parts_n, u->xml, room) : -ENOMEM;
+	if (len < 0 || s3_sum_memory(u->xml, (size_t)len, digest, md5) < 0)
+		return transfer_fail(t, UPLOAD_LATER, "no memory");
+	q.body = u->xml;
+	q.length_bytes = (uint64_t)len;
+	return s3_ask(t, s3_complete(&t->dest->conf, &u->a, digest, md5, s3_form()), &q);
+}
+
+static enum act_result complete(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	enum act_result result;
+	enum s3_verdict v;
+	struct s3_head h;
+
+	if (!u->asked)
+		return ask_complete(t);
+	v = s3_heard(t, S3_COMPLETE, &h, &result);
+	if (v == S3_GONE) /* completed by an answer that was lost, or by another */
+		return ACT_ASK;
+	if (v != S3_GOOD)
+		return result;
+	if (s3_completed_read(u->text, s3_text_len(t), u->etag) < 0) {
+		transfer_state(t, "answer");
+		return ask_anew(t, "the store's answer to Complete makes no sense");
+	}
+	u->stored = u->ended = true;
+	memcpy(u->version, h.version, sizeof(u->version));
+	return s3_next(t, STEP_STATED);
+}
+
+/* ---- what the store states ---- */
+
+void s3_take_facts(struct transfer *t, const struct s3_head *h)
+{
+	struct proto_receipt *p = &t->receipt;
+	size_t len = t->http->head_len;
+
+	p->raw_len = (uint32_t)(len < sizeof(p->raw) ? len : sizeof(p->raw));
+	memcpy(p->raw, t->http->head, p->raw_len);
+	snprintf(p->version, sizeof(p->version), "%s", h->version);
+	p->lock_mode = h->locked ? h->lock_mode : LOCK_NONE;
+	p->retain_until_s = h->locked ? h->retain_until_s : PROTO_NO_TIME;
+	p->held = h->held;
+	p->level = LEVEL_LENGTH;
+	p->length_bytes = h->length_bytes;
+	memset(p->sha256, 0, sizeof(p->sha256));
+}
+
+/* Whether each byte went there under a digest of ours that the store checked. */
+static bool is_proved(const struct transfer *t, const struct s3_head *h)
+{
+	const struct s3_upload *u = t->own;
+	bool same = u->ended && strcmp(u->etag, h->etag) == 0;
+	uint8_t md5[S3_MD5_LEN];
+
+	if (u->found)
+		return false;
+	if (!u->part)
+		return same ||
+		    (u->sum.done && u->sum.end_bytes == t->upload.size_bytes &&
+			u->sum.from_bytes == 0 && s3_etag_md5(h->etag, md5) &&
+			memcmp(md5, u->sum.md5, sizeof(md5)) == 0);
+	for (unsigned i = 0; i < u->parts_n; i++) {
+		if (!u->part[i].proved)
+			return false;
+	}
+	return same || s3_etag_is_of(u->part, u->parts_n, h->etag);
+}
+
+/* The lock, then the hold, that were asked for and are not stated; each is put once. */
+static enum s3_step lacking(struct transfer *t, const struct s3_head *h)
+{
+	const struct proto_destination *c = &t->dest->conf;
+	struct s3_upload *u = t->own;
+	bool lock = s3_retain_until(c, &t->upload, time(NULL)) != PROTO_NO_TIME && !h->locked;
+	bool hold = c->lock_mode != LOCK_NONE && t->upload.preserved && !h->held &&
+	    !facts_is_side(&t->upload);
+
+	if (lock && !u->lock_put)
+		return STEP_LOCK;
+	if (hold && !u->hold_put)
+		return STEP_HOLD;
+	if (lock || hold)
+		log_warn("not-locked",
+		    "slot=%u asset=%.16s text=\"the store takes a %s and states "
+		    "none: may the access key read it?\"",
+		    t->slot, log_text(t->upload.asset), lock ? "lock" : "legal hold");
+	return STEP_NONE;
+}
+
+static enum act_result put_lacking(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	bool lock = u->step == STEP_LOCK;
+	enum s3_verdict v;
+	enum act_result r = lock ? s3_put_lock(t, t->receipt.version, &v) :
+				   s3_put_hold(t, t->receipt.version, true, &v);
+
+	if (r != ACT_DONE)
+		return r;
+	*(lock ? &u->lock_put : &u->hold_put) = true;
+	return s3_next(t, STEP_STATED);
+}
+
+static enum act_result stated(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	enum act_result result;
+	enum s3_verdict v;
+	enum s3_step step;
+	struct s3_head h;
+	bool proved;
+
+	if (!u->asked)
+		return s3_ask_head(t, u->version);
+	v = s3_heard(t, S3_HEAD, &h, &result);
+	if (v == S3_GONE) {
+		u->stored = u->ended = false;
+		return ask_anew(t, "the object that was made is not there");
+	}
+	if (v != S3_GOOD)
+		return result;
+	if (!s3_is_it(t, &h))
+		return transfer_fail(t, UPLOAD_REFUSED,
+		    "what is at this key now is another object: it was replaced meanwhile");
+	proved = is_proved(t, &h);
+	s3_take_facts(t, &h);
+	step = lacking(t, &h);
+	if (step != STEP_NONE)
+		return s3_next(t, step);
+	if (!proved || (t->dest->conf.flags & DESTINATION_READ_BACK))
+		return s3_next(t, STEP_BACK);
+	t->receipt.level = LEVEL_TRANSFER_DIGEST;
+	memcpy(t->receipt.sha256, t->upload.sha256, PROTO_SHA256_LEN);
+	return ACT_DONE;
+}
+
+/* ---- read back ---- */
+
+static enum act_result get(struct transfer *t, const char *version)
+{
+	struct http_request q = { .digest_max_bytes = t->upload.size_bytes,
+		.timeout_ms = t->dest->conf.answer_ms };
+	struct s3_upload *u = t->own;
+
+	if (EVP_DigestInit_ex(u->back, EVP_sha256(), NULL) != 1)
+		return transfer_fail(t, UPLOAD_LATER, "the digest failed");
+	q.digest = u->back;
+	return s3_ask(t, s3_get(&t->dest->conf, u->a.key, version, s3_form()), &q);
+}
+
+enum act_result s3_read_back(struct transfer *t, const char *version, enum s3_verdict *v)
+{
+	struct s3_upload *u = t->own;
+	const struct http *h = t->http;
+	enum act_result result;
+	struct s3_head head;
+
+	*v = 0;
+	if (!u->asked)
+		return get(t, version);
+	if (h->end == HTTP_BAD && h->got_bytes > t->upload.size_bytes && http_is_ok(h)) {
+		/* Longer than the clip: a finding, not a trouble of the line. */
+		u->asked = false;
+		*v = S3_GOOD;
+	} else {
+		*v = s3_heard(t, S3_GET, &head, &result);
+	}
+	if (*v != S3_GOOD)
+		return result;
+	if (EVP_DigestFinal_ex(u->back, t->receipt.sha256, NULL) != 1)
+		return transfer_fail(t, UPLOAD_LATER, "the digest failed");
+	t->receipt.level = LEVEL_READBACK;
+	t->receipt.length_bytes = h->got_bytes;
+	return ACT_DONE;
+}
+
+/* ---- finish ---- */
+
+static enum act_result finish_first(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+
+	u->marker = 0;
+	if (u->part && !u->stored) {
+		free(u->shown);
+		u->shown = NULL;
+		return s3_next(t, STEP_LIST);
+	}
+	/* Nothing to append, and still an object to be made. */
+	return s3_next(t, u->stored ? STEP_STATED : STEP_EMPTY);
+}
+
+/* From now on it is the object, and no upload any more. */
+static enum act_result finished(struct transfer *t, enum act_result r)
+{
+	struct s3_upload *u = t->own;
+	struct s3_address a = u->a;
+
+	if (r != ACT_DONE)
+		return r;
+	a.upload_id[0] = '\0';
+	return s3_address_write(&a, t->address, sizeof(t->address)) < 0 ?
+	    transfer_fail(t, UPLOAD_REFUSED, "the key is too long") :
+	    ACT_DONE;
+}
+
+enum act_result s3_finish(struct transfer *t)
+{
+	const struct s3_upload *u = t->own;
+	enum act_result r;
+	enum s3_verdict v;
+
+	switch ((int)u->step) {
+	case STEP_EMPTY:
+		r = s3_send_whole(t);
+		return r == ACT_DONE ? s3_next(t, STEP_STATED) : r;
+	case STEP_LIST:
+		return list_all(t);
+	case STEP_WHOLE:
+		return whole(t);
+	case STEP_COMPLETE:
+		return complete(t);
+	case STEP_LOCK:
+	case STEP_HOLD:
+		return put_lacking(t);
+	case STEP_STATED:
+		return finished(t, stated(t));
+	case STEP_BACK:
+		return finished(t, s3_read_back(t, t->receipt.version, &v));
+	}
+	return finish_first(t);
+}

@@ -7,15 +7,19 @@
  *
  *   open      once: capabilities, credentials; fills READY
  *   create    looks whether the asset is there already, whoever brought it (t->found), else makes a
- *             new upload => address
- *   query     how much of it the destination holds => offset
- *   append    some of what is missing => offset
- *   finish    all is there: the proof => receipt
+ *             new upload, or names one where the destination needs none made => address
+ *   query     how much of it the destination holds without a hole => offset
+ *   append    some of what is missing => offset; never called for an empty file
+ *   finish    all is there: what makes an object of it, and the proof => receipt
  *   confirm   whether it still is there, asked anew => receipt
  *   remove    takes it away, where the store is ours to dispose of
  *   abandon   gives up what was begun at t->address and is not whole
  *   preserve  puts a hold on what is there, or takes it off
  *   end       lets go of all that the transfer holds; cuts what is under way
+ *
+ * An address stands in the ledger for good, and another run goes on from it: all that is needed for
+ * that is in it (the size of parts), and no secret is (tokens are fetched anew). A destination without resume holds 0 bytes until it holds all: its query says 0,
+ * not ACT_GONE. What an interruption costs there, the core's forecast must know (outlook.c).
  *
  * A side object (ledger, checkpoint, bundle) goes through the same acts as an asset; one that is
  * sent again replaces what was there.
@@ -66,10 +70,12 @@ struct driver {
 	/*
 	 * What it has is t->upload, at t->address. UPLOAD_DIFFERS: it is there and is not this.
 	 * ACT_GONE only where the destination itself works and does not have it. Called again after
-	 * ACT_GONE, a while later. Where the destination could not be asked: UPLOAD_AWAY.
+	 * ACT_GONE, a while later. Where the destination could not be asked: UPLOAD_AWAY. There is no
+	 * fd. NULL: it cannot be asked.
 	 */
 	enum act_result (*confirm)(struct transfer *t);
-	/* ACT_DONE: it is not there any more. Touches nothing that may be another asset's. */
+	/* ACT_DONE: it is not there any more. Touches nothing that may be another asset's. NULL: it
+	 * has no way. */
 	enum act_result (*remove)(struct transfer *t);
 	/*
 	 * ACT_DONE: what is not whole there is not kept any more; what is whole is left alone

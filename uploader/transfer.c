@@ -398,9 +398,9 @@ static enum act_result (*first_act(struct transfer *t))(struct transfer *t)
 	if (t->dest->ready.status < 0)
 		return not_ready;
 	if (t->job == MSG_RECONFIRM)
-		return d->confirm;
+		return d->confirm ? d->confirm : not_offered;
 	if (t->job == MSG_REMOVE)
-		return d->remove;
+		return d->remove ? d->remove : not_offered;
 	if (t->job == MSG_ABANDON)
 		return d->abandon ? d->abandon : not_offered;
 	if (t->job == MSG_PRESERVE)

@@ -182,7 +182,8 @@ static int judge(const struct http *h, enum s3_asked asked, struct s3_head *head
 	if (s3_head_read(h->head, h->head_len, time(NULL), head) < 0)
 		return -EPROTO;
 	if (asked != S3_HEAD && asked != S3_BUCKET && (asked != S3_GET || head->status != 200) &&
-	    h->got_bytes > 0 && s3_error_read(h->request.text, text_len(h), e) < 0)
+	    h->got_bytes > 0 && s3_error_read(h->request.text, text_len(h), e) < 0 &&
+	    head->status < 300) /* a proxy's page for people counts by its status */
 		return -EPROTO;
 	*v = s3_judge(asked, head, e, word, text);
 	return 0;

@@ -96,6 +96,8 @@ dockd_src := \
 	dockd/reconcile.c \
 	dockd/retirement.c \
 	dockd/waits.c \
+	dockd/upload_order.c \
+	dockd/breaker.c \
 	dockd/hex.c \
 	dockd/link.c \
 	dockd/child.c \
@@ -128,6 +130,7 @@ dockd_src := \
 	dockd/index_proof.c \
 	dockd/index_order.c \
 	dockd/index_outlook.c \
+	dockd/index_queue.c \
 	dockd/order.c \
 	dockd/retention.c \
 	dockd/disposal.c \

@@ -66,6 +66,7 @@ struct upload {
 	enum rung rung; /* CHECKED = waiting, SENT = begun there, RECEIPTED */
 	enum receipt_level level;
 	bool refused; /* needs a person */
+	bool passed;  /* policy any: another destination has taken it over */
 	int64_t receipted_at_s;
 	int64_t confirmed_at_s;    /* asked again, and it still had it; 0 not yet */
 	uint64_t bundle;           /* number of the record that says the proof bundle was sent; 0 */

@@ -57,18 +57,22 @@ static const char schema[] =
     " refused INTEGER, receipted_at INTEGER, length INTEGER, sha256 TEXT, reason TEXT,"
     " address TEXT, confirmed_at INTEGER, bundle INTEGER, lost INTEGER, version TEXT, key TEXT,"
     " began INTEGER, refusals INTEGER, watch INTEGER, since INTEGER, lock INTEGER,"
-    " retain_until INTEGER, held INTEGER, expires INTEGER,"
+    " retain_until INTEGER, held INTEGER, expires INTEGER, passed INTEGER,"
     " PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
     "CREATE INDEX upload_bundle ON upload(destination, asset) WHERE rung = 5 AND bundle <= 0;"
     "CREATE INDEX upload_watch ON upload(destination, watch, since, asset) WHERE watch > 0;"
     "CREATE INDEX upload_lost ON upload(asset) WHERE lost > 0 AND rung < 5;"
     "CREATE INDEX upload_refusals ON upload(asset) WHERE refusals > 0 AND rung < 5;"
     "CREATE INDEX upload_refused ON upload(destination, asset) WHERE refused = 1;"
+    "CREATE INDEX upload_passed ON upload(destination, asset) WHERE passed = 1 AND address <> '';"
     "CREATE TABLE erase(asset INTEGER PRIMARY KEY, docking INTEGER);"
     "CREATE TABLE destination(number INTEGER PRIMARY KEY, name TEXT UNIQUE, count INTEGER,"
-    " bytes INTEGER, kinds INTEGER);"
-    "CREATE TABLE queue(destination INTEGER, class INTEGER, recorded INTEGER, asset INTEGER,"
-    " size INTEGER, PRIMARY KEY(destination, class, recorded, asset)) WITHOUT ROWID;"
+    " bytes INTEGER, kinds INTEGER, deliver INTEGER);"
+    "CREATE TABLE queue(destination INTEGER, asset INTEGER, fresh INTEGER, large INTEGER,"
+    " class INTEGER, due INTEGER, docking INTEGER, recorded INTEGER, size INTEGER,"
+    " deadline INTEGER, PRIMARY KEY(destination, asset)) WITHOUT ROWID;"
+    "CREATE INDEX queue_next ON queue(destination, fresh, large, class, due, docking, recorded,"
+    " asset);"
     "CREATE TABLE camera(camera TEXT PRIMARY KEY, last_seq INTEGER, last_sha256 TEXT,"
     " last_time INTEGER, last_docking INTEGER, before_seq INTEGER, before_sha256 TEXT,"
     " before_time INTEGER, before_docking INTEGER) WITHOUT ROWID;" /* its audit log, as last seen */
@@ -93,8 +97,8 @@ static const char schema[] =
     "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
     " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* what 0: asset, 1: docking */
     "CREATE TABLE bound(destination TEXT PRIMARY KEY, identity TEXT) WITHOUT ROWID;"
-    "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, reason TEXT,"
-    " given INTEGER);" /* in force; asset 0: all of the camera */
+    "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, docking INTEGER,"
+    " reason TEXT, given INTEGER);" /* in force; asset 0: all of the camera up to the docking */
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
     "PRAGMA user_version = 3;";
 
@@ -278,7 +282,7 @@ static int read_state(struct index *ix)
 	}
 	if (rc == 0)
 		rc = db_query(ix, Q_DESTINATIONS,
-		    "SELECT number, name, count, bytes, kinds FROM destination", &st, "");
+		    "SELECT number, name, count, bytes, kinds, deliver FROM destination", &st, "");
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		struct destination *d = &ix->destination[ix->destinations_n];
 
@@ -290,6 +294,7 @@ static int read_state(struct index *ix)
 		d->count = db_u64(st, 2);
 		d->bytes = db_u64(st, 3);
 		d->kinds = (uint32_t)sqlite3_column_int64(st, 4);
+		d->deliver_s = (uint32_t)sqlite3_column_int64(st, 5);
 		ix->destinations_n++;
 	}
 	return rc;

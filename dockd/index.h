@@ -11,6 +11,7 @@
 
 #include "asset.h"
 #include "order.h"
+#include "upload_order.h"
 
 #include "base/record.h"
 
@@ -49,7 +50,8 @@ int index_set_policy(struct index *ix, const char *const *destinations, size_t n
 /* The same, where a destination takes some kinds only: it must have those, and gets no others. */
 struct index_route {
 	const char *destination;
-	uint32_t kinds; /* bits 1 << enum object_kind */
+	uint32_t kinds;     /* bits 1 << enum object_kind */
+	uint32_t deliver_s; /* what is staged is due so long after; 0: no day */
 };
 int index_set_routes(struct index *ix, const struct index_route *routes, size_t n, bool any);
 /* Whether this destination takes such things; one that no route names takes all. */
@@ -91,13 +93,22 @@ int index_asset_by_path(struct index *ix, const char *camera, const char *path, 
 /* Assets with number > after, sealed, on rung STAGED, without trouble (to be verified). Count. */
 int index_to_verify(struct index *ix, uint64_t after, uint64_t *numbers, size_t room);
 
+/* Which of those that wait for a destination are looked for. */
+struct index_wish {
+	bool fresh;           /* policy any: not yet begun anywhere; else begun there, or all */
+	bool large;           /* above UPLOAD_LARGE_BYTES, or up to it */
+	const uint64_t *skip; /* numbers under way or backing off in memory */
+	size_t skip_n;
+	size_t each; /* of one docking, within one class and hour; >= 1 */
+};
 /*
- * Next assets to send to this destination, oldest recorded first, logs and sidecars before clips:
- * sealed, CHECKED, not merged, not receipted there, not refused. skip: numbers under way or backing
- * off in memory (sorted or not), n of them. Count or -errno.
+ * Those that are next (see upload_order), in its order but for the turns of the dockings: sealed,
+ * CHECKED, not merged, not receipted there, not refused; with policy any not begun elsewhere and
+ * receipted nowhere. Ends after the class and hour in which it has `each`. Cost: what it gives and
+ * what it skips, however many wait. Count or -errno.
  */
-int index_to_upload(struct index *ix, const char *destination, const uint64_t *skip, size_t n,
-    uint64_t *numbers, size_t room);
+int index_candidates(struct index *ix, const char *destination, const struct index_wish *wish,
+    struct candidate *out, size_t room);
 int index_queued(struct index *ix, const char *destination, uint64_t *count, uint64_t *bytes);
 
 /* One of those that wait for a destination (index_outlook). */

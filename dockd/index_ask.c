@@ -111,60 +111,6 @@ int index_to_verify(struct index *ix, uint64_t after, uint64_t *numbers, size_t 
 	return db_numbers(st, rc, numbers);
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-int index_to_upload(struct index *ix, const char *destination, const uint64_t *skip, size_t n,
-    uint64_t *numbers, size_t room)
-{
-	uint64_t *sorted = NULL;
-	struct destination *d;
-	sqlite3_stmt *st;
-	size_t found = 0;
-	int rc = destination_find(ix, destination, &d);
-
-	if (rc < 0 || room == 0)
-		return rc;
-	if (n > 0) {
-		sorted = malloc(n * sizeof(*sorted));
-		if (!sorted)
-			return -ENOMEM;
-		memcpy(sorted, skip, n * sizeof(*sorted));
-		qsort(sorted, n, sizeof(*sorted), compare);
-	}
-	rc = db_query(ix, Q_TO_UPLOAD,
-	    "SELECT asset FROM queue WHERE destination = ?1"
-	    " ORDER BY class, recorded, asset",
-	    &st, "i", d->number);
-	while (rc == 0 && found < room && (rc = db_step(st)) == 1) {
-		uint64_t number = db_u64(st, 0);
-
-		if (n == 0 || !bsearch(&number, sorted, n, sizeof(*sorted), compare))
-			numbers[found++] = number;
-		rc = 0;
-	}
-	if (rc == 0)
-		sqlite3_reset(st);
-	free(sorted);
-	return rc < 0 ? rc : (int)found;
-}
-
-int index_queued(struct index *ix, const char *destination, uint64_t *count, uint64_t *bytes)
-{
-	struct destination *d;
-	int rc = destination_find(ix, destination, &d);
-
-	if (rc < 0)
-		return rc;
-	*count = d->count;
-	*bytes = d->bytes;
-	return 0;
-}
-
 int index_to_erase(
     struct index *ix, uint64_t docking, uint64_t after, uint64_t *numbers, size_t room)
 {

@@ -130,64 +130,21 @@ static bool is_to_send(const struct asset *a)
 	    !a->disposed;
 }
 
-static int64_t class_of(const struct asset *a)
-{
-	return a->kind == KIND_LOG || a->kind == KIND_SIDECAR ? 0 : 1;
-}
-
-static int64_t recorded_of(const struct entry *e)
-{
-	return asset_time_plausible(e->a.mtime_s, e->since_s) ? e->a.mtime_s : e->since_s;
-}
-
-/* Puts an asset into the queue of one destination, or takes it out of it. */
-static int queue_move(struct index *ix, struct destination *d, const struct entry *e, bool in)
-{
-	const struct asset *a = &e->a;
-	int rc;
-
-	if (in)
-		rc = db_run(ix, Q_QUEUE_PUT,
-		    "INSERT OR IGNORE INTO queue VALUES(?1, ?2, ?3, ?4, ?5)", "iiiii", d->number,
-		    class_of(a), recorded_of(e), (int64_t)a->number, (int64_t)a->size_bytes);
-	else
-		rc = db_run(ix, Q_QUEUE_TAKE,
-		    "DELETE FROM queue WHERE destination = ?1 AND class = ?2"
-		    " AND recorded = ?3 AND asset = ?4",
-		    "iiii", d->number, class_of(a), recorded_of(e), (int64_t)a->number);
-	if (rc < 0)
-		return rc;
-	if (sqlite3_changes(ix->db) > 0) {
-		d->count += in ? 1 : (uint64_t)-1;
-		d->bytes += in ? a->size_bytes : (uint64_t)0 - a->size_bytes;
-		d->changed = true;
-	}
-	return 0;
-}
-
 /* The queues of all destinations for an asset that was `before` and is `after`. */
 static int queue_follow(struct index *ix, const struct entry *before, const struct entry *after)
 {
-	bool was = before && is_to_send(&before->a), is = is_to_send(&after->a);
-	struct upload u;
+	const struct asset *was = before ? &before->a : NULL, *is = &after->a;
 	int rc = 0;
 
-	if (was == is &&
-	    (!is ||
-		(recorded_of(before) == recorded_of(after) &&
-		    before->a.size_bytes == after->a.size_bytes)))
+	if (!is_to_send(is) && (!was || !is_to_send(was)))
 		return 0;
-	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++) {
-		struct destination *d = &ix->destination[i];
-
-		if (was)
-			rc = queue_move(ix, d, before, false);
-		if (!is || rc < 0 || !(d->kinds >> after->a.kind & 1))
-			continue;
-		rc = upload_read(ix, after->a.number, d->name, &u);
-		if (rc == -ENOENT || (rc == 0 && u.rung != RUNG_RECEIPTED && !u.refused))
-			rc = queue_move(ix, d, after, true);
-	}
+	if (was && is_to_send(was) == is_to_send(is) && was->size_bytes == is->size_bytes &&
+	    was->mtime_s == is->mtime_s && before->since_s == after->since_s &&
+	    was->protected_ == is->protected_ && was->dispose_by_s == is->dispose_by_s &&
+	    before->receipted == after->receipted)
+		return 0;
+	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++)
+		rc = queue_renew(ix, &ix->destination[i], is->number);
 	return rc;
 }
 
@@ -232,7 +189,8 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 
 #define UPLOAD_COLUMNS                                                                             \
 	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
-	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held, expires"
+	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held,"    \
+	" expires, passed"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
 {
@@ -258,6 +216,7 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	u->retain_until_s = sqlite3_column_int64(st, 18);
 	u->held = sqlite3_column_int(st, 19) != 0;
 	u->expires_s = sqlite3_column_int64(st, 20);
+	u->passed = sqlite3_column_int(st, 21) != 0;
 }
 
 static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
@@ -319,12 +278,19 @@ static int64_t watch_of(const struct upload *u, const struct asset *a)
 	return a->file == FILE_SEALED ? 2 : 0; /* with no copy here nothing could be mended */
 }
 
+/* Whether its place in the queues may be another one now. */
+static bool moves(const struct upload *was, const struct upload *is)
+{
+	return (was->rung == RUNG_RECEIPTED) != (is->rung == RUNG_RECEIPTED) ||
+	    was->refused != is->refused || was->passed != is->passed ||
+	    was->expires_s != is->expires_s;
+}
+
 int upload_write(struct index *ix, const struct upload *u)
 {
 	struct upload was;
 	struct entry e;
-	bool waits;
-	int rc = upload_read(ix, u->asset, u->destination, &was);
+	int known = upload_read(ix, u->asset, u->destination, &was), rc = known;
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
@@ -335,24 +301,22 @@ int upload_write(struct index *ix, const struct upload *u)
 		rc = db_run(ix, Q_UPLOAD_SET,
 		    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
 		    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-		    " ?20, ?21, ?22, ?23)",
-		    "itiiiiitttiiittiiiiiiii", (int64_t)u->asset, u->destination, (int64_t)u->rung,
+		    " ?20, ?21, ?22, ?23, ?24)",
+		    "itiiiiitttiiittiiiiiiiii", (int64_t)u->asset, u->destination, (int64_t)u->rung,
 		    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s,
 		    (int64_t)u->length_bytes, u->sha256, u->reason, u->address, u->confirmed_at_s,
 		    (int64_t)u->bundle, (int64_t)u->lost, u->version, u->key, u->began_s,
 		    (int64_t)u->refusals, watch_of(u, &e.a),
 		    u->confirmed_at_s ? u->confirmed_at_s : u->receipted_at_s, (int64_t)u->lock,
-		    u->retain_until_s, (int64_t)u->held, u->expires_s);
-	if (rc != 0)
+		    u->retain_until_s, (int64_t)u->held, u->expires_s, (int64_t)u->passed);
+	if (rc != 0 || !is_to_send(&e.a) || (known == 0 && !moves(&was, u)))
 		return rc;
-	waits = is_to_send(&e.a) && u->rung != RUNG_RECEIPTED && !u->refused;
-	for (size_t i = 0; i < ix->destinations_n; i++) {
-		struct destination *d = &ix->destination[i];
-
-		if (strcmp(d->name, u->destination) == 0)
-			return queue_move(ix, d, &e, waits && d->kinds >> e.a.kind & 1);
+	/* where one is enough, who has begun it is everyone's affair */
+	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++) {
+		if (ix->any || strcmp(ix->destination[i].name, u->destination) == 0)
+			rc = queue_renew(ix, &ix->destination[i], u->asset);
 	}
-	return 0;
+	return rc;
 }
 
 /* What the uploads of an asset add up to, as the policy asks. */

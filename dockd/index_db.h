@@ -30,7 +30,7 @@ enum statement {
 	Q_PREFIX,
 	Q_IN_DOCKING,
 	Q_TO_VERIFY,
-	Q_TO_UPLOAD,
+	Q_CANDIDATES,
 	Q_TO_ERASE,
 	Q_OPEN_ERASES,
 	Q_OPEN_DOCKINGS,
@@ -45,6 +45,7 @@ enum statement {
 	Q_QUEUE_SUM,
 	Q_QUEUE_PUT,
 	Q_QUEUE_TAKE,
+	Q_QUEUE_ROW,
 	Q_QUEUE_DROP,
 	Q_RECEIPTED,
 	Q_MERGED_INTO,
@@ -173,6 +174,7 @@ struct destination {
 	uint64_t count, bytes; /* assets waiting for it */
 	bool changed;
 	uint32_t kinds; /* that it takes: bits 1 << enum object_kind */
+	uint32_t deliver_s;
 };
 
 #define KINDS_ALL UINT32_MAX
@@ -278,6 +280,10 @@ int apply_dispose_intent(struct act *a);
 int apply_disposed(struct act *a);
 /* Forgets what is at the destination: the next upload there begins anew. */
 void upload_anew(struct upload *u);
+
+/* Its place in the queue of a destination, or none; and of all assets, for a new destination. */
+int queue_renew(struct index *ix, struct destination *d, uint64_t asset);
+int queue_fill(struct index *ix, struct destination *d);
 
 /* The destination of this name; one not known yet gets its queue filled. 0 or -errno. */
 int destination_find(struct index *ix, const char *name, struct destination **out);

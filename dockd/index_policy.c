@@ -10,55 +10,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_OF(x) #x
-#define NUMBER(x) TEXT_OF(x)
-#define EARLIEST NUMBER(ASSET_EARLIEST_S)
-#define AHEAD NUMBER(ASSET_AHEAD_S)
-
-/* What makes an asset wait for a destination. */
-#define TO_SEND "file = 2 AND rung = 3 AND merged_into = 0 AND disposed = 0"
-
 /* Fills the queue of a destination that was not known before. */
 static int destination_make(
-    struct index *ix, const char *name, uint32_t kinds, struct destination **out)
+    struct index *ix, const struct index_route *route, struct destination **out)
 {
 	struct destination *d = &ix->destination[ix->destinations_n];
-	sqlite3_stmt *st = NULL;
 	int rc = index_begin(ix);
 
 	if (rc < 0 || ix->destinations_n == INDEX_DESTINATIONS)
 		return rc < 0 ? rc : -ENOSPC;
 	rc = db_run(ix, Q_DESTINATION_NEW,
-	    "INSERT INTO destination(name, count, bytes, kinds)"
-	    " VALUES(?1, 0, 0, ?2)",
-	    "ti", name, (int64_t)kinds);
+	    "INSERT INTO destination(name, count, bytes, kinds, deliver) VALUES(?1, 0, 0, ?2, ?3)",
+	    "tii", route->destination, (int64_t)route->kinds, (int64_t)route->deliver_s);
 	if (rc < 0)
 		return rc;
 	memset(d, 0, sizeof(*d));
 	d->number = sqlite3_last_insert_rowid(ix->db);
-	d->kinds = kinds;
-	snprintf(d->name, sizeof(d->name), "%s", name);
-	rc = db_run(ix, Q_QUEUE_FILL,
-	    "INSERT INTO queue SELECT ?1,"
-	    " CASE WHEN kind IN (3, 4) THEN 0 ELSE 1 END,"
-	    " CASE WHEN mtime BETWEEN " EARLIEST " AND since + " AHEAD " THEN mtime ELSE since END,"
-	    " number, size FROM asset WHERE " TO_SEND
-	    " AND ?3 >> kind & 1 AND NOT EXISTS(SELECT 1 FROM upload WHERE"
-	    " asset = asset.number AND destination = ?2 AND (rung = 5 OR refused = 1))",
-	    "iti", d->number, name, (int64_t)kinds);
-	if (rc == 0)
-		rc = db_query(ix, Q_QUEUE_SUM,
-		    "SELECT count(*), coalesce(sum(size), 0) FROM queue"
-		    " WHERE destination = ?1",
-		    &st, "i", d->number);
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -EIO;
-	d->count = db_u64(st, 0);
-	d->bytes = db_u64(st, 1);
-	d->changed = true;
-	sqlite3_reset(st);
+	d->kinds = route->kinds;
+	d->deliver_s = route->deliver_s;
+	snprintf(d->name, sizeof(d->name), "%s", route->destination);
+	rc = queue_fill(ix, d);
+	if (rc < 0)
+		return rc;
 	ix->destinations_n++;
 	*out = d;
 	return 0;
@@ -72,7 +45,7 @@ int destination_find(struct index *ix, const char *name, struct destination **ou
 			return 0;
 		}
 	}
-	return destination_make(ix, name, KINDS_ALL, out);
+	return destination_make(ix, &(struct index_route){ name, KINDS_ALL, 0 }, out);
 }
 
 static int destination_drop(struct index *ix, size_t i)
@@ -144,8 +117,12 @@ static int policy_apply(struct index *ix)
 	return rc;
 }
 
-/* Which destinations there are: those that go or take something else now lose their queues. */
-static int make_destinations(struct index *ix, const struct index_route *routes, size_t n)
+/*
+ * Which destinations there are: those that go or take something else now lose their queues; where
+ * what one owes another has changed (afresh), all do.
+ */
+static int make_destinations(
+    struct index *ix, const struct index_route *routes, size_t n, bool afresh)
 {
 	struct destination *d;
 	int rc = 0;
@@ -153,7 +130,8 @@ static int make_destinations(struct index *ix, const struct index_route *routes,
 	for (size_t i = ix->destinations_n; i > 0 && rc == 0; i--) {
 		const struct index_route *r = route_of(ix->destination[i - 1].name, routes, n);
 
-		if (r && r->kinds == ix->destination[i - 1].kinds)
+		if (r && !afresh && r->kinds == ix->destination[i - 1].kinds &&
+		    r->deliver_s == ix->destination[i - 1].deliver_s)
 			continue;
 		rc = index_begin(ix);
 		if (rc == 0)
@@ -166,21 +144,15 @@ static int make_destinations(struct index *ix, const struct index_route *routes,
 			there =
 			    there || strcmp(ix->destination[k].name, routes[i].destination) == 0;
 		if (!there)
-			rc = destination_make(ix, routes[i].destination, routes[i].kinds, &d);
+			rc = destination_make(ix, &routes[i], &d);
 	}
 	return rc;
 }
 
-int index_set_routes(struct index *ix, const struct index_route *routes, size_t n, bool any)
+static int set_required(struct index *ix, const struct index_route *routes, size_t n, bool any)
 {
-	int rc;
+	int rc = index_begin(ix);
 
-	if (n > INDEX_DESTINATIONS)
-		return -E2BIG;
-	rc = make_destinations(ix, routes, n);
-	if (rc < 0 || policy_is(ix, routes, n, any))
-		return rc;
-	rc = index_begin(ix);
 	if (rc == 0)
 		rc = db_exec(ix, "DELETE FROM required");
 	ix->required_n = n;
@@ -192,8 +164,24 @@ int index_set_routes(struct index *ix, const struct index_route *routes, size_t 
 		rc = db_run(ix, Q_REQUIRED_PUT, "INSERT OR IGNORE INTO required VALUES(?1, ?2)",
 		    "ti", routes[i].destination, (int64_t)routes[i].kinds);
 	}
+	return rc;
+}
+
+int index_set_routes(struct index *ix, const struct index_route *routes, size_t n, bool any)
+{
+	bool was_any = ix->any, same;
+	int rc = 0;
+
+	if (n > INDEX_DESTINATIONS)
+		return -E2BIG;
+	same = policy_is(ix, routes, n, any);
+	if (!same)
+		rc = set_required(ix, routes, n, any);
 	if (rc == 0)
-		rc = policy_apply(ix);
+		rc = make_destinations(ix, routes, n, !same && (any || was_any));
+	if (rc < 0 || same)
+		return rc;
+	rc = policy_apply(ix);
 	if (rc == 0)
 		rc = listing_resum(ix);
 	return rc;
@@ -206,6 +194,6 @@ int index_set_policy(struct index *ix, const char *const *destinations, size_t n
 	if (n > INDEX_DESTINATIONS)
 		return -E2BIG;
 	for (size_t i = 0; i < n; i++)
-		routes[i] = (struct index_route){ destinations[i], KINDS_ALL };
+		routes[i] = (struct index_route){ destinations[i], KINDS_ALL, 0 };
 	return index_set_routes(ix, routes, n, any);
 }

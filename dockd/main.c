@@ -233,7 +233,7 @@ static void set_policy(struct core *c)
 
 	for (size_t i = 0; i < c->config->destinations_n; i++)
 		routes[i] = (struct index_route){ c->config->destination[i].name,
-			c->config->destination[i].takes };
+			c->config->destination[i].takes, c->config->destination[i].deliver_s };
 	index_set_routes(
 	    journal_index(c->journal), routes, c->config->destinations_n, c->config->any);
 }

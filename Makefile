@@ -92,6 +92,9 @@ dockd_src := \
 	dockd/outlook.c \
 	dockd/forecast.c \
 	dockd/base/timetable.c \
+	dockd/uplink_turn.c \
+	dockd/uplink_switch.c \
+	dockd/sticky.c \
 	dockd/acceptance.c \
 	dockd/reconcile.c \
 	dockd/retirement.c \
@@ -131,6 +134,7 @@ dockd_src := \
 	dockd/index_order.c \
 	dockd/index_outlook.c \
 	dockd/index_queue.c \
+	dockd/index_expedite.c \
 	dockd/order.c \
 	dockd/retention.c \
 	dockd/disposal.c \
@@ -318,6 +322,9 @@ unit_tests := \
 	timetable \
 	bucket \
 	trust \
+	upload_order \
+	breaker \
+	sticky \
 	note \
 	tlog \
 	checkpoint
@@ -432,6 +439,7 @@ unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c $(clock_src)
 unit_pkg_trust := libcurl libcrypto
+unit_objs_breaker := dockd/waits.c $(clock_src)
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto
 unit_objs_checkpoint := dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \

@@ -568,6 +568,8 @@ void bays_plan(struct bays *h)
 		struct bay *b = h->bay[i];
 
 		b->plan = PLAN_NONE;
+		b->expedited =
+		    b->docking && index_expedites_camera(journal_index(h->journal), b->identity);
 		/* what has come in since the last turn changes whose turn it is */
 		if (b->state == BAY_READY && b->linked)
 			listing_sum(journal_index(h->journal), b->docking, &b->sum);

@@ -89,6 +89,7 @@ struct bay {
 	uint32_t list_gap_s;
 	bool linked;    /* every row of the listing has its asset */
 	bool news;      /* the last listing showed something that the one before had not */
+	bool expedited; /* a person wants something of it first */
 	bool final;     /* two listings agree and nothing is left to be pulled */
 	bool told_held; /* and all of it is checked: said in the log */
 	bool partial;   /* part of the tree could not be read, or too many objects */

@@ -101,7 +101,7 @@ static int send_destinations(struct client *k)
 		memcpy(row.name, d.name, sizeof(row.name));
 		memcpy(row.driver, d.driver, sizeof(row.driver));
 		memcpy(row.text, d.trouble, sizeof(row.text));
-		snprintf(row.state, sizeof(row.state), "%s", d.late);
+		snprintf(row.state, sizeof(row.state), "%s", d.state[0] ? d.state : d.late);
 		index_queued(control_index(c), d.name, &row.queued, &row.queued_bytes);
 		r = client_send(k, MSG_DESTINED, &row, -1);
 	}
@@ -359,6 +359,7 @@ static int send_uploads(struct client *k, const struct asset *a)
 		    up[i].rung == RUNG_RECEIPTED ? up[i].length_bytes : now.offset_bytes;
 		row.sent_bytes = now.sent_bytes;
 		row.attempts = now.attempts;
+		memcpy(row.state, now.state, sizeof(row.state));
 		row.next_try_s = now.next_try_s;
 		row.expected_s = up[i].rung < RUNG_RECEIPTED ? now.expected_s : 0;
 		r = client_send(k, MSG_UPLOADING, &row, -1);

@@ -182,7 +182,8 @@ static bool plan_pull(struct bay *b)
 	struct record *r;
 	int64_t from;
 
-	if (listing_next(ix(b), b->docking, false, &b->row) < 0)
+	if (listing_expedited(ix(b), b->docking, &b->row) < 0 &&
+	    listing_next(ix(b), b->docking, false, &b->row) < 0)
 		return false;
 	if (index_asset(ix(b), b->row.asset, &b->asset) < 0)
 		return false;

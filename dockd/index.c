@@ -347,6 +347,8 @@ int index_open(const char *path, struct index **out)
 		rc = read_state(ix);
 	if (rc == 0)
 		rc = evidence_open(ix);
+	if (rc == 0)
+		rc = expedite_open(ix);
 	if (rc < 0) {
 		index_close(ix);
 		return rc;

@@ -126,6 +126,15 @@ int index_ahead(struct index *ix, const char *destination, size_t room,
 /* When the newest of all that wait was staged. 0, -ENOENT, -errno. */
 int index_newest_waiting(struct index *ix, int64_t *since_s);
 
+/* ---- what a person wants first (index_expedite) ---- */
+
+uint64_t index_expedites(const struct index *ix); /* in force */
+bool index_is_expedited(struct index *ix, uint64_t asset);
+/* Something of this camera is to be read first. */
+bool index_expedites_camera(struct index *ix, const char *camera);
+/* What is not receipted of a camera up to this docking, number > after. Count or -errno. */
+int index_expedited_next(struct index *ix, const char *camera, uint64_t docking, uint64_t after,
+    uint64_t *numbers, size_t room);
 /*
  * Assets of this docking's camera, found in dockings so far, that are not erased and have a receipt
  * from somewhere; merged ones too, by the receipts of the other. Count.
@@ -153,6 +162,8 @@ int index_to_confirm(struct index *ix, const char *destination, bool again, int6
     struct confirm_place *place);
 /* The next clip or other file whose receipts the policy's destinations have confirmed. As above. */
 int index_to_retire(struct index *ix, struct confirm_place *place);
+/* What another destination took over and has receipted since, and was begun here. 0, -ENOENT. */
+int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset);
 /* Uploads that a destination has lost and does not have again; whose last receipt was no good. */
 int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused);
 
@@ -220,6 +231,8 @@ int listing_link(struct index *ix, uint64_t docking, uint64_t row, uint64_t asse
  * first, growing last, then oldest time, then row. only_first: logs and sidecars only. 0, -ENOENT.
  */
 int listing_next(struct index *ix, uint64_t docking, bool only_first, struct listing_row *out);
+/* The row of an asset that is expedited by itself and still to be pulled. 0, -ENOENT. */
+int listing_expedited(struct index *ix, uint64_t docking, struct listing_row *out);
 /* Leaves a row out until the next listing (it changed, vanished, was refused). */
 int listing_skip(struct index *ix, uint64_t docking, uint64_t row);
 int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct listing_row *out);

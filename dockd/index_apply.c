@@ -513,6 +513,9 @@ static const struct rule rules[] = {
 	{ "marked", apply_marked, NULL, { "#asset" } },
 	{ "dispose-intent", apply_dispose_intent, NULL, { "#asset", "$where", "$by" } },
 	{ "disposed", apply_disposed, NULL, { "#asset", "$where", "$result" } },
+	{ "switched", apply_switched, NULL, { "#asset", "$from", "$to", "$text" } },
+	{ "abandoned", apply_abandoned, NULL, { "#asset", "$destination", "$result" } },
+	{ "expedited", apply_expedited, NULL, { "#docking", "$camera", "$reason", "#uid" } },
 	{ "lift", apply_lift, NULL, { "#order", "$reason", "#uid" } },
 	/* proofs: what these do is mention_note's */
 	{ "bundled", noted, NULL, { "#asset", "$destination", "#upto", "$object" } },
@@ -609,6 +612,8 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 		rc = mention_note(ix, seq, r);
 	if (rc == 0)
 		rc = evidence_note(ix, seq, a.time_s, r);
+	if (rc == 0)
+		rc = expedite_note(ix, r);
 	if (rc < 0)
 		return rc;
 	ix->applied = seq;

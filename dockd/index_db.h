@@ -42,10 +42,18 @@ enum statement {
 	Q_DESTINATION_SET,
 	Q_DESTINATION_DROP,
 	Q_QUEUE_FILL,
+	Q_TO_ABANDON,
 	Q_QUEUE_SUM,
 	Q_QUEUE_PUT,
 	Q_QUEUE_TAKE,
-	Q_QUEUE_ROW,
+	Q_EXPEDITE_COUNT,
+	Q_EXPEDITE_PUT,
+	Q_EXPEDITE_END,
+	Q_EXPEDITE_MERGE,
+	Q_IS_EXPEDITED,
+	Q_EXPEDITES_CAMERA,
+	Q_EXPEDITED_NEXT,
+	Q_EXPEDITED_ROW,
 	Q_QUEUE_DROP,
 	Q_RECEIPTED,
 	Q_MERGED_INTO,
@@ -194,6 +202,7 @@ struct index {
 	bool changed; /* the state row has to be written */
 	uint64_t applied, last_asset, last_docking;
 	uint64_t findings;               /* rows, kept */
+	uint64_t expedites;              /* rows, kept */
 	uint64_t told;                   /* the last record that is not of our own sending */
 	uint64_t new_asset, new_docking; /* handed out so far */
 	struct index_counts counts;
@@ -273,6 +282,9 @@ int apply_refused(struct act *a);
 int apply_confirmed(struct act *a);
 int apply_lost(struct act *a);
 int apply_retired(struct act *a);
+int apply_switched(struct act *a);
+int apply_abandoned(struct act *a);
+int apply_expedited(struct act *a);
 int apply_preserve(struct act *a);
 int apply_lift(struct act *a);
 int apply_marked(struct act *a);
@@ -297,6 +309,9 @@ int mention_note(struct index *ix, uint64_t seq, const struct record *r);
 int evidence_note(struct index *ix, uint64_t seq, int64_t time_s, const struct record *r);
 /* Counts what is kept in memory. 0 or -errno. */
 int evidence_open(struct index *ix);
+int expedite_open(struct index *ix);
+/* What a record, once applied, ends of what was expedited. 0 or -errno. */
+int expedite_note(struct index *ix, const struct record *r);
 
 /* A signature that is there and does not hold. */
 #define SIGNATURE_WRONG "signature NOT IN ('', 'valid', 'unsigned', 'cut-short')"

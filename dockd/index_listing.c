@@ -457,6 +457,20 @@ int listing_next(struct index *ix, uint64_t docking, bool only_first, struct lis
 	return one_row(st, rc, out);
 }
 
+int listing_expedited(struct index *ix, uint64_t docking, struct listing_row *out)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (ix->expedites == 0)
+		return -ENOENT;
+	rc = db_query(ix, Q_EXPEDITED_ROW,
+	    "SELECT " ROW_COLUMNS " FROM scratch.row WHERE asset IN (SELECT asset FROM expedite"
+	    " WHERE asset > 0) AND asset > 0 AND listing = ?1 AND todo = 1 ORDER BY row LIMIT 1",
+	    &st, "i", whole_of(ix, docking));
+	return one_row(st, rc, out);
+}
+
 int listing_by_asset(struct index *ix, uint64_t docking, uint64_t asset, struct listing_row *out)
 {
 	sqlite3_stmt *st;

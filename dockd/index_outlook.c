@@ -7,6 +7,12 @@
 
 #include <errno.h>
 
+/* The first of one part of a queue, along queue_next: begun or not, small or large. */
+#define PART(fresh_is, large_is)                                                                    \
+	"SELECT * FROM (SELECT asset, size, class, due, recorded FROM queue WHERE destination = ?1" \
+	" AND fresh = " #fresh_is " AND large = " #large_is                                         \
+	" ORDER BY class, due, docking, recorded, asset LIMIT ?2)"
+
 int index_ahead(struct index *ix, const char *destination, size_t room,
     int (*take)(void *arg, const struct index_ahead *row), void *arg)
 {
@@ -16,9 +22,11 @@ int index_ahead(struct index *ix, const char *destination, size_t room,
 
 	if (rc == 0)
 		rc = db_query(ix, Q_AHEAD,
-		    "SELECT q.asset, q.size, a.since, a.dispose_by FROM queue AS q"
-		    " CROSS JOIN asset AS a ON a.number = q.asset WHERE q.destination = ?1"
-		    " ORDER BY q.class, q.recorded, q.asset LIMIT ?2",
+		    "SELECT q.asset, q.size, a.since, a.dispose_by FROM (" PART(0,
+			0) " UNION ALL " PART(0, 1) " UNION ALL " PART(1, 0) " UNION ALL " PART(1,
+			1) ") AS q"
+			   " CROSS JOIN asset AS a ON a.number = q.asset"
+			   " ORDER BY q.class, q.due, q.recorded, q.asset LIMIT ?2",
 		    &st, "ii", d->number, (int64_t)room);
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		struct index_ahead row = { .asset = db_u64(st, 0),

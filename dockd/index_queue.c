@@ -51,7 +51,7 @@
 	" FROM asset AS a LEFT JOIN upload AS u ON u.asset = a.number AND u.destination = ?2"      \
 	" WHERE a.file = 2 AND a.rung = 3 AND a.merged_into = 0 AND a.disposed = 0"                \
 	" AND ?3 >> a.kind & 1"                                                                    \
-	" AND (u.asset IS NULL OR (u.rung <> 5 AND u.refused = 0 AND u.passed = 0))"               \
+	" AND (u.asset IS NULL OR (u.rung <> 5 AND u.refused = 0 AND (?4 = 0 OR u.passed = 0)))"   \
 	" AND (?4 = 0 OR (a.receipted = 0 AND (u.asset IS NOT NULL OR NOT EXISTS("                 \
 	"SELECT 1 FROM upload AS o WHERE o.asset = a.number AND o.destination <> ?2"               \
 	" AND o.refused = 0 AND o.passed = 0"                                                      \

@@ -23,10 +23,10 @@ void upload_anew(struct upload *u)
 	u->sha256[0] = u->address[0] = u->version[0] = u->key[0] = '\0';
 }
 
-/* The upload that the record is about; a new one on rung CHECKED where there is none. */
-static int its_upload(struct act *a, struct upload *u)
+/* Its upload to the destination under a key of the record; a new one where there is none. */
+static int upload_at(struct act *a, const char *key, struct upload *u)
 {
-	const char *destination = record_get_text(a->r, "destination");
+	const char *destination = record_get_text(a->r, key);
 	int rc = upload_read(a->ix, a->asset, destination, u);
 
 	if (rc != -ENOENT)
@@ -36,8 +36,13 @@ static int its_upload(struct act *a, struct upload *u)
 	u->rung = RUNG_CHECKED;
 	u->began_s = a->time_s;
 	u->retain_until_s = u->expires_s = PROTO_NO_TIME;
-	act_text(a, "destination", u->destination, sizeof(u->destination));
+	act_text(a, key, u->destination, sizeof(u->destination));
 	return 0;
+}
+
+static int its_upload(struct act *a, struct upload *u)
+{
+	return upload_at(a, "destination", u);
 }
 
 int apply_upload(struct act *a)
@@ -57,7 +62,8 @@ int apply_created(struct act *a)
 		return rc;
 	if (u.rung < RUNG_SENT)
 		u.rung = RUNG_SENT;
-	u.began_s = a->time_s;
+	if (strcmp(u.address, record_get_text(a->r, "address")) != 0)
+		u.began_s = a->time_s; /* else told again, with another day on which it ends */
 	u.expires_s = record_get_number(a->r, "expires", PROTO_NO_TIME);
 	act_text(a, "address", u.address, sizeof(u.address));
 	return upload_write(a->ix, &u);
@@ -175,7 +181,53 @@ int apply_retired(struct act *a)
 	return n < 0 ? n : rc;
 }
 
+/* The other one's upload is the one that counts from now on. */
+int apply_switched(struct act *a)
+{
+	struct upload from, to;
+	int rc = upload_at(a, "from", &from);
+
+	if (rc == 0)
+		rc = upload_at(a, "to", &to);
+	if (rc < 0)
+		return rc;
+	from.passed = true;
+	to.passed = false;
+	act_text(a, "text", from.reason, sizeof(from.reason));
+	rc = upload_write(a->ix, &from);
+	return rc < 0 ? rc : upload_write(a->ix, &to);
+}
+
+int apply_abandoned(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0 || u.rung == RUNG_RECEIPTED)
+		return rc;
+	upload_anew(&u);
+	return upload_write(a->ix, &u);
+}
+
 /* ---- questions ---- */
+
+int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_TO_ABANDON,
+	    "SELECT asset FROM upload WHERE destination = ?1 AND passed = 1 AND address <> ''"
+	    " AND rung = 4 AND EXISTS(SELECT 1 FROM asset AS a WHERE a.number = upload.asset"
+	    " AND a.receipted = 1) ORDER BY asset LIMIT 1",
+	    &st, "t", destination);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	*asset = db_u64(st, 0);
+	sqlite3_reset(st);
+	return 0;
+}
 
 int index_to_confirm(struct index *ix, const char *destination, bool again, int64_t before_s,
     struct confirm_place *place)

@@ -108,7 +108,7 @@ static unsigned minute_now(void)
 
 static bool is_sending(const struct destination *d)
 {
-	if (!d->peer || !d->ready || d->away)
+	if (!d->peer || !d->ready || d->breaker.open)
 		return false;
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 		const struct slot *s = &d->slot[i];
@@ -248,8 +248,8 @@ static int64_t arrival(const struct destination *d, int64_t now_s, uint64_t byte
 	struct tm tm = { 0 };
 
 	localtime_r(&now, &tm);
-	if (d->away_until_ms > now_ms)
-		away_s += (int64_t)((d->away_until_ms - now_ms) / 1000);
+	if (d->breaker.until_ms > now_ms)
+		away_s += (int64_t)((d->breaker.until_ms - now_ms) / 1000);
 	return forecast_arrival(&d->wire, &d->outlook.pace, now_s, &tm, away_s, bytes);
 }
 
@@ -304,7 +304,7 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 	struct outlook *o = &d->outlook;
 	struct walk w = { .d = d, .now_s = clock_now_s() };
 	int64_t newest_s, granted_s = d->deliver_s, assumed_s, spare_s;
-	bool blind = o->pace.bytes_per_s == 0 || d->away || !d->peer || !d->ready;
+	bool blind = o->pace.bytes_per_s == 0 || d->breaker.open || !d->peer || !d->ready;
 	enum forecast_trouble t;
 	uint64_t count;
 
@@ -398,7 +398,7 @@ bool outlook_text(const struct uplink *u, char *out, size_t size)
 		const struct destination *d = u->destination[i];
 
 		other = other ||
-		    (u->any && d->peer && d->ready && !d->away &&
+		    (u->any && d->peer && d->ready && !d->breaker.open &&
 			d->outlook.trouble == FORECAST_WELL);
 	}
 	for (size_t i = 0; i < u->n && !other; i++) {

@@ -27,15 +27,17 @@ bool schedule_may_pull(const struct bays *h, const struct bay *b)
 		    same_root(o, b))
 			n++;
 	}
-	return n < h->settings.pulls_per_port;
+	return n < h->settings.pulls_per_port + (b->expedited ? 1 : 0);
 }
 
-/* Logs and sidecars of any camera before clips; then the camera with least left. */
+/* What a person wants first; logs and sidecars of any camera before clips; then the camera with least left. */
 static int by_turn(const void *x, const void *y)
 {
 	const struct bay *a = *(struct bay *const *)x, *b = *(struct bay *const *)y;
 	bool a_first = a->sum.first_pending > 0, b_first = b->sum.first_pending > 0;
 
+	if (a->expedited != b->expedited)
+		return a->expedited ? -1 : 1;
 	if (a_first != b_first)
 		return a_first ? -1 : 1;
 	if (a->sum.pending_bytes != b->sum.pending_bytes)

@@ -10,10 +10,13 @@
 
 #include "bay.h"
 
-/* All h->n bays into order: those with logs or sidecars left, then those with least left. */
+/* All h->n bays into order: those a person wants first, those with logs or sidecars left, then those with least left. */
 void schedule_order(const struct bays *h, struct bay **order);
 
-/* Fewer pulls are under way or planned below its root port than pulls-per-port. */
+/*
+ * Fewer pulls are under way or planned below its root port than pulls-per-port; one more is allowed
+ * for a camera that a person wants first.
+ */
 bool schedule_may_pull(const struct bays *h, const struct bay *b);
 
 #endif

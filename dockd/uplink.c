@@ -17,13 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t backoff_ms(const struct uplink *u, unsigned attempt)
+static uint32_t any_number(void)
 {
 	uint32_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (uint32_t)waits_now_ms();
-	return waits_backoff_ms(attempt, u->retry_min_s, u->retry_max_s, random);
+	return random;
 }
 
 static struct index *ix(const struct uplink *u)
@@ -65,6 +65,16 @@ struct destination *uplink_find(const struct uplink *u, const char *name)
 	return NULL;
 }
 
+static struct destination *destination_new(void)
+{
+	struct destination *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		fatal("reason=\"out of memory\"");
+	d->down_ms = waits_now_ms();
+	return d;
+}
+
 void uplink_configure(struct uplink *u, const struct config *c)
 {
 	struct destination *old[CONFIG_DESTINATIONS];
@@ -75,6 +85,7 @@ void uplink_configure(struct uplink *u, const struct config *c)
 	u->any = c->any;
 	u->retry_min_s = c->retry_min_s;
 	u->retry_max_s = c->retry_max_s;
+	u->switch_ms = c->switch_s * UINT64_C(1000);
 	u->n = 0;
 	for (size_t i = 0; i < c->destinations_n; i++) {
 		struct destination *d = NULL;
@@ -86,15 +97,15 @@ void uplink_configure(struct uplink *u, const struct config *c)
 			}
 		}
 		if (!d)
-			d = calloc(1, sizeof(*d));
-		if (!d)
-			fatal("reason=\"out of memory\"");
+			d = destination_new();
 		if (d->peer && memcmp(&d->wire, &c->destination[i].wire, sizeof(d->wire)) != 0)
 			stale[stale_n++] = d->peer;
 		memcpy(d->name, c->destination[i].name, sizeof(d->name));
 		d->wire = c->destination[i].wire;
 		d->deliver_s = c->destination[i].deliver_s;
 		outlook_again(d);
+		d->breaker.slots = d->wire.slots;
+		d->uplink = u;
 		u->destination[u->n++] = d;
 	}
 	for (size_t k = 0; k < old_n; k++) {
@@ -114,19 +125,13 @@ void uplink_configure(struct uplink *u, const struct config *c)
 void uplink_later(const struct uplink *u, struct destination *d, uint64_t asset,
     uint64_t at_least_ms, const char *reason)
 {
-	struct wait *w = waits_of(&d->waits, asset, true);
-	uint64_t ms = backoff_ms(u, w ? ++w->attempts : 1);
+	const struct wait *w;
+	uint64_t ms;
 
+	waits_failed(&d->waits, asset, "", reason);
+	w = waits_of(&d->waits, asset, false);
+	ms = waits_backoff_ms(w ? w->attempts : 1, u->retry_min_s, u->retry_max_s, any_number());
 	waits_later(&d->waits, asset, ms > at_least_ms ? ms : at_least_ms, reason);
-}
-
-static bool in_slot(const struct destination *d, uint64_t asset)
-{
-	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
-		if (d->slot[i].state != SLOT_FREE && d->slot[i].asset == asset)
-			return true;
-	}
-	return false;
 }
 
 void uplink_asset_changed(struct uplink *u, uint64_t asset)
@@ -141,8 +146,9 @@ void uplink_retry(struct uplink *u)
 		struct destination *d = u->destination[i];
 
 		memset(&d->waits, 0, sizeof(d->waits));
-		d->away_until_ms = 0;
-		d->trouble[0] = '\0';
+		breaker_reset(&d->breaker);
+		d->fresh_ms = d->abandon_ms = 0;
+		d->trouble[0] = d->state[0] = '\0';
 	}
 }
 
@@ -161,7 +167,7 @@ void uplink_up(struct uplink *u, const char *name, struct peer *p)
 		return;
 	d->peer = p;
 	d->ready = d->deaf = false;
-	d->trouble[0] = '\0';
+	d->trouble[0] = d->state[0] = '\0';
 	errands_break(d);
 	memset(d->slot, 0, sizeof(d->slot));
 	if (peer_send(p, MSG_DESTINATION, 0, 0, &d->wire, NULL, 0) < 0)
@@ -176,6 +182,8 @@ void uplink_down(struct uplink *u, const char *name, struct peer *p)
 		return;
 	d->peer = NULL;
 	d->ready = d->deaf = false;
+	if (d->down_ms == 0)
+		d->down_ms = waits_now_ms();
 	d->can = 0;
 	errands_break(d);
 	/* what was in flight becomes "ask the server": the address is on record */
@@ -188,6 +196,8 @@ static void on_ready(struct destination *d, const struct msg *m)
 
 	memcpy(&r, m->body, sizeof(r));
 	if (r.status < 0) {
+		if (d->down_ms == 0)
+			d->down_ms = waits_now_ms();
 		snprintf(
 		    d->trouble, sizeof(d->trouble), "%s", r.text[0] ? r.text : strerror(-r.status));
 		log_error("destination-trouble", "destination=%s reason=\"%s\"", d->name,
@@ -197,30 +207,61 @@ static void on_ready(struct destination *d, const struct msg *m)
 	d->ready = true;
 	d->can = r.can;
 	d->level = r.level <= LEVEL_SIGNED ? r.level : LEVEL_NONE;
-	d->away = false;
-	d->away_until_ms = 0;
+	d->down_ms = d->fresh_ms = 0;
+	breaker_reset(&d->breaker);
 	log_info("destination-ready", "destination=%s proof=%s text=\"%s\"", d->name,
 	    level_word(d->level), log_text(r.text));
 }
 
-void uplink_works(struct destination *d)
+void uplink_works(struct destination *d, bool whole)
 {
-	d->away = false;
-	d->away_attempts = 0;
-	d->away_until_ms = 0;
-	d->trouble[0] = '\0';
+	if (d->breaker.open)
+		log_info("destination-back", "destination=%s", d->name);
+	breaker_works(&d->breaker, whole);
+	d->trouble[0] = d->state[0] = '\0';
 }
 
-void uplink_away(struct uplink *u, struct destination *d, uint64_t at_least_ms, const char *text)
+/* What such a failure says of the whole destination; 0: nothing. */
+static enum breaker_how how_of(const struct proto_failed *f)
 {
-	uint64_t ms = backoff_ms(u, ++d->away_attempts);
+	switch ((enum upload_failure)f->failure) {
+	case UPLOAD_AWAY:
+		return BREAKER_AWAY;
+	case UPLOAD_DESTINATION:
+		return BREAKER_FOR_PERSON;
+	case UPLOAD_LATER:
+		if (f->http_status == 429 || (f->http_status == 503 && f->retry_after_ms > 0))
+			return BREAKER_TOO_MANY;
+		return f->sent_bytes == 0 ? BREAKER_STUMBLED : 0;
+	case UPLOAD_REFUSED:
+	case UPLOAD_SOURCE:
+	case UPLOAD_STOPPED:
+	case UPLOAD_LOST:
+	case UPLOAD_DIFFERS:
+	case UPLOAD_CANNOT:
+		break;
+	}
+	return 0;
+}
 
-	if (!d->away)
-		log_warn(
-		    "destination-away", "destination=%s reason=\"%s\"", d->name, log_text(text));
-	d->away = true;
-	d->away_until_ms = waits_now_ms() + (ms > at_least_ms ? ms : at_least_ms);
-	snprintf(d->trouble, sizeof(d->trouble), "%s", text);
+void uplink_fails(
+    struct uplink *u, struct destination *d, uint64_t asset, const struct proto_failed *f)
+{
+	enum breaker_how how = how_of(f);
+	bool was_open = d->breaker.open, was_person = d->breaker.person;
+
+	if (how == 0)
+		return;
+	breaker_fails(&d->breaker, how, asset, waits_now_ms(), f->retry_after_ms, u->retry_min_s,
+	    u->retry_max_s, any_number());
+	if (!d->breaker.open)
+		return;
+	snprintf(d->trouble, sizeof(d->trouble), "%s", f->text);
+	snprintf(d->state, sizeof(d->state), "%s", f->state);
+	if (!was_open || was_person != d->breaker.person)
+		log_warn(d->breaker.person ? "destination-trouble" : "destination-away",
+		    "destination=%s state=%s reason=\"%s\"", d->name, log_text(d->state),
+		    log_text(f->text));
 }
 
 void uplink_message(struct uplink *u, const char *name, struct peer *p, struct msg *m)
@@ -249,7 +290,7 @@ void uplink_message(struct uplink *u, const char *name, struct peer *p, struct m
 		peer_drop(p, why);
 }
 
-/* ---- what is sent next ---- */
+/* ---- slots ---- */
 
 unsigned uplink_busy(const struct destination *d)
 {
@@ -262,9 +303,9 @@ unsigned uplink_busy(const struct destination *d)
 
 unsigned uplink_room(const struct destination *d)
 {
-	unsigned most = d->away ? 1 : d->wire.slots;
+	unsigned most = breaker_slots(&d->breaker, waits_now_ms());
 
-	if (!d->peer || !d->ready || waits_now_ms() < d->away_until_ms)
+	if (!d->peer || !d->ready)
 		return 0;
 	return most > uplink_busy(d) ? most - uplink_busy(d) : 0;
 }
@@ -275,67 +316,10 @@ struct slot *uplink_take(struct destination *d)
 
 	while (s < d->slot + PROTO_SLOTS - 1 && s->state != SLOT_FREE)
 		s++;
-	*s = (struct slot){ .state = SLOT_PLANNED, .generation = ++d->generation };
+	*s = (struct slot){
+		.state = SLOT_PLANNED, .generation = ++d->generation, .expires_s = PROTO_NO_TIME
+	};
 	return s;
-}
-
-/* What may not be chosen now: in a slot, or waiting. Count of numbers in skip. */
-static size_t skips(const struct destination *d, uint64_t *skip)
-{
-	size_t n = waits_pending(&d->waits, skip);
-
-	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
-		if (d->slot[i].state != SLOT_FREE)
-			skip[n++] = d->slot[i].asset;
-	}
-	return n;
-}
-
-static void plan_one(struct uplink *u, struct destination *d, uint64_t number)
-{
-	static struct asset a;
-	static struct upload up;
-	struct record r;
-
-	if (in_slot(d, number) || index_asset(ix(u), number, &a) < 0)
-		return;
-	switch (intake_recheck(u->intake, &a)) {
-	case RECHECK_NOT_NEEDED:
-		break;
-	case RECHECK_QUEUED:
-		waits_hold(&d->waits, number, "its copy is being hashed again first");
-		return;
-	case RECHECK_LATER:
-		return;
-	}
-	if (index_upload(ix(u), number, d->name, &up) < 0) {
-		record_begin(&r, "upload");
-		record_number(&r, "asset", (int64_t)number);
-		record_text(&r, "destination", d->name);
-		journal_write(u->journal, &r);
-	}
-	uplink_take(d)->asset = number;
-}
-
-void uplink_plan(struct uplink *u)
-{
-	uint64_t skip[PROTO_SLOTS + WAITS_MAX], numbers[PROTO_SLOTS];
-
-	if (!journal_works(u->journal))
-		return;
-	for (size_t i = 0; i < u->n; i++) {
-		struct destination *d = u->destination[i];
-		unsigned n = uplink_room(d);
-		int got;
-
-		if (n > 0 && waits_now_ms() < d->kept_free_ms)
-			n--;
-		if (n == 0)
-			continue;
-		got = index_to_upload(ix(u), d->name, skip, skips(d, skip), numbers, n);
-		for (int k = 0; k < got; k++)
-			plan_one(u, d, numbers[k]);
-	}
 }
 
 static const char *last_part(const char *path)
@@ -377,6 +361,7 @@ int uplink_describe(
 	out->dispose_by_s = a.dispose_by_s;
 	out->kind = a.kind;
 	out->preserved = retention_preserves(ix(u), &a);
+	out->urgency = index_is_expedited(ix(u), asset);
 	memcpy(out->class, a.class, sizeof(out->class));
 	memcpy(out->signature, a.signature, sizeof(out->signature));
 	memcpy(out->asset, a.id, sizeof(out->asset));
@@ -431,6 +416,11 @@ void uplink_act(struct uplink *u)
 				r = peer_send(
 				    d->peer, MSG_PROCEED, k, s->generation, NULL, NULL, 0);
 				s->state = SLOT_SENT;
+			}
+			if (r == 0 && s->stop == STOP_WANTED && s->state == SLOT_SENT) {
+				r = peer_send(
+				    d->peer, MSG_STOP_UPLOAD, k, s->generation, NULL, NULL, 0);
+				s->stop = STOP_ASKED;
 			}
 		}
 		if (d->peer && (r < 0 || d->deaf))

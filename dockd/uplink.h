@@ -93,6 +93,7 @@ struct uplink_state {
 	uint64_t bytes_per_s, allowed_per_s; /* as in proto_ctl_destination */
 	int64_t expected_s, urgent_expected_s, urgent_deadline_s;
 	const char *late; /* "late", "never", "past"; "" all will be there in time */
+	char state[PROTO_CLASS_LEN]; /* of the trouble; "" none */
 };
 /* The n-th destination. 0, -ENOENT. */
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out);
@@ -103,6 +104,7 @@ struct uplink_asset {
 	unsigned attempts;
 	int64_t next_try_s; /* CLOCK_REALTIME, 0 = now */
 	int64_t expected_s; /* there by then; 0 not known, or it does not wait */
+	char state[PROTO_CLASS_LEN];
 	char reason[PROTO_TEXT_LEN * 2];
 };
 void uplink_asset(

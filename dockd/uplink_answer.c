@@ -13,9 +13,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RECREATE_MAX 3
+#define EXPIRY_MOVED_S 60
 #define REFUSALS_MAX 5    /* receipts that are no good, in a row */
 #define BESIDE_NOTE 2560u /* of `receipted`: key and version as escaped, digest, numbers, salt */
 
@@ -48,9 +50,15 @@ static const char *on_created(
 	record_text(r, "address", a.address);
 	if (a.text[0])
 		record_text(r, "text", a.text);
+	if (a.found)
+		record_number(r, "found", 1);
+	if (a.expires_s > 0)
+		record_number(r, "expires", a.expires_s);
 	journal_write(u->journal, r);
-	log_info("upload-created", "destination=%s asset=%" PRIu64 " address=\"%s\" text=\"%s\"",
-	    d->name, s->asset, log_text(a.address), log_text(a.text));
+	log_info("upload-created",
+	    "destination=%s asset=%" PRIu64 " found=%u address=\"%s\" text=\"%s\"", d->name,
+	    s->asset, a.found ? 1 : 0, log_text(a.address), log_text(a.text));
+	s->expires_s = a.expires_s;
 	s->state = SLOT_CREATED;
 	handover("uplink-created");
 	return NULL;
@@ -64,6 +72,7 @@ static void refuse(struct uplink *u, struct destination *d, uint64_t asset, cons
 	journal_write(u->journal, r);
 	log_error("upload-refused", "destination=%s asset=%" PRIu64 " reason=\"%s\"", d->name,
 	    asset, log_text(text));
+	uplink_pass(u, d, asset, text);
 }
 
 /* What the destination has is not what we hold: begin anew there, three times at most. */
@@ -242,7 +251,7 @@ static const char *on_receipt(
 	if (index_asset(ix(u), asset, &a) < 0)
 		return "RECEIPT for an asset that does not exist";
 	d->sent_bytes += c.sent_bytes;
-	uplink_works(d);
+	uplink_works(d, true);
 	uplink_receipt_digest(&c, hex);
 	s->state = SLOT_FREE;
 	if (a.rung < RUNG_CHECKED) /* our own copy turned out bad meanwhile: it is pulled again */
@@ -266,63 +275,99 @@ static const char *on_receipt(
 	return NULL;
 }
 
+/* The server moved the day on which it forgets what is not whole: on record, for the order. */
+static void keep_expiry(struct uplink *u, struct destination *d, uint64_t asset, int64_t expires_s)
+{
+	static struct upload up;
+	struct record *r;
+
+	if (expires_s <= 0 || index_upload(ix(u), asset, d->name, &up) < 0 || !up.address[0] ||
+	    (up.expires_s != PROTO_NO_TIME && up.expires_s - expires_s < EXPIRY_MOVED_S &&
+		expires_s - up.expires_s < EXPIRY_MOVED_S))
+		return;
+	r = begin("created", asset, d->name);
+	record_text(r, "address", up.address);
+	record_number(r, "expires", expires_s);
+	journal_write(u->journal, r);
+}
+
+static void told_failed(const struct destination *d, uint64_t asset, const struct proto_failed *f)
+{
+	log_warn("upload-failed",
+	    "destination=%s asset=%" PRIu64 " failure=%u state=%s http=%u offset=%" PRIu64
+	    " sent=%" PRIu64 " reason=\"%s\"",
+	    d->name, asset, f->failure, log_text(f->state), f->http_status, f->offset_bytes,
+	    f->sent_bytes, log_text(f->text));
+}
+
+static void show_state(struct destination *d, uint64_t asset, const char *state)
+{
+	struct wait *w = waits_of(&d->waits, asset, false);
+
+	if (w)
+		snprintf(w->state, sizeof(w->state), "%s", state);
+}
+
 static const char *on_failed(
     struct uplink *u, struct destination *d, struct slot *s, const struct msg *m)
 {
 	struct proto_failed f;
 	uint64_t asset = s->asset;
+	bool wanted = s->stop != STOP_NONE;
 	bool progress;
 
 	memcpy(&f, m->body, sizeof(f));
 	if (f.failure < UPLOAD_LATER || f.failure > UPLOAD_CANNOT)
 		return "FAILED with a failure that does not exist";
-	if (f.retry_after_ms > 24 * 3600 * UINT64_C(1000))
-		f.retry_after_ms = 24 * 3600 * UINT64_C(1000);
+	f.retry_after_ms = breaker_retry_after_ms(f.retry_after_ms);
 	progress = f.sent_bytes > 0;
 	d->sent_bytes += f.sent_bytes;
 	s->state = SLOT_FREE;
+	keep_expiry(u, d, asset, s->expires_s);
 	if (f.failure != UPLOAD_STOPPED)
-		log_warn("upload-failed",
-		    "destination=%s asset=%" PRIu64 " failure=%u http=%u offset=%" PRIu64
-		    " sent=%" PRIu64 " reason=\"%s\"",
-		    d->name, asset, f.failure, f.http_status, f.offset_bytes, f.sent_bytes,
-		    log_text(f.text));
+		told_failed(d, asset, &f);
+	if (progress)
+		waits_end(&d->waits, asset);
+	uplink_fails(u, d, asset, &f);
 	switch ((enum upload_failure)f.failure) {
-	case UPLOAD_LATER:
-		if (progress)
-			waits_end(&d->waits, asset);
-		uplink_later(u, d, asset, f.retry_after_ms, f.text);
-		break;
 	case UPLOAD_AWAY:
-		uplink_away(u, d, f.retry_after_ms, f.text);
+	case UPLOAD_DESTINATION:
+		waits_failed(&d->waits, asset, f.state, f.text);
 		break;
 	case UPLOAD_REFUSED:
 		refuse(u, d, asset, f.text);
-		break;
-	case UPLOAD_DESTINATION:
-		uplink_away(u, d, u->retry_max_s * UINT64_C(500), f.text);
 		break;
 	case UPLOAD_SOURCE:
 		intake_doubt(u->intake, asset);
 		uplink_later(u, d, asset, 0, f.text);
 		break;
+	case UPLOAD_STOPPED:
+		if (!wanted)
+			uplink_later(u, d, asset, 0, f.text); /* nobody asked for that */
+		break;
+	case UPLOAD_LATER:
 	case UPLOAD_LOST: /* answers to what is not asked here */
 	case UPLOAD_DIFFERS:
 	case UPLOAD_CANNOT:
-	case UPLOAD_STOPPED: /* nobody asked for that */
-		uplink_later(u, d, asset, 0, f.text);
+		uplink_later(u, d, asset, f.retry_after_ms, f.text);
 		break;
 	}
+	show_state(d, asset, f.state);
 	return NULL;
 }
 
-static const char *on_progress(struct slot *s, const struct msg *m)
+static const char *on_progress(struct destination *d, struct slot *s, const struct msg *m)
 {
 	struct proto_progress p;
 
 	memcpy(&p, m->body, sizeof(p));
+	if (p.offset_bytes > s->offset_bytes && p.sent_bytes > s->sent_bytes) {
+		uplink_works(d, false);
+		waits_end(&d->waits, s->asset);
+	}
 	s->offset_bytes = p.offset_bytes;
 	s->sent_bytes = p.sent_bytes;
+	s->expires_s = p.expires_s;
 	return NULL;
 }
 
@@ -333,7 +378,7 @@ const char *upload_message(
 	case MSG_CREATED:
 		return on_created(u, d, s, m);
 	case MSG_PROGRESS:
-		return on_progress(s, m);
+		return on_progress(d, s, m);
 	case MSG_RECEIPT:
 		return on_receipt(u, d, s, m);
 	case MSG_FAILED:

@@ -102,7 +102,7 @@ static const char *on_receipt(struct destination *d, struct slot *s, const struc
 	if (why)
 		return why;
 	d->sent_bytes += c.sent_bytes;
-	uplink_works(d);
+	uplink_works(d, true);
 	uplink_receipt_digest(&c, digest);
 	if (c.length_bytes != s->size_bytes ||
 	    (digest[0] && memcmp(c.sha256, s->sha256, sizeof(c.sha256)) != 0)) {
@@ -127,7 +127,7 @@ static const char *on_status(struct destination *d, struct slot *s, const struct
 		return "an answer to what was not asked";
 	memcpy(&status, m->body, sizeof(status));
 	a.status = status.status;
-	uplink_works(d);
+	uplink_works(d, true);
 	end(s, &a);
 	return NULL;
 }
@@ -141,15 +141,11 @@ static const char *on_failed(
 	memcpy(&f, m->body, sizeof(f));
 	if (f.failure < UPLOAD_LATER || f.failure > UPLOAD_CANNOT)
 		return "FAILED with a failure that does not exist";
-	if (f.retry_after_ms > 24 * 3600 * UINT64_C(1000))
-		f.retry_after_ms = 24 * 3600 * UINT64_C(1000);
+	f.retry_after_ms = breaker_retry_after_ms(f.retry_after_ms);
 	d->sent_bytes += f.sent_bytes;
 	log_info("errand-failed", "destination=%s what=%s failure=%u http=%u reason=\"%s\"",
 	    d->name, proto_name(s->errand.type), f.failure, f.http_status, log_text(f.text));
-	if (f.failure == UPLOAD_AWAY)
-		uplink_away(u, d, f.retry_after_ms, f.text);
-	else if (f.failure == UPLOAD_DESTINATION)
-		uplink_away(u, d, u->retry_max_s * UINT64_C(500), f.text);
+	uplink_fails(u, d, 0, &f);
 	end(s, &a);
 	return NULL;
 }

@@ -8,7 +8,9 @@
 #define DOCKD_UPLINK_SLOT_H
 
 #include "outlook.h"
+#include "breaker.h"
 #include "uplink.h"
+#include "upload_order.h"
 #include "waits.h"
 
 enum slot_state {
@@ -18,13 +20,24 @@ enum slot_state {
 	SLOT_CREATED, /* CREATED recorded; PROCEED goes out after the commit */
 };
 
+/* An expedited one wants the slot. */
+enum slot_stop {
+	STOP_NONE = 0,
+	STOP_WANTED, /* STOP_UPLOAD goes out after the commit */
+	STOP_ASKED,
+};
+
 struct slot {
 	enum slot_state state;
 	uint32_t generation;
-	uint64_t asset; /* 0: an errand's */
+	uint64_t asset;   /* 0: an errand's */
+	uint64_t docking; /* of the asset */
+	bool expedited;
+	enum slot_stop stop;
 	uint64_t offset_bytes, sent_bytes;
+	int64_t expires_s;           /* as the destination last told; PROTO_NO_TIME */
 	struct uplink_errand errand; /* without what and fd; type 0: an upload */
-	uint64_t size_bytes;         /* of what the errand is about */
+	uint64_t size_bytes;         /* of the asset, or of what the errand is about */
 	uint8_t sha256[PROTO_SHA256_LEN];
 	bool proceeded; /* errand: CREATED was answered */
 };
@@ -36,9 +49,14 @@ struct destination {
 	bool ready;
 	enum receipt_level level;
 	char trouble[PROTO_TEXT_LEN * 2]; /* "" works */
-	bool away;                        /* one probe at a time until something works */
-	unsigned away_attempts;
-	uint64_t away_until_ms;
+	char state[PROTO_CLASS_LEN];      /* of the trouble: a word of its page; "" none */
+	struct breaker breaker;
+	uint64_t down_ms; /* steady clock: its uploader is not there, or cannot work, since; 0 */
+	struct upload_turns turns;
+	struct uplink *uplink; /* whose it is */
+	uint64_t fresh_ms;     /* any: failed, and tried with something new not before */
+	uint64_t abandon_ms;   /* not before: something is given up there */
+	bool abandoning;
 	uint64_t sent_bytes;
 	uint32_t generation;
 	uint32_t can;          /* READY_... */
@@ -59,6 +77,7 @@ struct uplink {
 	void *arg;
 	bool any;
 	uint32_t retry_min_s, retry_max_s;
+	uint64_t switch_ms; /* any: failing for so long, and another destination may begin */
 	size_t n;
 	struct destination *destination[CONFIG_DESTINATIONS];
 };
@@ -71,11 +90,20 @@ unsigned uplink_busy(const struct destination *d);
 /* A free slot, its next generation given; call only where there is room. */
 struct slot *uplink_take(struct destination *d);
 
-/* Back-off of an asset, or of the whole destination. */
+/* Back-off of an asset. */
 void uplink_later(const struct uplink *u, struct destination *d, uint64_t asset,
     uint64_t at_least_ms, const char *reason);
-void uplink_away(struct uplink *u, struct destination *d, uint64_t at_least_ms, const char *text);
-void uplink_works(struct destination *d);
+/* What a failure says of the whole destination; asset 0: an errand's. */
+void uplink_fails(
+    struct uplink *u, struct destination *d, uint64_t asset, const struct proto_failed *f);
+/* Something got through; whole: something was finished. */
+void uplink_works(struct destination *d, bool whole);
+/* Whether it may begin what no destination has begun yet (policy any), of this kind. */
+bool uplink_begins(const struct uplink *u, const struct destination *d, enum object_kind kind);
+/* Policy any: the asset goes to another destination than this one, where there is one. */
+void uplink_pass(struct uplink *u, struct destination *from, uint64_t asset, const char *text);
+/* Each turn, before slots are filled: who takes over, and what is given up. */
+void uplink_switch(struct uplink *u);
 
 /* Whether a receipt is of a form and level that there is. NULL, or why not. */
 const char *uplink_receipt_form(const struct proto_receipt *c);

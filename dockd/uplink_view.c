@@ -28,7 +28,8 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 		d->peer   ? "" :
 			    "its uploader is not connected: is dockd-uploader running?");
 	out->connected = d->peer && d->ready;
-	out->away = d->away || !out->connected;
+	out->away = d->breaker.open || !out->connected;
+	memcpy(out->state, d->state, sizeof(out->state));
 	out->active = uplink_busy(d);
 	out->level = d->level;
 	out->can = d->can;
@@ -65,6 +66,7 @@ void uplink_asset(
 		return;
 	out->attempts = w->attempts;
 	snprintf(out->reason, sizeof(out->reason), "%s", w->reason);
+	memcpy(out->state, w->state, sizeof(out->state));
 	if (w->until_ms > now && w->until_ms != UINT64_MAX)
 		out->next_try_s = time(NULL) + (int64_t)((w->until_ms - now) / 1000);
 }

@@ -66,11 +66,10 @@ static bool is_before(
 	return a_last < b_last;
 }
 
-size_t upload_order_next(
-    struct upload_turns *t, const struct candidate *c, size_t n, bool smaller_wait, bool probe)
+size_t upload_order_next(struct upload_turns *t, const struct candidate *c, size_t n, bool probe)
 {
 	unsigned most = t->slots > 1 ? t->slots - 1 : 1;
-	bool kept = false;
+	bool smaller_wait = false, kept;
 	size_t best = n;
 
 	for (size_t i = 0; i < n; i++)

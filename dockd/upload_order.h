@@ -50,10 +50,9 @@ void upload_turns_hold(struct upload_turns *t, uint64_t docking, uint64_t size_b
 
 /*
  * Which of n goes next: its place in c, or n: none, because a large one would take the last slot
- * while smaller ones are sent or wait. probe: the smallest of them, for one that only tries the
+ * while smaller ones wait. probe: the smallest of them, for one that only tries the
  * line. Takes the turn of the one it chose.
  */
-size_t upload_order_next(
-    struct upload_turns *t, const struct candidate *c, size_t n, bool smaller_wait, bool probe);
+size_t upload_order_next(struct upload_turns *t, const struct candidate *c, size_t n, bool probe);
 
 #endif

@@ -24,14 +24,20 @@ uint64_t waits_backoff_ms(unsigned attempt, uint32_t min_s, uint32_t max_s, uint
 
 struct wait *waits_of(struct waits *w, uint64_t asset, bool make)
 {
-	struct wait *unused = NULL;
+	struct wait *unused = NULL, *over = NULL;
 
 	for (size_t i = 0; i < WAITS_MAX; i++) {
-		if (w->wait[i].asset == asset)
-			return &w->wait[i];
-		if (!w->wait[i].asset && !unused)
-			unused = &w->wait[i];
+		struct wait *one = &w->wait[i];
+
+		if (one->asset == asset)
+			return one;
+		if (!one->asset && !unused)
+			unused = one;
+		if (!over || one->until_ms < over->until_ms)
+			over = one;
 	}
+	if (!unused && over->until_ms <= waits_now_ms())
+		unused = over;
 	if (!make || !unused)
 		return NULL;
 	*unused = (struct wait){ .asset = asset };
@@ -53,6 +59,19 @@ static void wait_until(struct waits *w, uint64_t asset, uint64_t until_ms, const
 	if (!one)
 		return;
 	one->until_ms = until_ms;
+	snprintf(one->reason, sizeof(one->reason), "%s", reason);
+}
+
+void waits_failed(struct waits *w, uint64_t asset, const char *state, const char *reason)
+{
+	struct wait *one = waits_of(w, asset, true);
+
+	if (!one)
+		return;
+	one->attempts++;
+	if (one->since_ms == 0)
+		one->since_ms = waits_now_ms();
+	snprintf(one->state, sizeof(one->state), "%s", state);
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
 }
 

@@ -15,6 +15,8 @@ struct wait {
 	uint64_t until_ms; /* CLOCK_MONOTONIC; UINT64_MAX: until waits_release */
 	unsigned attempts;
 	unsigned recreated; /* uploads given up because the destination held something else */
+	uint64_t since_ms;  /* it has failed since, without a byte of progress; 0 not */
+	char state[PROTO_CLASS_LEN]; /* of the last failure: a word of the destination's page */
 	char reason[PROTO_TEXT_LEN * 2];
 };
 
@@ -31,9 +33,14 @@ uint64_t waits_backoff_ms(unsigned attempt, uint32_t min_s, uint32_t max_s, uint
 /* CLOCK_MONOTONIC in milliseconds. */
 uint64_t waits_now_ms(void);
 
-/* The wait of an asset; make: a new one where there is none. NULL: none, or the table is full. */
+/*
+ * The wait of an asset; make: a new one where there is none, in a full table in the place of one
+ * that waits no more. NULL: none, or no room.
+ */
 struct wait *waits_of(struct waits *w, uint64_t asset, bool make);
 void waits_end(struct waits *w, uint64_t asset);
+/* It failed, whatever is done about it: attempts, what is shown, and since when. */
+void waits_failed(struct waits *w, uint64_t asset, const char *state, const char *reason);
 /* The attempt was counted by the caller; waits for ms. A full table: it simply comes up again. */
 void waits_later(struct waits *w, uint64_t asset, uint64_t ms, const char *reason);
 /* Waits without end, for waits_release. */

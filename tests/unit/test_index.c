@@ -5,6 +5,7 @@
 #include "../../dockd/index_db.h"
 
 #include "folder.h"
+#include "waiting.h"
 #include "write.h"
 
 #include <errno.h>
@@ -179,11 +180,11 @@ static void one_clip_from_listing_to_checked(void **state)
 	put_staged(1, 100);
 	expect_sum(1, 1, 0, 1, 0, 0);
 	assert_int_equal(index_to_verify(ix, 0, numbers, 64), 1);
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 0);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 0);
 	put_checked(1, "id-1");
 	expect_sum(1, 1, 0, 1, 1, 0);
 	assert_int_equal(index_to_verify(ix, 0, numbers, 64), 0);
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 1);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 1);
 	assert_int_equal(index_counts(ix, &c), 0);
 	assert_int_equal(c.unsent_bytes, 100);
 	index_asset(ix, 1, &a);
@@ -434,28 +435,28 @@ static void queue_order_and_skip(void **state)
 	put_whole(1, 1, "CAM", KIND_CLIP, "young", 10, T + 50, "1");
 	put_whole(2, 1, "CAM", KIND_CLIP, "old", 20, T, "2");
 	put_whole(3, 1, "CAM", KIND_SIDECAR, "sidecar", 30, T + 70, "3");
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 3);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 3);
 	put_whole(4, 1, "CAM", KIND_LOG, "log", 40, T + 60, "4");
 	put_whole(5, 1, "CAM", KIND_CLIP, "dateless", 50, PROTO_NO_TIME, "5");
 	put_found(6, 1, "CAM", KIND_CLIP, "listed", 60, T);
 	for (int d = 0; d < 2; d++) {
-		assert_int_equal(index_to_upload(ix, d ? "two" : "one", NULL, 0, numbers, 64), 5);
+		assert_int_equal(waiting(ix, d ? "two" : "one", NULL, 0, numbers, 64), 5);
 		assert_memory_equal(numbers, order, sizeof(order));
 	}
-	assert_int_equal(index_to_upload(ix, "one", skip, 2, numbers, 64), 3);
+	assert_int_equal(waiting(ix, "one", skip, 2, numbers, 64), 3);
 	assert_memory_equal(numbers, order, 3 * sizeof(order[0]));
-	assert_int_equal(index_to_upload(ix, "one", skip, 2, numbers, 1), 1);
+	assert_int_equal(waiting(ix, "one", skip, 2, numbers, 1), 1);
 	put_at("receipted", 4, "one");
 	put_at("refused", 3, "one");
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 3);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 3);
 	assert_int_equal(numbers[0], 2);
-	assert_int_equal(index_to_upload(ix, "two", NULL, 0, numbers, 64), 5);
+	assert_int_equal(waiting(ix, "two", NULL, 0, numbers, 64), 5);
 	put_asset("retry", 3);
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 4);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 4);
 	put_asset("unstaged", 2);
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 3);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 3);
 	put_at("recreated", 4, "one");
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 4);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 4);
 	assert_int_equal(numbers[0], 4);
 }
 
@@ -501,8 +502,8 @@ static void policy_and_counts(void **state)
 /* A destination gets what it takes, and only that is asked of it. */
 static void routes_by_kind(void **state)
 {
-	struct index_route routes[] = { { "clips", 1u << KIND_CLIP },
-		{ "logs", 1u << KIND_LOG | 1u << KIND_REPORT } };
+	struct index_route routes[] = { { "clips", 1u << KIND_CLIP, 0 },
+		{ "logs", 1u << KIND_LOG | 1u << KIND_REPORT, 0 } };
 	struct index_counts c;
 
 	(void)state;
@@ -510,36 +511,36 @@ static void routes_by_kind(void **state)
 	put_whole(1, 1, "CAM", KIND_CLIP, "a", 10, T, "1");
 	put_whole(2, 1, "CAM", KIND_LOG, "l", 20, T, "2");
 	assert_int_equal(index_set_routes(ix, routes, 2, false), 0);
-	assert_int_equal(index_to_upload(ix, "clips", NULL, 0, numbers, 64), 1);
+	assert_int_equal(waiting(ix, "clips", NULL, 0, numbers, 64), 1);
 	assert_int_equal(numbers[0], 1);
-	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 1);
+	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 1);
 	assert_int_equal(numbers[0], 2);
 	assert_true(index_takes(ix, "clips", KIND_CLIP));
 	assert_false(index_takes(ix, "clips", KIND_LOG));
 	put_whole(3, 1, "CAM", KIND_LOG, "m", 30, T, "3");
-	assert_int_equal(index_to_upload(ix, "clips", NULL, 0, numbers, 64), 1);
-	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+	assert_int_equal(waiting(ix, "clips", NULL, 0, numbers, 64), 1);
+	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 2);
 	put_at("receipted", 1, "clips");
 	put_at("receipted", 2, "logs");
 	index_counts(ix, &c);
 	assert_int_equal(c.receipted, 2);
 	/* what was lost there goes there again, and nowhere else */
 	put_at("recreated", 2, "logs");
-	assert_int_equal(index_to_upload(ix, "clips", NULL, 0, numbers, 64), 0);
-	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+	assert_int_equal(waiting(ix, "clips", NULL, 0, numbers, 64), 0);
+	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 2);
 	put_at("receipted", 2, "logs");
 	/* and now the clips are to be at both: one receipt is not enough any more */
 	routes[1].kinds |= 1u << KIND_CLIP;
 	assert_int_equal(index_set_routes(ix, routes, 2, false), 0);
 	index_counts(ix, &c);
 	assert_int_equal(c.receipted, 1);
-	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 2);
 	assert_int_equal(index_commit(ix), 0);
 	index_close(ix);
 	open_index();
 	assert_int_equal(index_set_routes(ix, routes, 2, false), 0);
 	assert_false(index_takes(ix, "clips", KIND_LOG));
-	assert_int_equal(index_to_upload(ix, "logs", NULL, 0, numbers, 64), 2);
+	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 2);
 }
 
 /* What was merged has the other's receipts; a bad copy sets it free again. */
@@ -561,7 +562,7 @@ static void merged_assets(void **state)
 	assert_int_equal(index_asset_by_id(ix, "same", 2, &a), 0);
 	assert_int_equal(a.number, 1);
 	put_merged(2, 1);
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 1);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 1);
 	expect_sum(2, 1, 0, 1, 1, 0);
 	put_at("receipted", 1, "one");
 	expect_sum(2, 1, 0, 1, 1, 1);
@@ -699,12 +700,12 @@ static void much(void **state)
 	}
 	end(1);
 	expect_sum(1, MANY_ROWS, 0, MANY_ASSETS, MANY_ASSETS, 0);
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 64);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 64);
 	assert_int_equal(numbers[63], 64);
 	for (uint64_t i = 1; i <= MANY_ASSETS; i++)
 		put_at("receipted", i, "one");
 	expect_sum(1, MANY_ROWS, 0, MANY_ASSETS, MANY_ASSETS, MANY_ASSETS);
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 64), 0);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 64), 0);
 	index_counts(ix, &c);
 	assert_int_equal(c.receipted, MANY_ASSETS);
 	assert_int_equal(c.unsent_bytes, 0);

@@ -4,6 +4,7 @@
 #include "../../dockd/index_db.h"
 
 #include "folder.h"
+#include "waiting.h"
 #include "write.h"
 
 #include <errno.h>
@@ -186,14 +187,14 @@ static void a_loss_undoes_the_receipt(void **state)
 	put_there("created", 1, "one");
 	put_there("receipted", 1, "one");
 	put_there("receipted", 1, "two");
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 4), 0);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 4), 0);
 	assert_int_equal(index_to_erase(ix, 1, 0, numbers, 4), 1);
 	put_there("lost", 1, "one");
 	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
 	assert_int_equal(u.rung, RUNG_CHECKED);
 	assert_int_equal(u.lost, 1);
 	assert_string_equal(u.address, "");
-	assert_int_equal(index_to_upload(ix, "one", NULL, 0, numbers, 4), 1);
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 4), 1);
 	index_receipt_troubles(ix, &lost, &refused);
 	assert_int_equal(lost, 1);
 	put_there("confirmed", 1, "one"); /* an answer that crossed the loss confirms nothing */

@@ -1,0 +1,174 @@
+/*
+ * index_expedite: what a person wants first, and until when.
+ *
+ * Called by index_apply for its record and for those that may end it, and by uplink, bay and control
+ * for questions. An expediting covers one asset, or all of a camera up to a docking; it ends when
+ * all that it covers is receipted as the policy asks, or will never be.
+ */
+#include "index_db.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define COVERED                                                                                    \
+	"(x.asset = a.number OR"                                                                   \
+	" (x.asset = 0 AND x.camera = a.camera AND a.docking <= x.docking))"
+
+int expedite_open(struct index *ix)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_EXPEDITE_COUNT, "SELECT count(*) FROM expedite", &st, "");
+
+	ix->expedites = 0;
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc == 1) {
+		ix->expedites = db_u64(st, 0);
+		sqlite3_reset(st);
+		rc = 0;
+	}
+	return rc;
+}
+
+uint64_t index_expedites(const struct index *ix)
+{
+	return ix->expedites;
+}
+
+/* Whether the statement has a row. */
+static bool has_row(sqlite3_stmt *st, int rc)
+{
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc == 1)
+		sqlite3_reset(st);
+	return rc == 1;
+}
+
+bool index_is_expedited(struct index *ix, uint64_t asset)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (ix->expedites == 0)
+		return false;
+	rc = db_query(ix, Q_IS_EXPEDITED,
+	    "SELECT 1 FROM asset AS a WHERE a.number = ?1 AND EXISTS(SELECT 1 FROM expedite AS x"
+	    " WHERE " COVERED ")",
+	    &st, "i", (int64_t)asset);
+	return has_row(st, rc);
+}
+
+bool index_expedites_camera(struct index *ix, const char *camera)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (ix->expedites == 0 || !camera[0])
+		return false;
+	rc = db_query(ix, Q_EXPEDITES_CAMERA,
+	    "SELECT 1 FROM expedite AS x WHERE x.camera = ?1 AND (x.asset = 0 OR EXISTS(SELECT 1"
+	    " FROM asset AS a WHERE a.number = x.asset AND a.rung = 1 AND a.gone = 0)) LIMIT 1",
+	    &st, "t", camera);
+	return has_row(st, rc);
+}
+
+int index_expedited_next(struct index *ix, const char *camera, uint64_t docking, uint64_t after,
+    uint64_t *numbers, size_t room)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_EXPEDITED_NEXT,
+	    "SELECT number FROM asset WHERE camera = ?1 AND docking <= ?2 AND queued = 1"
+	    " AND number > ?3 ORDER BY number LIMIT ?4",
+	    &st, "tiii", camera, (int64_t)docking, (int64_t)after, (int64_t)room);
+
+	return db_numbers(st, rc, numbers);
+}
+
+static int move(struct index *ix, uint64_t asset)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++)
+		rc = queue_renew(ix, &ix->destination[i], asset);
+	return rc;
+}
+
+static int move_camera(struct index *ix, const char *camera, uint64_t docking)
+{
+	uint64_t page[128], after = 0;
+	int rc = 0, n = 128;
+
+	while (rc == 0 && n == 128) {
+		n = index_expedited_next(ix, camera, docking, after, page, 128);
+		rc = n < 0 ? n : 0;
+		for (int i = 0; i < n && rc == 0; i++)
+			rc = move(ix, page[i]);
+		after = n > 0 ? page[n - 1] : after;
+	}
+	return rc;
+}
+
+int apply_expedited(struct act *a)
+{
+	char camera[PROTO_TEXT_LEN + 4], reason[PROTO_TEXT_LEN * 2];
+	uint64_t asset = a->asset;
+	struct entry e;
+	int rc = 0;
+
+	act_text(a, "camera", camera, sizeof(camera));
+	act_text(a, "reason", reason, sizeof(reason));
+	if (asset)
+		rc = entry_read(a->ix, asset, &e);
+	if (rc == 0 && asset && e.a.merged_into)
+		asset = e.a.merged_into;
+	if (rc == 0)
+		rc = db_run(a->ix, Q_EXPEDITE_PUT,
+		    "INSERT INTO expedite(asset, camera, docking, reason, given)"
+		    " VALUES(?1, ?2, ?3, ?4, ?5)",
+		    "ititi", (int64_t)asset, camera, (int64_t)a->docking, reason, a->time_s);
+	if (rc < 0)
+		return rc;
+	a->ix->expedites++;
+	return asset ? move(a->ix, asset) : move_camera(a->ix, camera, a->docking);
+}
+
+/* What was merged is now another's to bring there. */
+static int follow_merge(struct index *ix, uint64_t asset, uint64_t into)
+{
+	int rc = db_run(ix, Q_EXPEDITE_MERGE, "UPDATE expedite SET asset = ?2 WHERE asset = ?1",
+	    "ii", (int64_t)asset, (int64_t)into);
+
+	return rc < 0 || sqlite3_changes(ix->db) == 0 ? rc : move(ix, into);
+}
+
+int expedite_note(struct index *ix, const struct record *r)
+{
+	static const char *const enders[] = { "receipted", "merged", "gone", "undocked", "disposed",
+		"dispose-intent", "expedited" };
+	const char *type = record_type(r);
+	bool ends = false;
+	int rc = 0;
+
+	if (ix->expedites == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
+		ends = ends || strcmp(type, enders[i]) == 0;
+	if (!ends)
+		return 0;
+	if (strcmp(type, "merged") == 0)
+		rc = follow_merge(ix, (uint64_t)record_get_number(r, "asset", 0),
+		    (uint64_t)record_get_number(r, "into", 0));
+	if (rc == 0)
+		rc = db_run(ix, Q_EXPEDITE_END,
+		    "DELETE FROM expedite AS x WHERE CASE WHEN x.asset > 0 THEN"
+		    " NOT EXISTS(SELECT 1 FROM asset AS a WHERE a.number = x.asset AND a.queued = 1)"
+		    " ELSE NOT EXISTS(SELECT 1 FROM asset AS a WHERE a.camera = x.camera"
+		    " AND a.docking <= x.docking AND a.queued = 1) AND NOT EXISTS(SELECT 1 FROM"
+		    " docking AS d WHERE d.camera = x.camera AND d.camera <> '' AND d.ended = 0"
+		    " AND d.number <= x.docking) END",
+		    "");
+	if (rc == 0 && sqlite3_changes(ix->db) > 0)
+		ix->expedites -= (uint64_t)sqlite3_changes(ix->db);
+	return rc;
+}

@@ -276,7 +276,10 @@ def run(n, seed, jobs, out=sys.stdout):
                 wrong.append(s)
                 print(f"seed {s}: {dict(result) if result else 'no end'}: {how}", file=out, flush=True)
             total.update(result or {"no end": 1})
-    total["cases"] = n
+            total["cases"] += 1
+            if total["cases"] % 50 == 0:
+                print(f"{total['cases']} of {n}, {time.monotonic() - began:.0f} s", file=sys.stderr,
+                      flush=True)
     print(table(total, n, seed, time.monotonic() - began), file=out, flush=True)
     return total, wrong
 

@@ -6,6 +6,8 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,14 +104,16 @@ static size_t read_body(char *buf, size_t size, size_t count, void *ctx)
 	return (size_t)n;
 }
 
+/*
+ * libcurl would send a body again by itself where a kept connection breaks. Only the server knows
+ * how much of it has arrived, so once some is on its way the driver asks first.
+ */
 static int seek_body(void *ctx, curl_off_t offset, int origin)
 {
-	struct http *h = ctx;
+	const struct http *h = ctx;
 
-	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > h->request.length_bytes)
-		return CURL_SEEKFUNC_FAIL;
-	h->at_bytes = (uint64_t)offset;
-	return CURL_SEEKFUNC_OK;
+	return origin == SEEK_SET && offset == 0 && h->at_bytes == 0 ? CURL_SEEKFUNC_OK :
+								       CURL_SEEKFUNC_FAIL;
 }
 
 /* Keeps the last answer's head; interim ones (1xx) give way to the next. */
@@ -137,6 +141,7 @@ static size_t take_head(char *bytes, size_t size, size_t count, void *ctx)
 		const char *sp = strchr(h->head, ' ');
 
 		h->head_whole = sp && sp[1] != '1';
+		h->room->alerted = false;
 	}
 	return len;
 }
@@ -209,13 +214,14 @@ static int before_request(
 	(void)remote_ip;
 	(void)local_ip;
 	(void)remote_port;
-	h->stale = http_room_is_stale(h->room, local_port, h->epoch);
+	/* Port 0: it has just broken; that will show. */
+	h->stale = local_port > 0 && http_room_is_stale(h->room, local_port, h->epoch);
 	return h->stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static int open_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
-	const struct http *h = ctx;
+	struct http *h = ctx;
 	int timeout = USER_TIMEOUT_MS;
 	int notsent = NOTSENT_BYTES;
 
@@ -225,6 +231,26 @@ static int open_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
 	return CURL_SOCKOPT_OK;
+}
+
+/*
+ * A server may refuse a client certificate while the request is on its way; then the sending fails,
+ * and its alert (RFC 8446 section 6.2) is only read, and passed over, when the connection is closed:
+ * perhaps not before the next request.
+ */
+static void look_for_alert(struct http_room *room)
+{
+	unsigned long e;
+
+	while ((e = ERR_get_error())) {
+		int alert = ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET;
+
+		if (ERR_GET_LIB(e) == ERR_LIB_SSL &&
+		    ((alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
+			alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_ACCESS_DENIED ||
+			alert == SSL_AD_CERTIFICATE_REQUIRED))
+			room->alerted = true;
+	}
 }
 
 /*
@@ -238,6 +264,7 @@ static int close_socket(void *ctx, curl_socket_t fd)
 	int unsent = 0;
 
 	http_room_closed(room, fd);
+	look_for_alert(room);
 	if (room->cutting || (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0))
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	return close(fd);
@@ -416,6 +443,8 @@ static const char *word_of(const struct http *h, CURLcode code)
 	word = trust_word(&e);
 	if (word[0])
 		return word;
+	if (h->room->alerted && h->heads_bytes == 0)
+		return "tls-client";
 	switch ((int)code) {
 	case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP/1.1 answer */
 	case CURLE_WEIRD_SERVER_REPLY:

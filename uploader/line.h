@@ -12,7 +12,7 @@
 
 #include "../dockd/base/proto.h"
 
-#define LINE_DRAIN_MS 20000 /* once nothing is allowed any more, what is under way may end */
+#define LINE_DRAIN_MS 5000 /* once nothing is allowed any more, what is under way may end */
 
 struct line {
 	const struct proto_destination *conf; /* NULL: no limits */

@@ -149,6 +149,9 @@ static CURLcode set_proxy(struct trust *t, const struct proto_destination *c, CU
 	if (check_proxy(t, c) < 0)
 		return CURLE_COULDNT_RESOLVE_PROXY;
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1l);
+	/* Some proxies relay what follows on a connection as it is: our password with it. */
+	if (strncmp(c->where, "https:", 6) != 0)
+		SET(CURLOPT_FORBID_REUSE, 1l);
 	if (!t->proxy.text)
 		return err;
 	SET(CURLOPT_PROXYUSERPWD, t->proxy.text);
@@ -245,7 +248,8 @@ static const char *word_of_alert(const char *why)
 static const char *word_of_certificate(long verify)
 {
 	switch (verify) {
-	case X509_V_OK: /* libcurl looks at the name itself, after the chain */
+	case X509_V_OK: /* libcurl looks at the name itself, and leaves the result as it was */
+	case X509_V_ERR_UNSPECIFIED:
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		return "tls-name";

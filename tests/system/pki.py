@@ -104,6 +104,20 @@ class Authority:
                     md)
         return path.with_suffix(".pem"), key
 
+    def host(self, subject, names="IP:127.0.0.1,DNS:localhost", first=None, last=None, key=None):
+        """(certificate, key) of a TLS server or client, valid from yesterday for two days."""
+        now = datetime.datetime.now(UTC)
+        one = datetime.timedelta(days=1)
+        self.serials += 1
+        path = self.folder / f"host{self.serials}"
+        key = key or new_key(path.with_suffix(".key"))
+        names_file = path.with_suffix(".ext")
+        names_file.write_text(f"[host]\nbasicConstraints = CA:FALSE\nsubjectAltName = {names}\n")
+        self._issue(self._request(key, subject), path.with_suffix(".pem"), "host",
+                    str(first or now - one), str(last or now + one), "sha256",
+                    "-cert", self.certificate, "-extfile", names_file)
+        return path.with_suffix(".pem"), key
+
     def revoke(self, certificate, since, invalid=None):
         """since: revocation date; invalid: since when the key is suspected."""
         how = ["-crl_compromise", day(invalid).strftime("%Y%m%d%H%M%SZ")] if invalid else []

@@ -1,4 +1,5 @@
-"""Servers for the upload tests: a stock @tus/server, and one whose every answer is scripted.
+"""Servers for the upload tests: a stock @tus/server, one whose every answer is scripted, and what
+stands in front of servers: nginx and a forward proxy.
 
 radosgw.py has Ceph's S3 gateway. All listen on loopback only. Nothing is installed here: `make npm` puts the stock server's packages
 into build/npm.
@@ -6,6 +7,7 @@ into build/npm.
 import json
 import os
 import pathlib
+import select
 import socket
 import struct
 import subprocess
@@ -114,6 +116,136 @@ class ReceiptServer(TusServer):
         return [line.split() for line in told.read_text().splitlines()] if told.exists() else []
 
 
+def _taken(listener):
+    """The port of a listening socket."""
+    return listener.getsockname()[1]
+
+
+class Nginx:
+    """nginx on loopback in front of a server: buffering, a limit for bodies, TLS, client certificates.
+
+    tls: (certificate, key). client_ca: whoever has no certificate of it gets nginx's own 400. The
+    listening socket is ours, so nothing is refused while it starts, and restart() is seamless.
+    """
+
+    def __init__(self, folder, upstream, buffering=True, limit="1m", tls=None, client_ca=None,
+                 more=""):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.upstream, self.buffering, self.limit = upstream, buffering, limit
+        self.tls, self.client_ca, self.more = tls, client_ca, more
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener.set_inheritable(True)
+        self.port = _taken(self.listener)
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/files"
+
+    def _config(self):
+        temporary = "".join(f"{kind}_temp_path {self.folder}/{kind}; " for kind in
+                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        tls = (f"ssl_certificate {self.tls[0]}; ssl_certificate_key {self.tls[1]}; "
+               if self.tls else "")
+        if self.client_ca:
+            tls += f"ssl_client_certificate {self.client_ca}; ssl_verify_client on; "
+        return (
+            f"{'user root; ' if os.getuid() == 0 else ''}daemon off; worker_processes 1; "
+            f"pid {self.folder}/pid; error_log {self.folder}/error.log;\n"
+            "events { worker_connections 256; }\n"
+            f"http {{ access_log {self.folder}/access.log; {temporary}\n"
+            f"upstream it {{ server 127.0.0.1:{self.upstream}; keepalive 8; }}\n"
+            f"server {{ listen 127.0.0.1:{self.port}{' ssl' if self.tls else ''}; {tls}\n"
+            f"client_max_body_size {self.limit}; {self.more}\n"
+            f"proxy_request_buffering {'on' if self.buffering else 'off'}; proxy_http_version 1.1; "
+            "proxy_set_header Connection ''; proxy_set_header Host $http_host; "
+            "proxy_set_header X-Forwarded-Proto $scheme;\n"
+            "location / { proxy_pass http://it; } } }\n")
+
+    def start(self):
+        config = self.folder / "nginx.conf"
+        config.write_text(self._config())
+        self.process = subprocess.Popen(
+            ["nginx", "-p", self.folder, "-c", config, "-e", self.folder / "error.log"],
+            env={**os.environ, "NGINX": f"{self.listener.fileno()};"},
+            pass_fds=[self.listener.fileno()])
+        return self
+
+    def kill(self):
+        if self.process:
+            # The worker goes with its master.
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+    def seen(self):
+        """Its access log: "METHOD path" => status, one a request."""
+        log = self.folder / "access.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [(line.split('"')[1].rsplit(" ", 1)[0], int(line.split('"')[2].split()[0]))
+                for line in lines]
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+        self.listener.close()
+
+
+class Proxy:
+    """tinyproxy on loopback: a forward proxy that wants USER:PASSWORD where user is given."""
+
+    def __init__(self, folder, user="", password=""):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.user, self.password = user, password
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = _taken(free)
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        auth = f"BasicAuth {self.user} {self.password}\n" if self.user else ""
+        config = self.folder / "tinyproxy.conf"
+        config.write_text(f"Port {self.port}\nListen 127.0.0.1\nTimeout 600\nMaxClients 64\n"
+                          f'LogFile "{self.folder}/log"\nLogLevel Connect\n{auth}')
+        self.process = subprocess.Popen(["tinyproxy", "-d", "-c", config],
+                                        stdout=subprocess.DEVNULL)
+        while self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return self
+            except OSError:
+                select.select([], [], [], 0.005)
+        raise RuntimeError("tinyproxy did not start")
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def tunnels(self):
+        """How often CONNECT was asked for."""
+        log = self.folder / "log"
+        return log.read_text().count("): CONNECT ") if log.exists() else 0
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+
 class Request:
     """One request as it came, its body read as far as the script wants."""
 
@@ -220,7 +352,8 @@ class FaultServer:
                     conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
                 conn.sendall(answer)
-                if b"connection: close" in answer.lower():
+                if (b"connection: close" in answer.lower() or
+                        request.headers.get("connection", "").lower() == "close"):
                     return
         except OSError:
             pass

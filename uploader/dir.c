@@ -40,9 +40,16 @@ static void file_name(const struct transfer *t, const char *suffix, char *out, s
 
 static enum act_result not_plain(struct transfer *t)
 {
+	transfer_state(t, "layout");
 	return transfer_fail(t, UPLOAD_REFUSED,
 	    facts_is_side(&t->upload) ? "the name is not one of letters, digits, '.', '_', '-'" :
 					"the asset id is not 64 hex digits");
+}
+
+static enum act_result bad_source(struct transfer *t, int err)
+{
+	transfer_state(t, "source");
+	return transfer_fail(t, UPLOAD_SOURCE, "the station's copy: %s", strerror(err));
 }
 
 static void drop_file(struct dir_upload *u)
@@ -91,15 +98,35 @@ enum act_result dir_open_place(struct transfer *t, bool make)
 	return u->place < 0 ? folder_trouble(t, "folder", -u->place) : ACT_DONE;
 }
 
+enum act_result dir_lock_part(struct transfer *t)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct dir_upload *u = t->own;
+	char name[FOLDER_NAME_LEN + 16];
+	struct stat here, there;
+	bool busy = fcntl(u->file, F_OFD_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES);
+
+	file_name(t, ".part", name, sizeof(name));
+	/* Who had the lock until now may have given it its name, or given it up. */
+	if (!busy)
+		busy = fstat(u->file, &here) < 0 ||
+		    fstatat(u->place, name, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    here.st_ino != there.st_ino || here.st_dev != there.st_dev;
+	if (!busy)
+		return ACT_DONE;
+	transfer_state(t, "busy");
+	return transfer_fail(t, UPLOAD_LATER, "another program is writing this clip there");
+}
+
 /*
  * Opens what is there of the clip: whole, or the .part (made when it is missing). Another writer
  * at the same .part (a second station, the same clip) is waited for. A side object is written anew.
  */
 static enum act_result open_file(struct transfer *t)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct dir_upload *u = t->own;
 	char name[FOLDER_NAME_LEN + 16];
+	enum act_result r;
 	struct stat st;
 
 	drop_file(u);
@@ -112,20 +139,39 @@ static enum act_result open_file(struct transfer *t)
 		u->file = openat(u->place, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (u->file < 0)
 			return folder_trouble(t, name, errno);
-		if (fcntl(u->file, F_OFD_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES))
-			return transfer_fail(
-			    t, UPLOAD_LATER, "another program is writing this clip there");
+		r = dir_lock_part(t);
+		if (r != ACT_DONE)
+			return r;
 		if (facts_is_side(&t->upload) && ftruncate(u->file, 0) < 0)
 			return folder_trouble(t, name, errno);
 	}
 	if (fstat(u->file, &st) < 0)
 		return folder_trouble(t, name, errno);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode)) {
+		transfer_state(t, "differs");
 		return transfer_fail(t, UPLOAD_REFUSED, "%s is there but is not a file", name);
+	}
 	u->present_bytes = (uint64_t)st.st_size;
 	u->at_bytes = 0;
 	u->compared = false;
 	return ACT_DONE;
+}
+
+/* Whole or begun, by this station or by another one that shares the folder. */
+static bool is_there(struct transfer *t)
+{
+	const struct dir_upload *u = t->own;
+	char part[FOLDER_NAME_LEN + 16];
+	int place = folder_place(t->dest->own, &u->spot, false);
+	bool there;
+
+	if (place < 0)
+		return false;
+	file_name(t, ".part", part, sizeof(part));
+	there = faccessat(place, u->spot.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    faccessat(place, part, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	close(place);
+	return there;
 }
 
 static enum act_result dir_create(struct transfer *t)
@@ -146,6 +192,7 @@ static enum act_result dir_create(struct transfer *t)
 			return folder_trouble(t, FOLDER_MARKER, -err);
 	}
 	memcpy(t->address, u->spot.address, sizeof(t->address));
+	t->found = !facts_is_side(&t->upload) && is_there(t);
 	t->offset_known = false;
 	return ACT_DONE;
 }
@@ -212,8 +259,7 @@ static enum act_result compare_slice(struct transfer *t)
 		int err = read_all(t->fd, buffer[0], len, u->at_bytes);
 
 		if (err < 0)
-			return transfer_fail(
-			    t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
+			return bad_source(t, -err);
 		err = read_all(u->file, buffer[1], len, u->at_bytes);
 		if (err < 0 || memcmp(buffer[0], buffer[1], len) != 0)
 			return compared(t, u->at_bytes);
@@ -287,8 +333,7 @@ static enum act_result dir_append(struct transfer *t)
 		int err = read_all(t->fd, buffer[0], len, t->offset_bytes);
 
 		if (err < 0)
-			return transfer_fail(
-			    t, UPLOAD_SOURCE, "the station's copy: %s", strerror(-err));
+			return bad_source(t, -err);
 		err = write_all(u->file, buffer[0], len, t->offset_bytes);
 		if (err < 0)
 			return write_failed(t, "write", -err);
@@ -478,5 +523,6 @@ const struct driver dir_driver = {
 	.finish = dir_finish,
 	.confirm = dir_confirm,
 	.remove = dir_remove,
+	.abandon = dir_abandon,
 	.end = dir_end,
 };

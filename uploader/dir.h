@@ -1,6 +1,6 @@
 /*
  * dir: what the two files of the dir driver share: dir.c (uploads) and dir_errand.c (whether a file
- * is still there, and its removal).
+ * is still there, its removal, and giving up what is not whole).
  */
 #ifndef DOCKD_DIR_H
 #define DOCKD_DIR_H
@@ -27,6 +27,9 @@ struct dir_upload {
 /* u->place, opened when it is not yet. */
 enum act_result dir_open_place(struct transfer *t, bool make);
 
+/* Locks u->file, which was opened as the .part: ACT_DONE, and it still is the one of that name. */
+enum act_result dir_lock_part(struct transfer *t);
+
 /* u->file for reading back, its pages dropped from the cache. 0 or -errno. */
 int dir_open_back(struct dir_upload *u);
 
@@ -44,5 +47,6 @@ enum dir_described dir_described(const struct transfer *t);
 
 enum act_result dir_confirm(struct transfer *t);
 enum act_result dir_remove(struct transfer *t);
+enum act_result dir_abandon(struct transfer *t);
 
 #endif

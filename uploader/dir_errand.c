@@ -17,14 +17,25 @@
 
 #define DESCRIPTION_MAX 65536
 
+static enum act_result cannot(struct transfer *t, const char *text)
+{
+	transfer_state(t, "cannot");
+	return transfer_fail(t, UPLOAD_CANNOT, "%s", text);
+}
+
+static enum act_result differs(struct transfer *t, const char *text)
+{
+	transfer_state(t, "differs");
+	return transfer_fail(t, UPLOAD_DIFFERS, "%s", text);
+}
+
 /* Nothing is concluded about a file unless the folder is the one that it was, and is there. */
 static enum act_result check(struct transfer *t)
 {
 	const struct dir_upload *u = t->own;
 
 	if (!u->plain || strcmp(u->spot.address, t->address) != 0)
-		return transfer_fail(
-		    t, UPLOAD_CANNOT, "the address on record is not of this folder's layout");
+		return cannot(t, "the address on record is not of this folder's layout");
 	return folder_check(t);
 }
 
@@ -53,6 +64,13 @@ static enum act_result open_place(struct transfer *t)
 	return u->place < 0 ? folder_trouble(t, "folder", -u->place) : ACT_DONE;
 }
 
+static enum act_result other_size(struct transfer *t, uint64_t size_bytes)
+{
+	transfer_state(t, "differs");
+	return transfer_fail(t, UPLOAD_DIFFERS, "it has %llu bytes there instead of %llu",
+	    (unsigned long long)size_bytes, (unsigned long long)t->upload.size_bytes);
+}
+
 /* Opens the file for reading back; its size and kind are looked at first. */
 static enum act_result open_file(struct transfer *t)
 {
@@ -63,10 +81,9 @@ static enum act_result open_file(struct transfer *t)
 	if (fstatat(u->place, u->spot.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? missing(t) : folder_trouble(t, "file", errno);
 	if (!S_ISREG(st.st_mode))
-		return transfer_fail(t, UPLOAD_DIFFERS, "what is there is not a file");
+		return differs(t, "what is there is not a file");
 	if ((uint64_t)st.st_size != t->upload.size_bytes)
-		return transfer_fail(t, UPLOAD_DIFFERS, "it has %lld bytes there instead of %llu",
-		    (long long)st.st_size, (unsigned long long)t->upload.size_bytes);
+		return other_size(t, (uint64_t)st.st_size);
 	err = dir_open_back(u);
 	if (err == -ENOENT)
 		return missing(t);
@@ -88,7 +105,7 @@ static enum act_result read_back(struct transfer *t)
 		return r;
 	if (p->length_bytes != t->upload.size_bytes ||
 	    memcmp(p->sha256, t->upload.sha256, sizeof(p->sha256)) != 0)
-		return transfer_fail(t, UPLOAD_DIFFERS, "it has another SHA-256 there");
+		return differs(t, "it has another SHA-256 there");
 	return ACT_DONE;
 }
 
@@ -177,9 +194,9 @@ static enum act_result check_file(struct transfer *t)
 		u->file = -1;
 		return ACT_DONE;
 	case DESCRIBED_ANOTHER:
-		return transfer_fail(t, UPLOAD_DIFFERS, "the description beside it is another's");
+		return differs(t, "the description beside it is another's");
 	case DESCRIBED_ELSEWHERE:
-		return transfer_fail(t, UPLOAD_DIFFERS,
+		return differs(t,
 		    "another station has put it there since, and goes by it: dispose of it there");
 	case DESCRIBED_NOT:
 		break;
@@ -251,10 +268,10 @@ enum act_result dir_remove(struct transfer *t)
 	enum act_result r, dropped;
 
 	if (!(t->dest->conf.flags & DESTINATION_DISPOSE))
-		return transfer_fail(t, UPLOAD_CANNOT,
-		    "this store is not dockd's to dispose of: its operator must remove it");
+		return cannot(
+		    t, "this store is not dockd's to dispose of: its operator must remove it");
 	if (t->upload.kind == KIND_LEDGER || t->upload.kind == KIND_CHECKPOINT)
-		return transfer_fail(t, UPLOAD_CANNOT, "the continuity ledger is never removed");
+		return cannot(t, "the continuity ledger is never removed");
 	r = open_place(t);
 	if (r == ACT_DONE)
 		r = facts_is_side(&t->upload) ? ACT_DONE : check_file(t);
@@ -262,4 +279,41 @@ enum act_result dir_remove(struct transfer *t)
 		return r;
 	dropped = drop_all(t);
 	return dropped == ACT_DONE ? r : dropped;
+}
+
+/* ---- abandon ---- */
+
+/* ACT_DONE: nothing of it is whole there; whoever writes at it has been waited for. */
+static enum act_result check_unfinished(struct transfer *t)
+{
+	struct dir_upload *u = t->own;
+	char part[FOLDER_NAME_LEN + 16];
+	enum act_result r;
+
+	snprintf(part, sizeof(part), "%s.part", u->spot.name);
+	u->file = openat(u->place, part, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (u->file < 0 && errno != ENOENT)
+		return folder_trouble(t, part, errno);
+	r = u->file < 0 ? missing(t) : dir_lock_part(t);
+	if (faccessat(u->place, u->spot.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return cannot(t, "it is whole there: what is whole is left alone");
+	return r;
+}
+
+enum act_result dir_abandon(struct transfer *t)
+{
+	const struct dir_upload *u = t->own;
+	enum act_result r = open_place(t);
+	int err;
+
+	if (r == ACT_DONE)
+		r = check_unfinished(t);
+	if (r != ACT_DONE)
+		return r;
+	err = drop(u, ".part");
+	if (!err)
+		err = drop(u, ".json.part");
+	if (!err && fsync(u->place) < 0)
+		err = -errno;
+	return err < 0 ? folder_trouble(t, "giving up", -err) : ACT_DONE;
 }

@@ -17,7 +17,8 @@ static void say_ready(struct destination *d, int status, enum receipt_level leve
 {
 	d->ready.status = status;
 	d->ready.level = level;
-	d->ready.can = READY_CONFIRMS | (d->conf.flags & DESTINATION_DISPOSE ? READY_REMOVES : 0);
+	d->ready.can = READY_CONFIRMS | READY_FINDS | READY_ABANDONS |
+	    (d->conf.flags & DESTINATION_DISPOSE ? READY_REMOVES : 0);
 	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
 	d->told = true;
 }
@@ -96,6 +97,9 @@ int folder_open(struct destination *d)
 	s->inode = st.st_ino;
 	if (read_marker(fd, s->marker) < 0)
 		s->marker[0] = '\0';
+	d->ready.identity[0] = '\0';
+	if (s->marker[0])
+		snprintf(d->ready.identity, sizeof(d->ready.identity), "dir %s", s->marker);
 	told = disk_is_remote(fd) || disk_resolve(DISK_SYSFS, st.st_dev, &disks) == 0;
 	say_ready(d, 0, told ? LEVEL_READBACK : LEVEL_LOCAL,
 	    told ? "" : "cannot tell which disk this folder is on: its copies count as local ones");
@@ -148,21 +152,49 @@ enum act_result folder_check(struct transfer *t)
 		err = -errno;
 	else if (st.st_dev != s->device || st.st_ino != s->inode)
 		err = adopt_folder(t->dest);
+	transfer_state(t, "not-mounted");
 	if (err < 0 && err != -ESTALE)
 		return transfer_fail(t, f, "%.160s: %s", where, strerror(-err));
-	if (!err && !s->marker[0] && !t->upload.address[0] && t->job == MSG_UPLOAD)
+	if (!err && !s->marker[0] && !t->upload.address[0] && t->job == MSG_UPLOAD) {
+		transfer_state(t, "");
 		return ACT_DONE;
+	}
 	if (err < 0 || read_marker(s->fd, marker) < 0 || strcmp(marker, s->marker) != 0)
 		return transfer_fail(t, f,
 		    "%.120s: " FOLDER_MARKER " is gone or has changed: is the disk or NAS mounted?",
 		    where);
+	transfer_state(t, "");
 	return ACT_DONE;
+}
+
+static const char *trouble_word(int err)
+{
+	switch (err) {
+	case ENOSPC:
+	case EDQUOT:
+		return "full";
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return "access";
+	case ENOENT:
+	case ENOTDIR:
+	case ESTALE:
+		return "not-mounted";
+	case EINTR:
+	case EAGAIN:
+	case ENOMEM:
+	case EBUSY:
+		return "busy";
+	}
+	return "disk";
 }
 
 enum act_result folder_trouble(struct transfer *t, const char *what, int err)
 {
 	enum upload_failure f = t->job == MSG_UPLOAD ? UPLOAD_DESTINATION : UPLOAD_AWAY;
 
+	transfer_state(t, trouble_word(err));
 	if (err == ENOSPC || err == EDQUOT)
 		return transfer_fail(t, UPLOAD_LATER, "%s: the destination is full (%s): make room",
 		    what, strerror(err));

@@ -59,15 +59,18 @@ class NotNow extends Error {
   }
 }
 
-// What is stored under this id, digested now: the facts of a receipt.
+const isStation = (text) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text ?? '')
+
+// What is stored under this id, digested now: the facts of a receipt, and whether it is other bytes than
+// its metadata promised.
 export async function digestStored(datastore, id) {
   const upload = await datastore.getUpload(id).catch((error) => {
     throw new NotNow(error.status_code ?? 500, 'there is no such upload')
   })
   if (upload.size === undefined || upload.offset !== upload.size)
     throw new NotNow(202, 'it is not whole yet', 2)
-  const { asset, station } = upload.metadata ?? {}
-  if (!/^[0-9a-f]{64}$/.test(asset ?? '') || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(station ?? ''))
+  const { asset, station, sha256 } = upload.metadata ?? {}
+  if (!/^[0-9a-f]{64}$/.test(asset ?? '') || !isStation(station))
     throw new NotNow(422, 'its metadata names no asset and station')
   const hash = crypto.createHash('sha256')
   let length = 0
@@ -75,14 +78,17 @@ export async function digestStored(datastore, id) {
     hash.update(piece)
     length += piece.length
   }
-  return { sha256: hash.digest('hex'), length, asset, station, object: id, version: '-', time: now() }
+  const facts = { sha256: hash.digest('hex'), length, asset, station, object: id, version: '-', time: now() }
+  return { facts, damaged: sha256 !== undefined && sha256 !== facts.sha256 }
 }
 
-// (request, response) => whether it was a receipt that was asked for, and is being answered.
-export function receiptHook({ datastore, path = '/files', suffix = '/receipt', by }) {
-  const asked = new Map() // id => promise of the facts: who asks meanwhile gets the same
+// (request, response) => whether it was a receipt that was asked for, and is being answered. It is for
+// the station that asks (Dockd-Station), or for the one that brought the upload. forget(asset, id): of
+// an upload that is damaged; another station must not be led to it.
+export function receiptHook({ datastore, path = '/files', suffix = '/receipt', by, forget }) {
+  const asked = new Map() // id => promise of what is stored: who asks meanwhile gets the same
 
-  async function facts(id) {
+  async function stored(id) {
     if (!asked.has(id)) {
       if (asked.size >= AT_ONCE) throw new NotNow(503, 'others are being digested', 2)
       asked.set(id, digestStored(datastore, id).finally(() => asked.delete(id)))
@@ -90,10 +96,17 @@ export function receiptHook({ datastore, path = '/files', suffix = '/receipt', b
     return asked.get(id)
   }
 
-  async function answer(id, response) {
+  async function factsFor(id, station) {
+    if (station !== undefined && !isStation(station)) throw new NotNow(400, 'Dockd-Station is no name')
+    const { facts, damaged } = await stored(id)
+    if (damaged) await forget?.(facts.asset, id)
+    return station === undefined ? facts : { ...facts, station }
+  }
+
+  async function answer(id, station, response) {
     const headers = { 'Cache-Control': 'no-store', 'Content-Type': 'text/plain; charset=utf-8' }
     try {
-      const note = signNote(by, receiptText(by, await facts(id)))
+      const note = signNote(by, receiptText(by, await factsFor(id, station)))
       response.writeHead(200, headers).end(note)
     } catch (error) {
       if (error.after) headers['Retry-After'] = String(error.after)
@@ -108,7 +121,7 @@ export function receiptHook({ datastore, path = '/files', suffix = '/receipt', b
     const id = at.slice(path.length + 1, -suffix.length)
     if (request.method !== 'GET' || !at.startsWith(`${path}/`) || !at.endsWith(suffix)) return false
     if (!/^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$/.test(id)) return false
-    answer(id, response)
+    answer(id, request.headers['dockd-station'], response)
     return true
   }
 }

@@ -18,10 +18,17 @@ from radosgw import RadosGW  # noqa: F401 (the tests take all servers from here)
 HERE = pathlib.Path(__file__).resolve().parent
 NPM = HERE.parent.parent / "build" / "npm"
 HOOK = HERE.parent.parent / "etc" / "receipt-hook" / "receipt-hook.mjs"
+FIND = HERE.parent.parent / "etc" / "receipt-hook" / "find-hook.mjs"
+
+
+def finding(folder, quiet_ms=5000):
+    """Settings of a stock server that knows uploads by their asset: find-path = by-asset/{asset}."""
+    return {"find": FIND, "index": f"{folder}.by-asset", "quiet_ms": quiet_ms}
 
 
 class TusServer:
     """The stock server as a process: start, stop, kill, restart on the same port and folder."""
+    SCRIPT = "tus-server.mjs"
 
     def __init__(self, folder, port=0, **settings):
         self.folder = pathlib.Path(folder)
@@ -36,7 +43,7 @@ class TusServer:
 
     def start(self):
         # The packages are found from where the script lies, so it is run from their folder.
-        script = NPM / "tus-server.mjs"
+        script = NPM / self.SCRIPT
         for own in (HERE / "servers").glob("*.mjs"):
             if not (NPM / own.name).exists() or (NPM / own.name).read_text() != own.read_text():
                 (NPM / own.name).write_text(own.read_text())
@@ -62,7 +69,8 @@ class TusServer:
 
     def uploads(self):
         """The finished and unfinished uploads: name => bytes."""
-        return {p.name: p.read_bytes() for p in self.folder.iterdir() if p.suffix != ".json"}
+        return {p.name: p.read_bytes() for p in self.folder.iterdir()
+                if p.suffix not in (".json", ".META")}
 
     def assets(self):
         """The same without the station's side objects."""
@@ -77,6 +85,11 @@ class TusServer:
 
     def __exit__(self, *_):
         self.kill()
+
+
+class UploadxServer(TusServer):
+    """@uploadx/core: the checksum extension, Location without a scheme, no look at offsets."""
+    SCRIPT = "uploadx-server.mjs"
 
 
 class ReceiptServer(TusServer):

@@ -14,12 +14,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 
 import pytest
 
 import fake_core as core
 from fake_core import Core
-from servers import NPM, FaultServer, ReceiptServer, answer, honest, say
+from servers import NPM, FaultServer, ReceiptServer, answer, finding, honest, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
@@ -80,7 +82,7 @@ def given(store, path):
 
 def test_dir_confirmed(uploader, store, clip):
     ready = uploader.open(core.DIR, store)
-    assert ready.can == core.CONFIRMS
+    assert ready.can == core.CONFIRMS | core.FINDS | core.ABANDONS
     path = clip(9 * MIB + 5)
     _, end = uploader.whole(path)
     m = uploader.errand("RECONFIRM", path, address=end.object)
@@ -179,7 +181,7 @@ def test_dir_described_again(uploader, store, clip):
 
 def test_dir_removed(uploader, store, clip):
     ready = uploader.open(core.DIR, store, flags=core.DISPOSE)
-    assert ready.can == core.CONFIRMS | core.REMOVES
+    assert ready.can == core.CONFIRMS | core.REMOVES | core.FINDS | core.ABANDONS
     path, other = clip(2 * MIB), clip(MIB, "other")
     _, end = uploader.whole(path)
     uploader.whole(other)
@@ -853,6 +855,47 @@ def test_stock_server_with_the_hook(uploader, folder, clip):
         (s.folder / at).unlink()
         m = uploader.errand("RECONFIRM", path, address=end.object)
         assert (m.kind, m.failure) == ("FAILED", core.LOST), m
+
+
+def asked_by(station, url):
+    request = urllib.request.Request(url, headers={"Dockd-Station": station} if station else {})
+    try:
+        with urllib.request.urlopen(request) as r:
+            return r.status, r.read()
+    except urllib.error.HTTPError as e:
+        return e.code, b""
+
+
+@stock
+def test_stock_receipt_is_for_the_station_that_asks(uploader, folder, clip):
+    with ReceiptServer(folder / "uploads") as s:
+        open_tus(uploader, s)
+        _, end = uploader.whole(clip(MIB))
+        for station, named in (("", "station-1"), ("station-2", "station-2"), ("A.b_9", "A.b_9")):
+            status, note = asked_by(station, f"{end.object}/receipt")
+            assert status == 200
+            check_note(s, note, station=named)
+        for bad in ("-x", "a b", "x" * 64, "a\tb"):
+            assert asked_by(bad, f"{end.object}/receipt")[0] == 400
+
+
+@stock
+def test_stock_damaged_upload_is_not_found_again(uploader, folder, clip):
+    """It stays where it is; the next station, or the next try, makes a sound one."""
+    with ReceiptServer(folder / "uploads", **finding(folder / "uploads", 100)) as s:
+        open_tus(uploader, s, find_path="by-asset/{asset}")
+        path = clip(MIB)
+        _, end = uploader.whole(path)
+        file = s.folder / end.object.rsplit("/", 1)[1]
+        damaged = b"changed" + path.read_bytes()[7:]
+        file.write_bytes(damaged)
+        created, end = uploader.whole(path)
+        assert created[0].found == 1 and end.sent == 0
+        assert hashlib.sha256(damaged).hexdigest().encode() in end.raw
+        created, end = uploader.whole(path)
+        assert created[0].found == 0 and end.sent == MIB
+        check_note(s, end.raw, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        assert sorted(s.uploads().values()) == sorted([damaged, path.read_bytes()])
 
 
 @stock

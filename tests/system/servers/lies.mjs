@@ -65,7 +65,7 @@ export async function liar({ env, datastore }) {
 
   async function note(kind, id) {
     if (kind === 'lose-first') fs.rmSync(path.join(env.DIR, id))
-    const facts = await digestStored(datastore, id)
+    const { facts } = await digestStored(datastore, id)
     const honest = signNote(by, receiptText(by, facts))
     if (kind === 'replayed' && before && before.asset !== facts.asset) return before.note
     if (kind === 'replayed') return honest

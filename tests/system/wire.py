@@ -1,0 +1,140 @@
+"""A line between an uploader and its server: delay, a rate, and cuts after so many bytes.
+
+What has passed towards the server before a cut arrives there (it sees the end of the connection); what was
+still on its way is lost, and the uploader sees a reset.
+"""
+import collections
+import select
+import socket
+import struct
+import threading
+import time
+
+PIECE = 16384
+HELD = 65536  # bytes that the line itself holds at most, beside the kernel's
+
+
+class Wire:
+    """Forwards 127.0.0.1:port to a target port.
+
+    cuts: totals of bytes towards the server at which all connections are cut, once each.
+    delay_s: each way. rate: bytes a second towards the server, 0 unlimited.
+    """
+
+    def __init__(self, target, cuts=(), delay_s=0.0, rate=0):
+        self.target, self.delay_s, self.rate = target, delay_s, rate
+        self.cuts = collections.deque(sorted(cuts))
+        self.passed = self.made = 0
+        self.lock, self.pace = threading.Lock(), threading.Event()
+        self.pairs = set()
+        self.closing = False
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Small, so that what is in flight is what the tests say; connections inherit it.
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD)
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/files"
+
+    def cut(self):
+        """Cuts all that is connected now."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, set()
+        for near, far in pairs:
+            try:
+                far.shutdown(socket.SHUT_WR)
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                near.shutdown(socket.SHUT_RD)  # wakes who reads there
+            except OSError:
+                pass
+            near.close()
+
+    def close(self):
+        self.closing = True
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        self.cut()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _accept(self):
+        while not self.closing:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                near.close()
+                continue
+            for s in (near, far):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            pair = (near, far)
+            with self.lock:
+                self.pairs.add(pair)
+                self.made += 1
+            threading.Thread(target=self._carry, args=(near, far, pair, True), daemon=True).start()
+            threading.Thread(target=self._carry, args=(far, near, pair, False), daemon=True).start()
+
+    def _carry(self, source, sink, pair, up):
+        """Bytes are handed on delay_s after they came; the line holds HELD of them at most."""
+        line = collections.deque()  # (due, bytes)
+        held, ended = 0, False
+        try:
+            while not ended or line:
+                now = time.monotonic()
+                wait = max(0, line[0][0] - now) if line else None
+                room = held < HELD and not ended
+                if room or wait:
+                    ready, _, _ = select.select([source] if room else [], [], [], wait)
+                    if ready:
+                        piece = source.recv(PIECE)
+                        ended = not piece
+                        if piece:
+                            line.append((time.monotonic() + self.delay_s, piece))
+                            held += len(piece)
+                while line and line[0][0] <= time.monotonic():
+                    _, piece = line.popleft()
+                    held -= len(piece)
+                    self._hand(piece, sink, up)
+            sink.shutdown(socket.SHUT_WR)
+        except (OSError, ValueError):
+            with self.lock:
+                self.pairs.discard(pair)
+            for s in pair:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def _hand(self, piece, sink, up):
+        if not up:
+            sink.sendall(piece)
+            return
+        with self.lock:
+            at = self.cuts[0] - self.passed if self.cuts else None
+            now = at is not None and at <= len(piece)
+            if now:
+                self.cuts.popleft()
+                piece = piece[:at]
+            self.passed += len(piece)
+        sink.sendall(piece)
+        if now:
+            self.cut()
+            raise OSError("cut")
+        if self.rate:
+            self.pace.wait(len(piece) / self.rate)

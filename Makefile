@@ -98,6 +98,7 @@ dockd_src := \
 	dockd/acceptance.c \
 	dockd/reconcile.c \
 	dockd/retirement.c \
+	dockd/hold.c \
 	dockd/waits.c \
 	dockd/upload_order.c \
 	dockd/breaker.c \

@@ -177,6 +177,9 @@ static int answer_status(struct client *k)
 		need(s.text, sizeof(s.text), receipts);
 	if (outlook_text(c->p.uplink, receipts, sizeof(receipts)))
 		need(s.text, sizeof(s.text), receipts);
+	holder_text(c->p.holder, receipts, sizeof(receipts));
+	if (receipts[0])
+		need(s.text, sizeof(s.text), receipts);
 	s.findings = index_findings_count(control_index(c));
 	control_needs(c, s.text, sizeof(s.text));
 	r = client_send(k, MSG_STATUS, &s, -1);
@@ -342,7 +345,8 @@ static int send_uploads(struct client *k, const struct asset *a)
 	    control_index(c), a->merged_into ? a->merged_into : a->number, up, CONFIG_DESTINATIONS);
 
 	for (int i = 0; i < n; i++) {
-		struct proto_ctl_upload row = { .number = a->number };
+		struct proto_ctl_upload row = { .number = a->number,
+			.retain_until_s = PROTO_NO_TIME };
 		struct uplink_asset now;
 		int r;
 
@@ -354,6 +358,10 @@ static int send_uploads(struct client *k, const struct asset *a)
 		row.level = up[i].level;
 		row.rung = up[i].rung;
 		row.receipted_at_s = up[i].receipted_at_s;
+		row.retain_until_s = up[i].retain_until_s;
+		row.lock_mode = up[i].lock;
+		row.held = up[i].held;
+		memcpy(row.version, up[i].version, sizeof(row.version));
 		row.confirmed_at_s = up[i].confirmed_at_s;
 		row.offset_bytes =
 		    up[i].rung == RUNG_RECEIPTED ? up[i].length_bytes : now.offset_bytes;
@@ -491,8 +499,8 @@ static bool holds(struct control *c, struct client *k)
 	static struct asset a;
 	struct index_counts n;
 
-	if (k->ask.ask == ASK_DISPOSE)
-		return control_disposed(k);
+	if (k->ask.ask == ASK_DISPOSE || k->ask.ask == ASK_PRESERVE)
+		return control_order_settled(k);
 	if (k->ask.ask == ASK_CHANGED)
 		return c->generation != k->ask.cursor;
 	switch ((enum wait_for)k->ask.wait_for) {
@@ -548,8 +556,8 @@ void control_turn(struct control *c, bool changed)
 		else
 			continue;
 		k->parked = false;
-		if ((k->ask.ask == ASK_DISPOSE ?
-			    control_dispose_end(k) :
+		if ((k->ask.ask == ASK_DISPOSE || k->ask.ask == ASK_PRESERVE ?
+			    control_order_end(k) :
 			    client_end(k, status, 0, status ? "the time is up" : "")) < 0)
 			client_drop(k);
 	}

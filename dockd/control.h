@@ -10,6 +10,7 @@
 
 #include "bay.h"
 #include "checkpoint.h"
+#include "hold.h"
 #include "inquiry.h"
 #include "intake.h"
 #include "judge.h"
@@ -33,6 +34,7 @@ struct control_parts {
 	struct retention *retention;
 	struct disposer *disposer;
 	struct reconcile *reconcile;
+	struct holder *holder;
 };
 
 int control_open(sd_event *event, const char *path, gid_t gid, const struct control_parts *parts,

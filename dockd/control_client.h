@@ -62,8 +62,8 @@ int control_lift(struct client *k);
 int control_orders(struct client *k);
 int control_due(struct client *k);
 int control_dispose(struct client *k);
-/* The asker of DISPOSE is parked until this, or until its time is up; then it gets its answer. */
-bool control_disposed(const struct client *k);
-int control_dispose_end(struct client *k);
+/* Who asked PRESERVE or DISPOSE is parked until this, or until its time is up; then answered. */
+bool control_order_settled(const struct client *k);
+int control_order_end(struct client *k);
 
 #endif

@@ -15,10 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define COPY_PAGE 4     /* assets a page, each with a row for every copy */
 #define DUE_LOOKS 256   /* assets looked at for one page */
 #define COUNT_MAX 10000 /* assets of one order are counted up to here */
+#define PRESERVE_WAIT_S                                                                            \
+	5 /* for stores to say that they hold it, before the answer says where not */
 #define DISPOSE_WAIT_S                                                                             \
 	60 /* for destinations to answer, before the certificate says how far it is */
 
@@ -71,12 +74,42 @@ static int camera_preserved(struct client *k, const struct asset *a)
 	return send_copy(k, a->number, COPY_KEPT, "camera", text);
 }
 
+/* Until when the store locks it whatever anybody orders, as the end of a sentence; "" it does not. */
+static const char *locked_text(const struct upload *u)
+{
+	static char text[96];
+	time_t until = (time_t)u->retain_until_s;
+	char date[32] = "";
+	struct tm tm;
+
+	if (u->lock == LOCK_NONE || u->retain_until_s == PROTO_NO_TIME || !gmtime_r(&until, &tm))
+		return "";
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(text, sizeof(text), "; locked there until %s (%s)", date, lock_word(u->lock));
+	return text;
+}
+
 static int destination_preserved(struct client *k, const struct asset *a, const struct upload *u)
 {
+	const struct control *c = k->control;
 	char text[PROTO_TEXT_LEN * 2];
+	const char *why = holder_trouble(c->p.holder, u->destination);
 
 	if (!u->address[0])
 		return send_copy(k, a->number, COPY_GONE, u->destination, "nothing is there");
+	if (u->held) {
+		snprintf(
+		    text, sizeof(text), "the store states a legal hold on it%s", locked_text(u));
+		return send_copy(k, a->number, COPY_CONFIRMED, u->destination, text);
+	}
+	if (holder_waits(c->p.holder, a, u)) {
+		snprintf(text, sizeof(text), "%s%.150s: dockd goes on asking, see dockctl clip%s",
+		    why[0] ? "the store does not hold it: " :
+			     "the store was told, and has not said "
+			     "yet that it holds it",
+		    why, locked_text(u));
+		return send_copy(k, a->number, COPY_NOT_PRESERVED, u->destination, text);
+	}
 	if (disposer_owns(k->control->p.disposer, u->destination))
 		return send_copy(k, a->number, COPY_PRESERVED, u->destination,
 		    "dockd alone disposes there, and does not");
@@ -108,12 +141,27 @@ static int send_preserved(struct client *k, const struct asset *a)
 	return rc == 0 ? camera_preserved(k, a) : rc;
 }
 
+/* What a lift means for a copy that its store holds. */
+static int destination_lifted(struct client *k, const struct asset *a, const struct upload *u)
+{
+	char text[PROTO_TEXT_LEN * 2];
+	bool still = retention_preserves(control_index(k->control), a);
+
+	if (!u->held)
+		return 0;
+	snprintf(text, sizeof(text), "%s%s",
+	    still ? "the store goes on holding it" : "the store is told to let go of its hold",
+	    locked_text(u));
+	return send_copy(k, a->number, still ? COPY_CONFIRMED : COPY_KEPT, u->destination, text);
+}
+
 static int send_lifted(struct client *k, const struct asset *a)
 {
 	bool still = retention_preserves(control_index(k->control), a);
-
-	return send_copy(k, a->number, still ? COPY_PRESERVED : COPY_KEPT, "station",
+	int rc = send_copy(k, a->number, still ? COPY_PRESERVED : COPY_KEPT, "station",
 	    still ? "another order still covers it" : "no order covers it: its retention runs on");
+
+	return rc == 0 ? each_upload(k, a, destination_lifted) : rc;
 }
 
 /* ---- orders ---- */
@@ -250,6 +298,13 @@ static int commit_or_end(struct client *k)
 	return -EIO;
 }
 
+static void park(struct client *k, unsigned seconds)
+{
+	k->parked = true;
+	k->until_us = bay_now_us() +
+	    (k->ask.timeout_ms ? k->ask.timeout_ms : seconds * 1000) * UINT64_C(1000);
+}
+
 int control_preserve(struct client *k)
 {
 	struct control *c = k->control;
@@ -289,11 +344,49 @@ int control_preserve(struct client *k)
 	log_info("preserve", "order=%" PRIu64 " scope=%s value=\"%s\" uid=%u", o.number,
 	    order_scope_word(o.scope), log_text(o.value), (unsigned)k->uid);
 	retention_changed(c->p.retention);
+	holder_changed(c->p.holder);
 	k->order = o.number;
 	rc = index_order(ix, o.number, &o);
 	if (rc == 0)
 		rc = send_order(k, &o);
-	return rc < 0 ? rc : send_covered(k, &o, send_preserved);
+	if (rc == 0)
+		park(k, PRESERVE_WAIT_S);
+	return rc;
+}
+
+/* The stores were told of what the first page shows, as far as they can hold anything. */
+static bool is_preserved(const struct client *k)
+{
+	static struct upload up[CONFIG_DESTINATIONS];
+	const struct control *c = k->control;
+	struct index *ix = control_index(c);
+	uint64_t numbers[COPY_PAGE];
+	static struct asset a;
+	static struct order o;
+	int n =
+	    index_order(ix, k->order, &o) < 0 ? 0 : index_covered(ix, &o, 0, numbers, COPY_PAGE);
+
+	for (int i = 0; i < n; i++) {
+		int ups = index_asset(ix, numbers[i], &a) < 0 ?
+		    0 :
+		    index_uploads(ix, numbers[i], up, CONFIG_DESTINATIONS);
+
+		for (int d = 0; d < ups; d++) {
+			if (holder_waits(c->p.holder, &a, &up[d]) &&
+			    !holder_trouble(c->p.holder, up[d].destination)[0])
+				return false;
+		}
+	}
+	return true;
+}
+
+static int preserve_end(struct client *k)
+{
+	static struct order o;
+
+	return index_order(control_index(k->control), k->order, &o) < 0 ?
+	    client_end(k, -EIO, 0, "the index cannot be read") :
+	    send_covered(k, &o, send_preserved);
 }
 
 int control_lift(struct client *k)
@@ -320,6 +413,7 @@ int control_lift(struct client *k)
 		return 0;
 	log_info("lift", "order=%" PRIu64 " uid=%u", o.number, (unsigned)k->uid);
 	retention_changed(c->p.retention);
+	holder_changed(c->p.holder);
 	k->order = o.number;
 	return send_covered(k, &o, send_lifted);
 }
@@ -395,6 +489,11 @@ static int destination_disposed(struct client *k, const struct asset *a, const s
 	if (rc == 0 && !d.kept)
 		return send_copy(k, a->number, COPY_KEPT, u->destination,
 		    "not reached yet: dockd goes on trying");
+	if (rc == 0 && d.again_s) {
+		snprintf(
+		    text, sizeof(text), "%.180s; dockd tries again%s", u->reason, locked_text(u));
+		return send_copy(k, a->number, COPY_KEPT, u->destination, text);
+	}
 	snprintf(text, sizeof(text), "not reached: its keeper has to delete asset %.64s", a->id);
 	return send_copy(k, a->number, COPY_KEPT, u->destination, text);
 }
@@ -482,13 +581,11 @@ int control_dispose(struct client *k)
 	if (commit_or_end(k) < 0)
 		return 0;
 	k->order = a.number;
-	k->parked = true;
-	k->until_us = bay_now_us() +
-	    (k->ask.timeout_ms ? k->ask.timeout_ms : DISPOSE_WAIT_S * 1000) * UINT64_C(1000);
+	park(k, DISPOSE_WAIT_S);
 	return 0;
 }
 
-bool control_disposed(const struct client *k)
+static bool is_disposed(const struct client *k)
 {
 	static struct disposal rows[CONFIG_DESTINATIONS + 1];
 	int n =
@@ -501,7 +598,7 @@ bool control_disposed(const struct client *k)
 	return true;
 }
 
-int control_dispose_end(struct client *k)
+static int dispose_end(struct client *k)
 {
 	static struct asset a;
 	int rc = index_asset(control_index(k->control), k->order, &a);
@@ -509,4 +606,14 @@ int control_dispose_end(struct client *k)
 	if (rc == 0)
 		rc = send_disposed(k, &a);
 	return rc < 0 ? rc : client_end(k, 0, 0, "");
+}
+
+bool control_order_settled(const struct client *k)
+{
+	return k->ask.ask == ASK_PRESERVE ? is_preserved(k) : is_disposed(k);
+}
+
+int control_order_end(struct client *k)
+{
+	return k->ask.ask == ASK_PRESERVE ? preserve_end(k) : dispose_end(k);
 }

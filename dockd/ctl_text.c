@@ -479,6 +479,19 @@ void text_upload(FILE *out, const struct proto_ctl_upload *u)
 		    forecast_when(u->expected_s, time(NULL), line, sizeof(line)));
 	if (u->confirmed_at_s)
 		put_line(out, "  Asked again", local_time(u->confirmed_at_s, when, sizeof(when)));
+	if (u->lock_mode) {
+		snprintf(line, sizeof(line), "locked (%s)%s%s",
+		    lock_word((enum lock_mode)u->lock_mode),
+		    u->retain_until_s == PROTO_NO_TIME ? "" : " until ",
+		    u->retain_until_s == PROTO_NO_TIME ?
+			"" :
+			local_time(u->retain_until_s, when, sizeof(when)));
+		put_line(out, "  Lock", line);
+	}
+	if (u->held)
+		put_line(out, "  Hold", "the store states a legal hold on it");
+	if (u->version[0])
+		put_line(out, "  Version", u->version);
 	if (u->reason[0])
 		put_line(out, "  Why", u->reason);
 	if (u->next_try_s)

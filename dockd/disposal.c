@@ -17,6 +17,7 @@
 #define REMOVALS 8 /* at once, over all destinations */
 #define PAUSE_MIN_MS 5000
 #define PAUSE_MAX_MS (3600 * 1000)
+#define KEPT_AGAIN_S 86400 /* a copy that its store does not let go, and does not say until when */
 #define STATION "station"
 
 /* A copy at a destination that is being removed, or will be in this turn. */
@@ -162,8 +163,8 @@ int disposal_begin(struct disposer *d, const struct asset *a, const struct dispo
 
 /* ---- the copies ---- */
 
-static void disposed(
-    struct disposer *d, uint64_t asset, const char *where, const char *result, const char *text)
+static void put_down(struct disposer *d, uint64_t asset, const char *where, const char *result,
+    const char *text, int64_t again_s)
 {
 	struct record r;
 
@@ -173,9 +174,36 @@ static void disposed(
 	record_text(&r, "result", result);
 	if (text[0])
 		record_text(&r, "text", text);
+	if (again_s)
+		record_number(&r, "again", again_s);
 	journal_write(d->journal, &r);
 	log_info("disposed", "asset=%" PRIu64 " where=%s result=%s text=\"%s\"", asset, where,
 	    result, log_text(text));
+}
+
+static void disposed(
+    struct disposer *d, uint64_t asset, const char *where, const char *result, const char *text)
+{
+	put_down(d, asset, where, result, text, 0);
+}
+
+/* The store does not let it go: its lock, or a hold that is none of ours; later it may. */
+static void kept(struct disposer *d, const struct upload *u, const char *text)
+{
+	int64_t now_s = clock_now_s(), again_s = 0;
+
+	if (u->lock != LOCK_NONE || u->held)
+		again_s = now_s + KEPT_AGAIN_S;
+	if (u->lock != LOCK_NONE && u->retain_until_s != PROTO_NO_TIME && u->retain_until_s > now_s)
+		again_s = u->retain_until_s + 1;
+	put_down(d, u->asset, u->destination, "kept", text, again_s);
+}
+
+/* Whether it is locked there at this time, for which the store is not asked first. */
+static bool is_locked(const struct upload *u)
+{
+	return u->lock != LOCK_NONE && u->retain_until_s != PROTO_NO_TIME &&
+	    u->retain_until_s > clock_now_s();
 }
 
 /* Whether this copy may go now. */
@@ -183,14 +211,24 @@ static bool may_go(struct disposer *d, const struct disposal *copy, bool synchro
 {
 	static struct asset a;
 
-	if (copy->kept || (copy->by_age && !synchronised) ||
-	    index_asset(ix(d), copy->asset, &a) < 0)
+	if ((copy->kept && (!copy->again_s || clock_now_s() < copy->again_s)) ||
+	    (copy->by_age && !synchronised) || index_asset(ix(d), copy->asset, &a) < 0)
 		return false;
 	return !retention_preserves(ix(d), &a);
 }
 
+/* A hold of ours that is still to be taken off (hold.c): it could only be refused. */
+static bool holds_yet(struct disposer *d, uint64_t asset, const struct upload *u)
+{
+	static struct asset a;
+
+	return u->held && uplink_can(d->uplink, u->destination) & READY_PRESERVES &&
+	    index_asset(ix(d), asset, &a) == 0 && retention_preserved_before(ix(d), &a);
+}
+
 static void plan_removal(struct disposer *d, const struct disposal *copy)
 {
+	static struct upload u;
 	struct place *p = place_of(d, copy->place);
 	struct removal *free_ = NULL;
 
@@ -201,6 +239,14 @@ static void plan_removal(struct disposer *d, const struct disposal *copy)
 	}
 	if (now_ms() < p->until_ms)
 		return;
+	if (index_upload(ix(d), copy->asset, copy->place, &u) == 0) {
+		if (is_locked(&u)) {
+			kept(d, &u, "it is locked there");
+			return;
+		}
+		if (holds_yet(d, copy->asset, &u))
+			return;
+	}
 	for (unsigned i = 0; i < REMOVALS; i++) {
 		struct removal *m = &d->removal[i];
 
@@ -250,18 +296,26 @@ static void put_off(struct place *p, uint64_t asset, const char *why)
 	    asset, p->name, p->pause_ms / 1000, log_text(why));
 }
 
+/* It is not a question of time on the line: the store says no. */
+static bool stays(const struct proto_failed *f)
+{
+	return f->failure == UPLOAD_CANNOT || f->failure == UPLOAD_REFUSED;
+}
+
 static void on_removed(void *arg, uint64_t key, const struct uplink_answer *a)
 {
 	struct disposer *d = arg;
 	struct removal m = d->removal[key];
 	struct place *p = place_of(d, m.place);
+	static struct upload u;
 
 	d->removal[key] = (struct removal){ 0 };
 	handover("disposal-removed");
 	if (a->end == UPLINK_BROKEN || !p)
 		return;
-	if (a->end == UPLINK_FAILED && a->failed->failure == UPLOAD_CANNOT)
-		disposed(d, m.asset, m.place, "kept", a->failed->text);
+	if (a->end == UPLINK_FAILED && stays(a->failed) &&
+	    index_upload(ix(d), m.asset, m.place, &u) == 0)
+		kept(d, &u, a->failed->text);
 	else if (a->end == UPLINK_FAILED)
 		put_off(p, m.asset, a->failed->text);
 	else if (a->status != 0 && a->status != -ENOENT)

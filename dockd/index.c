@@ -65,6 +65,7 @@ static const char schema[] =
     "CREATE INDEX upload_refusals ON upload(asset) WHERE refusals > 0 AND rung < 5;"
     "CREATE INDEX upload_refused ON upload(destination, asset) WHERE refused = 1;"
     "CREATE INDEX upload_passed ON upload(destination, asset) WHERE passed = 1 AND address <> '';"
+    "CREATE INDEX upload_held ON upload(destination, asset) WHERE held = 1;"
     "CREATE TABLE erase(asset INTEGER PRIMARY KEY, docking INTEGER);"
     "CREATE TABLE destination(number INTEGER PRIMARY KEY, name TEXT UNIQUE, count INTEGER,"
     " bytes INTEGER, kinds INTEGER, deliver INTEGER);"
@@ -92,10 +93,10 @@ static const char schema[] =
     "CREATE TABLE preservation(number INTEGER PRIMARY KEY, scope INTEGER, value TEXT, since INTEGER,"
     " until INTEGER, given INTEGER, lifted INTEGER, uid INTEGER, reason TEXT);"
     "CREATE INDEX preservation_active ON preservation(number) WHERE lifted = 0;"
-    "CREATE TABLE disposal(asset INTEGER, place TEXT, kept INTEGER, by_age INTEGER,"
+    "CREATE TABLE disposal(asset INTEGER, place TEXT, kept INTEGER, by_age INTEGER, again INTEGER,"
     " PRIMARY KEY(asset, place)) WITHOUT ROWID;" /* copies of a disposed asset still to go */
     "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
-    " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* what 0: asset, 1: docking */
+    " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* enum mention */
     "CREATE TABLE bound(destination TEXT PRIMARY KEY, identity TEXT) WITHOUT ROWID;"
     "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, docking INTEGER,"
     " reason TEXT, given INTEGER);" /* in force; asset 0: all of the camera up to the docking */

@@ -347,11 +347,12 @@ int index_signatures_wrong(struct index *ix, uint64_t *count);
 
 /* ---- proofs (index_proof.c) ---- */
 
-enum mention { MENTION_ASSET = 0, MENTION_DOCKING, MENTION_BEGAN };
+enum mention { MENTION_ASSET = 0, MENTION_DOCKING, MENTION_BEGAN, MENTION_ORDER };
 
 /*
  * Numbers of the records after `after` that name this asset (but `durable`, `bundled`), or this
- * docking and no asset (or are its `audited`); ascending. Count or -errno.
+ * docking and no asset (or are its `audited`), or this preservation order; ascending. Count or
+ * -errno.
  */
 int index_mentions(struct index *ix, enum mention what, uint64_t number, uint64_t after,
     uint64_t *seqs, size_t room);
@@ -383,6 +384,10 @@ int index_signed_by(
 int index_covered(
     struct index *ix, const struct order *o, uint64_t after, uint64_t *numbers, size_t room);
 
+/* Assets of which this destination states a hold, number > after. Count or -errno. */
+int index_held(
+    struct index *ix, const char *destination, uint64_t after, uint64_t *numbers, size_t room);
+
 /* How many assets the orders in force cover: asks them all. */
 uint64_t index_preserved(struct index *ix);
 
@@ -406,6 +411,7 @@ struct disposal {
 	char place[PROTO_NAME_LEN]; /* "station" or a destination */
 	bool kept;                  /* there is no way to take it away there: on record */
 	bool by_age;                /* else by order */
+	int64_t again_s;            /* kept: tried again from then on; 0 never */
 };
 /* Copies of assets with number > after. Count or -errno. */
 int index_disposals(struct index *ix, uint64_t after, struct disposal *out, size_t room);

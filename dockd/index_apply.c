@@ -506,6 +506,7 @@ static const struct rule rules[] = {
 	    { "#asset", "$destination", "$result", "$text" } },
 	{ "confirmed", apply_confirmed, NULL, { "#asset", "$destination", "$level" } },
 	{ "lost", apply_lost, NULL, { "#asset", "$destination", "$text" } },
+	{ "held", apply_held, NULL, { "#asset", "$destination", "#on" } },
 	{ "retired", apply_retired, NULL, { "#asset", "$reason" } },
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },

@@ -155,6 +155,7 @@ enum statement {
 	Q_FORGET,
 	Q_AHEAD,
 	Q_NEWEST_WAITING,
+	Q_HELD,
 	Q_STATEMENTS
 };
 
@@ -281,6 +282,7 @@ int apply_receipt_refused(struct act *a);
 int apply_refused(struct act *a);
 int apply_confirmed(struct act *a);
 int apply_lost(struct act *a);
+int apply_held(struct act *a);
 int apply_retired(struct act *a);
 int apply_switched(struct act *a);
 int apply_abandoned(struct act *a);

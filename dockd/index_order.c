@@ -165,6 +165,18 @@ int index_covered(
 	return rc < 0 ? rc : db_numbers(st, rc, numbers);
 }
 
+int index_held(
+    struct index *ix, const char *destination, uint64_t after, uint64_t *numbers, size_t room)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_HELD,
+	    "SELECT asset FROM upload WHERE destination = ?1 AND held = 1 AND asset > ?2"
+	    " ORDER BY asset LIMIT ?3",
+	    &st, "tii", destination, (int64_t)after, (int64_t)room);
+
+	return db_numbers(st, rc, numbers);
+}
+
 static int ask_one(sqlite3_stmt *st, int rc, int64_t *out)
 {
 	if (rc == 0)
@@ -267,7 +279,7 @@ int index_disposals(struct index *ix, uint64_t after, struct disposal *out, size
 	sqlite3_stmt *st;
 	int n = 0,
 	    rc = db_query(ix, Q_DISPOSALS,
-		"SELECT asset, place, kept, by_age FROM disposal WHERE asset > ?1"
+		"SELECT asset, place, kept, by_age, again FROM disposal WHERE asset > ?1"
 		" ORDER BY asset LIMIT ?2",
 		&st, "ii", (int64_t)after, (int64_t)room);
 
@@ -275,7 +287,8 @@ int index_disposals(struct index *ix, uint64_t after, struct disposal *out, size
 		out[n].asset = db_u64(st, 0);
 		db_text(st, 1, out[n].place, sizeof(out[n].place));
 		out[n].kept = sqlite3_column_int(st, 2) != 0;
-		out[n++].by_age = sqlite3_column_int(st, 3) != 0;
+		out[n].by_age = sqlite3_column_int(st, 3) != 0;
+		out[n++].again_s = sqlite3_column_int64(st, 4);
 		rc = 0;
 	}
 	return rc < 0 ? rc : n;
@@ -285,7 +298,7 @@ int index_disposal(struct index *ix, uint64_t asset, const char *place, struct d
 {
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_DISPOSAL,
-	    "SELECT kept, by_age FROM disposal WHERE asset = ?1 AND place = ?2", &st, "it",
+	    "SELECT kept, by_age, again FROM disposal WHERE asset = ?1 AND place = ?2", &st, "it",
 	    (int64_t)asset, place);
 
 	if (rc == 0)
@@ -296,6 +309,7 @@ int index_disposal(struct index *ix, uint64_t asset, const char *place, struct d
 	snprintf(out->place, sizeof(out->place), "%s", place);
 	out->kept = sqlite3_column_int(st, 0) != 0;
 	out->by_age = sqlite3_column_int(st, 1) != 0;
+	out->again_s = sqlite3_column_int64(st, 2);
 	sqlite3_reset(st);
 	return 0;
 }
@@ -314,8 +328,9 @@ uint64_t index_overdue(struct index *ix, int64_t now_s)
 
 static int disposal_put(struct index *ix, const struct disposal *d)
 {
-	return db_run(ix, Q_DISPOSAL_PUT, "INSERT OR REPLACE INTO disposal VALUES(?1, ?2, ?3, ?4)",
-	    "itii", (int64_t)d->asset, d->place, (int64_t)d->kept, (int64_t)d->by_age);
+	return db_run(ix, Q_DISPOSAL_PUT,
+	    "INSERT OR REPLACE INTO disposal VALUES(?1, ?2, ?3, ?4, ?5)", "itiii",
+	    (int64_t)d->asset, d->place, (int64_t)d->kept, (int64_t)d->by_age, d->again_s);
 }
 
 static int disposal_drop(struct index *ix, uint64_t asset, const char *place)
@@ -408,7 +423,22 @@ static int removed(struct act *a, const char *where)
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	u.address[0] = u.version[0] = '\0';
+	u.lock = LOCK_NONE;
+	u.retain_until_s = PROTO_NO_TIME;
+	u.held = false;
 	snprintf(u.reason, sizeof(u.reason), "disposed of");
+	return upload_write(a->ix, &u);
+}
+
+/* Why it is still there, for people. */
+static int kept_there(struct act *a, const char *where)
+{
+	struct upload u;
+	int rc = upload_read(a->ix, a->asset, where, &u);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	act_text(a, "text", u.reason, sizeof(u.reason));
 	return upload_write(a->ix, &u);
 }
 
@@ -432,7 +462,10 @@ int apply_disposed(struct act *a)
 
 	if (act_is(a, "result", "kept")) {
 		d.kept = true;
+		d.again_s = record_get_number(a->r, "again", 0);
 		rc = rc == 0 ? disposal_put(a->ix, &d) : rc == -ENOENT ? 0 : rc;
+		if (rc == 0)
+			rc = kept_there(a, where);
 	} else {
 		if (rc == 0)
 			rc = disposal_drop(a->ix, a->asset, where);

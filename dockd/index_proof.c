@@ -64,7 +64,9 @@ int mention_note(struct index *ix, uint64_t seq, const struct record *r)
 	ix->told = seq;
 	if (is(r, "durable"))
 		return 0;
-	if (is(r, "began"))
+	if (is(r, "preserve") || is(r, "lift"))
+		rc = mention(ix, MENTION_ORDER, (uint64_t)record_get_number(r, "order", 0), seq);
+	else if (is(r, "began"))
 		rc = mention(ix, MENTION_BEGAN, 0, seq);
 	else if (asset > 0)
 		rc = mention(ix, MENTION_ASSET, (uint64_t)asset, seq);
@@ -73,7 +75,7 @@ int mention_note(struct index *ix, uint64_t seq, const struct record *r)
 		rc = mention(ix, MENTION_DOCKING, (uint64_t)docking, seq);
 	if (rc == 0 && asset > 0 && into > 0)
 		rc = mention(ix, MENTION_ASSET, (uint64_t)into, seq);
-	if (rc == 0 && is(r, "receipted"))
+	if (rc == 0 && (is(r, "receipted") || is(r, "held")))
 		rc = make_due(ix, (uint64_t)asset, destination, seq);
 	else if (rc == 0 && (is(r, "signature") || is(r, "erased")))
 		rc = make_due(ix, (uint64_t)asset, "", seq);

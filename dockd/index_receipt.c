@@ -83,6 +83,15 @@ int apply_recreated(struct act *a)
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
 }
 
+/* A word that is not known locks all the same. */
+static void take_lock(struct act *a, struct upload *u)
+{
+	u->lock = LOCK_NONE;
+	if (record_has(a->r, "lock") && lock_of_word(record_get_text(a->r, "lock"), &u->lock) < 0)
+		u->lock = LOCK_COMPLIANCE;
+	u->retain_until_s = record_get_number(a->r, "retain-until", PROTO_NO_TIME);
+}
+
 int apply_receipted(struct act *a)
 {
 	struct upload u;
@@ -102,10 +111,7 @@ int apply_receipted(struct act *a)
 	act_text(a, "key", u.key, sizeof(u.key));
 	u.confirmed_at_s = 0;
 	u.refusals = 0;
-	u.lock = LOCK_NONE;
-	if (record_has(a->r, "lock") && lock_of_word(record_get_text(a->r, "lock"), &u.lock) < 0)
-		u.lock = LOCK_GOVERNANCE;
-	u.retain_until_s = record_get_number(a->r, "retain-until", PROTO_NO_TIME);
+	take_lock(a, &u);
 	u.held = act_number(a, "held") != 0;
 	u.expires_s = PROTO_NO_TIME; /* what is whole does not expire */
 	rc = upload_write(a->ix, &u);
@@ -145,8 +151,24 @@ int apply_confirmed(struct act *a)
 	if (rc < 0 || u.rung != RUNG_RECEIPTED)
 		return rc;
 	u.confirmed_at_s = a->time_s;
+	if (record_has(a->r, "lock"))
+		take_lock(a, &u);
+	if (record_has(a->r, "held"))
+		u.held = act_number(a, "held") != 0;
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
+}
+
+/* The store was told of a preservation order, or of its end, and says so. */
+int apply_held(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0 || u.rung != RUNG_RECEIPTED)
+		return rc;
+	u.held = act_number(a, "on") != 0;
+	return upload_write(a->ix, &u);
 }
 
 /* The receipt is worth nothing any more: it is in the queue again while there is a copy here. */

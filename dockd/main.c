@@ -9,6 +9,7 @@
 #include "checkpoint.h"
 #include "config.h"
 #include "control.h"
+#include "hold.h"
 #include "inquiry.h"
 #include "intake.h"
 #include "journal.h"
@@ -62,6 +63,7 @@ struct core {
 	struct disposer *disposer;
 	struct retention *retention;
 	struct reconcile *reconcile;
+	struct holder *holder;
 	struct retirement *retirement;
 	struct bays *bays;
 	struct link *link;
@@ -98,16 +100,18 @@ static void on_changed(void *arg, uint64_t asset)
 	bays_asset_changed(c->bays);
 }
 
-static void on_judged(void *arg, uint64_t asset)
+/* Judged, receipted: the bays, and what its stores are to hold. */
+static void on_told(void *arg, uint64_t asset)
 {
-	(void)asset;
-	bays_asset_changed(((struct core *)arg)->bays);
+	struct core *c = arg;
+
+	holder_asset_changed(c->holder, asset);
+	bays_asset_changed(c->bays);
 }
 
-static void on_receipted(void *arg, uint64_t asset)
+static void on_confirmed(void *arg, uint64_t asset)
 {
-	(void)asset;
-	bays_asset_changed(((struct core *)arg)->bays);
+	holder_asset_changed(((struct core *)arg)->holder, asset);
 }
 
 static void on_lost(void *arg, uint64_t asset)
@@ -278,6 +282,7 @@ static void reload(struct core *c)
 		disposer_configure(c->disposer, fresh);
 		retention_configure(c->retention, fresh);
 		reconcile_configure(c->reconcile, fresh);
+		holder_configure(c->holder, fresh);
 		retirement_configure(c->retirement, fresh);
 		set_policy(c);
 		if (old->erase != fresh->erase || old->dispose != fresh->dispose ||
@@ -407,6 +412,7 @@ static void turn(struct core *c)
 	disposer_act(c->disposer);
 	uplink_act(c->uplink);
 	reconcile_act(c->reconcile);
+	holder_act(c->holder);
 	retirement_act(c->retirement);
 	sign(c);
 	shipping_turn(c->shipping);
@@ -540,6 +546,7 @@ static void open_sockets(struct core *c, bool plaintext)
 		.retention = c->retention,
 		.disposer = c->disposer,
 		.reconcile = c->reconcile,
+		.holder = c->holder,
 	};
 	char path[sizeof(c->config->run_dir) + 16];
 	int r;
@@ -610,6 +617,7 @@ static void stop(struct core *c)
 	retention_free(c->retention);
 	disposer_free(c->disposer);
 	reconcile_free(c->reconcile);
+	holder_free(c->holder);
 	retirement_free(c->retirement);
 	acceptance_free(c->acceptance);
 	lights_free(c->lights);
@@ -628,10 +636,10 @@ static int serve(const char *config_path, const char *profiles_dir)
 {
 	static const struct bays_handlers bay_handlers = { on_pulled };
 	static const struct intake_handlers intake_handlers = { on_changed };
-	static const struct judge_handlers judge_handlers = { on_judged };
+	static const struct judge_handlers judge_handlers = { on_told };
 	static const struct inquiry_handlers inquiry_handlers = { on_pulled };
-	static const struct uplink_handlers uplink_handlers = { on_receipted };
-	static const struct reconcile_handlers reconcile_handlers = { on_lost };
+	static const struct uplink_handlers uplink_handlers = { on_told };
+	static const struct reconcile_handlers reconcile_handlers = { on_lost, on_confirmed };
 	static struct core core;
 	struct core *c = &core;
 	char *errors = NULL;
@@ -668,6 +676,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 	    uplink_new(c->journal, c->staging, c->intake, c->acceptance, &uplink_handlers, c);
 	c->reconcile =
 	    reconcile_new(c->journal, c->staging, c->uplink, c->acceptance, &reconcile_handlers, c);
+	c->holder = holder_new(c->journal, c->uplink);
 	c->retirement = retirement_new(c->journal, c->staging);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	c->bays->ledger_trouble = checkpoint_trouble(c->checkpoint);
@@ -685,6 +694,7 @@ static int serve(const char *config_path, const char *profiles_dir)
 	c->retention = retention_new(c->journal, c->uplink, c->disposer);
 	retention_configure(c->retention, c->config);
 	reconcile_configure(c->reconcile, c->config);
+	holder_configure(c->holder, c->config);
 	retirement_configure(c->retirement, c->config);
 	open_sockets(c, plaintext); /* last: nobody may connect to half a core */
 	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,

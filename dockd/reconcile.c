@@ -124,16 +124,35 @@ static struct record *begin(const char *type, uint64_t asset, const char *destin
 	return &r;
 }
 
-static void confirmed(
-    struct reconcile *r, const char *destination, uint64_t asset, enum receipt_level level)
+/* What it states of lock and hold, where that differs from what is on record. */
+static void add_stated(
+    struct reconcile *r, struct record *rec, const struct upload *u, const struct proto_receipt *c)
 {
-	struct record *rec = begin("confirmed", asset, destination);
+	if (!(uplink_can(r->uplink, u->destination) & READY_PRESERVES) && !c->lock_mode && !c->held)
+		return; /* it knows neither */
+	if (c->lock_mode != u->lock || c->retain_until_s != u->retain_until_s) {
+		record_text(rec, "lock", lock_word((enum lock_mode)c->lock_mode));
+		if (c->retain_until_s != PROTO_NO_TIME)
+			record_number(rec, "retain-until", c->retain_until_s);
+	}
+	if ((c->held != 0) != u->held)
+		record_number(rec, "held", c->held);
+}
+
+static void confirmed(struct reconcile *r, const struct upload *u, const struct proto_receipt *c)
+{
+	struct record *rec = begin("confirmed", u->asset, u->destination);
+	enum receipt_level level = (enum receipt_level)c->level;
+	const char *destination = u->destination;
+	uint64_t asset = u->asset;
 
 	record_text(rec, "level", level_word(level));
+	add_stated(r, rec, u, c);
 	journal_write(r->journal, rec);
 	log_info("confirmed", "destination=%s asset=%" PRIu64 " level=%s", destination, asset,
 	    level_word(level));
 	handover("reconcile-confirmed");
+	r->handlers->confirmed(r->arg, asset);
 }
 
 static void lost(
@@ -189,7 +208,7 @@ static void accepted(void *arg, const struct accepted *what)
 		return;
 	}
 	if (what->result == RECEIPT_GOOD)
-		confirmed(r, what->destination, what->asset, LEVEL_SIGNED);
+		confirmed(r, &u, &what->receipt);
 	else
 		log_error("confirm-refused",
 		    "destination=%s asset=%" PRIu64 " result=%s reason=\"%s\"", what->destination,
@@ -248,7 +267,7 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 		q->asked = acceptance_ask(r->acceptance, key, q->destination, q->asked_s,
 			       answer->receipt, accepted, r) == 0;
 	else if (level_confirms((enum receipt_level)answer->receipt->level, r->accept))
-		confirmed(r, q->destination, key, (enum receipt_level)answer->receipt->level);
+		confirmed(r, &u, answer->receipt);
 	else
 		weak(q, key, (enum receipt_level)answer->receipt->level);
 }

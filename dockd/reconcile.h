@@ -16,6 +16,8 @@ struct reconcile;
 struct reconcile_handlers {
 	/* A destination has lost it: receipts count for less than they did. */
 	void (*lost)(void *arg, uint64_t asset);
+	/* It has it, and states this and that of lock and hold. */
+	void (*confirmed)(void *arg, uint64_t asset);
 };
 
 struct reconcile *reconcile_new(struct journal *j, struct staging *s, struct uplink *u,

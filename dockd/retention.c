@@ -160,27 +160,33 @@ bool retention_preserves(struct index *ix, const struct asset *a)
 	return n <= 0 ? n < 0 : group_covered(ix, a, orders, n);
 }
 
-/* Whether an order that covered it was lifted after this moment, and not in the future. */
-static bool lifted_since(struct retention *rt, const struct asset *a, int64_t since_s)
+/* Whether an order that covered it was lifted after the one moment, and not after the other. */
+static bool lifted_between(
+    struct index *index, const struct asset *a, int64_t since_s, int64_t until_s)
 {
 	static struct order page[GROUP_PAGE];
 	uint64_t after = 0;
 	int n;
 
 	do {
-		n = index_orders(ix(rt), after, page, GROUP_PAGE);
+		n = index_orders(index, after, page, GROUP_PAGE);
 		for (int i = 0; i < n; i++) {
 			struct order o = page[i];
 
 			after = o.number;
-			if (o.lifted_s <= since_s || o.lifted_s > rt->now_s)
+			if (o.lifted_s <= since_s || o.lifted_s > until_s)
 				continue;
 			o.lifted_s = 0;
-			if (group_covered(ix(rt), a, &o, 1))
+			if (group_covered(index, a, &o, 1))
 				return true;
 		}
 	} while (n == GROUP_PAGE);
 	return false;
+}
+
+bool retention_preserved_before(struct index *ix, const struct asset *a)
+{
+	return lifted_between(ix, a, 0, INT64_MAX);
 }
 
 /* ---- the record of each asset ---- */
@@ -294,7 +300,7 @@ static void mark(struct retention *rt, const struct asset *a)
 static bool mark_stands(struct retention *rt, const struct asset *a)
 {
 	return a->marked_s && a->marked_s <= rt->now_s + RETENTION_MARK_S &&
-	    !lifted_since(rt, a, a->marked_s);
+	    !lifted_between(ix(rt), a, a->marked_s, rt->now_s);
 }
 
 /*

@@ -48,5 +48,7 @@ int retention_walk(struct retention *rt, struct due_place *at, uint64_t *numbers
  * clip whose signature it is. An index that cannot be read says yes.
  */
 bool retention_preserves(struct index *ix, const struct asset *a);
+/* Whether an order that was lifted since covered it. An index that cannot be read says no. */
+bool retention_preserved_before(struct index *ix, const struct asset *a);
 
 #endif

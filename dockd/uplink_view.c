@@ -43,6 +43,13 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	return 0;
 }
 
+uint32_t uplink_can(const struct uplink *u, const char *destination)
+{
+	const struct destination *d = uplink_find(u, destination);
+
+	return d && d->peer && d->ready ? d->can : 0;
+}
+
 void uplink_asset(
     struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out)
 {

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 
+from fake_uploader import Beside
 from vcam import Camera
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -113,10 +114,11 @@ class Station:
     """with Station(...) as s: settings are those of dockd.conf, '_' for '-'.
 
     keep_core: the core is started again when it ends, as the other services always are.
+    fakes: destinations whose uploader is fake_uploader.py; self.fakes has the test's end of each.
     """
 
     def __init__(self, env=None, uploader_env=None, hotplug_env=None, start=True, folder=None,
-                 profile=None, keep_core=False, **settings):
+                 profile=None, keep_core=False, fakes=(), **settings):
         self.bin = programs()
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="dockd-station-"))
         self.folder.chmod(0o755)
@@ -132,6 +134,7 @@ class Station:
         self._dir("store", UPLOADER, 0o755)
         self._dir("logs", 0, 0o777)
         self._dir("profiles", 0, 0o755)
+        self.fakes = {name: Beside(self.folder / f"fake-{name}", UPLOADER) for name in fakes}
         for path in (self.bin / "profiles").iterdir():
             text = path.read_text()
             if profile and path.name == "simulator.conf":
@@ -210,9 +213,10 @@ class Station:
             self.folder / "logs/hotplug.log", self.hotplug_env)
 
     def start_uploader(self, name):
+        core = self.folder / "run/core.sock"
         self.uploaders[name] = Service(f"uploader {name}", [
-            *as_user(UPLOADER, CORE_GROUP), self.bin / "dockd-uploader", "--socket",
-            self.folder / "run/core.sock", name], self.folder / f"logs/uploader-{name}.log",
+            *as_user(UPLOADER, CORE_GROUP), *(self.fakes[name].command(core, name) if name in self.fakes
+                else [self.bin / "dockd-uploader", "--socket", core, name])], self.folder / f"logs/uploader-{name}.log",
             self.uploader_env)
 
     def start(self):

@@ -1,0 +1,151 @@
+"""A store that locks and holds: preservation orders reach it, and are over there when they are
+lifted; what it locks is not disposed of before its time.
+
+The uploader is fake_uploader.py, which speaks to the real core: no store that dockd can drive
+refuses just these things at just these moments.
+"""
+import signal
+import threading
+import time
+
+import pytest
+
+import fake_core
+from test_retention import DAY, Month, at
+from vcam import clip
+
+
+class Held(Month):
+    """One destination, whose uploader is a fake."""
+
+    def __init__(self, rules=None, **settings):
+        super().__init__(fakes=["store"], destinations=[{"name": "store", "driver": "tus",
+                                                         "url": "http://127.0.0.1:1/files",
+                                                         "dispose": True}],
+                         accept_receipt="stored-digest", start=False, **settings)
+        self.store = self.fakes["store"]
+        self.store.rule(**(rules or {}))
+        self.start()
+
+    def held(self, number):
+        return self.clip(number)["uploads"][0]["held"]
+
+    def copies(self, *command):
+        told = self.ctl(*command, "--reason", "case 7", check=False)
+        return {(c["number"], c["where"]): c for c in told["copies"]}
+
+
+def test_an_order_reaches_the_store():
+    """By camera, for what is there and what comes; confirmed only when the store said so."""
+    with Held({"holds_at_once": False}) as s:
+        s.docked("A", [clip(f"DCIM/{n}.mp4", 5000 + n, n, mtime=at()) for n in range(1, 4)])
+        s.docked("B", [clip("DCIM/b.mp4", 6000, 9, mtime=at())], port="1-2")
+        assert s.store.told("PRESERVE") == []
+        first, b = s.number("DCIM/1.mp4"), s.number("DCIM/b.mp4")
+        copies = s.copies("preserve", "camera", "A")
+        assert copies[first, "store"]["state"] == "confirmed"
+        s.until(lambda: len(s.records("held")) == 3, "each of them")
+        assert {o["name"]: o["held"] for o in s.store.objects().values()} == {
+            "1.mp4": True, "2.mp4": True, "3.mp4": True, "b.mp4": False}
+        assert {m["version"] for m in s.store.told("PRESERVE")} == {"v1"}
+        assert s.held(first) and not s.held(b)
+
+        # what comes later is told of when it is there, and what was there is not asked again
+        s.docked("A", [clip("DCIM/late.mp4", 7000, 8, mtime=at())])
+        s.until(lambda: len(s.records("held")) == 4, "the late one")
+        assert s.store.objects()["late.mp4"]["held"]
+
+        # a second order covers one of them as well: after the lift that one stays held
+        s.copies("preserve", "asset", first)
+        lifted = s.copies("lift", 1)
+        assert lifted[first, "store"]["state"] == "confirmed"
+        assert lifted[first + 1, "store"]["state"] == "kept"
+        s.until(lambda: len(s.records("held", on=0)) == 3, "off")
+        assert [o["name"] for o in s.store.objects().values() if o["held"]] == ["1.mp4"]
+        s.copies("lift", 2)
+        s.until(lambda: not s.held(first), "off")
+        s.wait("idle")
+        assert len(s.store.told("PRESERVE")) == 8
+
+
+def test_nothing_is_called_confirmed_before_it_is():
+    """A store that refuses, then one that does not answer; the core dies, and goes on asking."""
+    with Held({"holds_at_once": False, "preserve": "no legal hold on this bucket"}, keep_core=True) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        copies = s.copies("preserve", "asset", 1)
+        assert copies[1, "store"]["state"] == "NOT-PRESERVED"
+        assert "no legal hold on this bucket" in copies[1, "store"]["text"]
+        assert s.ctl("preserve", "asset", 1, "--reason", "x", check=False) and not s.held(1)
+        s.until(lambda: "no legal hold on this bucket" in s.ctl("status")["text"], "told")
+        s.store.rule(holds_at_once=False, preserve="silent")
+        asked = len(s.store.told("PRESERVE"))
+        s.until(lambda: len(s.store.told("PRESERVE")) > asked, "asked again")
+        assert not s.held(1) and s.records("held") == []
+        s.core.send(signal.SIGKILL)
+        s.store.rule(holds_at_once=False)
+        s.until(lambda: s.ctl("clip", 1, check=False, connect=True).get("uploads") and s.held(1), "held")
+        s.until(lambda: "hold" not in s.ctl("status")["text"], "nothing to say")
+
+
+@pytest.mark.parametrize("point", ["hold-ask:2", "hold-held:2", "hold-held:4"])
+def test_killed_between(point, tmp_path):
+    """The core dies between order, question and record; nothing is forgotten, nothing held twice."""
+    mark = tmp_path / "mark"
+    mark.touch()
+    mark.chmod(0o666)
+    tmp_path.chmod(0o755)
+    with Held({"holds_at_once": False}, keep_core=True, env={"DIE_AT": point, "DIE_MARK": str(mark)}) as s:
+        s.docked("A", [clip(f"DCIM/{n}.mp4", 5000 + n, n, mtime=at()) for n in range(1, 4)])
+        s.ctl("preserve", "camera", "A", "--reason", "case 7", check=False)
+        s.until(lambda: len(s.records("held", on=1)) == 3, "held")
+        s.until(lambda: s.ctl("lift", 1, "--reason", "over", check=False, connect=True), "lifted")
+        s.until(lambda: not any(o["held"] for o in s.store.objects().values()), "let go")
+        s.until(lambda: len(s.records("held", on=0)) == 3, "on record")
+        assert s.core.starts == 2
+        assert len(s.records("held")) == 6
+
+
+def test_a_hold_of_others_is_left_alone():
+    """What somebody else held there stays; what somebody took off is put on again."""
+    with Held(confirm_per_hour=100000) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at()), clip("DCIM/2.mp4", 5001, 2, mtime=at())])
+        ours = s.number("DCIM/1.mp4")
+        s.copies("preserve", "asset", ours)
+        assert s.held(ours)
+        s.store.change("1.mp4", held=False)
+        s.store.change("2.mp4", held=True, lock=fake_core.COMPLIANCE, retain=int(time.time()) + 90 * DAY)
+        s.day(7.5)
+        s.until(lambda: len(s.records("confirmed")) == 2, "asked again")
+        s.until(lambda: len(s.records("held", on=1)) == 2, "put on again")
+        other = s.clip(3 - ours)["uploads"][0]
+        assert other["held"] and other["lock"] == "compliance" and other["retain_until"]
+        s.copies("lift", 1)
+        s.until(lambda: not s.held(ours), "off")
+        s.day(9)
+        s.until(lambda: s.ctl("status")["clock_synchronised"], "asked")
+        assert s.store.objects()["2.mp4"]["held"]
+        assert {m["name"] for m in s.store.told("PRESERVE")} == {"1.mp4"}
+
+
+def test_disposal_waits_for_lock_and_hold():
+    """Locked for 40 days: kept, with its text, and gone after; a hold of ours comes off first."""
+    until = int(time.time()) + 40 * DAY
+    with Held({"lock": fake_core.COMPLIANCE, "retain": until}) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        first = s.number("DCIM/1.mp4")
+        assert s.clip(first)["uploads"][0]["lock"] == "compliance"
+        s.copies("preserve", "asset", first)
+        assert s.ctl("dispose", first, "--reason", "x", "--order", "7", check=False)["exit"] != 0
+        s.copies("lift", 1)
+        told = s.ctl("dispose", first, "--reason", "order", "--order", "J 12", check=False)
+        copies = {c["where"]: c for c in told["copies"]}
+        assert copies["station"]["state"] == "disposed" and copies["store"]["state"] == "kept"
+        assert "locked" in copies["store"]["text"]
+        kept = s.records("disposed", where="store")
+        assert [(r["result"], r["again"]) for r in kept] == [("kept", until + 1)]
+        s.until(lambda: not s.held(first), "the hold comes off meanwhile")
+        assert s.store.told("REMOVE") == []
+        s.store.rule(ahead=41 * DAY)
+        s.day(41)
+        s.until(lambda: s.gone(first), "gone")
+        assert "1.mp4" not in s.store.objects()

@@ -18,13 +18,18 @@ from vcam import clip
 class Held(Month):
     """One destination, whose uploader is a fake."""
 
-    def __init__(self, rules=None, **settings):
+    def __init__(self, rules=None, die=None, **settings):
         super().__init__(fakes=["store"], destinations=[{"name": "store", "driver": "tus",
                                                          "url": "http://127.0.0.1:1/files",
                                                          "dispose": True}],
                          accept_receipt="stored-digest", start=False, **settings)
         self.store = self.fakes["store"]
         self.store.rule(**(rules or {}))
+        if die:
+            mark = self.folder / "mark"
+            mark.touch()
+            mark.chmod(0o666)
+            self.env |= {"DIE_AT": die, "DIE_MARK": str(mark)}
         self.start()
 
     def held(self, number):
@@ -88,13 +93,9 @@ def test_nothing_is_called_confirmed_before_it_is():
 
 
 @pytest.mark.parametrize("point", ["hold-ask:2", "hold-held:2", "hold-held:4"])
-def test_killed_between(point, tmp_path):
+def test_killed_between(point):
     """The core dies between order, question and record; nothing is forgotten, nothing held twice."""
-    mark = tmp_path / "mark"
-    mark.touch()
-    mark.chmod(0o666)
-    tmp_path.chmod(0o755)
-    with Held({"holds_at_once": False}, keep_core=True, env={"DIE_AT": point, "DIE_MARK": str(mark)}) as s:
+    with Held({"holds_at_once": False}, keep_core=True, die=point) as s:
         s.docked("A", [clip(f"DCIM/{n}.mp4", 5000 + n, n, mtime=at()) for n in range(1, 4)])
         s.ctl("preserve", "camera", "A", "--reason", "case 7", check=False)
         s.until(lambda: len(s.records("held", on=1)) == 3, "held")

@@ -33,6 +33,7 @@ WARN += -Werror
 endif
 BASE_CFLAGS := -std=c17 $(DEFS) $(WARN) $(HARDEN) $(OPT) $(SANFLAGS)
 BASE_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
+comma := ,
 V ?= 0
 ifeq ($(V),0)
 Q := @
@@ -411,6 +412,14 @@ test_programs += $(BUILD)/test/probe_tlog
 $(eval $(call link,$(BUILD)/test/probe_s3,tests/unit/probe_s3.c $(s3_pure) uploader/facts.c,\
 	libcurl libcrypto expat))
 test_programs += $(BUILD)/test/probe_s3
+# The simulated week: the core whole, its time, disk and other ends of its sockets played.
+week_src := tests/sim/week.c tests/sim/week_core.c tests/sim/week_dock.c tests/sim/week_server.c \
+	tests/double/clock_virtual.c $(filter-out dockd/main.c dockd/child.c,$(dockd_src)) $(base_src) \
+	$(handover_src)
+$(eval $(call link,$(BUILD)/test/week,$(week_src),$(filter-out libseccomp,$(dockd_pkg))))
+$(BUILD)/test/week: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,clock_gettime time fallocate fstatvfs \
+	unlinkat prlimit)
+test_programs += $(BUILD)/test/week
 # What each sandbox lets through, tried from inside; the sanitizer builds have no sandbox to try.
 ifneq ($(SAN),1)
 $(eval $(call link,$(BUILD)/test/probe_sandbox,tests/unit/probe_sandbox.c $(sandbox_src),libseccomp))
@@ -520,6 +529,7 @@ setup:
 check: setup
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)$(MAKE) --no-print-directory check-unit
+	$(Q)$(MAKE) --no-print-directory check-week
 	$(Q)$(MAKE) --no-print-directory check-system
 
 # The stock upload server of the tests, at the versions of package-lock.json; nothing of it is shipped.
@@ -540,6 +550,15 @@ check-system: test-programs
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) -n 3 --ignore tests/system/test_kill.py \
 		tests/system
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) tests/system/test_kill.py
+
+#: check-week      a simulated day: nothing lost, nothing twice, nothing late before somebody was told
+#: week            the simulated week, hour by hour, into tests/sim/WEEK.md (some minutes)
+.PHONY: check-week week
+check-week: $(BUILD)/test/week
+	$(Q)$(BUILD)/test/week --plan day >$(BUILD)/day.md
+week: $(BUILD)/test/week
+	$(Q)for plan in full fits; do $(BUILD)/test/week --plan $$plan >$(BUILD)/week-$$plan.md || exit 1; done
+	$(Q)($(BUILD)/test/week --about && cat $(BUILD)/week-full.md $(BUILD)/week-fits.md) >tests/sim/WEEK.md
 
 #: soak            N=1000 cases of randomised faults, SEED=... the same again; prints the table
 .PHONY: soak

@@ -62,7 +62,7 @@ int64_t forecast_arrival(const struct proto_destination *d, const struct pace *p
 	return at_s;
 }
 
-/* What a request of so many bytes lost is more than what was kept, and no connection holds long enough. */
+/* More was lost than kept, and no connection holds for as long as one request takes. */
 static bool never_passes(const struct pace *p, uint64_t largest_bytes, uint64_t longest_s)
 {
 	uint64_t line_per_s =
@@ -153,12 +153,14 @@ void forecast_text(enum forecast_trouble t, const char *destination, int64_t exp
 	case FORECAST_LATE:
 		if (expected_s <= deadline_s)
 			snprintf(out, size,
-			    "%s: a file is due by %s, and were the line good now, it would be there %s "
+			    "%s: a file is due by %s, and were the line good now, it would be "
+			    "there %s "
 			    "at the earliest, at %s: mend the line, or export it by hand",
 			    destination, due, expected_s ? at : "at a time not known", rate);
 		else
 			snprintf(out, size,
-			    "%s: a file that is due by %s is expected %s, %s late, at %s: mend or widen the "
+			    "%s: a file that is due by %s is expected %s, %s late, at %s: mend "
+			    "or widen the "
 			    "line or the timetable, or expedite what cannot wait",
 			    destination, due, at,
 			    forecast_span(expected_s - deadline_s, late, sizeof(late)), rate);
@@ -171,15 +173,18 @@ void forecast_text(enum forecast_trouble t, const char *destination, int64_t exp
 			    destination);
 		else
 			snprintf(out, size,
-			    "%s: its connections break before one request is through, at %s: mend the "
-			    "line, or make chunk-min or part-size smaller; files wait here meanwhile",
+			    "%s: its connections break before one request is through, at %s: "
+			    "mend the "
+			    "line, or make chunk-min or part-size smaller; files wait here "
+			    "meanwhile",
 			    destination, rate);
 		break;
 	case FORECAST_PAST:
 		if (expected_s == 0)
 			snprintf(at, sizeof(at), "at a time not known yet");
 		snprintf(out, size,
-		    "%s: a file was due by %s and is not there, expected %s: mend the line, or export "
+		    "%s: a file was due by %s and is not there, expected %s: mend the line, or "
+		    "export "
 		    "it by hand",
 		    destination, due, at);
 		break;

@@ -1,10 +1,10 @@
 /*
  * forecast: when something will have arrived, and whether that is too late; pure.
  *
- * Called by outlook with what it has seen of a destination, and by dockctl for the words. The caller
- * brings the time, also the local one (localtime_r); nothing here reads a clock, and only the texts
- * ask for the zone. What a line carries is measured only while something was being sent and the
- * timetable did not hold it back.
+ * Called by outlook with what it has seen of a destination, and by dockctl for the words. The
+ * caller brings the time, also the local one (localtime_r); nothing here reads a clock, and only
+ * the texts ask for the zone. What a line carries is measured only while something was being sent
+ * and the timetable did not hold it back.
  */
 #ifndef DOCKD_FORECAST_H
 #define DOCKD_FORECAST_H
@@ -34,9 +34,9 @@ int64_t forecast_arrival(const struct proto_destination *d, const struct pace *p
 
 enum forecast_trouble {
 	FORECAST_WELL = 0,
-	FORECAST_LATE, /* at this pace it comes after its deadline */
-	FORECAST_NEVER, /* it can never pass: no hours, or no resume and the line does not hold so long */
-	FORECAST_PAST, /* its deadline is over already */
+	FORECAST_LATE,  /* at this pace it comes after its deadline */
+	FORECAST_NEVER, /* no hours, or no connection holds for as long as one request takes */
+	FORECAST_PAST,  /* its deadline is over already */
 };
 
 /*
@@ -47,7 +47,7 @@ enum forecast_trouble {
 enum forecast_trouble forecast_judge(int64_t now_s, int64_t expected_s, int64_t deadline_s,
     const struct pace *p, uint64_t largest_bytes, uint64_t longest_s);
 
-/* A sentence that says by when, how late, and what to do; for dockctl status. "" where all is well. */
+/* A sentence that says by when, how late, and what to do; for dockctl status. "" all is well. */
 void forecast_text(enum forecast_trouble t, const char *destination, int64_t expected_s,
     int64_t deadline_s, const struct pace *p, char *out, size_t size);
 

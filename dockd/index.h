@@ -114,8 +114,8 @@ int index_queued(struct index *ix, const char *destination, uint64_t *count, uin
 /* One of those that wait for a destination (index_outlook). */
 struct index_ahead {
 	uint64_t asset, size_bytes;
-	int64_t since_s;      /* staged first */
-	int64_t dispose_by_s; /* PROTO_NO_TIME: never by age */
+	int64_t
+	    deadline_s; /* when it should be there, is disposed of or forgotten there; 0 no day */
 };
 /*
  * The first `room` of them, in the order in which they are sent: each to take, which ends it by

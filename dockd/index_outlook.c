@@ -1,17 +1,21 @@
 /*
- * index_outlook: what waits for a destination, in the order in which it is sent, for expected times.
+ * index_outlook: what waits for a destination, in the order in which it is sent.
  *
- * Called by outlook every few seconds. Each question here is bounded, however much waits.
+ * Called by outlook every few seconds, for expected times. Each question here is bounded, however
+ * much waits.
  */
 #include "index_db.h"
 
 #include <errno.h>
 
 /* The first of one part of a queue, along queue_next: begun or not, small or large. */
-#define PART(fresh_is, large_is)                                                                    \
-	"SELECT * FROM (SELECT asset, size, class, due, recorded FROM queue WHERE destination = ?1" \
-	" AND fresh = " #fresh_is " AND large = " #large_is                                         \
+#define PART(fresh_is, large_is)                                                                   \
+	"SELECT * FROM (SELECT asset, size, deadline, class, due, recorded FROM queue"             \
+	" WHERE destination = ?1 AND fresh = " #fresh_is " AND large = " #large_is                 \
 	" ORDER BY class, due, docking, recorded, asset LIMIT ?2)"
+#define UNION " UNION ALL "
+/* index_queue's word for what has no day: so long after it came */
+#define NO_DAY_S (INT64_C(1) << 32)
 
 int index_ahead(struct index *ix, const char *destination, size_t room,
     int (*take)(void *arg, const struct index_ahead *row), void *arg)
@@ -22,18 +26,16 @@ int index_ahead(struct index *ix, const char *destination, size_t room,
 
 	if (rc == 0)
 		rc = db_query(ix, Q_AHEAD,
-		    "SELECT q.asset, q.size, a.since, a.dispose_by FROM (" PART(0,
-			0) " UNION ALL " PART(0, 1) " UNION ALL " PART(1, 0) " UNION ALL " PART(1,
-			1) ") AS q"
-			   " CROSS JOIN asset AS a ON a.number = q.asset"
-			   " ORDER BY q.class, q.due, q.recorded, q.asset LIMIT ?2",
+		    "SELECT asset, size, deadline FROM (" PART(0, 0) UNION PART(0, 1) UNION PART(
+			1, 0) UNION PART(1, 1) ") ORDER BY class, due, recorded, asset LIMIT ?2",
 		    &st, "ii", d->number, (int64_t)room);
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		struct index_ahead row = { .asset = db_u64(st, 0),
 			.size_bytes = db_u64(st, 1),
-			.since_s = sqlite3_column_int64(st, 2),
-			.dispose_by_s = sqlite3_column_int64(st, 3) };
+			.deadline_s = sqlite3_column_int64(st, 2) };
 
+		if (row.deadline_s >= NO_DAY_S)
+			row.deadline_s = 0;
 		n++;
 		rc = take(arg, &row);
 		if (rc != 0) {

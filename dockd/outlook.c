@@ -13,6 +13,8 @@
 #define JUDGE_MS 10000
 #define ROWS 2048       /* of the queue that are looked at, in the order of sending */
 #define UNSEEN_MS 60000 /* a turn that comes later than this saw nothing of what was between */
+#define TELLING_BYTES                                                                              \
+	(UINT64_C(1) << 20) /* smaller files tell how long asking takes, not the line */
 #define SAMPLE_MS 1000
 #define SAMPLE_HELD_MS 120000 /* chunks come in lumps: shorter ones do not tell what held them */
 #define WELL_MS 60000         /* so long, and with room to spare, before a trouble is over */
@@ -70,6 +72,12 @@ static void ended(struct outlook *o, unsigned i, uint64_t sent_bytes, bool faile
 	o->slot[i].generation = 0;
 }
 
+/* Whether what this slot sends is large enough to measure the line by. */
+static bool tells(const struct slot *s)
+{
+	return (!s->errand.type || s->errand.type == MSG_UPLOAD) && s->size_bytes >= TELLING_BYTES;
+}
+
 void outlook_heard(struct destination *d, const struct slot *s, const struct msg *m)
 {
 	unsigned i = (unsigned)(s - d->slot);
@@ -77,7 +85,7 @@ void outlook_heard(struct destination *d, const struct slot *s, const struct msg
 	struct proto_progress progress;
 	struct proto_failed failed;
 
-	if (s->errand.type && s->errand.type != MSG_UPLOAD)
+	if (!tells(s))
 		return;
 	switch (m->head.type) {
 	case MSG_PROGRESS:
@@ -111,9 +119,7 @@ static bool is_sending(const struct destination *d)
 	if (!d->peer || !d->ready || d->breaker.open)
 		return false;
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
-		const struct slot *s = &d->slot[i];
-
-		if (s->state == SLOT_SENT && (!s->errand.type || s->errand.type == MSG_UPLOAD))
+		if (d->slot[i].state == SLOT_SENT && tells(&d->slot[i]))
 			return true;
 	}
 	return false;
@@ -161,33 +167,38 @@ static void look_at_pace(struct destination *d, uint64_t now_ms)
 struct walk {
 	struct destination *d;
 	int64_t now_s;
+	uint64_t all_bytes;   /* that wait */
+	unsigned sharing;     /* slots that share the line */
 	uint64_t front_bytes; /* up to and with the row */
+	uint64_t there_bytes; /* sent by when the row is there: others go beside it */
 	uint64_t wanted;      /* asset that is looked for; 0: the most urgent */
 	bool found;
 	uint64_t urgent, urgent_bytes;
 	int64_t urgent_s; /* its deadline */
 	int64_t worst_s;  /* how late, by the pace alone */
+	uint64_t first, first_bytes;
+	int64_t first_s; /* the deadline that is nearest, or longest over */
+	unsigned late;   /* that are, or will be by the pace alone */
 };
-
-static int64_t deadline_of(const struct destination *d, int64_t since_s, int64_t dispose_by_s)
-{
-	int64_t at_s = d->deliver_s && since_s ? since_s + d->deliver_s : 0;
-
-	if (dispose_by_s > 0 && (at_s == 0 || dispose_by_s < at_s))
-		at_s = dispose_by_s;
-	return at_s;
-}
 
 static void weigh(struct walk *w, uint64_t asset, int64_t deadline_s)
 {
 	uint64_t per_s = w->d->outlook.pace.bytes_per_s;
-	int64_t late_s = per_s ? (int64_t)(w->front_bytes / per_s) - deadline_s : -deadline_s;
+	int64_t late_s = (per_s ? (int64_t)(w->there_bytes / per_s) : 0) - deadline_s;
 
-	if (deadline_s == 0 || (w->urgent_s && late_s <= w->worst_s))
+	if (deadline_s == 0)
+		return;
+	w->late += late_s + w->now_s > 0;
+	if (w->first_s == 0 || deadline_s < w->first_s) {
+		w->first = asset;
+		w->first_bytes = w->there_bytes;
+		w->first_s = deadline_s;
+	}
+	if (w->urgent_s && late_s <= w->worst_s)
 		return;
 	w->worst_s = late_s;
 	w->urgent = asset;
-	w->urgent_bytes = w->front_bytes;
+	w->urgent_bytes = w->there_bytes;
 	w->urgent_s = deadline_s;
 }
 
@@ -216,28 +227,35 @@ static int take(void *arg, const struct index_ahead *row)
 {
 	struct walk *w = arg;
 
-	w->front_bytes += left_of(w->d, row->asset, row->size_bytes);
+	uint64_t own = left_of(w->d, row->asset, row->size_bytes);
+
+	w->front_bytes += own;
+	w->there_bytes = w->front_bytes + own / 2 * (w->sharing - 1);
+	if (w->there_bytes > w->all_bytes)
+		w->there_bytes = w->all_bytes;
 	if (w->wanted) {
 		w->found = w->wanted == row->asset;
 		return w->found ? 1 : 0;
 	}
-	weigh(w, row->asset, deadline_of(w->d, row->since_s, row->dispose_by_s));
+	weigh(w, row->asset, row->deadline_s);
 	return 0;
 }
 
-/* Bytes that are in slots and not yet there, and those that wait, in all. */
-static uint64_t waiting_bytes(struct uplink *u, const struct destination *d, uint64_t *count)
+/* Begins a walk: what is in slots and not yet there, and what waits, in all. Count of files. */
+static uint64_t walk_begin(struct uplink *u, struct destination *d, struct walk *w)
 {
-	uint64_t bytes = 0, there = 0;
+	uint64_t bytes = 0, there = 0, count = 0;
 
-	*count = 0;
-	if (index_queued(ix(u), d->name, count, &bytes) < 0)
+	*w = (struct walk){ .d = d, .now_s = clock_now_s() };
+	if (index_queued(ix(u), d->name, &count, &bytes) < 0)
 		return 0;
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 		if (d->slot[i].state != SLOT_FREE && !d->slot[i].errand.type)
 			there += d->slot[i].offset_bytes;
 	}
-	return bytes > there ? bytes - there : 0;
+	w->all_bytes = bytes > there ? bytes - there : 0;
+	w->sharing = count < d->wire.slots ? (unsigned)count : d->wire.slots;
+	return count;
 }
 
 static int64_t arrival(const struct destination *d, int64_t now_s, uint64_t bytes)
@@ -271,7 +289,7 @@ static uint64_t largest_request(const struct destination *d)
 	return bytes * d->wire.slots;
 }
 
-/* What is shown goes at once to something worse, and back only when it has been well for a while. */
+/* What is shown gets worse at once, and better only when it has been well for a while. */
 static void show(struct destination *d, enum forecast_trouble t, bool spare, uint64_t now_ms)
 {
 	struct outlook *o = &d->outlook;
@@ -302,21 +320,26 @@ static void show(struct destination *d, enum forecast_trouble t, bool spare, uin
 static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 {
 	struct outlook *o = &d->outlook;
-	struct walk w = { .d = d, .now_s = clock_now_s() };
+	struct walk w;
 	int64_t newest_s, granted_s = d->deliver_s, assumed_s, spare_s;
 	bool blind = o->pace.bytes_per_s == 0 || d->breaker.open || !d->peer || !d->ready;
 	enum forecast_trouble t;
-	uint64_t count;
+	uint64_t count = walk_begin(u, d, &w);
 
 	o->allowed_per_s = timetable_rate(&d->wire, minute_now());
-	o->queued_bytes = waiting_bytes(u, d, &count);
-	o->expected_s = count ? arrival(d, w.now_s, o->queued_bytes) : 0;
+	o->expected_s = count ? arrival(d, w.now_s, w.all_bytes) : 0;
 	if (count > 0 && index_ahead(ix(u), d->name, ROWS, take, &w) == ROWS && count > ROWS &&
 	    index_newest_waiting(ix(u), &newest_s) == 0) {
 		/* too many to look at each: the last of them, then */
-		w.front_bytes = o->queued_bytes;
-		weigh(&w, 0, deadline_of(d, newest_s, 0));
+		w.there_bytes = w.all_bytes;
+		weigh(&w, 0, d->deliver_s ? newest_s + d->deliver_s : 0);
 	}
+	if (w.first_s && w.now_s >= w.first_s) { /* what is over is said first */
+		w.urgent = w.first;
+		w.urgent_s = w.first_s;
+		w.urgent_bytes = w.first_bytes;
+	}
+	o->late = w.late;
 	o->urgent = w.urgent;
 	o->urgent_deadline_s = w.urgent_s;
 	o->urgent_expected_s = w.urgent_s ? arrival(d, w.now_s, w.urgent_bytes) : 0;
@@ -353,26 +376,27 @@ void outlook_again(struct destination *d)
 
 int64_t outlook_expected(struct uplink *u, struct destination *d, uint64_t asset)
 {
-	struct walk w = { .d = d, .now_s = clock_now_s(), .wanted = asset };
-	uint64_t count, all = waiting_bytes(u, d, &count);
+	struct walk w;
+	uint64_t count = walk_begin(u, d, &w);
 
+	w.wanted = asset;
 	if (count == 0 || index_ahead(ix(u), d->name, ROWS, take, &w) < 0)
 		return 0;
 	if (!w.found && count <= ROWS)
 		return 0;
 	if (!w.found)
-		w.front_bytes = all; /* at the latest */
+		w.there_bytes = w.all_bytes; /* at the latest */
 	if (in_slot(d, asset)) {
 		static struct asset a;
 
 		/* the slots share the line, and are filled again */
 		if (index_asset(ix(u), asset, &a) < 0)
 			return 0;
-		w.front_bytes = left_of(d, asset, a.size_bytes) * uplink_busy(d);
-		if (w.front_bytes > all)
-			w.front_bytes = all;
+		w.there_bytes = left_of(d, asset, a.size_bytes) * uplink_busy(d);
+		if (w.there_bytes > w.all_bytes)
+			w.there_bytes = w.all_bytes;
 	}
-	return arrival(d, w.now_s, w.front_bytes);
+	return arrival(d, w.now_s, w.there_bytes);
 }
 
 const char *outlook_word(enum forecast_trouble t)
@@ -413,6 +437,9 @@ bool outlook_text(const struct uplink *u, char *out, size_t size)
 		if (used < size)
 			used += (size_t)snprintf(
 			    out + used, size - used, "%s%s", some ? "; " : "", text);
+		if (used < size && o->late > 1)
+			used +=
+			    (size_t)snprintf(out + used, size - used, " (%u such files)", o->late);
 		some = true;
 	}
 	return some;

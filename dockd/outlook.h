@@ -33,7 +33,7 @@ struct outlook {
 	} slot[PROTO_SLOTS];
 	/* as judged last */
 	uint64_t judged_ms;
-	uint64_t queued_bytes;
+	unsigned late;   /* files that are late already, or will be at this pace */
 	uint64_t urgent; /* the asset that is nearest to being late; 0 none */
 	int64_t expected_s, urgent_expected_s, urgent_deadline_s;
 	enum forecast_trouble

@@ -287,6 +287,7 @@ test_dockd-hotplug_pkg :=
 test_transport_src := tests/vcam/transport_socket.c
 test_handover_src := tests/double/handover_die.c
 test_clock_src := tests/double/clock_file.c
+test_time_src := tests/double/time_file.c
 
 unit_tests := \
 	msg \
@@ -398,7 +399,8 @@ $(foreach p,$(programs),$(eval $(call link,$(BUILD)/$(p),\
 
 $(foreach p,dockd dockd-verify dockd-uploader,$(eval $(call link,$(BUILD)/test/$(p),\
 	$($(p)_src) $(base_src) $(sandbox_src) $(test_handover_src) \
-	$(if $(filter $(p),dockd),$(test_clock_src)),$($(p)_pkg))))
+	$(if $(filter $(p),dockd),$(test_clock_src)) \
+	$(if $(filter $(p),dockd-uploader),$(test_time_src)),$($(p)_pkg))))
 $(eval $(call link,$(BUILD)/test/dockd-camera,$(filter-out usb/transport_usb.c,$(dockd-camera_src)) \
 	$(test_transport_src) $(base_src) $(sandbox_src) $(test_handover_src),libseccomp))
 $(eval $(call link,$(BUILD)/test/dockd-hotplug,$(test_dockd-hotplug_src) $(base_src) \

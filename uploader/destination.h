@@ -50,7 +50,8 @@ struct destination {
 	struct http_room *room;   /* the process's connections */
 	struct proto_ready ready; /* filled by open and by what it started */
 	bool told;                /* open has learnt what it wanted: READY may be sent */
-	void *own;                /* the driver's */
+	bool mended; /* what could not work can now: the process ends, and is started anew */
+	void *own;   /* the driver's */
 };
 
 struct driver {
@@ -59,7 +60,7 @@ struct driver {
 	/*
 	 * Fills dest->ready and sets dest->told, now or when a request it started has ended. A
 	 * destination that cannot work sets ready.status; open itself fails only without memory.
-	 * Called again, until status is 0, for a destination that could not work.
+	 * Called again, until status is 0 or mended is set, for a destination that could not work.
 	 */
 	int (*open)(struct destination *dest);
 	int (*begin)(struct transfer *t); /* t->job, upload and fd are set; 0 or -ENOMEM */

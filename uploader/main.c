@@ -218,6 +218,8 @@ static int look_again(int64_t now)
 {
 	int err;
 
+	if (up.dest.mended)
+		return 1;
 	if (now < up.reopen_ms)
 		return 0;
 	up.reopen_ms = now + REOPEN_MS;

@@ -22,6 +22,8 @@
 #define HEAD_MS 45000
 #define LINE_MAX_LEN 4400 /* a session token is the longest */
 #define URL_MAX_LEN 8192
+#define SKEW_S 900 /* S3 API, "Error responses": RequestTimeTooSkewed */
+#define SKEW_TEXT "the clocks of station and store are too far apart: check NTP at both"
 
 static struct s3 *s3_of(const struct transfer *t)
 {
@@ -173,6 +175,14 @@ bool s3_is_it(const struct transfer *t, const struct s3_head *h)
 	    strcmp(h->asset, t->upload.asset) == 0 && strcmp(h->sha256, hex) == 0;
 }
 
+/* A refusal without a document, to HEAD, does not say that the clocks are why. */
+static bool is_skewed(const struct s3_head *h)
+{
+	int64_t now = time(NULL);
+
+	return h->date_s != PROTO_NO_TIME && (h->date_s > now + SKEW_S || now > h->date_s + SKEW_S);
+}
+
 /* The document of an answer that is no object, and what all of it means. -EPROTO: no sense. */
 static int judge(const struct http *h, enum s3_asked asked, struct s3_head *head,
     enum s3_verdict *v, const char **word, const char **text, struct s3_error *e)
@@ -186,6 +196,11 @@ static int judge(const struct http *h, enum s3_asked asked, struct s3_head *head
 	    head->status < 300) /* a proxy's page for people counts by its status */
 		return -EPROTO;
 	*v = s3_judge(asked, head, e, word, text);
+	if (*v == S3_CREDENTIALS && !e->code[0] && is_skewed(head)) {
+		*v = S3_SKEW;
+		*word = "clock-skew";
+		*text = SKEW_TEXT;
+	}
 	return 0;
 }
 
@@ -292,8 +307,7 @@ static void say_ready(struct destination *d, int status, const char *text)
 	uint32_t f = d->conf.flags;
 
 	if (d->told && d->ready.status < 0) {
-		/* The next look ends the process, and another one begins anew. */
-		((struct s3 *)d->own)->well = status == 0 && !text[0];
+		d->mended = status == 0 && !text[0];
 		return;
 	}
 	d->ready.status = status;
@@ -434,10 +448,6 @@ static int s3_open(struct destination *d)
 		s->lock = d->conf.lock_mode != LOCK_NONE; /* until the bucket was asked */
 	}
 	d->own = s;
-	if (s->well) {
-		d->ready.status = 0;
-		return 0;
-	}
 	if (!check_conf(d))
 		return 0;
 	if (!s->probe)

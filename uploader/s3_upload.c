@@ -307,7 +307,8 @@ static enum act_result create_sizes(struct transfer *t)
 
 static enum act_result create_new(struct transfer *t)
 {
-	struct http_request q = { .timeout_ms = CREATE_MS };
+	/* Where a kept connection breaks, libcurl would ask again by itself, and make two. */
+	struct http_request q = { .timeout_ms = CREATE_MS, .fresh = true };
 	const struct proto_destination *c = &t->dest->conf;
 	struct s3_upload *u = t->own;
 	enum act_result result;
@@ -500,10 +501,12 @@ static enum act_result not_taken(struct transfer *t, enum s3_verdict v, enum act
 
 enum act_result s3_send_whole(struct transfer *t)
 {
+	/* Of nothing: see create_new. */
 	struct http_request q = { .has_body = true,
 		.fd = t->fd,
 		.length_bytes = t->upload.size_bytes,
-		.sent_bytes = &t->sent_bytes };
+		.sent_bytes = &t->sent_bytes,
+		.fresh = t->upload.size_bytes == 0 };
 	struct s3_upload *u = t->own;
 	char digest[68], md5[28];
 	enum act_result result;

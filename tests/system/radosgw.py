@@ -66,8 +66,6 @@ setuser_match_path={folder}
 rgw_thread_pool_size=32
 rgw_data={folder}/rgw
 rgw_dns_name=localhost
-rgw_s3_auth_use_sts=true
-rgw_sts_key=abcdefghijklmnop
 rgw_enable_usage_log=false
 rgw_lifecycle_work_time=00:00-00:01
 """
@@ -269,15 +267,44 @@ class RadosGW:
             aws_session_token=token,
             config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 5}))
 
-    def session_keys(self):
-        """Keys that hold for an hour, with a session token: (access, secret, token)."""
+    STS = {"rgw_s3_auth_use_sts": "true", "rgw_sts_key": "abcdefghijklmnop"}
+
+    def session_keys(self, gateway):
+        """Keys that hold for an hour, with a session token, of rgw.gateway(**rgw.STS)."""
         self.admin("caps", "add", "--uid=dock", "--caps=user-policy=*;roles=*")
         allowed = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": ["sts:*"], "Resource": ["*"]}]}
-        self.client(service="iam").put_user_policy(
+        self.client(service="iam", endpoint=gateway.endpoint).put_user_policy(
             UserName="dock", PolicyName="sts", PolicyDocument=json.dumps(allowed))
-        keys = self.client(service="sts").get_session_token()["Credentials"]
+        sts = self.client(service="sts", endpoint=gateway.endpoint)
+        keys = sts.get_session_token()["Credentials"]
         return keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+
+    def more_keys(self, name):
+        """Another pair of keys of the same user, as a secrets file."""
+        self.admin("key", "create", "--uid=dock", "--key-type=s3", f"--access-key={name}",
+                   f"--secret-key=S{name}")
+        return f"access-key: {name}\nsecret-key: S{name}\n"
+
+    def drop_keys(self, name):
+        self.admin("key", "rm", "--uid=dock", "--key-type=s3", f"--access-key={name}")
+
+    def rot(self, bucket, key):
+        """Changes the first byte of an object where the store has it, behind the gateway's back."""
+        pool = ("-p", "default.rgw.buckets.data")
+        mark = self.admin("bucket", "stats", f"--bucket={bucket}")["id"]
+        for name in self.run("rados", *pool, "ls").split():
+            if not name.startswith(mark) or key not in name:
+                continue
+            at = self.folder / f"rot.{os.getpid()}"
+            self.run("rados", *pool, "get", name, at)
+            data = at.read_bytes()
+            if data:
+                at.write_bytes(bytes([data[0] ^ 1]))
+                self.run("rados", *pool, "put", name, at, "--offset", "0")
+                at.unlink()
+                return
+        raise AssertionError(f"nothing to rot of {bucket}/{key}")
 
     def bucket(self, lock=False, name=None):
         """A new, empty bucket's name; lock: with object lock (and so versions)."""

@@ -1,0 +1,685 @@
+"""dockd-uploader and an S3 store: Ceph's gateway, and one that gives the answers of bad days.
+
+What is there in the end is fetched by python3-boto3. The same holds throughout: one object of one
+version with the clip's bytes, no upload left over, no more sent than the clip and one part for each
+interruption; or the core is told why not, by a word and what a person is to do.
+"""
+import base64
+import hashlib
+import os
+import pathlib
+import random
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+import fake_core as core
+import vcam
+from fake_core import Core
+from relay import Relay
+from s3_store import HEAD, NS, Store, error, refuse
+from servers import FaultServer, RadosGW, answer, say
+from station import Station
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
+PROGRAM = BUILD / "test" / "dockd-uploader"
+USER = 64123
+MIB = 1 << 20
+PART = 5 * MIB
+DAY = 86400
+KEYS = "access-key: {}\nsecret-key: {}\n"
+
+
+@pytest.fixture(scope="session")
+def rgw():
+    return RadosGW.shared()
+
+
+@pytest.fixture
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def clip(folder):
+    def make(size, name="clip"):
+        path = folder / name
+        path.write_bytes(os.urandom(size))
+        return path
+    return make
+
+
+def write_keys(path, text):
+    """As a person would: a new file in place of the old one."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    os.chown(new, USER, USER)
+    new.chmod(0o400)
+    new.rename(path)
+
+
+@pytest.fixture
+def keys(folder):
+    path = folder / "s3.keys"
+    write_keys(path, KEYS.format(RadosGW.ACCESS, RadosGW.SECRET))
+    return path
+
+
+@pytest.fixture
+def uploader(folder):
+    with Core(folder, PROGRAM, USER) as c:
+        yield c
+
+
+@pytest.fixture
+def another(folder):
+    """Uploaders of other stations."""
+    made = []
+
+    def make(**how):
+        home = folder / f"other{len(made)}"
+        home.mkdir(mode=0o755)
+        home.chmod(0o755)
+        made.append(Core(home, PROGRAM, USER, **how))
+        return made[-1].start()
+    yield make
+    for c in made:
+        c.__exit__(None)
+
+
+@pytest.fixture
+def ready(keys):
+    """Opens an uploader's destination on a bucket; part size as small as S3 allows."""
+    def make(uploader, endpoint, bucket, flags=0, **how):
+        how.setdefault("part", PART)
+        how.setdefault("secrets", keys)
+        return uploader.open(core.S3, endpoint, bucket=bucket, flags=flags | core.PATH_STYLE, **how)
+    return make
+
+
+def until(condition, wait=20):
+    """Looks until it holds."""
+    end = time.monotonic() + wait
+    while not condition():
+        assert time.monotonic() < end, "not within the time"
+        select.select([], [], [], 0.005)
+
+
+def key_of(path):
+    return hashlib.sha256(b"camera" + hashlib.sha256(path.read_bytes()).digest()).hexdigest()
+
+
+def assert_one(rgw, bucket, path, key=None, version=None):
+    """One object, of one version, the clip's bytes; nothing else in the bucket."""
+    versions, uploads = rgw.objects(bucket)
+    assert [k for k, _ in versions] == [key or key_of(path)] and uploads == 0, (versions, uploads)
+    assert rgw.fetch(bucket, versions[0][0], version) == path.read_bytes()
+
+
+def persist(uploader, path, address="", tries=60, **what):
+    """UPLOAD again and again as the core does: (addresses, FAILED messages, RECEIPT)."""
+    addresses, failed = [], []
+    for _ in range(tries):
+        created, end = uploader.whole(path, address=address, **what)
+        addresses += [c.address for c in created]
+        address = addresses[-1] if addresses else address
+        if end.kind == "RECEIPT":
+            return addresses, failed, end
+        assert end.failure in (core.LATER, core.AWAY), end
+        failed.append(end)
+    raise AssertionError(failed[-1])
+
+
+# ---- the plain way ----
+
+@pytest.mark.parametrize("lock", [False, True])
+@pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 4 * PART + 12345])
+def test_whole(rgw, uploader, clip, ready, size, lock):
+    bucket = rgw.bucket(lock)
+    r = ready(uploader, rgw.endpoint, bucket)
+    assert (r.status, r.text, r.level) == (0, "", core.TRANSFER_DIGEST)
+    assert r.can & core.CONFIRMS and r.can & core.ABANDONS and r.can & core.FINDS
+    assert bool(r.can & core.PRESERVES) == lock and not r.can & core.REMOVES
+    assert r.identity == f"s3 {rgw.endpoint} {bucket} "
+    path = clip(size)
+    created, end = uploader.whole(path)
+    assert (end.kind, end.level, end.length, end.sent) == ("RECEIPT", core.TRANSFER_DIGEST, size, size)
+    assert end.sha256 == hashlib.sha256(path.read_bytes()).digest()
+    assert bool(end.version) == lock and end.lock_mode == 0 and end.retain_until == core.NO_TIME
+    assert len(created) == 1 and not created[0].found
+    assert ("uploadId=" in created[0].address) == (size > PART)
+    assert end.object == key_of(path) and b"200 OK" in end.raw
+    assert_one(rgw, bucket, path, version=end.version)
+    m = uploader.errand("RECONFIRM", path, address=end.object, version=end.version)
+    assert (m.kind, m.level, m.length, m.version) == ("RECEIPT", core.LENGTH, size, end.version)
+    assert uploader.close() == 0
+
+
+def test_what_goes_with_it(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    ready(uploader, rgw.endpoint, bucket, prefix="north/")
+    for size in (100, PART + 1):
+        path = clip(size)
+        assert uploader.whole(path, name="Überfall 1%.mp4")[1].object == f"north/{key_of(path)}"
+        told = rgw.client().head_object(Bucket=bucket, Key=f"north/{key_of(path)}")["Metadata"]
+        assert told["name"] == "%C3%9Cberfall%201%25.mp4"
+        assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert told["asset"] == key_of(path) and told["station"] == "station-1"
+        assert told["camera"] == "BWC-0001" and told["recorded"] == "2026-09-21T14:13:20Z"
+
+
+def test_sides_replace_what_was_there(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    ready(uploader, rgw.endpoint, bucket)
+    for size in (1000, 3000, 2000):
+        path = clip(size, "segment")
+        end = uploader.whole(path, name="000001.jsonl", asset="", kind=core.LEDGER)[1]
+        assert end.kind == "RECEIPT" and end.object == "ledger/station-1/000001.jsonl"
+        assert_one(rgw, bucket, path, "ledger/station-1/000001.jsonl")
+    assert uploader.whole(path, name="000001.jsonl", asset="", kind=core.LEDGER,
+                          address=end.object)[1].sent == 0, "the same is not sent again"
+
+
+def test_virtual_host(rgw, uploader, clip, keys):
+    """The bucket in the host's name, which resolves to this machine (RFC 6761 6.3)."""
+    bucket = rgw.bucket()
+    r = uploader.open(core.S3, f"http://localhost:{rgw.port}", bucket=bucket, secrets=keys, part=PART)
+    assert (r.status, r.text) == (0, "")
+    path = clip(PART + 3)
+    assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert_one(rgw, bucket, path)
+
+
+def test_sixteen_at_once(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    ready(uploader, rgw.endpoint, bucket, slots=16)
+    paths = [clip(PART + i, f"c{i}") for i in range(16)]
+    for slot, path in enumerate(paths):
+        uploader.upload(path, slot)
+    got = {}
+    while len(got) < 16:
+        m = uploader.get("CREATED", "RECEIPT")
+        if m.kind == "CREATED":
+            uploader.put("PROCEED", slot=m.slot, generation=m.generation)
+        else:
+            got[m.slot] = m
+    for slot, path in enumerate(paths):
+        assert rgw.fetch(bucket, got[slot].object) == path.read_bytes()
+    with open(f"/proc/{uploader.process.pid}/status") as f:
+        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+    if "asan" not in str(BUILD):
+        assert peak < 32 * 1024, f"{peak} KiB"
+
+
+# ---- interruptions ----
+
+def test_cut_at_twenty_random_bytes(rgw, uploader, clip, ready):
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    path = clip(8 * PART)
+    bucket = rgw.bucket(lock=True)
+    with Relay(rgw.port) as line:
+        ready(uploader, line.endpoint, bucket)
+        line.cut_at(*random.Random(seed).sample(range(line.up + 1, line.up + 9 * PART), 20))
+        addresses, failed, end = persist(uploader, path)
+        assert not line.cuts or line.up < line.cuts[0]
+    sent = end.sent + sum(f.sent for f in failed)
+    assert sent <= 8 * PART + (20 - len(line.cuts)) * PART, f"seed {seed}"
+    assert len(addresses) == 1 and end.level == core.TRANSFER_DIGEST
+    assert_one(rgw, bucket, path)
+
+
+@pytest.mark.parametrize("size,method,part", [
+    (PART + 1, "POST", "uploads="), (3 * PART, "PUT", "partNumber=1"), (3 * PART, "PUT", "partNumber=3"),
+    (3 * PART, "POST", "uploadId="), (3 * PART, "PUT", "retention"), (1000, "PUT", ""), (0, "PUT", ""),
+    (3 * PART, "HEAD", ""), (3 * PART, "GET", "uploadId=")])
+def test_lost_answer(rgw, uploader, clip, ready, size, method, part):
+    path = clip(size)
+    bucket = rgw.bucket(lock=True)
+    with Relay(rgw.port) as line:
+        ready(uploader, line.endpoint, bucket, lock_mode=core.GOVERNANCE, retain_days=2)
+        line.lose(method, part)
+        addresses, failed, end = persist(uploader, path)
+        assert line.lost == 1 and not failed
+    assert len(addresses) == 1
+    again = PART if "partNumber" in part else 0
+    assert size <= end.sent <= size + again and end.level == core.TRANSFER_DIGEST
+    assert end.lock_mode == core.GOVERNANCE
+    assert_one(rgw, bucket, path, version=end.version)
+
+
+def test_gateway_killed_and_started(rgw, uploader, clip, ready):
+    path = clip(10 * PART)
+    bucket = rgw.bucket()
+    with rgw.gateway() as gateway:
+        ready(uploader, gateway.endpoint, bucket, rate=40 * MIB)
+        address, sent = "", 0
+        for kill_at in (2 * PART, 5 * PART, 8 * PART, None):
+            generation = uploader.upload(path, address=address)
+            while True:
+                m = uploader.get("CREATED", "PROGRESS", "RECEIPT", "FAILED")
+                if m.kind == "CREATED":
+                    assert not address
+                    address = m.address
+                    uploader.put("PROCEED", generation=generation)
+                elif m.kind == "PROGRESS":
+                    if kill_at and m.sent + sent >= kill_at:
+                        kill_at = None
+                        gateway.kill()
+                else:
+                    break
+            sent += m.sent
+            if m.kind == "RECEIPT":
+                break
+            assert m.failure in (core.AWAY, core.LATER), m
+            gateway.start()
+    assert m.kind == "RECEIPT" and sent <= 13 * PART
+    assert_one(rgw, bucket, path)
+
+
+def test_uploader_killed(rgw, another, clip, ready):
+    path = clip(6 * PART)
+    bucket = rgw.bucket()
+    first = another()
+    ready(first, rgw.endpoint, bucket, rate=20 * MIB)
+    generation = first.upload(path)
+    address = first.get("CREATED").address
+    first.put("PROCEED", generation=generation)
+    until(lambda: first.get("PROGRESS").offset >= 2 * PART)
+    first.kill()
+    second = another()
+    ready(second, rgw.endpoint, bucket)
+    created, end = second.whole(path, address=address)
+    assert created == [] and end.kind == "RECEIPT" and end.sent <= 4 * PART
+    # What the first one sent was compared with its ETags.
+    assert end.level == core.TRANSFER_DIGEST
+    assert_one(rgw, bucket, path)
+
+
+def test_thin_line(rgw, uploader, clip, ready):
+    """64 kbit/s, and a delay at each turn."""
+    path = clip(24000)
+    bucket = rgw.bucket()
+    with Relay(rgw.port, rate=8000, delay_s=0.02) as line:
+        ready(uploader, line.endpoint, bucket, stall_ms=4000)
+        end = uploader.whole(path)[1]
+    assert (end.kind, end.sent) == ("RECEIPT", 24000)
+    assert_one(rgw, bucket, path)
+
+
+# ---- two stations, and what others have put there ----
+
+def test_one_object_for_two_stations(rgw, another, clip, ready):
+    """Both at the same time: each goes on with what is there."""
+    path = clip(6 * PART)
+    bucket = rgw.bucket(lock=True)
+    one, two = another(), another()
+    for c in (one, two):
+        ready(c, rgw.endpoint, bucket, rate=30 * MIB)
+    first = one.upload(path)
+    a = one.get("CREATED")
+    second = two.upload(path)
+    b = two.get("CREATED")
+    assert (a.found, b.found) == (0, 1) and a.address == b.address
+    one.put("PROCEED", generation=first)
+    two.put("PROCEED", generation=second)
+    ends = [c.get("RECEIPT") for c in (one, two)]
+    assert {e.object for e in ends} == {key_of(path)} and len({e.version for e in ends}) == 1
+    assert_one(rgw, bucket, path)
+
+
+def test_found_whole_is_read_back(rgw, another, clip, ready):
+    bucket = rgw.bucket()
+    one, two = another(), another()
+    for c in (one, two):
+        ready(c, rgw.endpoint, bucket)
+    for size in (0, 1000, 2 * PART):
+        path = clip(size, f"c{size}")
+        assert one.whole(path)[1].level == core.TRANSFER_DIGEST
+        created, end = two.whole(path)
+        assert [c.found for c in created] == [1] and end.sent == 0
+        assert (end.kind, end.level) == ("RECEIPT", core.READBACK)
+        assert end.sha256 == hashlib.sha256(path.read_bytes()).digest()
+
+
+def meta(path):
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"asset": key_of(path), "sha256": digest}
+
+
+def test_found_whole_and_lying(rgw, uploader, clip, ready):
+    """Its metadata are those of the clip, its bytes are not: the receipt says what it has."""
+    bucket = rgw.bucket()
+    path = clip(1000)
+    other = os.urandom(1000)
+    rgw.client().put_object(Bucket=bucket, Key=key_of(path), Body=other, Metadata=meta(path))
+    ready(uploader, rgw.endpoint, bucket)
+    end = uploader.whole(path)[1]
+    assert (end.level, end.sha256) == (core.READBACK, hashlib.sha256(other).digest())
+
+
+@pytest.mark.parametrize("size", [1000, 2 * PART])
+def test_another_object_is_not_overwritten(rgw, uploader, clip, ready, size):
+    bucket = rgw.bucket()
+    path = clip(size)
+    rgw.client().put_object(Bucket=bucket, Key=key_of(path), Body=b"another")
+    ready(uploader, rgw.endpoint, bucket)
+    created, end = uploader.whole(path)
+    assert (created, end.failure, end.state) == ([], core.REFUSED, "another-object")
+    assert rgw.fetch(bucket, key_of(path)) == b"another"
+
+
+def test_part_with_other_bytes_is_sent_again(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    path = clip(3 * PART)
+    s3 = rgw.client()
+    at = dict(Bucket=bucket, Key=key_of(path))
+    upload = s3.create_multipart_upload(**at, Metadata=meta(path))["UploadId"]
+    for n, body in ((1, path.read_bytes()[:PART]), (2, os.urandom(PART))):
+        s3.upload_part(**at, UploadId=upload, PartNumber=n, Body=body)
+    ready(uploader, rgw.endpoint, bucket)
+    created, end = uploader.whole(path)
+    assert [c.found for c in created] == [1] and end.sent == 2 * PART
+    assert end.level == core.TRANSFER_DIGEST
+    assert_one(rgw, bucket, path)
+
+
+def test_uploads_of_other_part_sizes(rgw, uploader, clip, ready):
+    """One that this clip cannot be is passed over; one of another station's part size is gone on with."""
+    bucket = rgw.bucket()
+    path = clip(20 * MIB)
+    s3 = rgw.client()
+    at = dict(Bucket=bucket, Key=key_of(path))
+    odd = s3.create_multipart_upload(**at)["UploadId"]
+    s3.upload_part(**at, UploadId=odd, PartNumber=1, Body=os.urandom(PART + 7))
+    other = s3.create_multipart_upload(**at, Metadata=meta(path))["UploadId"]
+    s3.upload_part(**at, UploadId=other, PartNumber=1, Body=path.read_bytes()[:8 * MIB])
+    ready(uploader, rgw.endpoint, bucket)
+    created, end = uploader.whole(path)
+    assert f"partBytes={8 * MIB}" in created[0].address and end.sent == 12 * MIB
+    assert rgw.fetch(bucket, key_of(path)) == path.read_bytes()
+    assert rgw.objects(bucket)[1] == 1, "the odd one is left alone"
+
+
+# ---- locks and holds ----
+
+@pytest.mark.parametrize("mode,word", [(core.COMPLIANCE, "COMPLIANCE"), (core.GOVERNANCE, "GOVERNANCE")])
+@pytest.mark.parametrize("size", [1000, PART + 1])
+def test_lock(rgw, uploader, clip, ready, mode, word, size):
+    bucket = rgw.bucket(lock=True)
+    path = clip(size)
+    until_s = int(time.time()) + 40 * DAY
+    ready(uploader, rgw.endpoint, bucket, flags=core.DISPOSE, lock_mode=mode, retain_days=3)
+    end = uploader.whole(path, dispose_by=until_s)[1]
+    assert (end.kind, end.lock_mode, end.retain_until, end.held) == ("RECEIPT", mode, until_s, 0)
+    told = rgw.client().get_object_retention(Bucket=bucket, Key=end.object, VersionId=end.version)
+    assert told["Retention"]["Mode"] == word
+    assert int(told["Retention"]["RetainUntilDate"].timestamp()) == until_s
+    m = uploader.errand("REMOVE", path, address=end.object, version=end.version)
+    assert (m.kind, m.failure, m.state) == ("FAILED", core.CANNOT, "locked") and "until 20" in m.text
+    assert_one(rgw, bucket, path)
+
+
+def test_lock_for_days(rgw, uploader, clip, ready):
+    bucket = rgw.bucket(lock=True)
+    ready(uploader, rgw.endpoint, bucket, lock_mode=core.GOVERNANCE, retain_days=3)
+    end = uploader.whole(clip(10), preserved=1)[1]
+    assert abs(end.retain_until - time.time() - 3 * DAY) < 120 and end.held == 1
+
+
+@pytest.mark.parametrize("size", [1000, PART + 1])
+def test_hold(rgw, uploader, clip, ready, size):
+    bucket = rgw.bucket(lock=True)
+    path = clip(size)
+    ready(uploader, rgw.endpoint, bucket, flags=core.DISPOSE)
+    end = uploader.whole(path)[1]
+    at = dict(address=end.object, version=end.version)
+
+    def hold(on):
+        uploader.generation += 1
+        uploader.put("PRESERVE", core.Core.what(path, preserved=on, **at), 0, uploader.generation)
+        assert uploader.get("PRESERVED", "FAILED").kind == "PRESERVED"
+        told = rgw.client().get_object_legal_hold(Bucket=bucket, Key=end.object,
+                                                  VersionId=end.version)
+        assert told["LegalHold"]["Status"] == ("ON" if on else "OFF")
+        assert uploader.errand("RECONFIRM", path, **at).held == on
+    hold(1)
+    m = uploader.errand("REMOVE", path, **at)
+    assert (m.failure, m.state) == (core.CANNOT, "locked") and "hold" in m.text
+    hold(1)
+    hold(0)
+    assert uploader.errand("REMOVE", path, **at).kind == "REMOVED"
+    assert rgw.objects(bucket) == ([], 0)
+
+
+def test_no_hold_without_a_lock(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    path = clip(10)
+    ready(uploader, rgw.endpoint, bucket)
+    end = uploader.whole(path)[1]
+    uploader.put("PRESERVE", core.Core.what(path, preserved=1, address=end.object), 0, 99)
+    m = uploader.get("PRESERVED", "FAILED")
+    assert (m.kind, m.failure) == ("FAILED", core.CANNOT) and "object lock" in m.text
+
+
+# ---- afterwards ----
+
+def test_read_back_and_rotted(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    ready(uploader, rgw.endpoint, bucket, flags=core.READ_BACK)
+    for size in (1000, PART + 1):
+        path = clip(size)
+        end = uploader.whole(path)[1]
+        assert (end.level, end.length) == (core.READBACK, size)
+        assert end.sha256 == hashlib.sha256(path.read_bytes()).digest()
+        assert uploader.errand("RECONFIRM", path, address=end.object).level == core.READBACK
+        rgw.rot(bucket, end.object)
+        m = uploader.errand("RECONFIRM", path, address=end.object)
+        assert (m.kind, m.failure) == ("FAILED", core.DIFFERS), m
+
+
+def test_lost_and_replaced(rgw, uploader, clip, ready):
+    bucket = rgw.bucket(lock=True)
+    path = clip(1000)
+    ready(uploader, rgw.endpoint, bucket)
+    end = uploader.whole(path)[1]
+    at = dict(address=end.object, version=end.version)
+    # A newer version over it changes nothing of the one on record.
+    rgw.client().put_object(Bucket=bucket, Key=end.object, Body=b"newer")
+    assert uploader.errand("RECONFIRM", path, **at).kind == "RECEIPT"
+    m = uploader.errand("RECONFIRM", path, address=end.object)
+    assert (m.kind, m.failure) == ("FAILED", core.DIFFERS)
+    rgw.client().delete_object(Bucket=bucket, Key=end.object, VersionId=end.version)
+    m = uploader.errand("RECONFIRM", path, **at)
+    assert (m.kind, m.failure) == ("FAILED", core.LOST)
+
+
+def test_remove(rgw, uploader, clip, ready):
+    plain, versions = rgw.bucket(), rgw.bucket(lock=True)
+    path = clip(2 * PART)
+    for bucket, c in ((plain, uploader),):
+        ready(c, rgw.endpoint, bucket, flags=core.DISPOSE)
+        end = c.whole(path)[1]
+        rgw.client().put_object(Bucket=bucket, Key="bystander", Body=b"x")
+        m = c.errand("REMOVE", path, address=end.object)
+        assert (m.kind, m.status) == ("REMOVED", 0)
+        assert [k for k, _ in rgw.objects(bucket)[0]] == ["bystander"]
+        m = c.errand("REMOVE", path, address=end.object)
+        assert (m.kind, m.status) == ("REMOVED", -2)
+        m = c.errand("REMOVE", path, address="bystander")
+        assert (m.kind, m.failure) == ("FAILED", core.DIFFERS)
+    assert rgw.objects(versions) == ([], 0)
+
+
+def test_remove_only_where_it_is_ours(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    path = clip(10)
+    ready(uploader, rgw.endpoint, bucket)
+    end = uploader.whole(path)[1]
+    assert uploader.errand("REMOVE", path, address=end.object).failure == core.CANNOT
+    assert_one(rgw, bucket, path)
+
+
+def test_abandon(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    path = clip(3 * PART)
+    ready(uploader, rgw.endpoint, bucket, rate=6 * MIB)
+    generation = uploader.upload(path)
+    address = uploader.get("CREATED").address
+    uploader.put("PROCEED", generation=generation)
+    until(lambda: uploader.get("PROGRESS").offset >= PART)
+    uploader.put("STOP_UPLOAD", generation=generation)
+    assert uploader.get("FAILED").failure == core.STOPPED
+    assert rgw.objects(bucket) == ([], 1)
+    m = uploader.errand("ABANDON", path, address=address)
+    assert (m.kind, m.status) == ("REMOVED", 0) and rgw.objects(bucket) == ([], 0)
+    m = uploader.errand("ABANDON", path, address=address)
+    assert (m.kind, m.status) == ("REMOVED", -2)
+    end = uploader.whole(path)[1]
+    assert uploader.errand("ABANDON", path, address=end.object).failure == core.CANNOT
+    assert_one(rgw, bucket, path)
+
+
+def test_upload_aborted_by_another(rgw, uploader, clip, ready):
+    bucket = rgw.bucket()
+    path = clip(2 * PART)
+    ready(uploader, rgw.endpoint, bucket)
+    generation = uploader.upload(path)
+    address = uploader.get("CREATED").address
+    rgw.client().abort_multipart_upload(Bucket=bucket, Key=key_of(path),
+                                        UploadId=address.split("uploadId=")[1].split("&")[0]
+                                        .replace("%7E", "~"))
+    uploader.put("PROCEED", generation=generation)
+    anew = uploader.get("CREATED")
+    assert anew.text and anew.address != address
+    uploader.put("PROCEED", generation=generation)
+    assert uploader.get("RECEIPT").level == core.TRANSFER_DIGEST
+    assert_one(rgw, bucket, path)
+
+
+# ---- keys, buckets, clocks ----
+
+def assert_mended(uploader):
+    """It ends of itself once what was wrong is right: its service starts it anew."""
+    assert uploader.process.wait(15) == 0
+
+
+def test_wrong_keys(rgw, uploader, ready, keys):
+    bucket = rgw.bucket()
+    write_keys(keys, KEYS.format("NOBODY", "x"))
+    r = ready(uploader, rgw.endpoint, bucket)
+    assert r.status < 0 and "renew the secrets file" in r.text
+    write_keys(keys, KEYS.format(rgw.ACCESS, rgw.SECRET))
+    assert_mended(uploader)
+
+
+@pytest.mark.parametrize("text,word", [("", "access-key"), ("access-key: A\n", "secret-key"), (None, "No such")])
+def test_keys_that_are_none(rgw, uploader, ready, folder, text, word):
+    path = folder / "none"
+    if text is not None:
+        write_keys(path, text)
+    r = ready(uploader, rgw.endpoint, "evidence", secrets=path)
+    assert r.status < 0 and word in r.text and str(path) in r.text
+
+
+def test_wrong_bucket(rgw, uploader, ready):
+    r = ready(uploader, rgw.endpoint, "no-such-bucket")
+    assert r.status < 0 and "no such bucket" in r.text
+    rgw.bucket(name="no-such-bucket")
+    assert_mended(uploader)
+
+
+def test_bucket_without_lock(rgw, uploader, ready, clip):
+    r = ready(uploader, rgw.endpoint, rgw.bucket(), lock_mode=core.COMPLIANCE, retain_days=1)
+    assert r.status < 0 and "no object lock" in r.text and "take lock-mode out" in r.text
+    end = uploader.whole(clip(10))[1]
+    assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION)
+
+
+def test_keys_rotated_in_the_middle(rgw, uploader, clip, ready, keys):
+    """The new ones are written, then the old ones revoked, as it should be."""
+    bucket = rgw.bucket()
+    path = clip(6 * PART)
+    name = f"R{os.getpid()}"
+    write_keys(keys, rgw.more_keys(name))
+    ready(uploader, rgw.endpoint, bucket, rate=20 * MIB)
+    generation = uploader.upload(path)
+    uploader.get("CREATED")
+    uploader.put("PROCEED", generation=generation)
+    until(lambda: uploader.get("PROGRESS").offset >= PART)
+    write_keys(keys, KEYS.format(rgw.ACCESS, rgw.SECRET))
+    rgw.drop_keys(name)
+    end = uploader.get("RECEIPT", "FAILED")
+    assert (end.kind, end.sent, end.level) == ("RECEIPT", 6 * PART, core.TRANSFER_DIGEST)
+    assert "credentials-read-again" in uploader.text()
+    assert_one(rgw, bucket, path)
+
+
+def test_keys_revoked_and_renewed_later(rgw, uploader, clip, ready, keys):
+    bucket = rgw.bucket()
+    path = clip(2 * PART)
+    name = f"L{os.getpid()}"
+    write_keys(keys, rgw.more_keys(name))
+    ready(uploader, rgw.endpoint, bucket)
+    generation = uploader.upload(path)
+    address = uploader.get("CREATED").address
+    rgw.drop_keys(name)
+    uploader.put("PROCEED", generation=generation)
+    end = uploader.get("FAILED")
+    assert (end.failure, end.state) == (core.BAD_DESTINATION, "access-key")
+    write_keys(keys, KEYS.format(rgw.ACCESS, rgw.SECRET))
+    created, end = uploader.whole(path, address=address)
+    assert created == [] and end.kind == "RECEIPT"
+    assert_one(rgw, bucket, path)
+
+
+def test_session_token(rgw, uploader, clip, ready, keys):
+    bucket = rgw.bucket()
+    path = clip(PART + 1)
+    with rgw.gateway(**rgw.STS) as gateway:
+        access, secret, token = rgw.session_keys(gateway)
+        write_keys(keys, f"[default]\naws_access_key_id = {access}\n"
+                         f"aws_secret_access_key = {secret}\naws_session_token = {token}\n")
+        assert ready(uploader, gateway.endpoint, bucket).text == ""
+        assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert_one(rgw, bucket, path)
+
+
+def test_no_secret_in_the_log(rgw, uploader, clip, ready):
+    ready(uploader, rgw.endpoint, rgw.bucket())
+    assert uploader.whole(clip(PART + 1))[1].kind == "RECEIPT"
+    assert rgw.SECRET not in uploader.text() and "Signature" not in uploader.text()
+
+
+def test_clock_wrong_at_the_start(rgw, another, folder, ready):
+    clock = folder / "clock"
+    clock.write_text("7200 1\n")
+    c = another(env={"CLOCK_FILE": str(clock)})
+    r = ready(c, rgw.endpoint, rgw.bucket())
+    assert r.status < 0 and "NTP" in r.text and "(station 20" in r.text
+    clock.write_text("0 1\n")
+    assert_mended(c)
+
+
+def test_clock_wrong_in_the_middle(rgw, another, folder, clip, ready):
+    clock = folder / "clock"
+    clock.write_text("0 1\n")
+    bucket = rgw.bucket()
+    path = clip(1000)
+    c = another(env={"CLOCK_FILE": str(clock)})
+    ready(c, rgw.endpoint, bucket)
+    clock.write_text("-7200 1\n")
+    end = c.whole(path)[1]
+    assert (end.failure, end.state) == (core.BAD_DESTINATION, "clock-skew")
+    assert "(station 20" in end.text and ", store 20" in end.text
+    clock.write_text("0 1\n")
+    assert c.whole(path)[1].kind == "RECEIPT"
+    assert_one(rgw, bucket, path)

@@ -108,6 +108,7 @@ dockd_src := \
 	dockd/child.c \
 	dockd/control.c \
 	dockd/control_order.c \
+	dockd/control_uplink.c \
 	dockd/control_evidence.c \
 	dockd/camera_key.c \
 	dockd/light.c \
@@ -153,6 +154,7 @@ dockctl_src := \
 	dockd/camera_key.c \
 	dockd/hex.c \
 	dockd/ctl_ask.c \
+	dockd/ctl_expedite.c \
 	dockd/ctl_export.c \
 	dockd/ctl_report.c \
 	dockd/ctl_report_text.c \

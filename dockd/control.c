@@ -78,36 +78,6 @@ enum station_light control_station_light(const struct control *c)
 	return away ? STATION_AWAY : STATION_WELL;
 }
 
-static int send_destinations(struct client *k)
-{
-	struct control *c = k->control;
-	struct uplink_state d;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && uplink_state(c->p.uplink, i, &d) == 0; i++) {
-		struct proto_ctl_destination row = {
-			.connected = d.connected,
-			.active = d.active,
-			.level = d.level,
-			.away = d.away,
-			.sent_bytes = d.sent_bytes,
-			.bytes_per_s = d.bytes_per_s,
-			.allowed_per_s = d.allowed_per_s,
-			.expected_s = d.expected_s,
-			.oldest_expected_s = d.urgent_expected_s,
-			.oldest_deadline_s = d.urgent_deadline_s,
-		};
-
-		memcpy(row.name, d.name, sizeof(row.name));
-		memcpy(row.driver, d.driver, sizeof(row.driver));
-		memcpy(row.text, d.trouble, sizeof(row.text));
-		snprintf(row.state, sizeof(row.state), "%s", d.state[0] ? d.state : d.late);
-		index_queued(control_index(c), d.name, &row.queued, &row.queued_bytes);
-		r = client_send(k, MSG_DESTINED, &row, -1);
-	}
-	return r;
-}
-
 static void need(char *text, size_t room, const char *what)
 {
 	size_t used = strlen(text);
@@ -184,7 +154,7 @@ static int answer_status(struct client *k)
 	control_needs(c, s.text, sizeof(s.text));
 	r = client_send(k, MSG_STATUS, &s, -1);
 	if (r == 0)
-		r = send_destinations(k);
+		r = control_destinations(k);
 	return r < 0 ? r : client_end(k, 0, 0, "");
 }
 
@@ -330,51 +300,13 @@ static int answer_assets(struct client *k)
 		int r;
 
 		control_fill_asset(c, &page[i], &row);
+		if (!row.reason[0] && index_is_expedited(control_index(c), page[i].number))
+			snprintf(row.reason, sizeof(row.reason), "expedited");
 		r = client_send(k, MSG_ASSET, &row, -1);
 		if (r < 0)
 			return r;
 	}
 	return client_end(k, 0, n == CONTROL_PAGE ? page[n - 1].number : 0, "");
-}
-
-static int send_uploads(struct client *k, const struct asset *a)
-{
-	static struct upload up[CONFIG_DESTINATIONS];
-	struct control *c = k->control;
-	int n = index_uploads(
-	    control_index(c), a->merged_into ? a->merged_into : a->number, up, CONFIG_DESTINATIONS);
-
-	for (int i = 0; i < n; i++) {
-		struct proto_ctl_upload row = { .number = a->number,
-			.retain_until_s = PROTO_NO_TIME };
-		struct uplink_asset now;
-		int r;
-
-		uplink_asset(c->p.uplink, up[i].destination, up[i].asset, &now);
-		memcpy(row.destination, up[i].destination, sizeof(row.destination));
-		memcpy(row.address, up[i].address, sizeof(row.address));
-		memcpy(row.reason, up[i].refused || !now.reason[0] ? up[i].reason : now.reason,
-		    sizeof(row.reason));
-		row.level = up[i].level;
-		row.rung = up[i].rung;
-		row.receipted_at_s = up[i].receipted_at_s;
-		row.retain_until_s = up[i].retain_until_s;
-		row.lock_mode = up[i].lock;
-		row.held = up[i].held;
-		memcpy(row.version, up[i].version, sizeof(row.version));
-		row.confirmed_at_s = up[i].confirmed_at_s;
-		row.offset_bytes =
-		    up[i].rung == RUNG_RECEIPTED ? up[i].length_bytes : now.offset_bytes;
-		row.sent_bytes = now.sent_bytes;
-		row.attempts = now.attempts;
-		memcpy(row.state, now.state, sizeof(row.state));
-		row.next_try_s = now.next_try_s;
-		row.expected_s = up[i].rung < RUNG_RECEIPTED ? now.expected_s : 0;
-		r = client_send(k, MSG_UPLOADING, &row, -1);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 static int answer_asset(struct client *k)
@@ -394,7 +326,7 @@ static int answer_asset(struct client *k)
 	control_asset_findings(c, a.number, row.reason, sizeof(row.reason));
 	r = client_send(k, MSG_ASSET, &row, -1);
 	if (r == 0)
-		r = send_uploads(k, &a);
+		r = control_uploads(k, &a);
 	return r < 0 ? r : client_end(k, 0, 0, "");
 }
 
@@ -611,6 +543,7 @@ static int answer(struct client *k)
 	case ASK_SETTLE:
 		return control_settle(k);
 	case ASK_EXPEDITE:
+		return control_expedite(k);
 	case ASK_REBIND:
 		return client_end(k, -EOPNOTSUPP, 0, "not yet");
 	}

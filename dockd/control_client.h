@@ -54,6 +54,11 @@ int control_bundle(struct client *k);
 void control_fill_asset(
     const struct control *c, const struct asset *a, struct proto_ctl_asset *row);
 
+/* control_uplink.c: rows of destinations, of the uploads of an asset; and what goes first. */
+int control_destinations(struct client *k);
+int control_uploads(struct client *k, const struct asset *a);
+int control_expedite(struct client *k);
+
 /* control_order.c */
 void control_fill_retention(const struct control *c, struct proto_ctl_status *s);
 /* 0, or -errno: the client is to be dropped */

@@ -18,6 +18,8 @@ static const char usage_text[] =
     "  queue [--all]                 files not yet proved at the server (--all: every file)\n"
     "  retry [clip N|bay NAME|all] --reason TEXT\n"
     "                                try again what needed a person\n"
+    "  expedite CAMERA|CLIP --reason TEXT\n"
+    "                                first on the bus and on the line, with its expected time\n"
     "  wait CONDITION [--timeout S]  clip N STATE|all STATE|bay NAME LIGHT|idle|dockings N\n"
     "  export DIR --reason TEXT|--ledger\n"
     "                                copy files and ledger out (--ledger: the ledger only)\n"
@@ -492,6 +494,7 @@ static const struct command {
 	{ "clip", run_clip, 0 },
 	{ "queue", run_queue, WITH(ALL) },
 	{ "retry", run_retry, WITH(REASON) },
+	{ "expedite", expedite_run, WITH(REASON) },
 	{ "wait", wait_run, WITH(TIMEOUT) },
 	{ "export", run_export, WITH(LEDGER) | WITH(REASON) },
 	{ "preserve", preserve_run, WITH(REASON) },

@@ -139,6 +139,7 @@ int bundle_run(struct ctl *c);
 int statement_run(struct ctl *c);
 int camera_run(struct ctl *c);   /* ctl_camera.c */
 int report_run(struct ctl *c);   /* ctl_report.c */
+int expedite_run(struct ctl *c); /* ctl_expedite.c */
 int preserve_run(struct ctl *c); /* ctl_order.c, down to dispose_run */
 int lift_run(struct ctl *c);
 int settle_run(struct ctl *c);

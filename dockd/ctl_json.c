@@ -181,14 +181,16 @@ struct json_t *json_asset(const struct proto_ctl_asset *a)
 
 struct json_t *json_upload(const struct proto_ctl_upload *u)
 {
-	return json_pack("{so so so so so so so si ss ss so so ss so sb so}", "destination",
-	    text_of(u->destination), "offset_bytes", number_of(u->offset_bytes), "sent_bytes",
-	    number_of(u->sent_bytes), "next_try", time_of(u->next_try_s, true), "expected",
-	    expected_of(u->expected_s), "receipted_at", time_of(u->receipted_at_s, true),
-	    "confirmed_at", time_of(u->confirmed_at_s, true), "attempts", (int)u->attempts, "level",
-	    level_word((enum receipt_level)u->level), "rung", rung_word((enum rung)u->rung),
-	    "reason", text_of(u->reason), "address", text_or_null(u->address),
-	    "lock", lock_word((enum lock_mode)u->lock_mode), "retain_until",
+	return json_pack("{so so sb so so so so so so so si ss ss so so ss so sb so}", "number",
+	    number_of(u->number), "state", text_or_null(u->state), "expedited", u->expedited != 0,
+	    "destination", text_of(u->destination), "offset_bytes", number_of(u->offset_bytes),
+	    "sent_bytes", number_of(u->sent_bytes), "next_try", time_of(u->next_try_s, true),
+	    "expected", expected_of(u->expected_s), "receipted_at",
+	    time_of(u->receipted_at_s, true), "confirmed_at", time_of(u->confirmed_at_s, true),
+	    "attempts", (int)u->attempts, "level", level_word((enum receipt_level)u->level), "rung",
+	    rung_word((enum rung)u->rung), "reason", text_of(u->reason), "address",
+	    text_or_null(u->address), "lock", lock_word((enum lock_mode)u->lock_mode),
+	    "retain_until",
 	    u->retain_until_s == PROTO_NO_TIME ? json_null() : time_of(u->retain_until_s, true),
 	    "held", u->held != 0, "version", text_or_null(u->version));
 }

@@ -474,6 +474,8 @@ void text_upload(FILE *out, const struct proto_ctl_upload *u)
 		    u->rung == RUNG_SENT ? "being sent" : "waiting",
 		    text_bytes(u->offset_bytes, b, sizeof(b)));
 	put_line(out, "  State", line);
+	if (u->expedited)
+		put_line(out, "  Order", "expedited: before all others");
 	if (u->expected_s)
 		put_line(out, "  Expected",
 		    forecast_when(u->expected_s, time(NULL), line, sizeof(line)));
@@ -494,6 +496,8 @@ void text_upload(FILE *out, const struct proto_ctl_upload *u)
 		put_line(out, "  Version", u->version);
 	if (u->reason[0])
 		put_line(out, "  Why", u->reason);
+	if (u->state[0])
+		put_line(out, "  Trouble", u->state);
 	if (u->next_try_s)
 		put_line(out, "  Next try", local_time(u->next_try_s, when, sizeof(when)));
 	snprintf(line, sizeof(line), "%" PRIu32 "; %s sent in all", u->attempts,

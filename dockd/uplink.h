@@ -37,6 +37,8 @@ void uplink_plan(struct uplink *u);
 void uplink_act(struct uplink *u);
 /* An asset changed (rechecked, retried): its waiting ends. */
 void uplink_asset_changed(struct uplink *u, uint64_t asset);
+/* Something was expedited: its waiting ends, and what is under way goes on as that. */
+void uplink_hurry(struct uplink *u);
 /* A person asks: all waiting ends. */
 void uplink_retry(struct uplink *u);
 /* Nothing to send now (waiting for a back-off counts as something to do). */
@@ -92,7 +94,7 @@ struct uplink_state {
 	uint64_t sent_bytes;
 	uint64_t bytes_per_s, allowed_per_s; /* as in proto_ctl_destination */
 	int64_t expected_s, urgent_expected_s, urgent_deadline_s;
-	const char *late; /* "late", "never", "past"; "" all will be there in time */
+	const char *late;            /* "late", "never", "past"; "" all will be there in time */
 	char state[PROTO_CLASS_LEN]; /* of the trouble; "" none */
 };
 /* The n-th destination. 0, -ENOENT. */

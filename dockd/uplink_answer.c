@@ -110,6 +110,7 @@ struct stated {
 static void receipted(
     struct uplink *u, struct destination *d, uint64_t asset, const struct stated *what)
 {
+	bool expedited = index_is_expedited(ix(u), asset);
 	struct record *r = begin("receipted", asset, d->name);
 
 	record_text(r, "level", level_word(what->level));
@@ -136,6 +137,8 @@ static void receipted(
 	log_info("receipted",
 	    "destination=%s asset=%" PRIu64 " level=%s length=%" PRIu64 " object=\"%s\"", d->name,
 	    asset, level_word(what->level), what->length_bytes, log_text(what->object));
+	if (expedited)
+		log_info("expedited-arrived", "destination=%s asset=%" PRIu64, d->name, asset);
 	handover("uplink-receipted");
 	u->handlers->receipted(u->arg, asset);
 }

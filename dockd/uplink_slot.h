@@ -7,8 +7,8 @@
 #ifndef DOCKD_UPLINK_SLOT_H
 #define DOCKD_UPLINK_SLOT_H
 
-#include "outlook.h"
 #include "breaker.h"
+#include "outlook.h"
 #include "uplink.h"
 #include "upload_order.h"
 #include "waits.h"

@@ -164,6 +164,33 @@ static void make_room(struct uplink *u, struct destination *d)
 	    s->asset, s->offset_bytes);
 }
 
+void uplink_hurry(struct uplink *u)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		struct destination *d = u->destination[i];
+		bool bounded = d->wire.rate[0].days || d->wire.bytes_per_s != RATE_UNLIMITED;
+
+		for (size_t k = 0; k < WAITS_MAX; k++) {
+			struct wait *w = &d->waits.wait[k];
+
+			if (w->asset && w->until_ms != UINT64_MAX &&
+			    index_is_expedited(ix(u), w->asset))
+				w->until_ms = 0;
+		}
+		for (unsigned k = 0; k < PROTO_SLOTS; k++) {
+			struct slot *s = &d->slot[k];
+
+			if (s->state == SLOT_FREE || !s->asset || s->expedited ||
+			    !index_is_expedited(ix(u), s->asset))
+				continue;
+			s->expedited = true;
+			/* begun as one of many, the timetable holds it back: begun again it does not */
+			if (bounded && s->state != SLOT_PLANNED && s->stop == STOP_NONE)
+				s->stop = STOP_WANTED;
+		}
+	}
+}
+
 static void turn_of(struct uplink *u, struct destination *d)
 {
 	static struct choice choice;

@@ -582,12 +582,19 @@ $(eval $(call link,$(BUILD)/bench/bare_pull,tests/bench/bare_pull.c,libusb-1.0))
 #: bench           uploads, whole dockings, memory and start measured here; bench-write keeps the figures
 BENCH ?=
 .PHONY: bench bench-write bench-npm
-bench: setup all test-programs $(BUILD)/bench/bare_vusb bench-npm
+bench: setup all test-programs $(BUILD)/bench/bare_vusb $(BUILD)/bench/delay bench-npm
+	$(Q)tests/setup.sh bench
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT) /usr/bin/python3 tests/bench/bench.py $(BENCH)
 bench-write:
 	$(Q)$(MAKE) --no-print-directory bench BENCH="--write $(BENCH)"
 $(eval $(call link,$(BUILD)/bench/bare_vusb,tests/bench/bare_vusb.c tests/vcam/transport_socket.c \
 	usb/ptp.c,))
+#: bench-upload    uploads alone, beside curl, rclone, s3cmd and tus-js-client, also with 50 ms of delay
+.PHONY: bench-upload
+bench-upload: setup all $(BUILD)/bench/delay bench-npm
+	$(Q)tests/setup.sh bench
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT) /usr/bin/python3 tests/bench/bench.py --only clients $(BENCH)
+$(eval $(call link,$(BUILD)/bench/delay,tests/bench/delay.c,))
 bench-npm: build/bench-npm/node_modules/.package-lock.json
 build/bench-npm/node_modules/.package-lock.json: tests/bench/package.json tests/bench/package-lock.json
 	$(call say,NPM,build/bench-npm)

@@ -5,9 +5,11 @@
 #   build   compiler and libraries         test   unit and system tests
 #   fuzz    clang with its sanitizers      lint   formatters and checkers
 #   lab     the virtual station            server upload servers of demo and tests: node, Ceph
+#   bench   programs that are measured beside ours
 set -euo pipefail
 
 declare -A packages=(
+	[bench]="curl rclone s3cmd"
 	[build]="gcc make pkgconf libc6-dev libusb-1.0-0-dev libsystemd-dev libsqlite3-dev libconfig-dev
 		libssl-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libseccomp-dev"
 	[test]="binutils golang-golang-x-mod-dev golang-go libcmocka-dev openssl procps python3 python3-pytest python3-pytest-xdist

@@ -3,7 +3,7 @@
 
     bench.py [--only NAME[,NAME]] [--quick] [--rounds N] [--seed N] [--write]
 
-Names: upload, pace, cpu, memory, again, million, faults. Prints a table for each; writes nothing,
+Names: upload, clients, pace, cpu, memory, again, million, faults. Prints a table for each; writes nothing,
 but with --write their parts of tests/bench/RESULTS.md. Ratios are of interleaved runs on the same machine
 within the same minute; seconds alone mean little elsewhere. Runs as root: each program has a user.
 """
@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import common
 RESULTS = pathlib.Path(__file__).with_name("RESULTS.md")
 PARTS = {  # name: (module, function)
     "upload": ("upload", "run"),
+    "clients": ("clients", "run"),
     "pace": ("docking", "run_pace"),
     "cpu": ("docking", "run_cpu"),
     "memory": ("docking", "run_memory"),
@@ -64,6 +66,9 @@ def versions():
         path = common.ROOT / "build" / folder / "node_modules" / name / "package.json"
         if path.exists():
             words.append(f"{name} {output('node', '-p', f'require({str(path)!r}).version')}")
+    for command in (("rclone", "version"), ("s3cmd", "--version"), ("radosgw", "--version")):
+        if shutil.which(command[0]):
+            words.append(output(*command).split("\n")[0].split(" (")[0])
     return ", ".join(words)
 
 

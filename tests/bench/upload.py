@@ -43,9 +43,8 @@ class Uploader(fake_core.Core):
         self.generation += 1
         fd = os.open(path, os.O_RDONLY)
         asset = hashlib.sha256(f"{path} {time.monotonic_ns()}".encode()).hexdigest()
-        self.put("UPLOAD", fake_core.UPLOAD.pack(
-            size, digest, 1790000000, 2, 0, asset.encode(), b"BWC-0001", path.name.encode(), b""),
-            slot, self.generation, [fd])
+        self.put("UPLOAD", self.what(path, size=size, sha256=digest, asset=asset, name=path.name),
+                 slot, self.generation, [fd])
         os.close(fd)
 
     def send(self, files, slots):
@@ -110,7 +109,7 @@ def tus_js(url, path):
     if not (BENCH_NPM / "node_modules").exists():
         return None
     shutil.copyfile(HERE / "tus-client.mjs", script)
-    done = subprocess.run(["node", script, url, path], check=True, stdout=subprocess.PIPE,
+    done = subprocess.run(["node", script, url, "1", path], check=True, stdout=subprocess.PIPE,
                           cwd=BENCH_NPM)
     return json.loads(done.stdout)["seconds"]
 

@@ -149,7 +149,7 @@ class Core:
     def what(path, address="", name="clip.mp4", size=None, sha256=None, asset=None, kind=CLIP,
              recorded=1790000000, dispose_by=NO_TIME, preserved=0, urgency=0, version=""):
         """proto_upload of a file."""
-        data = pathlib.Path(path).read_bytes()
+        data = b"" if size is not None and sha256 else pathlib.Path(path).read_bytes()
         digest = sha256 or hashlib.sha256(data).digest()
         if asset is None:
             asset = hashlib.sha256(b"camera" + digest).hexdigest()

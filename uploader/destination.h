@@ -16,6 +16,7 @@
  *   abandon   gives up what was begun at t->address and is not whole
  *   preserve  puts a hold on what is there, or takes it off
  *   end       lets go of all that the transfer holds; cuts what is under way
+ *   meanwhile what can be done for the next act while a request of this one is under way
  *
  * An address stands in the ledger for good, and another run goes on from it: all that is needed for
  * that is in it (the size of parts), and no secret is (tokens are fetched anew). A destination without resume holds 0 bytes until it holds all: its query says 0,
@@ -86,6 +87,11 @@ struct driver {
 	/* ACT_DONE: the store itself says that t->upload.preserved holds now. NULL: it cannot. */
 	enum act_result (*preserve)(struct transfer *t);
 	void (*end)(struct transfer *t);
+	/*
+	 * Between ACT_WAIT and the end of its request, once a turn of the loop: a quarter of a MiB of
+	 * reading at most. Whether there is more. What fails here is found again by the act. NULL: none.
+	 */
+	bool (*meanwhile)(struct transfer *t);
 };
 
 /* What an asset is, as destinations are told it; "" for what is never uploaded. */

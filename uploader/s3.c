@@ -522,4 +522,5 @@ const struct driver s3_driver = {
 	.abandon = s3_abandon,
 	.preserve = s3_preserve,
 	.end = s3_end,
+	.meanwhile = s3_upload_ahead,
 };

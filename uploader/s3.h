@@ -130,6 +130,7 @@ bool s3_is_it(const struct transfer *t, const struct s3_head *h);
 enum act_result s3_upload_create(struct transfer *t);
 enum act_result s3_upload_query(struct transfer *t);
 enum act_result s3_upload_append(struct transfer *t);
+bool s3_upload_ahead(struct transfer *t);
 /* Asks for a page of parts after u->marker; read into *out when it is called again: ACT_DONE. */
 enum act_result s3_page(struct transfer *t, struct s3_parts *out, enum s3_verdict *v);
 /* PUT of the whole file. */

@@ -418,7 +418,8 @@ int s3_completed_read(const char *text, size_t len, char etag[S3_ETAG_LEN])
 	    read_one(text, len, "CompleteMultipartUploadResult", "ETag", value, sizeof(value));
 
 	etag[0] = '\0';
-	if (err)
+	/* radosgw of Ceph 16 leaves it empty in a bucket without versions */
+	if (err || !value[0])
 		return err;
 	return s3_etag_read(value, strlen(value), etag) ? 0 : -EPROTO;
 }

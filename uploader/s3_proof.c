@@ -141,7 +141,7 @@ void s3_take_facts(struct transfer *t, const struct s3_head *h)
 static bool is_proved(const struct transfer *t, const struct s3_head *h)
 {
 	const struct s3_upload *u = t->own;
-	bool same = u->ended && strcmp(u->etag, h->etag) == 0;
+	bool same = u->ended && u->etag[0] && strcmp(u->etag, h->etag) == 0;
 	uint8_t md5[S3_MD5_LEN];
 
 	if (u->found)

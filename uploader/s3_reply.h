@@ -86,7 +86,7 @@ struct s3_uploads {
 };
 int s3_uploads_read(const char *text, size_t len, const char *key, struct s3_uploads *out);
 
-/* CreateMultipartUpload's UploadId, CompleteMultipartUpload's ETag. */
+/* CreateMultipartUpload's UploadId; CompleteMultipartUpload's ETag, "" where it names none. */
 int s3_created_read(const char *text, size_t len, char id[S3_UPLOAD_ID_LEN]);
 int s3_completed_read(const char *text, size_t len, char etag[S3_ETAG_LEN]);
 /* Whether LegalHold's Status is ON. 1, 0 or -errno. */

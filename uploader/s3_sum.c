@@ -2,7 +2,8 @@
  * s3_sum: the digests of what is sent to an S3 store; see s3.h.
  *
  * Reads the station's copy in slices, one a turn of the loop, so that other uploads go on
- * meanwhile. Each part is read once for both of its digests and for that of the whole.
+ * meanwhile. Each part is read once for both of its digests and for that of the whole, which is that
+ * of the part where there is one alone.
  */
 #include "s3.h"
 
@@ -12,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLICE_BYTES (4u << 20)
+/* Small beside what the kernel holds of a body: others' sockets are not kept waiting. */
+#define SLICE_BYTES (256u << 10)
 
 int s3_sum_new(struct s3_sum *s)
 {
@@ -51,7 +53,7 @@ static int take_slice(struct transfer *t, uint64_t *at, uint64_t end, EVP_MD_CTX
 			if (ctx[i] && EVP_DigestUpdate(ctx[i], buf, (size_t)n) != 1)
 				return -ENOMEM;
 		}
-		if (*at == u->whole_bytes) {
+		if (u->part && *at == u->whole_bytes) {
 			if (EVP_DigestUpdate(u->whole, buf, (size_t)n) != 1)
 				return -ENOMEM;
 			u->whole_bytes += (uint64_t)n;

@@ -576,6 +576,21 @@ static enum act_result send_part(struct transfer *t)
 	    t, s3_upload_part(&t->dest->conf, &u->a, u->sending, digest, md5, s3_form()), &q);
 }
 
+/* The digests of the part that comes next, while one is on the line. */
+bool s3_upload_ahead(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	unsigned next = u->sending + 1;
+
+	if (!u->asked || u->step != STEP_NONE || !u->a.upload_id[0] || u->sending == 0)
+		return false;
+	while (next <= u->parts_n && u->part[next - 1].shown)
+		next++;
+	return next <= u->parts_n &&
+	    s3_sum_take(t, (uint64_t)(next - 1) * u->a.part_bytes, s3_part_size(t, next)) ==
+	    ACT_AGAIN;
+}
+
 enum act_result s3_upload_append(struct transfer *t)
 {
 	struct s3_upload *u = t->own;

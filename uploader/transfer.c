@@ -323,6 +323,8 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 	if ((t->state == TRANSFER_PAUSE && now_ms >= t->pause_until_ms) ||
 	    t->state == TRANSFER_HOLD)
 		t->state = TRANSFER_TURN;
+	if (t->state == TRANSFER_WAIT && t->more)
+		t->more = t->dest->driver->meanwhile(t);
 	if (t->state != TRANSFER_TURN)
 		return;
 	if (has_to_wait(t)) {
@@ -337,6 +339,7 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 		break;
 	case ACT_WAIT:
 		t->state = TRANSFER_WAIT;
+		t->more = t->dest->driver->meanwhile != NULL;
 		break;
 	case ACT_ASK:
 		pause_and_ask(t);
@@ -355,7 +358,7 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 
 int transfer_due_ms(const struct transfer *t, int64_t now_ms)
 {
-	if (t->state == TRANSFER_TURN)
+	if (t->state == TRANSFER_TURN || (t->state == TRANSFER_WAIT && t->more))
 		return 0;
 	if (t->state == TRANSFER_HOLD)
 		return has_to_wait(t) ? line_due_ms(&t->dest->room->line, now_ms) : 0;

@@ -51,6 +51,7 @@ struct transfer {
 	int64_t pause_until_ms;
 	bool appended, proven;
 	bool asked;          /* the act's request is under way, or its answer not looked at */
+	bool more;           /* while it is: the driver has something to do meanwhile */
 	uint64_t told_bytes; /* of sent_bytes, what the line knows of */
 	char reason[PROTO_TEXT_LEN]; /* why the address before was given up */
 	bool broken;                 /* the core could not be told: the process ends */

@@ -23,6 +23,7 @@ from radosgw import RadosGW
 from upload import BENCH_NPM, Uploader, curl_create, make_file
 
 DELAY_MS = 50
+ENV = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "RCLONE_"))}
 
 
 class Run:
@@ -58,7 +59,7 @@ def watched(*commands, env=None):
     began, cpu, peak = time.monotonic(), 0, 0
     for command in commands:
         process = subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
+                                   stderr=subprocess.PIPE, env={**ENV, **(env or {})})
         with Watch(process.pid) as watch:
             error = process.stderr.read()
             _, status, usage = os.wait4(process.pid, 0)

@@ -120,7 +120,7 @@ static void values(const char *text, size_t len)
 	char id[S3_UPLOAD_ID_LEN], etag[S3_ETAG_LEN];
 
 	check(s3_created_read(text, len, id) == 0 ? strlen(id) > 0 : !id[0]);
-	check(s3_completed_read(text, len, etag) == 0 ? is_etag(etag) : !etag[0]);
+	check(s3_completed_read(text, len, etag) == 0 ? !etag[0] || is_etag(etag) : !etag[0]);
 	check(s3_hold_read(text, len) <= 1 && s3_lock_read(text, len) <= 1);
 }
 

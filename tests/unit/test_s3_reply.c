@@ -326,6 +326,8 @@ static void reads_single_values(void **state)
 	static const char completed[] =
 	    "<CompleteMultipartUploadResult><Location>http://x</Location>"
 	    "<ETag>\"abc-2\"</ETag></CompleteMultipartUploadResult>";
+	static const char nameless[] = "<CompleteMultipartUploadResult><ETag></ETag>"
+				       "</CompleteMultipartUploadResult>";
 	static const char failed[] = XML "<Error><Code>InternalError</Code></Error>";
 	static const char none[] = "<InitiateMultipartUploadResult><UploadId></UploadId>"
 				   "</InitiateMultipartUploadResult>";
@@ -343,6 +345,8 @@ static void reads_single_values(void **state)
 	assert_int_equal(s3_created_read(none, sizeof(none) - 1, id), -EPROTO);
 	assert_int_equal(s3_completed_read(completed, sizeof(completed) - 1, etag), 0);
 	assert_string_equal(etag, "\"abc-2\"");
+	assert_int_equal(s3_completed_read(nameless, sizeof(nameless) - 1, etag), 0);
+	assert_string_equal(etag, "");
 	assert_int_equal(s3_completed_read(failed, sizeof(failed) - 1, etag), -EPROTO);
 	assert_int_equal(s3_completed_read(completed, 40, etag), -EPROTO);
 	assert_int_equal(s3_hold_read(on, sizeof(on) - 1), 1);

@@ -237,6 +237,7 @@ dockd-uploader_src := \
 	uploader/main.c \
 	uploader/transfer.c \
 	uploader/http.c \
+	uploader/http_answer.c \
 	uploader/http_room.c \
 	uploader/trust.c \
 	uploader/secret.c \

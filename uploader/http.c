@@ -1,5 +1,6 @@
 #include "http.h"
 
+#include "http_answer.h"
 #include "transfer.h"
 
 #include <errno.h>
@@ -21,8 +22,6 @@
 #define NOTSENT_BYTES (256 << 10) /* unsent data in the kernel: body silence is seen early */
 #define USER_TIMEOUT_MS 60000
 #define OUTQ_LOOK_MS 1000
-#define DIGESTED_LEAST 1024u /* of an answer's body in the time that is given between bytes */
-#define FILES_SETTLE_S 10    /* a certificate and its key are not renewed in one instant */
 
 /* ---- callbacks ---- */
 
@@ -114,95 +113,6 @@ static int seek_body(void *ctx, curl_off_t offset, int origin)
 
 	return origin == SEEK_SET && offset == 0 && h->at_bytes == 0 ? CURL_SEEKFUNC_OK :
 								       CURL_SEEKFUNC_FAIL;
-}
-
-/* Keeps the last answer's head; interim ones (1xx) give way to the next. */
-static size_t take_head(char *bytes, size_t size, size_t count, void *ctx)
-{
-	struct http *h = ctx;
-	size_t len = size * count;
-	bool blank = len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
-
-	if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-		h->head_len = 0;
-		h->head_whole = false;
-	}
-	h->heads_bytes += len;
-	h->over = h->heads_bytes > HTTP_HEADS_MAX ||
-	    (!h->head_whole && h->head_len + len >= sizeof(h->head));
-	if (h->over)
-		return 0;
-	if (h->head_whole)
-		return len; /* trailers of a chunked answer */
-	memcpy(h->head + h->head_len, bytes, len);
-	h->head_len += len;
-	h->head[h->head_len] = '\0';
-	if (blank && h->head_len > 10) {
-		const char *sp = strchr(h->head, ' ');
-
-		h->head_whole = sp && sp[1] != '1';
-		h->room->alerted = false;
-	}
-	return len;
-}
-
-bool http_is_ok(const struct http *h)
-{
-	const char *sp = h->head_whole ? strchr(h->head, ' ') : NULL;
-
-	return sp && strncmp(sp + 1, "200", 3) == 0;
-}
-
-/* What comes with an error is an explanation, not what was asked for. */
-static bool is_wanted(const struct http *h)
-{
-	const struct http_request *q = &h->request;
-
-	return http_is_ok(h) ? q->digest || q->text : q->text && q->text_always;
-}
-
-static size_t take_text(struct http *h, const char *bytes, size_t len, uint64_t at)
-{
-	const struct http_request *q = &h->request;
-	size_t fits = at < q->text_room ? q->text_room - (size_t)at : 0;
-
-	if (len > fits && http_is_ok(h)) {
-		h->over = true;
-		return 0;
-	}
-	memcpy(q->text + at, bytes, len < fits ? len : fits);
-	if (len <= fits)
-		return len;
-	h->got_bytes = q->text_room; /* of an explanation the beginning is enough */
-	return 0;
-}
-
-static size_t take_body(char *bytes, size_t size, size_t count, void *ctx)
-{
-	struct http *h = ctx;
-	const struct http_request *q = &h->request;
-	size_t len = size * count;
-	uint64_t at = h->got_bytes;
-
-	h->got_bytes += len;
-	if (!http_is_ok(h) && at < sizeof(h->said) - 1) {
-		size_t fits = sizeof(h->said) - 1 - (size_t)at;
-
-		memcpy(h->said + at, bytes, len < fits ? len : fits);
-	}
-	if (!is_wanted(h))
-		return h->got_bytes > HTTP_BODY_MAX ? 0 : len;
-	if (!q->digest || !http_is_ok(h))
-		return take_text(h, bytes, len, at);
-	if (h->got_bytes - h->seen_bytes >= DIGESTED_LEAST) {
-		h->seen_bytes = h->got_bytes;
-		h->moved_ms = transfer_now_ms();
-	}
-	if (h->got_bytes > q->digest_max_bytes) {
-		h->over = true;
-		return 0;
-	}
-	return EVP_DigestUpdate(q->digest, bytes, len) == 1 ? len : 0;
 }
 
 /* A connection that is kept from before what proves either side was renewed is not used. */
@@ -336,9 +246,9 @@ static CURLcode set_common(struct http *h)
 	SET(CURLOPT_USERAGENT, "dockd/" DOCKD_VERSION);
 	SET(CURLOPT_ERRORBUFFER, h->why);
 	SET(CURLOPT_PRIVATE, h);
-	SET(CURLOPT_HEADERFUNCTION, take_head);
+	SET(CURLOPT_HEADERFUNCTION, http_answer_head);
 	SET(CURLOPT_HEADERDATA, h);
-	SET(CURLOPT_WRITEFUNCTION, take_body);
+	SET(CURLOPT_WRITEFUNCTION, http_answer_body);
 	SET(CURLOPT_WRITEDATA, h);
 	SET(CURLOPT_CUSTOMREQUEST, h->request.method);
 	SET(CURLOPT_HTTPHEADER, h->request.headers);
@@ -378,7 +288,7 @@ static void renew(struct http *h, const struct http_request *request)
 	h->head_len = 0;
 	h->head[0] = '\0';
 	h->why[0] = '\0';
-	h->head_whole = h->silent = h->held = h->stale = h->over = false;
+	h->head_whole = h->silent = h->held = h->stale = h->over = h->coded = false;
 	h->refused = CURLE_OK;
 	h->granted = 0;
 	h->got_bytes = h->at_bytes = h->body_ms = h->seen_bytes = h->heads_bytes = 0;
@@ -430,98 +340,7 @@ void http_stop(struct http *h)
 		take_off(h, true);
 }
 
-/* ---- how it ended ---- */
-
-static const char *word_of(const struct http *h, CURLcode code)
-{
-	struct trust_end e = { .code = code, .proxied = h->conf->proxy[0] != '\0', .why = h->why };
-	const char *word;
-
-	curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &e.verify);
-	curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &e.oserr);
-	curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &e.tunnel);
-	word = trust_word(&e);
-	if (word[0])
-		return word;
-	if (h->room->alerted && h->heads_bytes == 0)
-		return "tls-client";
-	switch ((int)code) {
-	case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP/1.1 answer */
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-		return "not-http";
-	case CURLE_WRITE_ERROR:
-		return h->head_whole ? "answer-body" : "answer-head";
-	}
-	return "cut";
-}
-
-static enum http_end end_of_word(const char *word)
-{
-	if (strncmp(word, "tls", 3) == 0 || strcmp(word, "proxy-refused") == 0)
-		return HTTP_TLS;
-	if (strcmp(word, "dns") == 0 || strcmp(word, "refused") == 0 ||
-	    strcmp(word, "unreachable") == 0 || strcmp(word, "proxy") == 0)
-		return HTTP_AWAY;
-	return strcmp(word, "cut") == 0 ? HTTP_CUT : HTTP_BAD;
-}
-
-/* An answer that is not the server's word on what was asked, but on us. */
-static const char *word_of_answer(const struct http *h)
-{
-	const char *sp = strchr(h->head, ' ');
-
-	/* nginx answers within HTTP where a client certificate is missing or not accepted. */
-	if (sp && strncmp(sp + 1, "400", 3) == 0 &&
-	    (strstr(h->said, "No required SSL certificate was sent") ||
-		strstr(h->said, "The SSL certificate error")))
-		return "tls-client";
-	if (sp && strncmp(sp + 1, "407", 3) == 0 && h->conf->proxy[0])
-		return "proxy-refused";
-	return "";
-}
-
-static bool is_answered(const struct http *h, CURLcode code)
-{
-	/* The head was whole and only the body broke: where that is not wanted the head is enough. */
-	return h->head_whole && (code == CURLE_OK || !is_wanted(h) || !http_is_ok(h));
-}
-
-static void judge(struct http *h, CURLcode code)
-{
-	const char *word;
-
-	if (h->source_errno) {
-		h->end = HTTP_SOURCE;
-		snprintf(h->why, sizeof(h->why), "%s", strerror(h->source_errno));
-		return;
-	}
-	if (is_answered(h, code)) {
-		h->end = HTTP_ANSWERED;
-		word = word_of_answer(h);
-	} else if (h->silent) {
-		h->end = HTTP_CUT; /* watch has said why */
-		return;
-	} else {
-		word = code == CURLE_OK ? "not-http" : word_of(h, code);
-	}
-	h->state = word;
-	if (!word[0])
-		return;
-	h->end = end_of_word(word);
-	/* A certificate whose key has not followed it yet is no person's business. */
-	if (code == CURLE_SSL_CERTPROBLEM && time(NULL) - h->room->trust.changed_s < FILES_SETTLE_S)
-		h->end = HTTP_CUT;
-	if (h->refused)
-		snprintf(h->why, sizeof(h->why), "%s", h->room->trust.why);
-	else if (trust_text(word)[0])
-		snprintf(h->why, sizeof(h->why), "%s", trust_text(word));
-	else if (h->over)
-		snprintf(h->why, sizeof(h->why), "the answer's %s is longer than it may be",
-		    h->head_whole ? "body" : "head");
-	else if (!h->why[0])
-		snprintf(h->why, sizeof(h->why), "%s", curl_easy_strerror(code));
-}
+/* ---- the end ---- */
 
 /* Once more on a connection of its own: nothing was sent on the one that it got. */
 static bool again(struct http *h)
@@ -539,7 +358,7 @@ static void finish(struct http *h, CURLcode code)
 		h->busy = true;
 		return;
 	}
-	judge(h, code);
+	http_answer_judge(h, code);
 	h->body_ms = (uint64_t)(transfer_now_ms() - h->began_ms);
 	h->done(h);
 }

@@ -99,6 +99,7 @@ struct http {
 	bool held;           /* its body waits for the bucket */
 	bool stale;          /* the connection that it got was made under an earlier epoch */
 	bool over;           /* its body or its answer broke our bounds */
+	bool coded;          /* its answer has a transfer coding that was not asked for */
 	CURLcode refused;    /* it was not even begun: trust.why */
 	unsigned epoch;      /* trust's, when it began */
 	size_t granted;      /* paid from the bucket, not handed over yet */

@@ -40,8 +40,11 @@ static void tell(struct transfer *t, unsigned type, const void *body)
 
 static void explain(struct transfer *t, enum upload_failure failure, const char *fmt, va_list ap)
 {
+	char text[sizeof(t->failed.text)]; /* the old one may be part of it */
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	memcpy(t->failed.text, text, sizeof(text));
 	t->failed.failure = failure;
-	vsnprintf(t->failed.text, sizeof(t->failed.text), fmt, ap);
 }
 
 enum act_result transfer_fail(struct transfer *t, enum upload_failure failure, const char *fmt, ...)

@@ -25,6 +25,8 @@ from servers import FaultServer, Nginx, Proxy, answer, cut, honest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
 PROGRAM = BUILD / "test" / "dockd-uploader"
+# The old versions of TLS are spoken here to be refused.
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 MIB = 1 << 20
 DAY = datetime.timedelta(days=1)
 

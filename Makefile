@@ -48,8 +48,9 @@ base_src := \
 	dockd/base/log.c
 sandbox_src := $(SANDBOX)
 handover_src := dockd/base/handover.c
-# Signed notes: only in the programs that check or make them.
+# Signed notes and what a receipt says in one: only in the programs that check or make them.
 note_src := \
+	dockd/base/receipt_lines.c \
 	dockd/base/base64.c \
 	dockd/base/note.c
 

@@ -16,6 +16,7 @@
 #define DOCKINGS_MAX 32
 #define MERGED_MAX 32
 #define PAGE 64
+#define ORDERS_PAGE 8
 
 _Static_assert(TLOG_HASH_LEN == PROTO_SHA256_LEN, "both are SHA-256");
 
@@ -125,7 +126,29 @@ static void note_docking(struct making *m, uint64_t docking)
 		m->docking[m->dockings++] = docking;
 }
 
-/* The records of the asset, of those merged into it, and of the dockings that these name. */
+/* Each order that covers this asset or covered it, and its end. */
+static int take_orders(struct making *m, struct index *ix, uint64_t asset)
+{
+	static struct order page[ORDERS_PAGE];
+	static struct asset a;
+	uint64_t after = 0;
+	int n = 0, rc = index_asset(ix, asset, &a);
+
+	while (rc == 0 && (n = index_orders(ix, after, page, ORDERS_PAGE)) > 0) {
+		for (int i = 0; i < n && rc >= 0; i++) {
+			after = page[i].number;
+			page[i].lifted_s = 0;
+			if (order_covers(&page[i], &a))
+				rc = take_all(m, ix, MENTION_ORDER, after);
+		}
+	}
+	return rc < 0 ? rc : n < 0 ? n : 0;
+}
+
+/*
+ * The records of the asset, of those merged into it, of the dockings that these name, and of the
+ * preservation orders over them.
+ */
 static int gather(struct making *m, struct index *ix, struct ledger *l, uint64_t asset)
 {
 	uint64_t merged[MERGED_MAX];
@@ -148,6 +171,10 @@ static int gather(struct making *m, struct index *ix, struct ledger *l, uint64_t
 	}
 	for (size_t i = 0; rc >= 0 && i < m->dockings; i++)
 		rc = take_all(m, ix, MENTION_DOCKING, m->docking[i]);
+	if (rc >= 0)
+		rc = take_orders(m, ix, asset);
+	for (int i = 0; rc >= 0 && i < n; i++)
+		rc = take_orders(m, ix, merged[i]);
 	return rc < 0 ? rc : 0;
 }
 

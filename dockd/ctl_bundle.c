@@ -1,6 +1,7 @@
 #include "ctl_bundle.h"
 
 #include "base/base64.h"
+#include "base/receipt_lines.h"
 #include "ctl_ledger.h"
 
 #include <errno.h>
@@ -11,10 +12,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DOCKINGS_MAX 32
 #define MERGED_MAX 33
+#define ORDERS_SHOWN 64
 #define READ_BYTES (1u << 20)
 
 __attribute__((format(printf, 2, 3))) static bool refuse(
@@ -73,6 +76,15 @@ static bool is(const struct record *r, const char *type)
 
 /* ---- head and end ---- */
 
+/* "STATION", or "anything/STATION". */
+static bool is_named_for(const struct note_key *key, const char *station)
+{
+	size_t n = strlen(key->name), part = strlen(station);
+
+	return part > 0 && n >= part && strcmp(key->name + n - part, station) == 0 &&
+	    (n == part || key->name[n - part - 1] == '/');
+}
+
 static bool read_head(struct bundle_view *v, struct scan *s, const char *key, uint64_t *records)
 {
 	static const char *const fields[] = { "asset", "checkpoint", "id", "key", "length",
@@ -94,9 +106,12 @@ static bool read_head(struct bundle_view *v, struct scan *s, const char *key, ui
 	v->asset = (uint64_t)record_get_number(r, "asset", 0);
 	v->omitted = (uint64_t)record_get_number(r, "omitted", 0);
 	*records = (uint64_t)record_get_number(r, "records", 0);
+	copy(v->station, sizeof(v->station), r, "station");
 	own = record_get_text(r, "key");
 	if (!own || note_key_parse(own, &v->key) < 0)
 		return refuse(v, "line 1: the station's key is no verifier key");
+	if (!is_named_for(&v->key, v->station))
+		return refuse(v, "line 1: the key is not named for this station");
 	v->key_given = key != NULL;
 	if (key && strcmp(key, own) != 0)
 		return refuse(v, "it is of another station's key: %s", own);
@@ -195,10 +210,13 @@ static bool read_records(struct bundle_view *v, struct scan *s, uint64_t records
 	return true;
 }
 
-/* Whose records may be here: the asset, what was merged into it, and their dockings. */
+/*
+ * Whose records may be here: the asset, what was merged into it, their dockings, and the
+ * preservation orders over them.
+ */
 struct circle {
-	uint64_t asset[MERGED_MAX], docking[DOCKINGS_MAX];
-	size_t assets, dockings;
+	uint64_t asset[MERGED_MAX], docking[DOCKINGS_MAX], order[ORDERS_SHOWN];
+	size_t assets, dockings, orders;
 };
 
 static bool has(const uint64_t *list, size_t n, uint64_t number)
@@ -239,17 +257,81 @@ static struct bundle_receipt *receipt_of(struct bundle_view *v, const char *dest
 		if (strcmp(v->receipt[i].destination, destination) == 0)
 			return &v->receipt[i];
 	}
-	return v->receipts < BUNDLE_RECEIPTS ? &v->receipt[v->receipts++] : NULL;
+	if (v->receipts == BUNDLE_RECEIPTS)
+		return NULL;
+	v->receipt[v->receipts] =
+	    (struct bundle_receipt){ .began_s = PROTO_NO_TIME, .retain_until_s = PROTO_NO_TIME };
+	snprintf(v->receipt[v->receipts].destination, PROTO_NAME_LEN, "%s", destination);
+	return &v->receipt[v->receipts++];
 }
 
-/* dockd-receipt(5): what it must say of this file stands in its first lines. */
-static void check_receipt(const struct bundle_view *v, const char *note,
+static void take_lock(struct bundle_receipt *out, const struct record *r)
+{
+	copy(out->lock, sizeof(out->lock), r, "lock");
+	if (strcmp(out->lock, "none") == 0)
+		out->lock[0] = '\0';
+	out->retain_until_s = record_get_number(r, "retain-until", PROTO_NO_TIME);
+}
+
+/* Seconds of the record's own time; PROTO_NO_TIME where it has none. */
+static int64_t written_s(const struct record *r)
+{
+	const char *when = record_get_text(r, "time");
+	struct tm tm = { 0 };
+
+	return when && strptime(when, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) :
+								  PROTO_NO_TIME;
+}
+
+/* What a server calls an object: the last part of its address (dockd-receipt(5)). */
+static void object_of(const char *address, char *out, size_t room)
+{
+	const char *slash = strrchr(address, '/');
+
+	snprintf(out, room, "%s", slash ? slash + 1 : address);
+	out[strcspn(out, "?")] = '\0';
+}
+
+/*
+ * The first line of a receipt that does not say what the records say (dockd-receipt(5)), as
+ * dockd-verify asked when it came; NULL: all do. Whether its key was in force then is not known
+ * here.
+ */
+static const char *strange_line(const struct bundle_view *v, const struct record *r,
+    const struct receipt_value line[RECEIPT_LINES], const struct bundle_receipt *out)
+{
+	char length[24], object[PROTO_ADDRESS_LEN];
+	const char *address = record_get_text(r, "object");
+	int64_t at_s = receipt_time(&line[RECEIPT_TIME]), put_down_s = written_s(r);
+
+	snprintf(length, sizeof(length), "%" PRIu64, v->length);
+	object_of(address ? address : "", object, sizeof(object));
+	if (!receipt_equals(&line[RECEIPT_ORIGIN], out->signer))
+		return "origin";
+	if (!receipt_equals(&line[RECEIPT_SHA256], v->sha256) ||
+	    !receipt_equals(&line[RECEIPT_LENGTH], length) ||
+	    !receipt_equals(&line[RECEIPT_ASSET], v->id))
+		return "file";
+	if (!receipt_equals(&line[RECEIPT_STATION], v->station))
+		return "station";
+	if (!receipt_equals(&line[RECEIPT_OBJECT], object))
+		return "object";
+	if (!receipt_equals(&line[RECEIPT_VERSION], out->version[0] ? out->version : "-"))
+		return "version";
+	if (at_s == INT64_MIN || at_s != record_get_number(r, "server-time", PROTO_NO_TIME) ||
+	    (out->began_s != PROTO_NO_TIME && at_s < out->began_s - RECEIPT_SLACK_S) ||
+	    put_down_s == PROTO_NO_TIME || at_s > put_down_s + RECEIPT_SLACK_S)
+		return "time";
+	return NULL;
+}
+
+static void check_receipt(const struct bundle_view *v, const struct record *r, const char *note,
     const struct bundle_keys *keys, struct bundle_receipt *out)
 {
-	char wanted[NOTE_NAME_LEN + 300];
-	const char *why = "";
+	struct receipt_value line[RECEIPT_LINES];
+	const char *why = "", *strange;
 	size_t len, by;
-	int rc, n;
+	int rc;
 
 	rc = note_open(note, strlen(note), keys->receipt, keys->receipts, &len, &by, &why);
 	out->state = rc == -ENOKEY || keys->receipts == 0 ? RECEIPT_STATE_NO_KEY :
@@ -259,13 +341,23 @@ static void check_receipt(const struct bundle_view *v, const char *note,
 	if (out->state != RECEIPT_STATE_GOOD)
 		return;
 	snprintf(out->signer, sizeof(out->signer), "%s", keys->receipt[by].name);
-	n = snprintf(wanted, sizeof(wanted),
-	    "%s\ndockd receipt v1\nsha256 %s\nlength %" PRIu64 "\nasset %s\n", out->signer,
-	    v->sha256, v->length, v->id);
-	if ((size_t)n > len || memcmp(note, wanted, (size_t)n) != 0) {
-		out->state = RECEIPT_STATE_WRONG;
-		snprintf(out->why, sizeof(out->why), "it is of another file");
-	}
+	strange = receipt_split(note, len, line) >= 0 ? "form" : strange_line(v, r, line, out);
+	if (!strange)
+		return;
+	out->state = RECEIPT_STATE_WRONG;
+	snprintf(out->why, sizeof(out->why), "it is of another %s than the records", strange);
+}
+
+/* What is there now was begun then: receipts of before are another object's. */
+static void take_begun(struct bundle_view *v, const struct record *r)
+{
+	char destination[PROTO_NAME_LEN];
+	struct bundle_receipt *out;
+
+	copy(destination, sizeof(destination), r, "destination");
+	out = receipt_of(v, destination);
+	if (out)
+		out->began_s = written_s(r);
 }
 
 static void take_receipt(
@@ -274,50 +366,137 @@ static void take_receipt(
 	char destination[PROTO_NAME_LEN];
 	const char *note = record_get_text(r, "note");
 	struct bundle_receipt *out;
+	int64_t began_s;
 
 	copy(destination, sizeof(destination), r, "destination");
 	out = receipt_of(v, destination);
 	if (!out)
 		return;
-	*out = (struct bundle_receipt){ .seq = (uint64_t)record_get_number(r, "seq", 0) };
+	began_s = out->began_s;
+	*out = (struct bundle_receipt){ .seq = (uint64_t)record_get_number(r, "seq", 0),
+		.began_s = began_s };
 	memcpy(out->destination, destination, sizeof(destination));
 	copy(out->level, sizeof(out->level), r, "level");
 	copy(out->when, sizeof(out->when), r, "time");
 	copy(out->signer, sizeof(out->signer), r, "key");
+	copy(out->version, sizeof(out->version), r, "version");
+	take_lock(out, r);
+	out->held = record_get_number(r, "held", 0) != 0;
 	if (note)
-		check_receipt(v, note, keys, out);
+		check_receipt(v, r, note, keys, out);
+}
+
+/* What was stated later of the same object. */
+static void take_stated(struct bundle_view *v, const struct record *r)
+{
+	char destination[PROTO_NAME_LEN];
+	struct bundle_receipt *out;
+
+	copy(destination, sizeof(destination), r, "destination");
+	out = receipt_of(v, destination);
+	if (!out || !out->seq)
+		return;
+	if (record_has(r, "lock"))
+		take_lock(out, r);
+	if (is(r, "held") || record_has(r, "held"))
+		out->held = record_get_number(r, is(r, "held") ? "on" : "held", 0) != 0;
+}
+
+/* ---- what the records say of the file ---- */
+
+static uint64_t number_in(const char *text)
+{
+	char *end = NULL;
+	uint64_t number = text && text[0] >= '1' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+
+	return end && *end == '\0' ? number : 0;
+}
+
+/* An order over this file, as far as its scope and value tell; or the lift of such a one. */
+static bool is_its_order(const struct bundle_view *v, struct circle *c, const struct record *r)
+{
+	uint64_t order = (uint64_t)record_get_number(r, "order", 0);
+	const char *scope = record_get_text(r, "scope"), *value = record_get_text(r, "value");
+	bool its;
+
+	if (is(r, "lift"))
+		return has(c->order, c->orders, order);
+	if (!is(r, "preserve") || !scope || !value)
+		return false;
+	if (strcmp(scope, "asset") == 0)
+		its = (v->id[0] && strcmp(value, v->id) == 0) ||
+		    has(c->asset, c->assets, number_in(value));
+	else if (strcmp(scope, "docking") == 0)
+		its = has(c->docking, c->dockings, number_in(value));
+	else
+		its = !value[0] || !v->camera[0] || strcmp(value, v->camera) == 0;
+	if (its && c->orders < ORDERS_SHOWN)
+		c->order[c->orders++] = order;
+	return its;
+}
+
+static bool is_about_it(const struct bundle_view *v, struct circle *c, const struct record *r)
+{
+	uint64_t asset = is(r, "audited") ? 0 : (uint64_t)record_get_number(r, "asset", 0);
+
+	if (asset)
+		return has(c->asset, c->assets, asset);
+	return has(c->docking, c->dockings, (uint64_t)record_get_number(r, "docking", 0)) ||
+	    is_its_order(v, c, r);
+}
+
+/* What the newest records say of it. */
+static void take_file(struct bundle_view *v, const struct record *r)
+{
+	if ((uint64_t)record_get_number(r, "asset", 0) != v->asset)
+		return;
+	if (is(r, "found"))
+		copy(v->camera, sizeof(v->camera), r, "camera");
+	if (!is(r, "checked"))
+		return;
+	copy(v->sha256, sizeof(v->sha256), r, "sha256");
+	copy(v->id, sizeof(v->id), r, "id");
+	v->length = (uint64_t)record_get_number(r, "length", 0);
+}
+
+static void take_sent(struct bundle_view *v, const struct record *r, const struct bundle_keys *keys)
+{
+	if ((uint64_t)record_get_number(r, "asset", 0) != v->asset ||
+	    !record_get_text(r, "destination"))
+		return;
+	if (is(r, "upload") || is(r, "created"))
+		take_begun(v, r);
+	else if (is(r, "receipted"))
+		take_receipt(v, r, keys);
+	else if (is(r, "held") || is(r, "confirmed"))
+		take_stated(v, r);
 }
 
 static bool read_facts(struct bundle_view *v, const struct bundle_keys *keys, struct record *r)
 {
 	struct circle c = { .assets = 0 };
+	size_t kept = 0;
 
 	draw(v, &c, r);
 	for (size_t i = 0; i < v->lines; i++) {
-		uint64_t asset, docking;
-
 		record_parse(v->line[i].text, v->line[i].len, r);
-		asset = is(r, "audited") ? 0 : (uint64_t)record_get_number(r, "asset", 0);
-		docking = (uint64_t)record_get_number(r, "docking", 0);
-		if (asset ? !has(c.asset, c.assets, asset) : !has(c.docking, c.dockings, docking))
-			return refuse(v, "record %" PRId64 " is not about this file",
-			    record_get_number(r, "seq", 0));
-		if (asset != v->asset || !is(r, "checked"))
-			continue;
-		copy(v->sha256, sizeof(v->sha256), r, "sha256");
-		copy(v->id, sizeof(v->id), r, "id");
-		v->length = (uint64_t)record_get_number(r, "length", 0);
+		take_file(v, r);
 	}
 	for (size_t i = 0; i < v->lines; i++) {
 		record_parse(v->line[i].text, v->line[i].len, r);
-		if (is(r, "receipted") && (uint64_t)record_get_number(r, "asset", 0) == v->asset)
-			take_receipt(v, r, keys);
+		if (!is_about_it(v, &c, r))
+			return refuse(v, "record %" PRId64 " is not about this file",
+			    record_get_number(r, "seq", 0));
+		take_sent(v, r, keys);
 	}
 	for (size_t i = 0; i < v->receipts; i++) {
 		if (v->receipt[i].state == RECEIPT_STATE_WRONG)
 			return refuse(v, "the receipt of %s is no good: %s",
 			    v->receipt[i].destination, v->receipt[i].why);
+		if (v->receipt[i].seq) /* else begun there, and no more */
+			v->receipt[kept++] = v->receipt[i];
 	}
+	v->receipts = kept;
 	return true;
 }
 

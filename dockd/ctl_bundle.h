@@ -32,6 +32,12 @@ struct bundle_receipt {
 	char signer[NOTE_NAME_LEN];
 	char why[200]; /* WRONG */
 	enum receipt_state state;
+	/* what the store states of this version, by the newest record that tells it */
+	char version[PROTO_TEXT_LEN];
+	char lock[32];          /* "" none */
+	int64_t retain_until_s; /* PROTO_NO_TIME none */
+	bool held;
+	int64_t began_s; /* when what is there was begun; PROTO_NO_TIME not known */
 };
 
 struct bundle_view {
@@ -50,6 +56,8 @@ struct bundle_view {
 	struct tlog_checkpoint checkpoint;
 	char checkpoint_note[RECORD_TEXT_MAX];
 	uint64_t asset, length, omitted;
+	char station[PROTO_NAME_LEN];
+	char camera[PROTO_TEXT_LEN + 4];             /* by `found`; "" not in the bundle */
 	char id[PROTO_ID_LEN], sha256[PROTO_ID_LEN]; /* by the newest `checked` record; "" none */
 	size_t receipts;
 	struct bundle_receipt receipt[BUNDLE_RECEIPTS];

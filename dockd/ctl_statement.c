@@ -304,6 +304,41 @@ static void audited(struct sheet *s)
 		    number_of(s, "findings"));
 }
 
+static void held(struct sheet *s)
+{
+	char at[64];
+
+	say(s, STORED, "On %s \"%s\" stated that %s.", when(s, at), text_of(s, "destination"),
+	    number_of(s, "on") ? "it holds it, as an order to preserve it asks" :
+				 "it holds it no more, since no order asks for that");
+}
+
+static void preserve(struct sheet *s)
+{
+	char at[64], from[64] = "", until[64] = "";
+	const char *value = text_of(s, "value");
+
+	if (record_has(&s->record, "from"))
+		date_of(number_of(s, "from"), from);
+	if (record_has(&s->record, "until"))
+		date_of(number_of(s, "until"), until);
+	say(s, HANDS,
+	    "On %s user %" PRId64 " gave preservation order %" PRId64
+	    " (%s%s%s%s%s%s%s), reason: %s. "
+	    "Until it is lifted dockd disposes of nothing that it covers.",
+	    when(s, at), number_of(s, "uid"), number_of(s, "order"), text_of(s, "scope"),
+	    value[0] ? " " : "", value, from[0] ? " from " : "", from, until[0] ? " until " : "",
+	    until, text_of(s, "reason"));
+}
+
+static void lift(struct sheet *s)
+{
+	char at[64];
+
+	say(s, HANDS, "On %s user %" PRId64 " lifted preservation order %" PRId64 ", reason: %s.",
+	    when(s, at), number_of(s, "uid"), number_of(s, "order"), text_of(s, "reason"));
+}
+
 static void dispose_intent(struct sheet *s)
 {
 	char at[64];
@@ -345,6 +380,9 @@ static const struct {
 	{ "trouble", trouble },
 	{ "retired", retired },
 	{ "audited", audited },
+	{ "held", held },
+	{ "preserve", preserve },
+	{ "lift", lift },
 	{ "dispose-intent", dispose_intent },
 	{ "disposed", disposed },
 };
@@ -356,8 +394,8 @@ static void hand(struct sheet *s)
 	const char *destination = text_of(s, "destination"), *what = text_of(s, "what");
 	char at[64];
 
-	if (!record_has(&s->record, "uid"))
-		return;
+	if (!record_has(&s->record, "uid") || is(s, "preserve") || is(s, "lift"))
+		return; /* these have sentences of their own */
 	say(s, HANDS, "%s: %s%s%s%s%s by user %" PRId64 "%s%s%s%s.", when(s, at),
 	    record_type(&s->record), what[0] ? " " : "", what, destination[0] ? " at " : "",
 	    destination, number_of(s, "uid"), reason[0] ? ", reason: " : "", reason,
@@ -386,6 +424,25 @@ static const char *level_meaning(const char *level)
 	return "of a kind that is not known here";
 }
 
+/* What the store says of its own rules for this copy, by its newest word. */
+static void tell_lock(struct sheet *s, const struct bundle_receipt *r)
+{
+	char until[64] = "";
+
+	if (r->version[0])
+		say(s, STORED, "\"%s\" calls it version %s.", r->destination, r->version);
+	if (r->lock[0]) {
+		if (r->retain_until_s != PROTO_NO_TIME)
+			date_of(r->retain_until_s, until);
+		say(s, STORED, "\"%s\" states that it is locked there against deletion (%s)%s%s.",
+		    r->destination, r->lock, until[0] ? " until " : "", until);
+	}
+	if (r->held)
+		say(s, STORED,
+		    "\"%s\" states a legal hold on it: there it is not deleted while that is on.",
+		    r->destination);
+}
+
 static void tell_receipts(struct sheet *s)
 {
 	for (size_t i = 0; i < s->v->receipts; i++) {
@@ -399,6 +456,7 @@ static void tell_receipts(struct sheet *s)
 		if (strcmp(r->level, "signed") == 0)
 			say(s, STORED, "The receipt of \"%s\" is %s.", r->destination,
 			    receipt_state_word(r->state));
+		tell_lock(s, r);
 	}
 	if (s->v->receipts == 0)
 		say(s, STORED, "No store has given a receipt for it yet.");
@@ -447,8 +505,6 @@ static void tell_unknown(struct sheet *s)
 	say(s, UNKNOWN,
 	    "Who wore the camera, and who the users with these numbers are: no names stand in the"
 	    " ledger.");
-	say(s, UNKNOWN,
-	    "Orders to preserve, or to lift that: they stand in the whole ledger, not here.");
 	say(s, UNKNOWN, "What happened to the file on the camera before it was docked.");
 }
 

@@ -9,8 +9,6 @@
 
 #include "facts.h"
 
-#define RECEIPT_SLACK_S 300 /* that a server's clock may be off */
-
 /* Fills result (enum receipt_result), time_s, signer (key name), version and text. */
 void receipt_judge(
     const struct receipt_facts *f, const char *bytes, size_t len, struct proto_judged *out);

@@ -150,3 +150,18 @@ def test_disposal_waits_for_lock_and_hold():
         s.day(41)
         s.until(lambda: s.gone(first), "gone")
         assert "1.mp4" not in s.store.objects()
+
+
+def test_the_proof_tells_of_lock_hold_and_orders():
+    until = int(time.time()) + 40 * DAY
+    with Held({"lock": fake_core.GOVERNANCE, "retain": until}) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        s.copies("preserve", "camera", "A")
+        s.copies("lift", 1)
+        s.copies("preserve", "asset", 1)
+        s.until(lambda: s.held(1), "held")
+        sheet = s.ctl("statement", 1)
+        stored, people = " ".join(sheet["stored"]), " ".join(sheet["people"])
+        assert "locked there against deletion (governance)" in stored and "legal hold" in stored
+        assert "gave preservation order 1 (camera A)" in people
+        assert "lifted preservation order 1" in people and "gave preservation order 2" in people

@@ -91,24 +91,51 @@ static void sign_all(void)
 	tree = (struct bundle_tree){ "north", vkey, checkpoint_text, leaves, prove_one, NULL };
 }
 
-static void sign_receipt(const char *sha256)
+/* The lines of a receipt, in their order; one of them may be another. */
+static const char *const receipt_form[] = { "evidence.example", "dockd receipt v1", "sha256 %s",
+	"length 9", "asset %s", "station north", "object x", "version v7",
+	"time 2026-11-21T12:00:30Z" };
+
+static void receipt_text(char *out, size_t room, const char *sha256, int other, const char *line)
+{
+	size_t used = 0;
+
+	for (int i = 0; i < 9; i++) {
+		const char *value = i == 2 ? sha256 : i == 4 ? clip_id : "";
+		const char *at = strchr(receipt_form[i], '%');
+
+		used += (size_t)(i == other ?
+			snprintf(out + used, room - used, "%s\n", line) :
+			snprintf(out + used, room - used, "%.*s%s\n",
+			    (int)(at ? at - receipt_form[i] : (ptrdiff_t)strlen(receipt_form[i])),
+			    receipt_form[i], value));
+	}
+}
+
+static void put_receipt(const char *sha256, int other, const char *line)
 {
 	char text[600], note[1200];
 
-	snprintf(text, sizeof(text),
-	    "evidence.example\ndockd receipt v1\nsha256 %s\nlength 9\nasset %s\nstation north\n"
-	    "object x\nversion -\ntime 2026-11-21T12:00:30Z\n",
-	    sha256, clip_id);
+	receipt_text(text, sizeof(text), sha256, other, line);
 	assert_true(note_sign(server, text, note, sizeof(note)) > 0);
 	begin("receipted", 1);
 	record_text(&rec, "destination", "evidence");
 	record_text(&rec, "level", "signed");
 	record_number(&rec, "length", 9);
 	record_text(&rec, "sha256", clip_sha256);
-	record_text(&rec, "object", "x");
+	record_text(&rec, "object", "https://evidence.example/files/x?part=1");
 	record_text(&rec, "key", "evidence.example");
+	record_number(&rec, "server-time", 1795262430);
+	record_text(&rec, "version", "v7");
+	record_text(&rec, "lock", "governance");
+	record_number(&rec, "retain-until", 1800000000);
 	record_text(&rec, "note", note);
 	put();
+}
+
+static void sign_receipt(const char *sha256)
+{
+	put_receipt(sha256, -1, "");
 }
 
 static void put_camera(void)
@@ -127,6 +154,17 @@ static void put_camera(void)
 	record_number(&rec, "clock-offset-ms", -2500);
 	record_number(&rec, "clock-synchronised", 1);
 	record_text(&rec, "clock-source", "chrony");
+	put();
+}
+
+static void put_order(uint64_t number, const char *scope, const char *value)
+{
+	begin("preserve", 0);
+	record_number(&rec, "order", (int64_t)number);
+	record_text(&rec, "scope", scope);
+	record_text(&rec, "value", value);
+	record_text(&rec, "reason", "case 7");
+	record_number(&rec, "uid", 1000);
 	put();
 }
 
@@ -155,7 +193,23 @@ static void live(void)
 	record_number(&rec, "recorded", 1795250002);
 	record_number(&rec, "proved", 1);
 	put();
+	begin("created", 1);
+	record_text(&rec, "destination", "evidence");
+	record_text(&rec, "address", "https://evidence.example/files/x");
+	put();
 	sign_receipt(clip_sha256);
+	put_order(1, "camera", "BWC-1");
+	put_order(2, "camera", "BWC-2");
+	begin("held", 1);
+	record_text(&rec, "destination", "evidence");
+	record_number(&rec, "on", 1);
+	put();
+	put_order(3, "asset", clip_id);
+	begin("lift", 0);
+	record_number(&rec, "order", 1);
+	record_text(&rec, "reason", "inquiry closed");
+	record_number(&rec, "uid", 1000);
+	put();
 	begin("erased", 1);
 	record_number(&rec, "docking", 7);
 	record_text(&rec, "result", "done");
@@ -241,7 +295,12 @@ static void good(void **state)
 	(void)state;
 	if (!check(vkey, server_vkey))
 		fail_msg("%s", v.problem);
-	assert_int_equal(v.lines, 13);
+	assert_int_equal(v.lines, 18);
+	assert_string_equal(v.receipt[0].version, "v7");
+	assert_string_equal(v.receipt[0].lock, "governance");
+	assert_int_equal(v.receipt[0].retain_until_s, 1800000000);
+	assert_true(v.receipt[0].held);
+	assert_null(memmem(good_bytes, good_n, "BWC-2", 5));
 	assert_int_equal(v.receipts, 1);
 	assert_int_equal(v.receipt[0].state, RECEIPT_STATE_GOOD);
 	assert_string_equal(v.sha256, clip_sha256);
@@ -304,6 +363,57 @@ static void another_files_receipt(void **state)
 	assert_true(check(vkey, NULL));
 	assert_false(check(vkey, server_vkey));
 	assert_non_null(strstr(v.problem, "it is of another file"));
+}
+
+/* Each line that dockd-verify compares is compared again. */
+static void another_line(void **state)
+{
+	static const struct {
+		int at;
+		const char *line, *word;
+	} others[] = {
+		{ 0, "other.example", "origin" },
+		{ 3, "length 10", "file" },
+		{ 4, "asset 17", "file" },
+		{ 5, "station south", "station" },
+		{ 6, "object y", "object" },
+		{ 7, "version -", "version" },
+		{ 8, "time 2026-11-21T12:00:31Z", "time" },
+		{ 8, "time yesterday", "time" },
+		{ 8, "time 2026-11-21T12:00:30Z\nmore", "form" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char wanted[64];
+
+		put_receipt(clip_sha256, others[i].at, others[i].line);
+		make_good();
+		assert_true(check(vkey, NULL));
+		if (check(vkey, server_vkey))
+			fail_msg("%s", others[i].line);
+		snprintf(wanted, sizeof(wanted), "it is of another %s", others[i].word);
+		if (!strstr(v.problem, wanted))
+			fail_msg("%s: %s", others[i].line, v.problem);
+	}
+	put_receipt(clip_sha256, -1, "");
+	make_good();
+	assert_true(check(vkey, server_vkey));
+}
+
+/* A receipt of before what is there now was begun, and of after it was put down. */
+static void another_time(void **state)
+{
+	(void)state;
+	now_ms += 3600 * 1000;
+	begin("created", 1);
+	record_text(&rec, "destination", "evidence");
+	record_text(&rec, "address", "https://evidence.example/files/x");
+	put();
+	sign_receipt(clip_sha256);
+	make_good();
+	assert_false(check(vkey, server_vkey));
+	assert_non_null(strstr(v.problem, "it is of another time"));
 }
 
 /* dockctl in a child, its output in dir/out. The exit code. */
@@ -387,6 +497,8 @@ int main(void)
 		TEST(every_byte_changed),
 		TEST(keys),
 		TEST(another_files_receipt),
+		TEST(another_line),
+		TEST(another_time),
 		TEST(the_clip_itself),
 		TEST(the_sheet),
 	};

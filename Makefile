@@ -87,6 +87,7 @@ dockd_src := \
 	dockd/brief.c \
 	dockd/judge.c \
 	dockd/inquiry.c \
+	dockd/binding.c \
 	dockd/uplink.c \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \
@@ -108,6 +109,7 @@ dockd_src := \
 	dockd/link.c \
 	dockd/child.c \
 	dockd/control.c \
+	dockd/control_destination.c \
 	dockd/control_order.c \
 	dockd/control_uplink.c \
 	dockd/control_evidence.c \
@@ -131,6 +133,7 @@ dockd_src := \
 	dockd/index_policy.c \
 	dockd/index_ask.c \
 	dockd/index_apply.c \
+	dockd/index_binding.c \
 	dockd/index_receipt.c \
 	dockd/index_listing.c \
 	dockd/index_evidence.c \
@@ -160,6 +163,7 @@ dockctl_src := \
 	dockd/ctl_report.c \
 	dockd/ctl_report_text.c \
 	dockd/ctl_json.c \
+	dockd/ctl_destination.c \
 	dockd/ctl_order.c \
 	dockd/order.c \
 	dockd/ctl_time.c \

@@ -26,6 +26,8 @@ static enum gate receipt_ask(const struct gate_facts *f, const struct upload *u)
 
 	if (!u || u->rung != RUNG_RECEIPTED || u->refused)
 		return GATE_NOT_RECEIPTED;
+	if (u->doubted || u->astray)
+		return GATE_RECEIPT_DOUBTED;
 	if (u->length_bytes != a->size_bytes)
 		return GATE_RECEIPT_LENGTH;
 	if (!digest_agrees(a, u))
@@ -133,6 +135,9 @@ static const struct {
 	[GATE_NOT_CHECKED] = { "not-checked", "its digest has not been taken yet" },
 	[GATE_NOT_RECEIPTED] = { "not-receipted",
 	    "not every destination that must have it has given a receipt" },
+	[GATE_RECEIPT_DOUBTED] = { "receipt-doubted",
+	    "the destination is another one than gave the receipt, or has not confirmed it since "
+	    "it was bound anew" },
 	[GATE_RECEIPT_LENGTH] = { "receipt-length", "the receipt states another length" },
 	[GATE_RECEIPT_DIGEST] = { "receipt-digest",
 	    "the receipt does not state the digest that was taken here" },

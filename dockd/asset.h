@@ -66,6 +66,8 @@ struct upload {
 	enum rung rung; /* CHECKED = waiting, SENT = begun there, RECEIPTED */
 	enum receipt_level level;
 	bool refused; /* needs a person */
+	bool doubted; /* receipted before the destination was bound anew, not confirmed since */
+	bool astray;  /* what answers for the destination now is another one */
 	bool passed;  /* policy any: another destination has taken it over */
 	int64_t receipted_at_s;
 	int64_t confirmed_at_s;    /* asked again, and it still had it; 0 not yet */
@@ -91,6 +93,7 @@ enum gate {
 	GATE_NEVER, /* erase = "never" */
 	GATE_NOT_CHECKED,
 	GATE_NOT_RECEIPTED,     /* not at every destination that must have it */
+	GATE_RECEIPT_DOUBTED,   /* given by another store than the one that is there now */
 	GATE_RECEIPT_LENGTH,    /* receipt's length is not ours */
 	GATE_RECEIPT_DIGEST,    /* receipt's digest is not ours */
 	GATE_RECEIPT_LEVEL,     /* proof weaker than accept-receipt */

@@ -73,8 +73,11 @@ enum station_light control_station_light(const struct control *c)
 		return STATION_NEEDS_IT;
 	if (outlook_text(c->p.uplink, text, sizeof(text)))
 		return STATION_NEEDS_IT;
-	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++)
+	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++) {
+		if (d.another)
+			return STATION_NEEDS_IT;
 		away = away || d.away;
+	}
 	return away ? STATION_AWAY : STATION_WELL;
 }
 
@@ -141,6 +144,7 @@ static int answer_status(struct client *k)
 	reconcile_text(c->p.reconcile, receipts, sizeof(receipts));
 	if (receipts[0])
 		need(s.text, sizeof(s.text), receipts);
+	control_destination_needs(c, s.text, sizeof(s.text));
 	control_fill_retention(c, &s);
 	retention_text(c->p.retention, receipts, sizeof(receipts));
 	if (receipts[0])
@@ -545,7 +549,7 @@ static int answer(struct client *k)
 	case ASK_EXPEDITE:
 		return control_expedite(k);
 	case ASK_REBIND:
-		return client_end(k, -EOPNOTSUPP, 0, "not yet");
+		return control_rebind(k);
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }

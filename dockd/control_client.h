@@ -59,6 +59,11 @@ int control_destinations(struct client *k);
 int control_uploads(struct client *k, const struct asset *a);
 int control_expedite(struct client *k);
 
+/* control_destination.c */
+int control_rebind(struct client *k);
+/* What of destinations only a person can mend, added to text. */
+void control_destination_needs(const struct control *c, char *text, size_t room);
+
 /* control_order.c */
 void control_fill_retention(const struct control *c, struct proto_ctl_status *s);
 /* 0, or -errno: the client is to be dropped */

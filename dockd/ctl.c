@@ -27,6 +27,8 @@ static const char usage_text[] =
     "           --reason TEXT        nothing of it is disposed of, also what arrives later\n"
     "  lift ORDER --reason TEXT      ends a preservation order; orders shows them\n"
     "  settle DOCKING --reason TEXT  a person has looked into the findings of its audit\n"
+    "  rebind DESTINATION --reason TEXT\n"
+    "                                what answers under its name now is meant\n"
     "  due, review                   what goes by age soon; what never does, and who decides\n"
     "  dispose N|ID --reason TEXT --order REF\n"
     "                                lawful deletion of every copy that can be reached\n"
@@ -502,6 +504,7 @@ static const struct command {
 	{ "orders", orders_run, 0 },
 	{ "settle", settle_run, WITH(REASON) },
 	{ "due", due_run, 0 },
+	{ "rebind", rebind_run, WITH(REASON) },
 	{ "review", review_run, 0 },
 	{ "dispose", dispose_run, WITH(REASON) | WITH(ORDER) },
 	{ "camera", camera_run, WITH(SCHEME) | WITH(REASON) },

@@ -147,6 +147,7 @@ int orders_run(struct ctl *c);
 int due_run(struct ctl *c);
 int review_run(struct ctl *c);
 int dispose_run(struct ctl *c);
+int rebind_run(struct ctl *c); /* ctl_destination.c */
 
 /* ---- ctl.c ---- */
 

@@ -244,7 +244,8 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 	if (b) {
 		f.camera_erases = (b->camera.features & CAMERA_ERASES) && b->profile->erasable;
 		f.identity_proved = b->identity_proved;
-		f.logs_receipted = listing_logs_open(index, b->docking) == 0;
+		f.logs_receipted =
+		    listing_logs_open(index, b->docking) == 0 && !index_astray(index, KIND_LOG);
 		f.signing = b->profile->signing;
 		f.logs = b->profile->logs;
 		f.docking = b->docking;

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 3 /* as at the end of schema */
+#define SCHEMA_VERSION 4 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -57,10 +57,12 @@ static const char schema[] =
     " refused INTEGER, receipted_at INTEGER, length INTEGER, sha256 TEXT, reason TEXT,"
     " address TEXT, confirmed_at INTEGER, bundle INTEGER, lost INTEGER, version TEXT, key TEXT,"
     " began INTEGER, refusals INTEGER, watch INTEGER, since INTEGER, lock INTEGER,"
-    " retain_until INTEGER, held INTEGER, expires INTEGER, passed INTEGER,"
+    " retain_until INTEGER, held INTEGER, expires INTEGER, doubted INTEGER,"
+    " passed INTEGER,"
     " PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
     "CREATE INDEX upload_bundle ON upload(destination, asset) WHERE rung = 5 AND bundle <= 0;"
     "CREATE INDEX upload_watch ON upload(destination, watch, since, asset) WHERE watch > 0;"
+    "CREATE INDEX upload_doubted ON upload(destination, asset) WHERE doubted = 1;"
     "CREATE INDEX upload_lost ON upload(asset) WHERE lost > 0 AND rung < 5;"
     "CREATE INDEX upload_refusals ON upload(asset) WHERE refusals > 0 AND rung < 5;"
     "CREATE INDEX upload_refused ON upload(destination, asset) WHERE refused = 1;"
@@ -97,11 +99,11 @@ static const char schema[] =
     " PRIMARY KEY(asset, place)) WITHOUT ROWID;" /* copies of a disposed asset still to go */
     "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
     " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* enum mention */
-    "CREATE TABLE bound(destination TEXT PRIMARY KEY, identity TEXT) WITHOUT ROWID;"
+    "CREATE TABLE bound(destination TEXT PRIMARY KEY, identity TEXT, other TEXT) WITHOUT ROWID;"
     "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, docking INTEGER,"
     " reason TEXT, given INTEGER);" /* in force; asset 0: all of the camera up to the docking */
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 3;";
+    "PRAGMA user_version = 4;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

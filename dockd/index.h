@@ -153,12 +153,19 @@ struct confirm_place {
 	uint64_t asset;
 };
 
+/* Why a destination is asked whether it still has something. */
+enum confirm {
+	CONFIRM_FIRST = 1, /* never asked since its receipt */
+	CONFIRM_AGAIN,     /* it has confirmed it, and there is still a copy here */
+	CONFIRM_DOUBTED,   /* bound anew since the receipt, and there is still a copy here */
+};
+
 /*
- * The next asset after `place`, oldest first, for which a destination is to be asked whether it
- * still has it: receipted there, neither disposed of nor about to be, and since before_s never asked
- * (again: confirmed last before before_s, and there is still a copy here). 0, -ENOENT, -errno.
+ * The next asset after `place`, oldest first, for which a destination is to be asked for this
+ * reason: receipted there, neither disposed of nor about to be, and receipted or confirmed last
+ * before before_s. 0, -ENOENT, -errno.
  */
-int index_to_confirm(struct index *ix, const char *destination, bool again, int64_t before_s,
+int index_to_confirm(struct index *ix, const char *destination, enum confirm why, int64_t before_s,
     struct confirm_place *place);
 /* The next clip or other file whose receipts the policy's destinations have confirmed. As above. */
 int index_to_retire(struct index *ix, struct confirm_place *place);
@@ -166,6 +173,18 @@ int index_to_retire(struct index *ix, struct confirm_place *place);
 int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset);
 /* Uploads that a destination has lost and does not have again; whose last receipt was no good. */
 int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused);
+
+/* ---- what destinations are bound to (index_binding) ---- */
+
+struct bound {
+	char identity[PROTO_ADDRESS_LEN + 256]; /* "": the next one that it tells */
+	char other[PROTO_ADDRESS_LEN + 256];    /* what answers under its name instead; "" none */
+};
+int index_bound(struct index *ix, const char *destination, struct bound *out); /* 0, -ENOENT */
+/* Whether another one answers for a destination that takes such things. */
+bool index_astray(struct index *ix, enum object_kind kind);
+/* Receipts of a destination from before it was bound anew, of which there is a copy here. */
+int index_doubted(struct index *ix, const char *destination, uint64_t *count);
 
 struct docking {
 	uint64_t number;

@@ -508,6 +508,10 @@ static const struct rule rules[] = {
 	{ "lost", apply_lost, NULL, { "#asset", "$destination", "$text" } },
 	{ "held", apply_held, NULL, { "#asset", "$destination", "#on" } },
 	{ "retired", apply_retired, NULL, { "#asset", "$reason" } },
+	/* what destinations are */
+	{ "bound", apply_bound, NULL, { "$destination", "$identity" } },
+	{ "another", apply_another, NULL, { "$destination", "$identity" } },
+	{ "rebound", apply_rebound, NULL, { "$destination", "$identity", "$reason", "#uid" } },
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },
 	{ "preserve", apply_preserve, NULL, { "#order", "$scope", "$value", "$reason", "#uid" } },

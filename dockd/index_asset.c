@@ -187,10 +187,11 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 
 /* ---- uploads and what they add up to ---- */
 
-#define UPLOAD_COLUMNS                                                                             \
-	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
-	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held,"    \
-	" expires, passed"
+#define UPLOAD_COLUMNS                                                                                   \
+	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address,"       \
+	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held, expires," \
+	" passed, doubted, EXISTS(SELECT 1 FROM bound AS b WHERE b.destination = upload.destination"     \
+	" AND b.other <> '')"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
 {
@@ -217,6 +218,8 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	u->held = sqlite3_column_int(st, 19) != 0;
 	u->expires_s = sqlite3_column_int64(st, 20);
 	u->passed = sqlite3_column_int(st, 21) != 0;
+	u->doubted = sqlite3_column_int(st, 22) != 0;
+	u->astray = sqlite3_column_int(st, 23) != 0;
 }
 
 static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
@@ -268,14 +271,17 @@ int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t r
 	return rc < 0 ? rc : n;
 }
 
-/* Whether a destination is to be asked for it again: 0 no, 1 for the first time, 2 as before. */
+/* Whether a destination is to be asked for it again, and why; 0 it is not. */
 static int64_t watch_of(const struct upload *u, const struct asset *a)
 {
 	if (u->rung != RUNG_RECEIPTED)
 		return 0;
+	if (u->doubted && a->file == FILE_SEALED)
+		return CONFIRM_DOUBTED;
 	if (u->confirmed_at_s == 0)
-		return 1;
-	return a->file == FILE_SEALED ? 2 : 0; /* with no copy here nothing could be mended */
+		return CONFIRM_FIRST;
+	return a->file == FILE_SEALED ? CONFIRM_AGAIN :
+					0; /* with no copy here nothing could be mended */
 }
 
 /* Whether its place in the queues may be another one now. */
@@ -301,14 +307,15 @@ int upload_write(struct index *ix, const struct upload *u)
 		rc = db_run(ix, Q_UPLOAD_SET,
 		    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
 		    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-		    " ?20, ?21, ?22, ?23, ?24)",
-		    "itiiiiitttiiittiiiiiiiii", (int64_t)u->asset, u->destination, (int64_t)u->rung,
-		    (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s,
+		    " ?20, ?21, ?22, ?23, ?24, ?25)",
+		    "itiiiiitttiiittiiiiiiiiii", (int64_t)u->asset, u->destination,
+		    (int64_t)u->rung, (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s,
 		    (int64_t)u->length_bytes, u->sha256, u->reason, u->address, u->confirmed_at_s,
 		    (int64_t)u->bundle, (int64_t)u->lost, u->version, u->key, u->began_s,
 		    (int64_t)u->refusals, watch_of(u, &e.a),
 		    u->confirmed_at_s ? u->confirmed_at_s : u->receipted_at_s, (int64_t)u->lock,
-		    u->retain_until_s, (int64_t)u->held, u->expires_s, (int64_t)u->passed);
+		    u->retain_until_s, (int64_t)u->held, u->expires_s, (int64_t)u->doubted,
+		    (int64_t)u->passed);
 	if (rc != 0 || !is_to_send(&e.a) || (known == 0 && !moves(&was, u)))
 		return rc;
 	/* where one is enough, who has begun it is everyone's affair */
@@ -334,8 +341,9 @@ static int receipts_of(
 	int64_t first_s = INT64_MAX, last_s = 0;
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_RECEIPTED,
-	    "SELECT destination, confirmed_at FROM upload WHERE asset = ?1 AND rung = 5", &st, "i",
-	    (int64_t)asset);
+	    "SELECT destination, confirmed_at FROM upload WHERE asset = ?1 AND rung = 5"
+	    " AND doubted = 0",
+	    &st, "i", (int64_t)asset);
 
 	for (size_t i = 0; i < ix->required_n; i++)
 		wanted += ix->required_kinds[i] >> kind & 1;

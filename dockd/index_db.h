@@ -155,6 +155,15 @@ enum statement {
 	Q_FORGET,
 	Q_AHEAD,
 	Q_NEWEST_WAITING,
+	Q_BOUND,
+	Q_BOUND_PUT,
+	Q_BOUND_OTHER,
+	Q_REBOUND,
+	Q_REBOUND_BEGUN,
+	Q_REBOUND_ALL,
+	Q_REBOUND_DOUBTED,
+	Q_REBOUND_SHIPPED,
+	Q_DOUBTED,
 	Q_HELD,
 	Q_STATEMENTS
 };
@@ -292,6 +301,10 @@ int apply_lift(struct act *a);
 int apply_marked(struct act *a);
 int apply_dispose_intent(struct act *a);
 int apply_disposed(struct act *a);
+/* Records about bindings (index_binding). */
+int apply_bound(struct act *a);
+int apply_another(struct act *a);
+int apply_rebound(struct act *a);
 /* Forgets what is at the destination: the next upload there begins anew. */
 void upload_anew(struct upload *u);
 

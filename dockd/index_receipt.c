@@ -18,7 +18,7 @@ void upload_anew(struct upload *u)
 	u->refusals = 0;
 	u->length_bytes = 0;
 	u->lock = LOCK_NONE;
-	u->held = false;
+	u->held = u->doubted = false;
 	u->retain_until_s = u->expires_s = PROTO_NO_TIME;
 	u->sha256[0] = u->address[0] = u->version[0] = u->key[0] = '\0';
 }
@@ -110,6 +110,7 @@ int apply_receipted(struct act *a)
 	act_text(a, "version", u.version, sizeof(u.version));
 	act_text(a, "key", u.key, sizeof(u.key));
 	u.confirmed_at_s = 0;
+	u.doubted = false;
 	u.refusals = 0;
 	take_lock(a, &u);
 	u.held = act_number(a, "held") != 0;
@@ -151,6 +152,7 @@ int apply_confirmed(struct act *a)
 	if (rc < 0 || u.rung != RUNG_RECEIPTED)
 		return rc;
 	u.confirmed_at_s = a->time_s;
+	u.doubted = false;
 	if (record_has(a->r, "lock"))
 		take_lock(a, &u);
 	if (record_has(a->r, "held"))
@@ -251,7 +253,7 @@ int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset)
 	return 0;
 }
 
-int index_to_confirm(struct index *ix, const char *destination, bool again, int64_t before_s,
+int index_to_confirm(struct index *ix, const char *destination, enum confirm why, int64_t before_s,
     struct confirm_place *place)
 {
 	sqlite3_stmt *st;
@@ -260,8 +262,8 @@ int index_to_confirm(struct index *ix, const char *destination, bool again, int6
 	    " AND (since, asset) > (?3, ?4) AND since <= ?5 AND NOT EXISTS(SELECT 1 FROM asset AS a"
 	    " WHERE a.number = upload.asset AND (a.disposed = 1 OR a.marked > 0))"
 	    " ORDER BY since, asset LIMIT 1",
-	    &st, "tiiii", destination, (int64_t)(again ? 2 : 1), place->since_s,
-	    (int64_t)place->asset, before_s);
+	    &st, "tiiii", destination, (int64_t)why, place->since_s, (int64_t)place->asset,
+	    before_s);
 
 	if (rc == 0)
 		rc = db_step(st);

@@ -32,7 +32,8 @@ struct query {
 	bool cannot;
 	uint64_t next_ms;
 	uint64_t rewind_ms;           /* when those that gave no answer come up again */
-	struct confirm_place first;   /* the walk over what was never confirmed */
+	struct confirm_place doubted; /* the walk over what another store gave receipts for */
+	struct confirm_place first;   /* over what was never confirmed */
 	struct confirm_place further; /* and over what was */
 	int64_t asked_s;
 };
@@ -112,6 +113,16 @@ void reconcile_configure(struct reconcile *r, const struct config *c)
 	}
 }
 
+void reconcile_again(struct reconcile *r, const char *destination)
+{
+	struct query *q = query_of(r, destination);
+
+	if (q) {
+		q->next_ms = q->rewind_ms = 0;
+		q->cannot = false;
+	}
+}
+
 /* ---- answers ---- */
 
 static struct record *begin(const char *type, uint64_t asset, const char *destination)
@@ -177,6 +188,33 @@ static void lost(
 	r->handlers->lost(r->arg, a->number);
 }
 
+/*
+ * It was receipted before the destination was bound anew, and the one that it is bound to does not
+ * have it, or cannot be asked for it: it gets it as any other.
+ */
+static void begin_anew(
+    struct reconcile *r, const char *destination, const struct asset *a, const char *text)
+{
+	struct record *rec = begin("recreated", a->number, destination);
+
+	record_text(rec, "text", text);
+	journal_write(r->journal, rec);
+	log_info("sent-anew", "destination=%s asset=%" PRIu64 " reason=\"%s\"", destination,
+	    a->number, log_text(text));
+	handover("reconcile-anew");
+	r->handlers->lost(r->arg, a->number);
+}
+
+/* What is there is not it, or nothing is. */
+static void missing(struct reconcile *r, const char *destination, const struct asset *a,
+    const struct upload *u, const char *text)
+{
+	if (u->doubted && a->file == FILE_SEALED)
+		begin_anew(r, destination, a, text);
+	else
+		lost(r, destination, a, text);
+}
+
 /* The answer is too weak to let a copy go by it: as good as none. */
 static void weak(struct query *q, uint64_t asset, enum receipt_level level)
 {
@@ -204,7 +242,7 @@ static void accepted(void *arg, const struct accepted *what)
 		/* signed with its own key: what it has there is something else */
 		snprintf(
 		    text, sizeof(text), "what the destination has is not it: %.200s", what->text);
-		lost(r, what->destination, &a, text);
+		missing(r, what->destination, &a, &u, text);
 		return;
 	}
 	if (what->result == RECEIPT_GOOD)
@@ -215,18 +253,22 @@ static void accepted(void *arg, const struct accepted *what)
 		    what->asset, acceptance_word(what->result), log_text(what->text));
 }
 
-static void failed(
-    struct reconcile *r, struct query *q, const struct asset *a, const struct proto_failed *f)
+static void failed(struct reconcile *r, struct query *q, const struct asset *a,
+    const struct upload *u, const struct proto_failed *f)
 {
 	switch ((enum upload_failure)f->failure) {
 	case UPLOAD_LOST:
 	case UPLOAD_DIFFERS:
-		lost(r, q->destination, a,
+		missing(r, q->destination, a, u,
 		    f->text[0]                    ? f->text :
 			f->failure == UPLOAD_LOST ? "the destination has it no more" :
 						    "what the destination has is not it");
 		break;
 	case UPLOAD_CANNOT:
+		if (u->doubted && a->file == FILE_SEALED) {
+			begin_anew(r, q->destination, a, f->text);
+			break;
+		}
 		q->cannot = true;
 		q->next_ms = waits_now_ms() + CANNOT_MS;
 		break;
@@ -259,7 +301,7 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 	    u.rung != RUNG_RECEIPTED || a.disposed || strcmp(u.address, q->address) != 0)
 		return;
 	if (answer->end == UPLINK_FAILED) {
-		failed(r, q, &a, answer->failed);
+		failed(r, q, &a, &u, answer->failed);
 		return;
 	}
 	q->cannot = false;
@@ -274,18 +316,27 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 
 /* ---- questions ---- */
 
-/* What comes next: what was never confirmed first, for its copy waits for that. */
-static bool next(struct reconcile *r, struct query *q, uint64_t *asset)
+/*
+ * What comes next. Erasing waits for what is doubted; then what was never confirmed, for its copy
+ * waits for that. at_once: without counting it among so many an hour.
+ */
+static bool next(struct reconcile *r, struct query *q, uint64_t *asset, bool *at_once)
 {
 	int64_t before_s = clock_now_s() - r->after_s;
 	bool tight = staging_tight(r->staging);
 
-	if (index_to_confirm(
-		ix(r), q->destination, false, tight ? INT64_MAX : before_s, &q->first) == 0) {
+	*at_once = tight;
+	if (index_to_confirm(ix(r), q->destination, CONFIRM_DOUBTED, INT64_MAX, &q->doubted) == 0) {
+		*asset = q->doubted.asset;
+		*at_once = true;
+		return true;
+	}
+	if (index_to_confirm(ix(r), q->destination, CONFIRM_FIRST, tight ? INT64_MAX : before_s,
+		&q->first) == 0) {
 		*asset = q->first.asset;
 		return true;
 	}
-	if (index_to_confirm(ix(r), q->destination, true, before_s, &q->further) == 0) {
+	if (index_to_confirm(ix(r), q->destination, CONFIRM_AGAIN, before_s, &q->further) == 0) {
 		*asset = q->further.asset;
 		return true;
 	}
@@ -299,16 +350,18 @@ static void ask(struct reconcile *r, struct query *q)
 		.type = MSG_RECONFIRM, .what = &what, .fd = -1, .done = answered, .arg = q
 	};
 	uint64_t now = waits_now_ms(), asset;
-	struct confirm_place first, further;
+	struct confirm_place doubted, first, further;
+	bool at_once;
 	int rc;
 
 	if (now >= q->rewind_ms) {
-		q->first = q->further = (struct confirm_place){ 0 };
+		q->doubted = q->first = q->further = (struct confirm_place){ 0 };
 		q->rewind_ms = now + r->rewind_every_ms;
 	}
+	doubted = q->doubted;
 	first = q->first;
 	further = q->further;
-	if (!next(r, q, &asset)) {
+	if (!next(r, q, &asset, &at_once)) {
 		q->next_ms = now + NOTHING_DUE_MS;
 		return;
 	}
@@ -320,11 +373,12 @@ static void ask(struct reconcile *r, struct query *q)
 	q->asked = true;
 	rc = uplink_errand(r->uplink, q->destination, &e);
 	if (rc == 0) {
-		q->next_ms = staging_tight(r->staging) ? now : now + HOUR_MS / r->per_hour;
+		q->next_ms = at_once ? now : now + HOUR_MS / r->per_hour;
 		handover("reconcile-asked");
 		return;
 	}
 	q->asked = false;
+	q->doubted = doubted;
 	q->first = first;
 	q->further = further;
 	if (rc == -EOPNOTSUPP) {
@@ -352,6 +406,22 @@ static void add(char *out, size_t room, const char *what)
 	snprintf(out + used, room - used, "%s%s", used ? "; " : "", what);
 }
 
+/* What another store gave receipts for, and this one cannot be asked about. */
+static void add_doubted(const struct reconcile *r, const struct query *q, char *out, size_t room)
+{
+	char text[PROTO_TEXT_LEN * 2];
+	uint64_t n = 0;
+
+	if (!q->cannot || index_doubted(ix(r), q->destination, &n) < 0 || n == 0)
+		return;
+	snprintf(text, sizeof(text),
+	    "destination %.63s cannot be asked whether it has the %" PRIu64
+	    " files that were sent before it was bound anew, so nothing rests on their receipts: "
+	    "give it a way to read back",
+	    q->destination, n);
+	add(out, room, text);
+}
+
 void reconcile_text(const struct reconcile *r, char *out, size_t room)
 {
 	uint64_t lost_n = 0, refused_n = 0;
@@ -374,6 +444,8 @@ void reconcile_text(const struct reconcile *r, char *out, size_t room)
 		    refused_n);
 		add(out, room, text);
 	}
+	for (size_t i = 0; i < r->n; i++)
+		add_doubted(r, &r->query[i], out, room);
 	for (size_t i = 0; i < r->n && staging_tight(r->staging); i++) {
 		if (!r->query[i].cannot)
 			continue;

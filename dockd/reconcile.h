@@ -26,6 +26,9 @@ struct reconcile *reconcile_new(struct journal *j, struct staging *s, struct upl
 void reconcile_free(struct reconcile *r);
 void reconcile_configure(struct reconcile *r, const struct config *c);
 
+/* A destination was bound anew: what it should have is asked for at once. */
+void reconcile_again(struct reconcile *r, const char *destination);
+
 /* After the commit: asks what is due. */
 void reconcile_act(struct reconcile *r);
 /* What a person must know of receipts and confirmations, "" when nothing. */

@@ -1,5 +1,6 @@
 #include "uplink.h"
 
+#include "binding.h"
 #include "hex.h"
 #include "uplink_slot.h"
 
@@ -166,7 +167,8 @@ void uplink_up(struct uplink *u, const char *name, struct peer *p)
 	if (!d)
 		return;
 	d->peer = p;
-	d->ready = d->deaf = false;
+	d->ready = d->another = false;
+	d->doomed = NULL;
 	d->trouble[0] = d->state[0] = '\0';
 	errands_break(d);
 	memset(d->slot, 0, sizeof(d->slot));
@@ -181,7 +183,8 @@ void uplink_down(struct uplink *u, const char *name, struct peer *p)
 	if (!d || d->peer != p)
 		return;
 	d->peer = NULL;
-	d->ready = d->deaf = false;
+	d->ready = false;
+	d->doomed = NULL;
 	if (d->down_ms == 0)
 		d->down_ms = waits_now_ms();
 	d->can = 0;
@@ -190,7 +193,18 @@ void uplink_down(struct uplink *u, const char *name, struct peer *p)
 	memset(d->slot, 0, sizeof(d->slot));
 }
 
-static void on_ready(struct destination *d, const struct msg *m)
+/* Printable: it goes into records and before people. */
+static bool is_plain(const char *text)
+{
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~')
+			return false;
+	}
+	return true;
+}
+
+/* NULL, or why the peer is to be dropped. */
+static const char *on_ready(struct uplink *u, struct destination *d, const struct msg *m)
 {
 	struct proto_ready r;
 
@@ -202,15 +216,46 @@ static void on_ready(struct destination *d, const struct msg *m)
 		    d->trouble, sizeof(d->trouble), "%s", r.text[0] ? r.text : strerror(-r.status));
 		log_error("destination-trouble", "destination=%s reason=\"%s\"", d->name,
 		    log_text(d->trouble));
-		return;
+		return NULL;
 	}
+	if (!is_plain(r.identity))
+		return "READY with an identity that is no plain text";
+	memcpy(d->identity, r.identity, sizeof(d->identity));
+	d->another = !binding_meets(u->journal, d->name, d->identity);
+	if (d->another && uplink_busy(d) > 0)
+		return "it has become another one in the midst of an upload";
 	d->ready = true;
 	d->can = r.can;
 	d->level = r.level <= LEVEL_SIGNED ? r.level : LEVEL_NONE;
-	d->down_ms = d->fresh_ms = 0;
+	d->fresh_ms = 0;
+	if (d->another) {
+		d->down_ms = d->down_ms ? d->down_ms : waits_now_ms();
+		return NULL;
+	}
+	d->down_ms = 0;
 	breaker_reset(&d->breaker);
 	log_info("destination-ready", "destination=%s proof=%s text=\"%s\"", d->name,
 	    level_word(d->level), log_text(r.text));
+	return NULL;
+}
+
+int uplink_rebind(struct uplink *u, const char *destination, const char *reason, uid_t uid)
+{
+	struct destination *d = uplink_find(u, destination);
+	int rc;
+
+	if (!d)
+		return -ENOENT;
+	if (!d->peer || !d->ready)
+		return -ENOTCONN;
+	if (!d->another)
+		return -EALREADY;
+	rc = binding_mean(u->journal, d->name, d->identity, reason, uid);
+	if (rc < 0)
+		return rc;
+	memset(&d->waits, 0, sizeof(d->waits));
+	d->doomed = "bound anew: its uploader begins afresh";
+	return 0;
 }
 
 void uplink_works(struct destination *d, bool whole)
@@ -273,7 +318,9 @@ void uplink_message(struct uplink *u, const char *name, struct peer *p, struct m
 	if (!d || d->peer != p)
 		return;
 	if (m->head.type == MSG_READY) {
-		on_ready(d, m);
+		why = on_ready(u, d, m);
+		if (why)
+			peer_drop(p, why);
 		return;
 	}
 	if (m->head.slot >= PROTO_SLOTS) {
@@ -305,7 +352,7 @@ unsigned uplink_room(const struct destination *d)
 {
 	unsigned most = breaker_slots(&d->breaker, waits_now_ms());
 
-	if (!d->peer || !d->ready)
+	if (!d->peer || !d->ready || d->another)
 		return 0;
 	return most > uplink_busy(d) ? most - uplink_busy(d) : 0;
 }
@@ -423,8 +470,8 @@ void uplink_act(struct uplink *u)
 				s->stop = STOP_ASKED;
 			}
 		}
-		if (d->peer && (r < 0 || d->deaf))
-			peer_drop(d->peer, "it does not read");
+		if (d->peer && (r < 0 || d->doomed))
+			peer_drop(d->peer, d->doomed ? d->doomed : "it does not read");
 		outlook_turn(u, d);
 	}
 }

@@ -41,6 +41,11 @@ void uplink_asset_changed(struct uplink *u, uint64_t asset);
 void uplink_hurry(struct uplink *u);
 /* A person asks: all waiting ends. */
 void uplink_retry(struct uplink *u);
+/*
+ * A person: the one that answers as this destination now is meant (`rebound`). 0; -ENOENT; -ENOTCONN:
+ * nobody answers; -EALREADY: it is the one that it was.
+ */
+int uplink_rebind(struct uplink *u, const char *destination, const char *reason, uid_t uid);
 /* Nothing to send now (waiting for a back-off counts as something to do). */
 bool uplink_idle(const struct uplink *u);
 
@@ -88,6 +93,7 @@ struct uplink_state {
 	char driver[32];
 	char trouble[PROTO_TEXT_LEN * 2];
 	bool connected, away;
+	bool another; /* it is not what it was bound to: trouble says so, and what to do */
 	unsigned active;
 	enum receipt_level level;
 	uint32_t can; /* READY_... */

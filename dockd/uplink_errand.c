@@ -25,7 +25,7 @@ int uplink_errand(struct uplink *u, const char *destination, const struct uplink
 
 	if (!d)
 		return -ENOENT;
-	if (!d->peer || !d->ready || d->deaf)
+	if (!d->peer || !d->ready || d->another || d->doomed)
 		return -EAGAIN;
 	if ((e->type == MSG_RECONFIRM && !(d->can & READY_CONFIRMS)) ||
 	    (e->type == MSG_REMOVE && !(d->can & READY_REMOVES)) ||
@@ -47,7 +47,7 @@ int uplink_errand(struct uplink *u, const char *destination, const struct uplink
 	    e->type == MSG_UPLOAD ? 1 : 0);
 	if (r < 0) {
 		*s = (struct slot){ 0 };
-		d->deaf = true;
+		d->doomed = "it does not read";
 		return -EAGAIN;
 	}
 	s->state = SLOT_SENT;

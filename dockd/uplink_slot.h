@@ -47,6 +47,8 @@ struct destination {
 	struct proto_destination wire;
 	struct peer *peer;
 	bool ready;
+	bool another; /* it is not what it was bound to: nothing is sent or asked there */
+	char identity[sizeof(((struct proto_ready *)0)->identity)]; /* as it told */
 	enum receipt_level level;
 	char trouble[PROTO_TEXT_LEN * 2]; /* "" works */
 	char state[PROTO_CLASS_LEN];      /* of the trouble: a word of its page; "" none */
@@ -60,7 +62,7 @@ struct destination {
 	uint64_t sent_bytes;
 	uint32_t generation;
 	uint32_t can;          /* READY_... */
-	bool deaf;             /* a message could not be sent: dropped in uplink_act */
+	const char *doomed;    /* why its peer is dropped in uplink_act; NULL it is not */
 	uint64_t kept_free_ms; /* until then one slot is kept free for an errand */
 	struct slot slot[PROTO_SLOTS];
 	struct waits waits;

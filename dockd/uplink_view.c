@@ -3,6 +3,7 @@
  *
  * Called by control. It changes nothing.
  */
+#include "binding.h"
 #include "uplink_slot.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	static const char *const drivers[] = {
 		[DESTINATION_DIR] = "dir", [DESTINATION_TUS] = "tus", [DESTINATION_S3] = "s3"
 	};
+	char text[sizeof(out->trouble)];
 	const struct destination *d;
 
 	if (n >= u->n)
@@ -27,6 +29,12 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	    d->trouble[0] ? d->trouble :
 		d->peer   ? "" :
 			    "its uploader is not connected: is dockd-uploader running?");
+	binding_text(u->journal, d->name, text, sizeof(text));
+	out->another = text[0] != '\0';
+	if (text[0]) {
+		memcpy(out->trouble, text, sizeof(out->trouble));
+		snprintf(out->state, sizeof(out->state), "another");
+	}
 	out->connected = d->peer && d->ready;
 	out->away = d->breaker.open || !out->connected;
 	memcpy(out->state, d->state, sizeof(out->state));

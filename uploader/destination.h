@@ -64,6 +64,11 @@ struct driver {
 	 * Called again, until status is 0 or mended is set, for a destination that could not work.
 	 */
 	int (*open)(struct destination *dest);
+	/*
+	 * Now and then while nothing is under way: whether it still is what it was, into
+	 * dest->ready.identity. NULL: its identity is its configuration.
+	 */
+	void (*look)(struct destination *dest);
 	int (*begin)(struct transfer *t); /* t->job, upload and fd are set; 0 or -ENOMEM */
 	enum act_result (*create)(struct transfer *t);
 	enum act_result (*query)(struct transfer *t);

@@ -190,6 +190,8 @@ static enum act_result dir_create(struct transfer *t)
 		err = folder_mark(s);
 		if (err < 0)
 			return folder_trouble(t, FOLDER_MARKER, -err);
+		folder_identify(t->dest);
+		return ACT_AGAIN; /* the core is told who it is before anything lies there */
 	}
 	memcpy(t->address, u->spot.address, sizeof(t->address));
 	t->found = !facts_is_side(&t->upload) && is_there(t);
@@ -516,6 +518,7 @@ const struct driver dir_driver = {
 	.name = "dir",
 	.id = DESTINATION_DIR,
 	.open = folder_open,
+	.look = folder_look,
 	.begin = dir_begin,
 	.create = dir_create,
 	.query = dir_query,

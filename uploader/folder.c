@@ -13,6 +13,15 @@
 
 #define ID_LEN 64
 
+void folder_identify(struct destination *d)
+{
+	const struct folder *s = d->own;
+
+	d->ready.identity[0] = '\0';
+	if (s->marker[0])
+		snprintf(d->ready.identity, sizeof(d->ready.identity), "dir %s", s->marker);
+}
+
 static void say_ready(struct destination *d, int status, enum receipt_level level, const char *text)
 {
 	d->ready.status = status;
@@ -20,6 +29,7 @@ static void say_ready(struct destination *d, int status, enum receipt_level leve
 	d->ready.can = READY_CONFIRMS | READY_FINDS | READY_ABANDONS |
 	    (d->conf.flags & DESTINATION_DISPOSE ? READY_REMOVES : 0);
 	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
+	folder_identify(d);
 	d->told = true;
 }
 
@@ -136,6 +146,24 @@ static int adopt_folder(struct destination *d)
 	s->inode = st.st_ino;
 	memcpy(s->marker, marker, sizeof(marker));
 	return 0;
+}
+
+void folder_look(struct destination *d)
+{
+	struct folder *s = d->own;
+	char marker[FOLDER_MARKER_LEN + 1] = "";
+	int fd = open(d->conf.where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (read_marker(fd, marker) < 0)
+		marker[0] = '\0';
+	close(fd);
+	if (!s->marker[0] && marker[0])
+		(void)adopt_folder(d);
+	d->ready.identity[0] = '\0';
+	if (marker[0])
+		snprintf(d->ready.identity, sizeof(d->ready.identity), "dir %s", marker);
 }
 
 /* Nothing is written to a folder that is not the one that it was. */

@@ -43,6 +43,15 @@ enum act_result folder_check(struct transfer *t);
 /* First use: marks the folder as this destination's. 0 or -errno. */
 int folder_mark(struct folder *f);
 
+/* Who it is, into READY: its mark, or nothing before it has one. */
+void folder_identify(struct destination *d);
+
+/*
+ * Looks again who it is. A folder that was known stays the one that uploads may go to: of another
+ * one, or of one without a mark, only READY tells.
+ */
+void folder_look(struct destination *d);
+
 /* What failed with errno err, as the end of a transfer. */
 enum act_result folder_trouble(struct transfer *t, const char *what, int err);
 

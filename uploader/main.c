@@ -53,6 +53,7 @@ struct uploader {
 	struct transfer slots[PROTO_SLOTS];
 	int64_t progress_ms; /* when PROGRESS is due */
 	int64_t reopen_ms;
+	char told[sizeof(((struct proto_ready *)0)->identity)]; /* to the core, as its identity */
 	uint64_t turns; /* of the loop: one that does not wait shows here */
 };
 
@@ -205,14 +206,33 @@ static int say_ready(void)
 	    up.dest.driver->name, r->status, r->level, log_text(r->text));
 	up.state = STATE_WORK;
 	up.reopen_ms = transfer_now_ms() + REOPEN_MS;
+	memcpy(up.told, r->identity, sizeof(up.told));
 	return msg_send(up.core, MSG_READY, 0, 0, r, NULL, 0);
+}
+
+/* Whether READY is to be said: for the first time, or since it is another one than was told. */
+static bool has_news(void)
+{
+	if (up.state == STATE_OPENING)
+		return up.dest.told;
+	return up.state == STATE_WORK && strcmp(up.told, up.dest.ready.identity) != 0;
 }
 
 /* ---- the loop ---- */
 
+static bool is_idle(void)
+{
+	for (unsigned i = 0; i < up.dest.conf.slots; i++) {
+		if (up.slots[i].state != TRANSFER_IDLE)
+			return false;
+	}
+	return true;
+}
+
 /*
  * READY said that the destination cannot work. Once what was wrong has been put right the process
- * ends, and its service starts it anew with another READY. 1: end; 0 or -errno.
+ * ends, and its service starts it anew with another READY. One that works may have become another
+ * one. 1: end; 0 or -errno.
  */
 static int look_again(int64_t now)
 {
@@ -223,6 +243,11 @@ static int look_again(int64_t now)
 	if (now < up.reopen_ms)
 		return 0;
 	up.reopen_ms = now + REOPEN_MS;
+	if (up.dest.ready.status == 0) {
+		if (is_idle())
+			up.dest.driver->look(&up.dest);
+		return 0;
+	}
 	err = up.dest.driver->open(&up.dest);
 	return err == 0 && up.dest.ready.status == 0 ? 1 : err;
 }
@@ -283,18 +308,18 @@ static int loop(void)
 			return -ENOMEM;
 		http_collect(&up.room);
 		wait = turn();
-		if (up.state == STATE_OPENING && up.dest.told) {
-			err = say_ready();
-			if (err < 0)
-				return err;
-		}
 		if (core_lost())
 			return -EPIPE;
-		if (up.state == STATE_WORK && up.dest.ready.status < 0) {
+		if (up.state == STATE_WORK && (up.dest.ready.status < 0 || up.dest.driver->look)) {
 			err = look_again(transfer_now_ms());
 			if (err != 0)
 				return err < 0 ? err : 0;
 			wait = sooner(wait, REOPEN_MS);
+		}
+		if (has_news()) {
+			err = say_ready();
+			if (err < 0)
+				return err;
 		}
 		extra.revents = 0;
 		if (curl_multi_poll(up.room.multi, &extra, 1, wait < 0 ? 60000 : wait, NULL) !=

@@ -65,6 +65,8 @@ ELSEWHERE |= {"disposal-station", "disposal-gone", "disposal-remove",
 ELSEWHERE |= {"uploader-dir-remove", "uploader-removed", "uploader-preserved",
               "uploader-reconfirmed"}  # and in test_receipts_uploader.py
 ELSEWHERE |= {"uplink-switched", "uplink-abandoned"}  # and in test_destinations.py
+ELSEWHERE |= {"binding-bound", "binding-another", "binding-rebound",
+              "reconcile-anew"}  # and in test_binding.py
 ELSEWHERE |= {"hold-ask", "hold-held"}  # and in test_holds.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking

@@ -111,6 +111,8 @@ static void each_missing_fact_refuses(void **state)
 	REFUSES(second.rung = RUNG_SENT, GATE_NOT_RECEIPTED);
 	REFUSES(second.rung = (enum rung)0, GATE_NOT_RECEIPTED);
 	REFUSES(second.refused = true, GATE_NOT_RECEIPTED);
+	REFUSES(second.doubted = true, GATE_RECEIPT_DOUBTED);
+	REFUSES(first.astray = true, GATE_RECEIPT_DOUBTED);
 	REFUSES(first.length_bytes = 999, GATE_RECEIPT_LENGTH);
 	REFUSES(asset.size_bytes = 1001, GATE_RECEIPT_LENGTH);
 	REFUSES(second.sha256[5] = 'f', GATE_RECEIPT_DIGEST);

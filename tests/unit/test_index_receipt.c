@@ -104,7 +104,8 @@ static void expect(const char *destination, bool again, int64_t before_s, const 
 	struct confirm_place place = { 0 };
 	char text[100] = "";
 
-	while (index_to_confirm(ix, destination, again, before_s, &place) == 0)
+	while (index_to_confirm(
+		   ix, destination, again ? CONFIRM_AGAIN : CONFIRM_FIRST, before_s, &place) == 0)
 		snprintf(
 		    text + strlen(text), sizeof(text) - strlen(text), "%u ", (unsigned)place.asset);
 	assert_string_equal(text, wanted);
@@ -240,6 +241,129 @@ static void receipts_refused_are_counted_in_a_row(void **state)
 	assert_int_equal(refused, 0);
 }
 
+static void put_bound(const char *type, const char *identity)
+{
+	record_begin(&rec, type);
+	record_text(&rec, "destination", "one");
+	record_text(&rec, "identity", identity);
+	record_text(&rec, "reason", "r");
+	record_number(&rec, "uid", 0);
+	put();
+}
+
+static void expect_doubted(const char *wanted)
+{
+	struct confirm_place place = { 0 };
+	char text[100] = "";
+
+	while (index_to_confirm(ix, "one", CONFIRM_DOUBTED, INT64_MAX, &place) == 0)
+		snprintf(
+		    text + strlen(text), sizeof(text) - strlen(text), "%u ", (unsigned)place.asset);
+	assert_string_equal(text, wanted);
+}
+
+/* 1 and 2 receipted everywhere and confirmed, 2 with no copy here, 3 begun, 4 refused. */
+static void put_four(void)
+{
+	put_docked(1, "3", "CAM");
+	for (uint64_t i = 1; i <= 4; i++)
+		put_checked_clip(i);
+	for (uint64_t i = 1; i <= 3; i++)
+		put_there("created", i, "one");
+	for (uint64_t i = 1; i <= 2; i++) {
+		put_there("receipted", i, "one");
+		put_there("receipted", i, "two");
+		put_there("confirmed", i, "one");
+		put_there("confirmed", i, "two");
+	}
+	put_retired(2);
+	put_there("refused", 4, "one");
+}
+
+static void another_one_answers(void **state)
+{
+	struct upload u;
+	struct bound b;
+
+	(void)state;
+	assert_int_equal(index_bound(ix, "one", &b), -ENOENT);
+	put_four();
+	put_bound("bound", "dir a");
+	assert_int_equal(index_bound(ix, "one", &b), 0);
+	assert_string_equal(b.identity, "dir a");
+	assert_false(index_astray(ix, KIND_CLIP));
+	assert_true(index_is_receipted(ix, 1));
+	put_bound("another", "dir b");
+	assert_int_equal(index_bound(ix, "one", &b), 0);
+	assert_string_equal(b.identity, "dir a");
+	assert_string_equal(b.other, "dir b");
+	assert_true(index_astray(ix, KIND_CLIP));
+	assert_false(index_is_receipted(ix, 1));
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_true(u.astray && !u.doubted && u.rung == RUNG_RECEIPTED);
+	assert_int_equal(index_upload(ix, 1, "two", &u), 0);
+	assert_false(u.astray || u.doubted);
+	put_bound("bound", "dir a"); /* it is back */
+	assert_true(index_is_receipted(ix, 1));
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_false(u.astray);
+	expect_doubted("");
+}
+
+static void bound_anew(void **state)
+{
+	uint64_t numbers[4], n;
+	struct upload u;
+	struct bound b;
+
+	(void)state;
+	put_four();
+	put_bound("bound", "dir a");
+	put_bound("another", "dir b");
+	expect_retire("1 ");
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 4), 1);
+	put_bound("rebound", "dir b");
+	assert_int_equal(index_bound(ix, "one", &b), 0);
+	assert_string_equal(b.identity, "dir b");
+	assert_string_equal(b.other, "");
+	/* nothing rests on the receipts of the old one; those of the other destination stand */
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_true(u.doubted && u.rung == RUNG_RECEIPTED && u.confirmed_at_s == 0);
+	assert_int_equal(index_upload(ix, 1, "two", &u), 0);
+	assert_false(u.doubted);
+	assert_false(index_is_receipted(ix, 1));
+	expect_retire("");
+	expect_doubted("1 ");
+	expect("one", false, now_s, "2 "); /* no copy here: at its time, as others */
+	assert_int_equal(index_doubted(ix, "one", &n), 0);
+	assert_int_equal(n, 1);
+	/* what was begun or refused begins anew */
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 4), 2);
+	assert_int_equal(index_upload(ix, 3, "one", &u), 0);
+	assert_string_equal(u.address, "");
+	put_there("confirmed", 1, "one");
+	expect_doubted("");
+	assert_true(index_is_receipted(ix, 1));
+	expect_retire("1 ");
+	/* and again: what it does not have is sent */
+	put_bound("another", "dir c");
+	put_bound("rebound", "dir c");
+	put_there("recreated", 1, "one");
+	expect_doubted("");
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 4), 3);
+	put_there("receipted", 1, "one");
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_false(u.doubted);
+	/* where there is no mark there is nothing to ask for */
+	put_there("created", 1, "one");
+	put_bound("another", "none");
+	put_bound("rebound", "");
+	expect_doubted("");
+	assert_int_equal(waiting(ix, "one", NULL, 0, numbers, 4), 3);
+	assert_int_equal(index_upload(ix, 2, "one", &u), 0);
+	assert_true(u.doubted); /* what is not here any more cannot be sent */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +371,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    all_must_confirm_before_a_copy_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_loss_undoes_the_receipt, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_one_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(bound_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    receipts_refused_are_counted_in_a_row, setup, teardown),
 	};

@@ -1,0 +1,33 @@
+/*
+ * ctl_destination: rebind.
+ *
+ * Called by ctl. What a destination was and is, is told by status: this command only says that it is
+ * meant.
+ */
+#include "ctl.h"
+
+#include <jansson.h>
+#include <string.h>
+
+int rebind_run(struct ctl *c)
+{
+	struct proto_ask question = { .ask = ASK_REBIND };
+	char clean[TEXT_ESCAPED(sizeof(((struct proto_ctl_end *)0)->text))];
+	struct proto_ctl_end end;
+	int err;
+
+	if (c->args_n != 1 || !c->args[0][0] || strlen(c->args[0]) >= PROTO_NAME_LEN)
+		return ctl_usage("rebind takes the name of a destination, as status shows it");
+	if (!ctl_reason(c, question.reason, sizeof(question.reason)))
+		return ctl_usage("rebind needs --reason TEXT, at most 255 bytes");
+	memcpy(question.text, c->args[0], strlen(c->args[0]) + 1);
+	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);
+	if (err || end.status)
+		return ctl_complain(err, &end);
+	text_clean(end.text, !c->json, clean, sizeof(clean));
+	if (c->json)
+		return json_line(stdout, json_pack("{sb ss}", "ok", 1, "text", clean)) ? CTL_OK :
+											 CTL_FAILED;
+	printf("%s: %s\n", c->args[0], clean);
+	return CTL_OK;
+}

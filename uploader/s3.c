@@ -327,8 +327,8 @@ static void say_no_lock(struct destination *d)
 		return;
 	}
 	snprintf(text, sizeof(text),
-	    "bucket %s has no object lock, and lock-mode asks for it: it can only be switched on when "
-	    "a bucket is made; name another bucket, or take lock-mode out",
+	    "bucket %s has no object lock, and object-lock asks for it: it can only be switched on when "
+	    "a bucket is made; name another bucket, or take object-lock out",
 	    d->conf.bucket);
 	say_ready(d, -ENOTSUP, text);
 }

@@ -34,6 +34,7 @@ def refuse(status, code, *headers, more="", read=True):
 class Store:
     def __init__(self, lock=False, etag=None):
         self.lock = lock
+        self.page = 1000   # parts listed at once
         self.etag = etag or (lambda data: hashlib.md5(data).hexdigest())
         self.objects = {}  # key => (data, headers, etag)
         self.uploads = {}  # id => [key, {number: data}, headers]
@@ -109,11 +110,16 @@ class Store:
     def _parts(self, q):
         if q["uploadId"] not in self.uploads:
             return error(404, "NoSuchUpload")
-        parts = self.uploads[q["uploadId"]][1]
+        after = int(q.get("part-number-marker", 0))
+        parts = [p for p in sorted(self.uploads[q["uploadId"]][1].items()) if p[0] > after]
+        more = len(parts) > self.page
+        parts = parts[:self.page]
         listed = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>&quot;{self.etag(d)}&quot;</ETag>"
-                         f"<Size>{len(d)}</Size></Part>" for n, d in sorted(parts.items()))
-        return answer(200, body=f"{HEAD}<ListPartsResult {NS}><IsTruncated>false</IsTruncated>{listed}"
-                      "</ListPartsResult>".encode())
+                         f"<Size>{len(d)}</Size></Part>" for n, d in parts)
+        if more:
+            listed += f"<NextPartNumberMarker>{parts[-1][0]}</NextPartNumberMarker>"
+        return answer(200, body=f"{HEAD}<ListPartsResult {NS}><IsTruncated>{str(more).lower()}"
+                      f"</IsTruncated>{listed}</ListPartsResult>".encode())
 
     def put(self, key, q, request):
         data = bytes(request.body)
@@ -122,6 +128,8 @@ class Store:
                 return error(404, "NoSuchUpload")
             self.uploads[q["uploadId"]][1][int(q["partNumber"])] = data
             return answer(200, f'ETag: "{self.etag(data)}"')
+        if "retention" in q or "legal-hold" in q:
+            return answer(200)
         if request.headers.get("if-none-match") == "*" and key in self.objects:
             return error(412, "PreconditionFailed")
         self.objects[key] = (data, self._kept(request), self.etag(data))

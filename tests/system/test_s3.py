@@ -23,7 +23,7 @@ from fake_core import Core
 from relay import Relay
 from s3_store import HEAD, NS, Store, error, refuse
 from servers import FaultServer, RadosGW, answer, say
-from station import Station
+from station import UPLOADER, Station
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
@@ -57,11 +57,11 @@ def clip(folder):
     return make
 
 
-def write_keys(path, text):
+def write_keys(path, text, user=USER):
     """As a person would: a new file in place of the old one."""
     new = path.with_suffix(".new")
     new.write_text(text)
-    os.chown(new, USER, USER)
+    os.chown(new, user, user)
     new.chmod(0o400)
     new.rename(path)
 
@@ -599,7 +599,7 @@ def test_wrong_bucket(rgw, uploader, ready):
 
 def test_bucket_without_lock(rgw, uploader, ready, clip):
     r = ready(uploader, rgw.endpoint, rgw.bucket(), lock_mode=core.COMPLIANCE, retain_days=1)
-    assert r.status < 0 and "no object lock" in r.text and "take lock-mode out" in r.text
+    assert r.status < 0 and "no object lock" in r.text and "take object-lock out" in r.text
     end = uploader.whole(clip(10))[1]
     assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION)
 
@@ -683,3 +683,335 @@ def test_clock_wrong_in_the_middle(rgw, another, folder, clip, ready):
     clock.write_text("0 1\n")
     assert c.whole(path)[1].kind == "RECEIPT"
     assert_one(rgw, bucket, path)
+
+
+# ---- answers of bad days: a scripted store ----
+
+@pytest.fixture
+def store():
+    s = Store()
+    with FaultServer(otherwise=s) as server:
+        s.endpoint = f"http://127.0.0.1:{server.port}"
+        s.server = server
+        yield s
+
+
+def assert_kept(store, path):
+    (key, (data, headers, _)), = store.objects.items()
+    assert key == key_of(path) and data == path.read_bytes() and not store.uploads
+    assert f"x-amz-meta-asset: {key}" in headers
+
+
+def count(store, method, part=""):
+    return len([s for s in store.seen if s.startswith(f"{method} ") and part in s])
+
+
+def slow_error(_server, request):
+    """Complete takes its time: blanks to keep the connection, and then an error under status 200."""
+    request.read()
+    return answer(200, body=f"{HEAD}\n  \n <Error {NS}><Code>InternalError</Code></Error>".encode())
+
+
+def half_of_the_answer(server, request):
+    """Done, and the connection breaks in the middle of saying so."""
+    whole = server.otherwise.honest(server, request)
+    request.conn.sendall(whole[:-40])
+    return None
+
+
+@pytest.mark.parametrize("method,part,step", [
+    ("POST", "uploadId=", slow_error), ("POST", "uploadId=", half_of_the_answer),
+    ("POST", "uploadId=", refuse(500, "InternalError")),
+    ("POST", "uploadId=", refuse(409, "OperationAborted")),
+    ("POST", "uploadId=", refuse(400, "InvalidPart")),
+    ("POST", "uploadId=", say(200, body=b"no XML")),
+    ("POST", "uploadId=", say(502, body=b"<html>a proxy</html>")),
+    ("POST", "uploads", refuse(503, "SlowDown")), ("POST", "uploads", say(200, body=b"<a/>")),
+    ("PUT", "partNumber=2", refuse(503, "SlowDown")), ("PUT", "partNumber=2", refuse(400, "BadDigest")),
+    ("PUT", "partNumber=2", refuse(400, "RequestTimeout", "Connection: close", read=False)),
+    ("GET", "uploadId=", half_of_the_answer), ("GET", "uploadId=", say(200, body=HEAD.encode())),
+    ("GET", "uploads", say(200, body=b"<ListMultipartUploadsResult><Upload>")),
+    ("HEAD", "", say(500))])
+def test_passing_trouble(uploader, clip, ready, store, method, part, step):
+    path = clip(3 * PART)
+    assert ready(uploader, store.endpoint, "evidence").text == ""
+    store.on(method, part, step)
+    _, end = uploader.whole(path)
+    assert (end.kind, end.level) == ("RECEIPT", core.TRANSFER_DIGEST), end
+    assert not store.faults and end.sent <= 4 * PART
+    assert_kept(store, path)
+
+
+@pytest.mark.parametrize("method,part,step,failure,state", [
+    ("PUT", "partNumber", refuse(507, "InsufficientCapacity"), core.BAD_DESTINATION, "full"),
+    ("PUT", "partNumber", refuse(403, "QuotaExceeded"), core.BAD_DESTINATION, "full"),
+    ("POST", "uploads", refuse(404, "NoSuchBucket"), core.BAD_DESTINATION, "no-bucket"),
+    ("POST", "uploads", refuse(403, "AccessDenied"), core.BAD_DESTINATION, "denied"),
+    ("POST", "uploads", refuse(400, "AuthorizationHeaderMalformed"), core.BAD_DESTINATION, "region"),
+    ("POST", "uploads", refuse(400, "EntityTooLarge"), core.REFUSED, "too-large"),
+    ("PUT", "partNumber", say(413), core.BAD_DESTINATION, "too-large"),
+    ("GET", "uploads", say(404, body=b"<html>nothing here</html>"), core.BAD_DESTINATION, "not-s3"),
+    ("GET", "uploadId", say(407), core.BAD_DESTINATION, "proxy")])
+def test_what_a_person_must_mend(uploader, clip, ready, store, method, part, step, failure, state):
+    path = clip(2 * PART)
+    ready(uploader, store.endpoint, "evidence")
+    store.faults = [(method, part, step)] * 20
+    _, end = uploader.whole(path)
+    assert (end.kind, end.failure, end.state) == ("FAILED", failure, state), end
+    assert end.text and len(store.faults) >= 18, "not asked again and again"
+    assert not store.objects
+    store.faults = []
+    assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert_kept(store, path)
+
+
+def test_told_to_wait(uploader, clip, ready, store):
+    ready(uploader, store.endpoint, "evidence")
+    store.on("PUT", "partNumber=1", refuse(503, "SlowDown", "Retry-After: 7"))
+    end = uploader.whole(clip(2 * PART))[1]
+    assert (end.failure, end.retry_after, end.state) == (core.LATER, 7000, "slow-down")
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_redirect_is_not_followed(uploader, clip, ready, store, status):
+    with FaultServer() as elsewhere:
+        ready(uploader, store.endpoint, "evidence")
+        store.on("PUT", "partNumber=1", say(status, f"Location: http://127.0.0.1:{elsewhere.port}/x"))
+        end = uploader.whole(clip(2 * PART))[1]
+        assert (end.failure, end.state) == (core.BAD_DESTINATION, "redirect")
+        assert elsewhere.connections == 0
+
+
+def test_skew_tells_both_times(uploader, clip, ready, store):
+    ready(uploader, store.endpoint, "evidence")
+    store.on("POST", "uploads", refuse(
+        403, "RequestTimeTooSkewed", more="<ServerTime>2020-01-02T03:04:05Z</ServerTime>"))
+    end = uploader.whole(clip(2 * PART))[1]
+    assert (end.failure, end.state) == (core.BAD_DESTINATION, "clock-skew")
+    assert "(station 20" in end.text and "store 2020-01-02T03:04:05Z)" in end.text
+
+
+def endless(_server, request):
+    """Two gigabytes are announced; a client that believes in them reads on."""
+    request.conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2147483648\r\n\r\n" +
+                         f"{HEAD}<ListPartsResult {NS}>".encode())
+    try:
+        for _ in range(64):
+            request.conn.sendall(b"<Part/>" * (1 << 14))
+    except OSError:
+        return None
+    raise AssertionError("all of it was taken")
+
+
+def laughs(_server, _request):
+    levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    return answer(200, body=(f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l0 "ha">{levels}]>'
+                             "<ListPartsResult><IsTruncated>&l9;</IsTruncated></ListPartsResult>")
+                  .encode())
+
+
+@pytest.mark.parametrize("step", [endless, laughs])
+def test_hostile_list(uploader, clip, ready, store, step):
+    path = clip(2 * PART)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("GET", "uploadId=", step)
+    assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert_kept(store, path)
+
+
+def test_pages(uploader, clip, ready, store):
+    path = clip(5 * PART)
+    store.page = 2
+    data = path.read_bytes()
+    store.uploads["id1"] = [key_of(path), {n: data[(n - 1) * PART:n * PART] for n in (1, 2, 3, 5)},
+                            [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
+    ready(uploader, store.endpoint, "evidence")
+    _, end = uploader.whole(path, address=f"{key_of(path)}?uploadId=id1&partBytes={PART}")
+    assert (end.kind, end.sent, end.level) == ("RECEIPT", PART, core.TRANSFER_DIGEST)
+    assert_kept(store, path)
+
+
+def masked(data):
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def test_etags_that_are_no_digests(another, clip, ready):
+    """As with SSE-KMS: what went in this run is proved, the rest is read back; a part more at most."""
+    store = Store(etag=masked)
+    path = clip(4 * PART)
+    with FaultServer(otherwise=store) as server:
+        endpoint = f"http://127.0.0.1:{server.port}"
+        one = another()
+        ready(one, endpoint, "evidence")
+        assert one.whole(path)[1].level == core.TRANSFER_DIGEST
+        assert_kept(store, path)
+        data = path.read_bytes()
+        store.uploads["x"] = [key_of(path), {1: data[:PART], 2: data[PART:2 * PART]},
+                              store.objects.pop(key_of(path))[1]]
+        two = another()
+        ready(two, endpoint, "evidence")
+        _, end = two.whole(path, address=f"{key_of(path)}?uploadId=x&partBytes={PART}")
+        assert end.kind == "RECEIPT" and end.sent <= 4 * PART and end.length == 4 * PART
+        assert_kept(store, path)
+
+
+def test_store_without_conditional_put(uploader, clip, ready, store):
+    path = clip(1000)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("PUT", "", refuse(501, "NotImplemented"))
+    assert uploader.whole(path)[1].level == core.TRANSFER_DIGEST
+    puts = [r for r in store.server.requests if r.method == "PUT"]
+    assert ["if-none-match" in r.headers for r in puts] == [True, False]
+    assert_kept(store, path)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_another_was_quicker(uploader, clip, ready, store, same):
+    path = clip(1000)
+
+    def quicker(server, request):
+        body = path.read_bytes() if same else b"another"
+        told = meta(path) if same else {}
+        store.objects[key_of(path)] = (body, [f"x-amz-meta-{k}: {v}" for k, v in told.items()],
+                                       hashlib.md5(body).hexdigest())
+        return store.honest(server, request)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("PUT", "", quicker)
+    end = uploader.whole(path)[1]
+    if same:
+        assert end.kind == "RECEIPT"
+        assert_kept(store, path)
+    else:
+        assert (end.failure, end.state) == (core.REFUSED, "another-object")
+        assert store.objects[key_of(path)][0] == b"another"
+
+
+@pytest.mark.parametrize("size", [1000, 3 * PART])
+def test_damaged_copy_is_not_completed(uploader, clip, ready, store, size):
+    ready(uploader, store.endpoint, "evidence")
+    end = uploader.whole(clip(size), sha256=bytes(32))[1]
+    assert (end.kind, end.failure) == ("FAILED", core.SOURCE)
+    assert not store.objects and count(store, "POST", "uploadId=") == 0
+
+
+def test_digest_refused_again_and_again(uploader, clip, ready, store):
+    ready(uploader, store.endpoint, "evidence")
+    store.on("PUT", "partNumber=1", refuse(400, "XAmzContentSHA256Mismatch"), times=9)
+    end = uploader.whole(clip(2 * PART))[1]
+    assert (end.failure, len(store.faults)) == (core.SOURCE, 6)
+
+
+def test_replaced_before_the_receipt(uploader, clip, ready, store):
+    path = clip(2 * PART)
+
+    def replaced(server, request):
+        done = store.honest(server, request)
+        store.objects[key_of(path)] = (b"another", [], "0" * 32)
+        return done
+    ready(uploader, store.endpoint, "evidence")
+    store.on("POST", "uploadId=", replaced)
+    assert uploader.whole(path)[1].failure == core.REFUSED
+
+
+def test_lock_that_is_not_stated(uploader, clip, ready):
+    """What the store states counts, not what it was asked for."""
+    store = Store(lock=True)
+    with FaultServer(otherwise=store) as server:
+        endpoint = f"http://127.0.0.1:{server.port}"
+        ready(uploader, endpoint, "evidence", lock_mode=core.COMPLIANCE, retain_days=1)
+        end = uploader.whole(clip(1000))[1]
+        assert (end.kind, end.lock_mode, end.retain_until) == ("RECEIPT", 0, core.NO_TIME)
+        assert "event=not-locked" in uploader.text() and count(store, "PUT", "retention") == 1
+        store.on("PUT", "retention", refuse(403, "AccessDenied"), times=2)
+        end = uploader.whole(clip(1001))[1]
+        assert (end.failure, end.state) == (core.BAD_DESTINATION, "denied")
+
+
+def test_silent_store(uploader, clip, ready, store):
+    """No answer to Complete within answer-seconds; it had done it."""
+    def silent(server, request):
+        store.honest(server, request)
+        server.released.wait(30)
+        return None
+    path = clip(2 * PART)
+    ready(uploader, store.endpoint, "evidence", answer_ms=1000)
+    store.on("POST", "uploadId=", silent)
+    assert uploader.whole(path)[1].level == core.TRANSFER_DIGEST
+    assert_kept(store, path)
+
+
+# ---- the whole station ----
+
+BAYS = [{"name": "1", "port": "1-1"}]
+
+
+@pytest.fixture
+def locked(rgw):
+    return rgw.bucket(lock=True)
+
+
+def destination(rgw, bucket, keys, **settings):
+    write_keys(keys, KEYS.format(rgw.ACCESS, rgw.SECRET), UPLOADER)
+    return [{"name": "evidence", "driver": "s3", "url": rgw.endpoint, "bucket": bucket,
+             "path-style": True, "secrets-file": keys, "part-bytes": PART, "slots": 2,
+             "object-lock": "governance", "retain-days": 2, **settings}]
+
+
+def dock(station, sizes):
+    camera = station.camera("A", [vcam.clip(f"DCIM/c{i}.mp4", size, 40 + i, mtime=1790000000 + 60 * i)
+                                  for i, size in enumerate(sizes)])
+    camera.plug("1-1")
+    return camera
+
+
+def everything_arrived(rgw, station, bucket, camera):
+    station.wait("all", "receipted", timeout=90)
+    versions, uploads = rgw.objects(bucket)
+    digests = sorted(hashlib.sha256(rgw.fetch(bucket, k, v)).hexdigest() for k, v in versions)
+    assert digests == sorted(o["sha256"] for o in camera.objects(digests=True).values())
+    assert uploads == 0
+    for number, clip in enumerate(station.clips(), 1):
+        up, = clip["uploads"]
+        assert up["version"] in [v for _, v in versions], up
+        receipts = [r for r in station.ledger() if r["type"] == "receipted" and r["asset"] == number]
+        assert len(receipts) == 1 and receipts[0]["version"] == up["version"]
+
+
+def test_station(rgw, locked, keys):
+    with Station(bays=BAYS, profile={"settle_seconds": 1}, start=False) as s:
+        s.settings["destinations"] = destination(rgw, locked, keys, **{"read-back": True})
+        s.write_config()
+        s.start()
+        camera = dock(s, [3 * PART, 1000, 0])
+        everything_arrived(rgw, s, locked, camera)
+        for clip in s.clips():
+            up, = clip["uploads"]
+            assert up["level"] == "readback" and "governance" in str(up), up
+
+
+@pytest.mark.parametrize("point", ["uploader-created", "uploader-patch", "uploader-sent",
+                                   "uploader-receipted"])
+def test_uploader_killed_at_each_hand_over(rgw, locked, keys, point, folder):
+    folder.chmod(0o777)
+    mark = folder / "mark"
+    with Station(bays=BAYS, profile={"settle_seconds": 1}, start=False,
+                 uploader_env={"DIE_AT": f"{point}:2", "DIE_MARK": str(mark)}) as s:
+        s.settings["destinations"] = destination(rgw, locked, keys)
+        s.write_config()
+        s.start()
+        camera = dock(s, [2 * PART, PART + 1, 1000])
+        everything_arrived(rgw, s, locked, camera)
+        assert mark.read_bytes()
+
+
+def test_station_killed_and_started(rgw, locked, keys):
+    with Station(bays=BAYS, profile={"settle_seconds": 1}, start=False) as s:
+        s.settings["destinations"] = destination(rgw, locked, keys)
+        s.write_config()
+        s.start()
+        camera = dock(s, [4 * PART, 4 * PART + 1])
+        for step in ("created", "created"):
+            until(lambda: [r for r in s.ledger() if r["type"] == step])
+            s.stop_core(9)
+            s.start_core()
+        everything_arrived(rgw, s, locked, camera)

@@ -55,7 +55,8 @@ static bool good_find_path(const char *text)
 {
 	const char *place = strstr(text, "{asset}");
 
-	return text[0] == '/' && place && !strstr(place + 1, "{asset}") && is_plain(text, "#");
+	return place && !strstr(place + 1, "{asset}") && is_plain(text, "#") &&
+	    strncmp(text, "//", 2) != 0 && !strstr(text, "://");
 }
 
 /* Amazon S3 User Guide, "General purpose bucket naming rules". */
@@ -108,7 +109,7 @@ static const struct setting_choice kinds[] = {
 
 #define FOLDER_ALLOWED "a path from / on"
 #define FILE_ALLOWED "a path from / on, \"credential:NAME\", or \"\" for none"
-#define FIND_ALLOWED "\"/find/{asset}\" or the like: printable ASCII, {asset} once, no '#'"
+#define FIND_ALLOWED "\"by-asset/{asset}\" or the like: printable ASCII, {asset} once, no '#'"
 #define BUCKET_ALLOWED                                                                             \
 	"3 to 63 small letters, digits, '.' and '-', a letter or digit at both ends, no address"
 #define PREFIX_ALLOWED                                                                             \

@@ -62,6 +62,9 @@ int folder_mark(struct folder *s)
 	text[FOLDER_MARKER_LEN] = '\n';
 	fd = openat(
 	    s->fd, FOLDER_MARKER, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* another station that shares the folder was a moment earlier: its mark is the folder's */
+	if (fd < 0 && errno == EEXIST)
+		return read_marker(s->fd, s->marker) == 0 ? 0 : -EBUSY;
 	if (fd < 0)
 		return -errno;
 	if (write(fd, text, FOLDER_MARKER_LEN + 1) != FOLDER_MARKER_LEN + 1 || fsync(fd) < 0)

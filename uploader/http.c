@@ -134,12 +134,15 @@ static int open_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 	struct http *h = ctx;
 	int timeout = USER_TIMEOUT_MS;
 	int notsent = NOTSENT_BYTES;
+	struct linger reset = { 1, 0 };
 
 	(void)purpose;
 	http_room_opened(h->room, fd, h->epoch);
 	/* Best effort: a kernel without them only notices a dead line later. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
+	/* until close_socket finds it in order: also where this process is killed */
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	return CURL_SOCKOPT_OK;
 }
 
@@ -165,18 +168,18 @@ static void look_for_alert(struct http_room *room)
 
 /*
  * What the kernel still holds of a request that was cut must not reach the server after the next
- * request has asked for the offset: such a socket is reset.
+ * request has asked for the offset: such a socket is reset. A process that is killed resets all.
  */
 static int close_socket(void *ctx, curl_socket_t fd)
 {
 	struct http_room *room = ctx;
-	struct linger now = { 1, 0 };
+	struct linger in_order = { 0, 0 };
 	int unsent = 0;
 
 	http_room_closed(room, fd);
 	look_for_alert(room);
-	if (room->cutting || (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0))
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	if (!room->cutting && ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent == 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &in_order, sizeof(in_order));
 	return close(fd);
 }
 

@@ -44,15 +44,27 @@ class Wire:
     def cut(self):
         """Cuts all that is connected now."""
         with self.lock:
-            pairs, self.pairs = self.pairs, set()
-        for near, far in pairs:
-            try:
-                far.shutdown(socket.SHUT_WR)
-                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                near.shutdown(socket.SHUT_RD)  # wakes who reads there
-            except OSError:
-                pass
-            near.close()
+            pairs = list(self.pairs)
+        for pair in pairs:
+            self._drop(pair)
+
+    def _drop(self, pair):
+        """What is near gets a reset, what is far the end of what it had."""
+        with self.lock:
+            if pair not in self.pairs:
+                return
+            self.pairs.discard(pair)
+        near, far = pair
+        try:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            near.shutdown(socket.SHUT_RD)  # wakes who reads there
+        except OSError:
+            pass
+        near.close()
+        try:
+            far.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
 
     def close(self):
         self.closing = True
@@ -113,13 +125,7 @@ class Wire:
                     self._hand(piece, sink, up)
             sink.shutdown(socket.SHUT_WR)
         except (OSError, ValueError):
-            with self.lock:
-                self.pairs.discard(pair)
-            for s in pair:
-                try:
-                    s.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+            self._drop(pair)
 
     def _hand(self, piece, sink, up):
         if not up:

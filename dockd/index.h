@@ -121,7 +121,7 @@ struct index_ahead {
  * The first `room` of them, in the order in which they are sent: each to take, which ends it by
  * another number than 0. How many were given, or -errno, or what take said below 0.
  */
-int index_ahead(struct index *ix, const char *destination, size_t room,
+int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t room,
     int (*take)(void *arg, const struct index_ahead *row), void *arg);
 /* When the newest of all that wait was staged. 0, -ENOENT, -errno. */
 int index_newest_waiting(struct index *ix, int64_t *since_s);

@@ -17,7 +17,7 @@
 /* index_queue's word for what has no day: so long after it came */
 #define NO_DAY_S (INT64_C(1) << 32)
 
-int index_ahead(struct index *ix, const char *destination, size_t room,
+int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t room,
     int (*take)(void *arg, const struct index_ahead *row), void *arg)
 {
 	struct destination *d;
@@ -26,14 +26,21 @@ int index_ahead(struct index *ix, const char *destination, size_t room,
 
 	if (rc == 0)
 		rc = db_query(ix, Q_AHEAD,
-		    "SELECT asset, size, deadline FROM (" PART(0, 0) UNION PART(0, 1) UNION PART(
-			1, 0) UNION PART(1, 1) ") ORDER BY class, due, recorded, asset LIMIT ?2",
-		    &st, "ii", d->number, (int64_t)room);
+		    "SELECT asset, size, deadline, CASE WHEN deadline <= ?3 THEN"
+		    " (SELECT since FROM asset WHERE number = q.asset) ELSE 0 END FROM (" PART(0, 0)
+			UNION PART(0, 1) UNION PART(1, 0)
+			    UNION PART(1, 1) ") AS q ORDER BY class, due, recorded, asset LIMIT ?2",
+		    &st, "iii", d->number, (int64_t)room, now_s);
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		struct index_ahead row = { .asset = db_u64(st, 0),
 			.size_bytes = db_u64(st, 1),
 			.deadline_s = sqlite3_column_int64(st, 2) };
 
+		int64_t since_s = sqlite3_column_int64(st, 3);
+
+		/* its day of disposal was over when it came: it can only be there as soon as may be */
+		if (since_s >= row.deadline_s)
+			row.deadline_s = since_s + (d->deliver_s ? d->deliver_s : NO_DAY_S);
 		if (row.deadline_s >= NO_DAY_S)
 			row.deadline_s = 0;
 		n++;

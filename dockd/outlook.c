@@ -11,8 +11,9 @@
 #include <time.h>
 
 #define JUDGE_MS 10000
-#define ROWS 2048       /* of the queue that are looked at, in the order of sending */
-#define UNSEEN_MS 60000 /* a turn that comes later than this saw nothing of what was between */
+#define JUDGE_NEWS_MS 1000 /* where something else waits than then */
+#define ROWS 2048          /* of the queue that are looked at, in the order of sending */
+#define UNSEEN_MS 60000    /* a turn that comes later than this saw nothing of what was between */
 #define TELLING_BYTES                                                                              \
 	(UINT64_C(1) << 20) /* smaller files tell how long asking takes, not the line */
 #define SAMPLE_MS 1000
@@ -147,10 +148,14 @@ static void look_at_pace(struct destination *d, uint64_t now_ms)
 	if (o->sending && past_ms < UNSEEN_MS)
 		o->busy_ms += past_ms;
 	o->last_ms = now_ms;
-	if (o->busy_ms >= (o->held_back ? SAMPLE_HELD_MS : SAMPLE_MS) ||
+	if (o->busy_ms >= (o->held_back && o->pace.bytes_per_s ? SAMPLE_HELD_MS : SAMPLE_MS) ||
 	    (o->sending && !sending && o->busy_ms > 0)) {
+		bool known = o->pace.bytes_per_s > 0;
+
 		if (tells_of_line(o))
 			pace_saw(&o->pace, o->busy_ms, o->kept_bytes, o->wasted_bytes);
+		if (!known && o->pace.bytes_per_s)
+			o->judged_ms = 0;
 		o->busy_ms = o->kept_bytes = o->wasted_bytes = 0;
 	}
 	if (sending && o->busy_ms == 0) {
@@ -170,6 +175,7 @@ struct walk {
 	uint64_t all_bytes;   /* that wait */
 	unsigned sharing;     /* slots that share the line */
 	uint64_t front_bytes; /* up to and with the row */
+	uint64_t own_bytes;   /* of the row */
 	uint64_t there_bytes; /* sent by when the row is there: others go beside it */
 	uint64_t wanted;      /* asset that is looked for; 0: the most urgent */
 	bool found;
@@ -227,10 +233,10 @@ static int take(void *arg, const struct index_ahead *row)
 {
 	struct walk *w = arg;
 
-	uint64_t own = left_of(w->d, row->asset, row->size_bytes);
-
-	w->front_bytes += own;
-	w->there_bytes = w->front_bytes + own / 2 * (w->sharing - 1);
+	w->own_bytes = left_of(w->d, row->asset, row->size_bytes);
+	w->front_bytes += w->own_bytes;
+	/* others are sent beside it, half of each on average begun before it */
+	w->there_bytes = w->front_bytes + w->own_bytes / 2 * (w->sharing - 1);
 	if (w->there_bytes > w->all_bytes)
 		w->there_bytes = w->all_bytes;
 	if (w->wanted) {
@@ -289,27 +295,31 @@ static uint64_t largest_request(const struct destination *d)
 	return bytes * d->wire.slots;
 }
 
-/* What is shown gets worse at once, and better only when it has been well for a while. */
+/*
+ * What is shown gets worse at once, and better only when it has been well for a while, with time to
+ * spare; where nothing waits any more, at once.
+ */
 static void show(struct destination *d, enum forecast_trouble t, bool spare, uint64_t now_ms)
 {
 	struct outlook *o = &d->outlook;
 	char text[PROTO_TEXT_LEN * 3];
 	enum forecast_trouble before = o->trouble;
 
-	if (t == FORECAST_WELL && spare) {
-		if (o->well_since_ms == 0)
-			o->well_since_ms = now_ms;
-		if (now_ms - o->well_since_ms >= WELL_MS)
-			o->trouble = FORECAST_WELL;
-	} else {
+	if (t == FORECAST_WELL && spare && o->well_since_ms == 0)
+		o->well_since_ms = now_ms;
+	else if (t != FORECAST_WELL || !spare)
 		o->well_since_ms = 0;
-		if (t != FORECAST_WELL)
-			o->trouble = t;
+	if (t != FORECAST_WELL) {
+		o->trouble = t;
+		o->told_expected_s = o->urgent_expected_s;
+		o->told_deadline_s = o->urgent_deadline_s;
+	} else if (o->judged_count == 0 || (spare && now_ms - o->well_since_ms >= WELL_MS)) {
+		o->trouble = FORECAST_WELL;
 	}
 	if (o->trouble == before)
 		return;
-	forecast_text(o->trouble, d->name, o->urgent_expected_s, o->urgent_deadline_s, &o->pace,
-	    text, sizeof(text));
+	forecast_text(o->trouble, d->name, o->told_expected_s, o->told_deadline_s, &o->pace, text,
+	    sizeof(text));
 	if (o->trouble == FORECAST_WELL)
 		log_info("delivery-in-time", "destination=%s", d->name);
 	else
@@ -328,8 +338,8 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 
 	o->allowed_per_s = timetable_rate(&d->wire, minute_now());
 	o->expected_s = count ? arrival(d, w.now_s, w.all_bytes) : 0;
-	if (count > 0 && index_ahead(ix(u), d->name, ROWS, take, &w) == ROWS && count > ROWS &&
-	    index_newest_waiting(ix(u), &newest_s) == 0) {
+	if (count > 0 && index_ahead(ix(u), d->name, w.now_s, ROWS, take, &w) == ROWS &&
+	    count > ROWS && index_newest_waiting(ix(u), &newest_s) == 0) {
 		/* too many to look at each: the last of them, then */
 		w.there_bytes = w.all_bytes;
 		weigh(&w, 0, d->deliver_s ? newest_s + d->deliver_s : 0);
@@ -360,12 +370,18 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 
 void outlook_turn(struct uplink *u, struct destination *d)
 {
-	uint64_t now_ms = waits_now_ms();
+	uint64_t now_ms = waits_now_ms(), count = 0, bytes = 0, pause_ms = JUDGE_MS;
+	struct outlook *o = &d->outlook;
 
 	look_at_pace(d, now_ms);
-	if (d->outlook.judged_ms && now_ms - d->outlook.judged_ms < JUDGE_MS)
+	if (index_queued(ix(u), d->name, &count, &bytes) == 0 &&
+	    (count != o->judged_count || bytes != o->judged_bytes))
+		pause_ms = JUDGE_NEWS_MS;
+	if (o->judged_ms && now_ms - o->judged_ms < pause_ms)
 		return;
-	d->outlook.judged_ms = now_ms;
+	o->judged_ms = now_ms;
+	o->judged_count = count;
+	o->judged_bytes = bytes;
 	judge(u, d, now_ms);
 }
 
@@ -380,22 +396,19 @@ int64_t outlook_expected(struct uplink *u, struct destination *d, uint64_t asset
 	uint64_t count = walk_begin(u, d, &w);
 
 	w.wanted = asset;
-	if (count == 0 || index_ahead(ix(u), d->name, ROWS, take, &w) < 0)
+	if (count == 0 || index_ahead(ix(u), d->name, w.now_s, ROWS, take, &w) < 0)
 		return 0;
 	if (!w.found && count <= ROWS)
 		return 0;
 	if (!w.found)
 		w.there_bytes = w.all_bytes; /* at the latest */
-	if (in_slot(d, asset)) {
-		static struct asset a;
-
-		/* the slots share the line, and are filled again */
-		if (index_asset(ix(u), asset, &a) < 0)
-			return 0;
-		w.there_bytes = left_of(d, asset, a.size_bytes) * uplink_busy(d);
-		if (w.there_bytes > w.all_bytes)
-			w.there_bytes = w.all_bytes;
-	}
+	/* in a slot, or about to be put into one: all others there are filled again */
+	else if (in_slot(d, asset))
+		w.there_bytes = w.own_bytes * uplink_busy(d);
+	else if (index_is_expedited(ix(u), asset))
+		w.there_bytes = w.front_bytes + w.own_bytes * (w.sharing - 1);
+	if (w.there_bytes > w.all_bytes)
+		w.there_bytes = w.all_bytes;
 	return arrival(d, w.now_s, w.there_bytes);
 }
 
@@ -432,8 +445,8 @@ bool outlook_text(const struct uplink *u, char *out, size_t size)
 
 		if (o->trouble == FORECAST_WELL)
 			continue;
-		forecast_text(o->trouble, d->name, o->urgent_expected_s, o->urgent_deadline_s,
-		    &o->pace, text, sizeof(text));
+		forecast_text(o->trouble, d->name, o->told_expected_s, o->told_deadline_s, &o->pace,
+		    text, sizeof(text));
 		if (used < size)
 			used += (size_t)snprintf(
 			    out + used, size - used, "%s%s", some ? "; " : "", text);

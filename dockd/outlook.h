@@ -32,18 +32,19 @@ struct outlook {
 		uint64_t kept_bytes;
 	} slot[PROTO_SLOTS];
 	/* as judged last */
-	uint64_t judged_ms;
+	uint64_t judged_ms, judged_count, judged_bytes;
 	unsigned late;   /* files that are late already, or will be at this pace */
 	uint64_t urgent; /* the asset that is nearest to being late; 0 none */
 	int64_t expected_s, urgent_expected_s, urgent_deadline_s;
 	enum forecast_trouble
 	    trouble;            /* as shown: it goes only when it has been well for a while */
 	uint64_t well_since_ms; /* 0: it is not */
+	int64_t told_expected_s, told_deadline_s; /* of the trouble that is shown */
 };
 
 /* A message of an upload, before the slot takes it in. */
 void outlook_heard(struct destination *d, const struct slot *s, const struct msg *m);
-/* Each turn: time passes; every ten seconds all is judged. */
+/* Each turn: time passes; every ten seconds, or a second after something changed, all is judged. */
 void outlook_turn(struct uplink *u, struct destination *d);
 /* Forgets when it was judged: the next turn judges. */
 void outlook_again(struct destination *d);

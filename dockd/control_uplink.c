@@ -75,6 +75,28 @@ static int send_upload(struct client *k, const struct asset *a, const struct upl
 	return client_send(k, MSG_UPLOADING, &row, -1);
 }
 
+/* Where it waits and nothing has begun: when it will be there is known all the same. */
+static int send_waiting(struct client *k, const struct asset *a)
+{
+	struct control *c = k->control;
+	struct uplink_state d;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && uplink_state(c->p.uplink, i, &d) == 0; i++) {
+		static struct upload up;
+
+		if (!index_waits(control_index(c), d.name, a->number) ||
+		    index_upload(control_index(c), a->number, d.name, &up) == 0)
+			continue;
+		up = (struct upload){
+			.asset = a->number, .rung = RUNG_CHECKED, .retain_until_s = PROTO_NO_TIME
+		};
+		memcpy(up.destination, d.name, sizeof(up.destination));
+		r = send_upload(k, a, &up);
+	}
+	return r;
+}
+
 int control_uploads(struct client *k, const struct asset *a)
 {
 	static struct upload up[CONFIG_DESTINATIONS];
@@ -84,7 +106,7 @@ int control_uploads(struct client *k, const struct asset *a)
 
 	for (int i = 0; i < n && r == 0; i++)
 		r = send_upload(k, a, &up[i]);
-	return r;
+	return r == 0 ? send_waiting(k, a) : r;
 }
 
 /* ---- expedite ---- */

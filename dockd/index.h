@@ -123,6 +123,8 @@ struct index_ahead {
  */
 int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t room,
     int (*take)(void *arg, const struct index_ahead *row), void *arg);
+/* Whether this one waits for it. */
+bool index_waits(struct index *ix, const char *destination, uint64_t asset);
 /* When the newest of all that wait was staged. 0, -ENOENT, -errno. */
 int index_newest_waiting(struct index *ix, int64_t *since_s);
 

@@ -154,6 +154,7 @@ enum statement {
 	Q_OVERDUE,
 	Q_FORGET,
 	Q_AHEAD,
+	Q_WAITS,
 	Q_NEWEST_WAITING,
 	Q_BOUND,
 	Q_BOUND_PUT,

@@ -53,6 +53,23 @@ int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t
 	return rc < 0 ? rc : n;
 }
 
+bool index_waits(struct index *ix, const char *destination, uint64_t asset)
+{
+	struct destination *d;
+	sqlite3_stmt *st;
+	int rc = destination_find(ix, destination, &d);
+
+	if (rc == 0)
+		rc = db_query(ix, Q_WAITS,
+		    "SELECT 1 FROM queue WHERE destination = ?1 AND asset = ?2", &st, "ii",
+		    d->number, (int64_t)asset);
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc == 1)
+		sqlite3_reset(st);
+	return rc == 1;
+}
+
 int index_newest_waiting(struct index *ix, int64_t *since_s)
 {
 	sqlite3_stmt *st;

@@ -234,9 +234,10 @@ static void expedite(void)
 	expedited.asked_s = virtual_s();
 	expedited.queued_bytes = now_row.queued_bytes;
 	expedited.before_s = ask_expected(c->number);
-	if (core_ask(control_path, ask, NULL) < 0)
-		fprintf(stderr, "week: clip %u cannot be expedited\n", c->handle);
-	expedited.told_s = ask_expected(c->number);
+	told_expected = 0;
+	if (core_ask(control_path, ask, take_upload) < 0)
+		week_die("clip %u cannot be expedited", c->handle);
+	expedited.told_s = told_expected;
 }
 
 /* ---- each step ---- */

@@ -41,7 +41,10 @@ class Days(Station):
 
     def until(self, true, what):
         end = time.monotonic() + 60
-        while not true(self.ctl("status")):
+        while True:
+            status = self.ctl("status", check=False, connect=True)
+            if "destinations" in status and true(status):
+                return
             assert time.monotonic() < end, f"{what}\n{self.situation()}"
             threading.Event().wait(0.05)
 

@@ -168,6 +168,7 @@ dockctl_src := \
 	dockd/order.c \
 	dockd/ctl_time.c \
 	dockd/ctl_ledger.c \
+	dockd/bundle_check.c \
 	dockd/ctl_bundle.c \
 	dockd/ctl_statement.c \
 	dockd/ctl_records.c \
@@ -341,6 +342,7 @@ unit_tests := \
 	checkpoint
 # Fuzzers: tests/fuzz/fuzz_NAME.c with the sources of fuzz_objs_NAME and libraries of fuzz_pkg_NAME.
 fuzz_targets := \
+	note \
 	audit \
 	msg \
 	record \
@@ -361,6 +363,8 @@ fuzz_objs_sidecar := $(verify_judging)
 fuzz_pkg_sidecar := libcrypto
 fuzz_objs_manifest := $(filter-out dockd/verify/manifest.c,$(verify_judging))
 fuzz_pkg_manifest := libcrypto
+fuzz_objs_note := dockd/tlog.c dockd/base/record.c $(note_src)
+fuzz_pkg_note := libcrypto
 fuzz_objs_receipt := dockd/verify/facts.c dockd/base/record.c $(note_src)
 fuzz_pkg_receipt := libcrypto
 fuzz_objs_audit := $(audit_src) dockd/base/record.c

@@ -25,7 +25,7 @@ struct walk {
 	char text[TEXT_LEN];
 	size_t text_len;
 	bool too_long; /* the text of this element: taken for none */
-	/* At the end of an element inside the root: its text, and what it stands in. May be NULL. */
+	/* At the end of an element inside the root: its text, and what it stands in. */
 	int (*leaf)(struct walk *w, const char *in, const char *name);
 	void *out;
 };
@@ -73,7 +73,7 @@ static void XMLCALL ends(void *data, const XML_Char *name)
 	int err = 0;
 
 	(void)name;
-	if (w->depth > 1 && w->leaf) {
+	if (w->depth > 1) {
 		if (w->too_long)
 			w->text[0] = '\0';
 		err = w->leaf(w, w->depth == 2 ? "" : w->name[w->depth - 2], w->name[w->depth - 1]);

@@ -109,7 +109,7 @@ int64_t s3_time_read(const char *text, size_t len)
 		return PROTO_NO_TIME;
 	if (text[19] == '.')
 		digits = len - 21;
-	if (19 + (text[19] == '.') + digits + 1 != len)
+	else if (len != 20)
 		return PROTO_NO_TIME;
 	for (size_t i = 0; i < digits; i++) {
 		if (text[20 + i] < '0' || text[20 + i] > '9')

@@ -185,7 +185,7 @@ static int by_header(const void *a, const void *b)
 }
 
 /*
- * "a=1&b=", sorted. By the bytes before encoding: unreserved characters, of which our names consist,
+ * "a=1&b=", sorted by the bytes before encoding: unreserved characters, of which our names consist,
  * keep their order.
  */
 static int put_query(struct sheet *s, const struct s3_request *r)

@@ -31,7 +31,7 @@ struct s3_param {
 	char value[1024]; /* not encoded; "" stands as "name=" */
 };
 
-/* One request: filled by s3_request, signed here, sent by s3.c. About 120 KB: one for the process. */
+/* One request: filled by s3_request, signed here, sent by s3.c. 120 KB: one for the process. */
 struct s3_request {
 	const char *method;
 	char scheme_host[320]; /* "https://bucket.host:9000", what the URL begins with */
@@ -58,7 +58,10 @@ int s3_keys_read(const char *text, struct s3_keys *out);
 int s3_sign(struct s3_request *r, const struct s3_keys *keys, const char *region, int64_t now_s,
     char out[S3_SIGNATURE_LEN]);
 
-/* Percent-encodes all but unreserved characters (RFC 3986 2.3), and '/' where slash is 0. 0, -ENOSPC. */
+/*
+ * Percent-encodes all but unreserved characters (RFC 3986 2.3), and '/' where slash is 0. 0 or
+ * -ENOSPC.
+ */
 int s3_encode(const char *text, int slash, char *out, size_t size);
 
 /* The URL with sorted, encoded parameters, as it was signed. 0 or -ENOSPC. */

@@ -2,8 +2,8 @@
  * s3_sum: the digests of what is sent to an S3 store; see s3.h.
  *
  * Reads the station's copy in slices, one a turn of the loop, so that other uploads go on
- * meanwhile. Each part is read once for both of its digests and for that of the whole, which is that
- * of the part where there is one alone.
+ * meanwhile. Each part is read once for both of its digests and for that of the whole, which is
+ * that of the part where there is one alone.
  */
 #include "s3.h"
 

@@ -96,8 +96,8 @@ def measure(name, wanted):
     began = load()
     common.say(f"{name}: load {began}")
     rows = getattr(__import__(module), function)(wanted)
-    head = (f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, {commit()}; load {began} "
-            f"before, {load()} after")
+    head = (f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, {commit()}; {machine()}; load "
+            f"{began} before, {load()} after")
     return f"{head}\n\n{common.table(rows)}", all(row.good is not False for row in rows)
 
 
@@ -115,7 +115,8 @@ def main():
             print(f"\n{name}: {text}", flush=True)
             reached &= good
             if wanted.write:
-                write("machine", place)
+                if wanted.names == list(PARTS):
+                    write("machine", place)
                 write(name, text)
     finally:
         drop_programs()

@@ -1,7 +1,7 @@
 /*
  * An S3 server's answers, addresses on record, and a file of keys: the first byte says which reader
- * gets the rest. Readers stay within their bounds, what they take can be asked for again in a signed
- * request, pages lead forward, and a verdict comes with a word and a text.
+ * gets the rest. Readers stay within their bounds, what they take can be asked for again in a
+ * signed request, pages lead forward, and a verdict comes with a word and a text.
  */
 #include "../../uploader/s3_reply.h"
 

@@ -83,9 +83,9 @@ void uplink_pass(struct uplink *u, struct destination *from, uint64_t asset, con
 	record_text(&r, "to", u->destination[to]->name);
 	record_text(&r, "text", text);
 	journal_write(u->journal, &r);
-	waits_end(&from->waits, asset);
 	log_warn("upload-switched", "asset=%" PRIu64 " from=%s to=%s reason=\"%s\"", asset,
 	    from->name, u->destination[to]->name, log_text(text));
+	waits_end(&from->waits, asset); /* and the text with it, where that is its */
 	handover("uplink-switched");
 }
 
@@ -108,7 +108,8 @@ static void pass_failing(struct uplink *u, struct destination *d)
 
 		if (w->asset && w->until_ms != UINT64_MAX && !in_slot(d, w->asset) &&
 		    sticky_failed(w->since_ms, now_ms, u->switch_ms))
-			uplink_pass(u, d, w->asset, w->reason);
+			uplink_pass(u, d, w->asset,
+			    w->reason[0] ? w->reason : "it does not go forward there");
 	}
 }
 
@@ -141,7 +142,7 @@ static void pass_all(struct uplink *u, struct destination *d)
 		for (int i = 0; i < n; i++) {
 			if (!in_slot(d, c[i].number))
 				uplink_pass(u, d, c[i].number,
-				    d->trouble[0] ? d->trouble : "its uploader is not there");
+				    d->trouble[0] ? d->trouble : "it has not answered");
 		}
 	}
 }

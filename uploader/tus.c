@@ -55,7 +55,7 @@ static void say_ready(struct destination *d, int status, const char *text)
 	/* What is found by all stations may be whole by another one's hand before it is deleted. */
 	if (d->conf.find_path[0])
 		d->ready.can |= READY_FINDS;
-	else if (s->terminates)
+	else if (s->terminates || !s->known) /* not known yet: it is asked before */
 		d->ready.can |= READY_ABANDONS;
 	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
 	d->told = true;

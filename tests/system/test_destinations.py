@@ -1,0 +1,257 @@
+"""Several destinations, and one that is away for days: who gets what, and how often it is tried.
+
+CLOCK_FILE (tests/double/clock_file.c) moves the core's clocks: hours pass when a test says so.
+"""
+import hashlib
+import pathlib
+import shutil
+import socket
+import tempfile
+import threading
+import time
+
+import pytest
+
+import vcam
+from servers import NPM, FaultServer, TusServer, answer, honest
+from station import Station
+
+MIB = 1 << 20
+RECORDED = 1790000000
+HOUR = 3600
+
+stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
+
+
+def until(s, condition, what, seconds=60):
+    end = time.monotonic() + seconds
+    while True:
+        got = condition()
+        if got:
+            return got
+        assert time.monotonic() < end, f"{what}: {s.situation()}"
+        threading.Event().wait(0.02)
+
+
+class Several(Station):
+    """A station with destinations of these addresses, whose clock a test moves."""
+
+    def __init__(self, urls, die=None, each=None, **settings):
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix="dockd-several-"))
+        self.top.chmod(0o755)
+        self.clock = self.top / "clock"
+        self.seconds = 0
+        self.move(0)
+        self.mark = self.top / "mark"
+        self.mark.touch()
+        self.mark.chmod(0o666)
+        env = {"CLOCK_FILE": str(self.clock), "DIE_MARK": str(self.mark)}
+        if die:
+            env["DIE_AT"] = f"{die}:1"
+        (self.top / "station").mkdir()
+        super().__init__(
+            folder=self.top / "station", env=env, keep_core=True,
+            bays=[{"name": "1", "port": "1-1"}], profile={"settle_seconds": 1, "logs": "none"},
+            destinations=[{"name": name, "driver": "tus", "url": url, "slots": 2,
+                           "stall-seconds": 5, "answer-seconds": 5, **(each or {})}
+                          for name, url in urls.items()], **settings)
+
+    def __exit__(self, kind, value, trace):
+        try:
+            super().__exit__(kind, value, trace)
+        finally:
+            if kind is None:
+                shutil.rmtree(self.top, ignore_errors=True)
+
+    def move(self, seconds):
+        self.seconds += seconds
+        new = self.clock.with_suffix(".new")
+        new.write_text(f"{int(self.seconds)} 1\n")
+        new.chmod(0o644)
+        new.rename(self.clock)
+
+    def dock(self, n, size, first=0):
+        camera = self.camera("A", [
+            vcam.clip(f"DCIM/c {i}.mp4", size + i, 40 + i, mtime=RECORDED + 60 * i)
+            for i in range(first, first + n)])
+        camera.plug("1-1")
+        return camera
+
+    def records(self, kind):
+        return [r for r in self.ledger() if r["type"] == kind]
+
+    def at(self, asset, destination):
+        """How far it is there; None: it was never given to that one."""
+        return next((u for u in self.clip(asset)["uploads"] if u["destination"] == destination), None)
+
+    def until_all(self, rung):
+        """As wait, but the core may die meanwhile."""
+        until(self, lambda: self.ctl("status", connect=True)["assets"] and
+              self.ctl("wait", "all", rung, "--timeout", 60, check=False).get("ok"), rung, 90)
+
+    def failures(self):
+        """Tries that failed; a side object may be what tries the line."""
+        return len(self.events("upload-failed")) + len(self.events("errand-failed"))
+
+    def tried_again(self):
+        before = self.failures()
+        until(self, lambda: self.failures() > before, "another try")
+
+
+def digests(camera):
+    return sorted(o["sha256"] for o in camera.objects(digests=True).values())
+
+
+def held(server):
+    return sorted(hashlib.sha256(d).hexdigest() for d in server.uploads().values())
+
+
+@stock
+@pytest.mark.parametrize("die", [None, "uplink-switched", "uplink-abandoned"])
+def test_one_is_enough_and_sticky(die):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-any-"))
+    first, second = TusServer(folder / "first").start(), TusServer(folder / "second").start()
+    try:
+        with Several({"first": first.url, "second": second.url}, die=die, policy="any",
+                     switch_after_minutes=120, retry_max_seconds=1,
+                     each={"rate-kbit": 16000, "chunk-max": MIB}) as s:
+            camera = s.dock(3, 3 * MIB)
+            until(s, lambda: any(first.uploads().values()), "bytes at the first server")
+            first.kill()
+            s.tried_again()
+            if not die:
+                # after a restart as before: what is begun stays, and nothing new goes elsewhere
+                s.core.send(9)
+                s.ctl("status", connect=True)
+            s.move(HOUR)
+            s.tried_again()
+            s.wait("all", "checked")
+            assert not s.records("switched") and not held(second)
+            begun = {r["asset"] for r in s.records("upload")}
+            s.move(2 * HOUR)
+            if die == "uplink-switched":
+                # how long it has failed is not on record: another start, and it has its time again
+                until(s, lambda: s.mark.stat().st_size, "a death")
+                s.ctl("status", connect=True)
+                s.tried_again()
+                s.move(3 * HOUR)
+            s.until_all("receipted")
+            assert held(second) == digests(camera)
+            switched = s.records("switched")
+            assert {r["asset"] for r in switched} >= begun, switched
+            assert {(r["from"], r["to"]) for r in switched} == {("first", "second")}
+            # the first one comes back: what it had begun is given up, and it is the first again
+            first.start()
+            s.ctl("retry", "--reason", "the server is back")
+            created = {r["asset"] for r in s.records("created") if r["destination"] == "first"}
+            assert created
+            until(s, lambda: {r["asset"] for r in s.records("abandoned")} == created, "abandoned")
+            assert {r["result"] for r in s.records("abandoned")} <= {"done", "gone"}
+            assert not any(first.uploads().values())  # but for a creation whose answer was lost
+            camera.add("DCIM/later.mp4", MIB, seed=77, mtime=RECORDED + 9000)
+            camera.unplug()
+            camera.plug("1-1")
+            until(s, lambda: s.ctl("status", connect=True)["assets"] == 4, "the new clip")
+            s.wait("all", "receipted")
+            assert s.at(4, "first")["rung"] == "receipted" and s.at(4, "second") is None
+            assert len([d for d in first.uploads().values() if d]) == 1
+            assert len(second.uploads()) == 3
+            if die:
+                assert s.mark.stat().st_size, "nobody died there"
+    finally:
+        first.kill()
+        second.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@stock
+def test_all_of_them_and_one_is_away():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-all-"))
+    first, second = TusServer(folder / "first").start(), TusServer(folder / "second").start()
+    second.kill()
+    try:
+        with Several({"first": first.url, "second": f"http://127.0.0.1:{second.port}/files"},
+                     erase="when-receipted", accept_receipt="length") as s:
+            camera = s.dock(2, MIB)
+            want = digests(camera)
+            s.wait("all", "checked")
+            for asset in (1, 2):
+                until(s, lambda: (s.at(asset, "first") or {}).get("rung") == "receipted", "first")
+            s.tried_again()
+            assert {c["rung"] for c in s.clips()} != {"receipted"} and not s.records("erase-intent")
+            assert s.ctl("status")["receipted"] == 0
+            second.start()
+            s.wait("all", "erased")
+            assert held(first) == held(second) == want
+            assert not s.records("switched")
+    finally:
+        first.kill()
+        second.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_refused_by_one_goes_to_the_other():
+    def refuses(server, request):
+        return answer(413) if request.method == "POST" else honest(server, request)
+
+    with FaultServer(otherwise=refuses) as first, FaultServer() as second, \
+            Several({"first": first.url, "second": second.url}, policy="any") as s:
+        camera = s.dock(2, MIB)
+        s.wait("all", "receipted")
+        assert len(s.records("refused")) == 2 and len(s.records("switched")) == 2
+        assert sorted(hashlib.sha256(d).hexdigest()
+                      for _, d in second.uploads.values()) == digests(camera)
+
+
+def test_three_days_of_absence():
+    """Tried at each look, by one upload, and never in between; all arrives after it."""
+    closed = socket.create_server(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    closed.close()
+    steps = 24
+    with Several({"far": f"http://127.0.0.1:{port}/files"}, retry_min_seconds=1,
+                 retry_max_seconds=300) as s:
+        camera = s.dock(5, 256 << 10)
+        s.wait("all", "checked")
+        until(s, s.failures, "a first try")
+        for step in range(steps):
+            before = s.failures()
+            s.move(3 * HOUR)
+            until(s, lambda: s.failures() > before, f"a try in step {step}")
+        # one a step, and the first few that follow each other in seconds
+        tries = s.failures()
+        assert steps < tries <= steps + 2 + 12, tries
+        assert s.ctl("status")["destinations"][0]["away"]
+        assert s.ctl("status")["assets"] == 5 and s.ctl("status")["receipted"] == 0
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-days-"))
+        with TusServer(folder, port=port) as server:
+            s.move(HOUR)
+            s.wait("all", "receipted", timeout=90)
+            assert held(server) == digests(camera)
+        shutil.rmtree(folder, ignore_errors=True)
+        assert s.failures() <= tries + 2 and len(s.events("destination-back")) == 1
+
+
+def test_too_many_at_once():
+    """A server that answers 429 to whoever comes before its time is left alone for so long."""
+    lock, busy = threading.Lock(), []
+
+    def strict(server, request):
+        if request.method == "OPTIONS":
+            return honest(server, request)
+        with lock:
+            if not busy or (len(busy) < 40 and time.monotonic() < busy[0] + 3):
+                busy.append(time.monotonic())
+                request.read()
+                return answer(429, "Retry-After: 3")
+        return honest(server, request)
+
+    with FaultServer(otherwise=strict) as server, \
+            Several({"far": server.url}, each={"slots": 4}) as s:
+        camera = s.dock(20, 64 << 10)
+        s.wait("all", "receipted", timeout=90)
+        # those in the slots when it began, and nobody after them
+        assert len(busy) <= 8, len(busy)
+        assert len(server.uploads) == 20
+        assert sorted(hashlib.sha256(d).hexdigest()
+                      for _, d in server.uploads.values()) == digests(camera)

@@ -333,6 +333,7 @@ unit_tests := \
 	waits \
 	timetable \
 	bucket \
+	line \
 	trust \
 	upload_order \
 	breaker \
@@ -462,6 +463,7 @@ unit_objs_bundle := dockd/sealed.c dockd/ledger.c dockd/tlog.c dockd/base/base64
 unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c $(clock_src)
+unit_objs_line := uploader/bucket.c dockd/base/timetable.c
 unit_pkg_trust := libcurl libcrypto
 unit_objs_breaker := dockd/waits.c $(clock_src)
 unit_objs_note := dockd/base/base64.c

@@ -218,7 +218,7 @@ void http_free(struct http *h)
 		}
 	}
 	curl_easy_cleanup(h->easy);
-	curl_slist_free_all(h->request.headers);
+	http_headers_free(h->request.headers);
 	free(h);
 }
 
@@ -284,7 +284,7 @@ static CURLcode set_body(struct http *h)
 /* All that the request before has left, but the handle. */
 static void renew(struct http *h, const struct http_request *request)
 {
-	curl_slist_free_all(h->request.headers);
+	http_headers_free(h->request.headers);
 	h->request = *request;
 	h->end = 0;
 	h->state = "";

@@ -141,6 +141,9 @@ void http_free(struct http *h);
 bool http_header(struct curl_slist **list, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Frees a list of headers, which may hold credentials: wiped. */
+void http_headers_free(struct curl_slist *list);
+
 /*
  * Starts it. 0 or -errno (done is not called then). Where trust forbids it, it ends as HTTP_TLS in
  * the next turn.

@@ -67,6 +67,13 @@ static int take_line(struct curl_slist **list, char *line)
 	return 0;
 }
 
+void http_headers_free(struct curl_slist *list)
+{
+	for (struct curl_slist *l = list; l; l = l->next)
+		explicit_bzero(l->data, strlen(l->data));
+	curl_slist_free_all(list);
+}
+
 int http_room_credentials(struct http_room *room, const char *name)
 {
 	struct secret *file = &room->credentials_file;
@@ -84,10 +91,10 @@ int http_room_credentials(struct http_room *room, const char *name)
 	/* Only which file it was is kept. */
 	explicit_bzero(file->text, file->len);
 	if (err == 0) {
-		curl_slist_free_all(room->credentials);
+		http_headers_free(room->credentials);
 		room->credentials = list;
 	} else {
-		curl_slist_free_all(list);
+		http_headers_free(list);
 	}
 	return err;
 }

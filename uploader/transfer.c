@@ -310,11 +310,11 @@ static bool has_to_wait(const struct transfer *t)
 static enum act_result call(struct transfer *t)
 {
 	struct line *line = &t->dest->room->line;
-	bool begins = t->act == t->dest->driver->append && !t->asked;
+	bool before = t->asked;
 	enum act_result result = t->act(t);
 
 	t->asked = result == ACT_WAIT;
-	if (begins && t->asked)
+	if (t->act == t->dest->driver->append && t->asked && !before)
 		line_began(line, is_expedited(t));
 	line_sent(line, is_expedited(t), t->sent_bytes - t->told_bytes);
 	t->told_bytes = t->sent_bytes;

@@ -4,12 +4,14 @@ Every refusal ends with a named state and a text that says what to do, after a b
 connections and without one byte sent; every renewal counts at once, and nothing is lost or sent
 twice by it.
 """
-import base64
 import datetime
 import hashlib
 import os
 import pathlib
+import re
+import select
 import shutil
+import socket
 import ssl
 import tempfile
 import threading
@@ -20,7 +22,7 @@ import pytest
 import fake_core as core
 from fake_core import NO_TIME, Core
 from pki import UTC, Authority, new_key, public, run
-from servers import FaultServer, Nginx, Proxy, answer, cut, honest
+from servers import FaultServer, Nginx, Proxy, cut, honest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
@@ -445,6 +447,86 @@ def test_proxy_with_a_password(folder, keys, clip, tls):
         whole(s, path)
         assert all("proxy-authorization" not in r.headers for r in s.requests)
         assert (p.tunnels() >= 1) == tls
+
+
+class DigestProxy:
+    """Just enough of a proxy to want RFC 7616 Digest for CONNECT, and to relay."""
+    USER, WORD = "dock", "word with space"
+
+    def __init__(self):
+        self.asked, self.right = 0, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _is_right(self, head):
+        given = re.search(r"proxy-authorization: Digest (.*)", head, re.I)
+        if not given:
+            return False
+        f = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|[^,\s]+)', given[1])}
+
+        def h(text):
+            return hashlib.sha256(text.encode()).hexdigest()
+        want = h(":".join([h(f"{self.USER}:realm:{self.WORD}"), "nonce", f["nc"], f["cnonce"], "auth",
+                           h(f"CONNECT:{f['uri']}")]))
+        return f["response"] == want
+
+    def _serve(self, conn):
+        with conn:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                piece = conn.recv(4096)
+                if not piece:
+                    return
+                head += piece
+            self.asked += 1
+            head = head.decode("latin-1")
+            if not self._is_right(head):
+                conn.sendall(b"HTTP/1.1 407 x\r\nContent-Length: 0\r\nConnection: close\r\n"
+                             b'Proxy-Authenticate: Digest realm="realm", nonce="nonce", qop="auth", '
+                             b"algorithm=SHA-256\r\n\r\n")
+                return
+            self.right += 1
+            host, port = head.split()[1].split(":")
+            with socket.create_connection((host, int(port))) as server:
+                conn.sendall(b"HTTP/1.1 200 x\r\n\r\n")
+                both = {conn: server, server: conn}
+                while True:
+                    for source in select.select(list(both), [], [])[0]:
+                        try:
+                            piece = source.recv(1 << 16)
+                        except OSError:
+                            return
+                        if not piece:
+                            return
+                        both[source].sendall(piece)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def test_proxy_with_digest(uploader, folder, keys, clip):
+    secret = folder / "proxy-file"
+    secret.write_text("dock:word with space\n")
+    secret.chmod(0o644)
+    with DigestProxy() as p, FaultServer(tls=context(keys.server)) as s:
+        uploader.open(core.TUS, s.url, ca=keys.ca.certificate, proxy=p.url, proxy_file=secret)
+        path = clip(2 * MIB)
+        _, end = uploader.whole(path)
+        assert end.kind == "RECEIPT", end
+        whole(s, path)
+        assert p.right >= 1 and p.asked <= p.right + 2
 
 
 def test_proxy_that_refuses_us(uploader, folder, keys, clip):

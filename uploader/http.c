@@ -25,23 +25,13 @@
 
 /* ---- callbacks ---- */
 
-/* Whether another body has waited for the bucket already; what is expedited waits for no other. */
-static bool has_to_queue(const struct http *h)
-{
-	for (const struct http *o = h->room->all; o; o = o->next) {
-		if (o != h && o->busy && o->held && (o->request.expedited || !h->request.expedited))
-			return true;
-	}
-	return false;
-}
-
 /* How much of it is paid for now; 0: it waits. */
 static size_t pay(struct http *h, size_t want)
 {
 	struct bucket *b = &h->room->line.bucket;
 	unsigned wait_ms;
 
-	if (h->granted == 0 && !has_to_queue(h))
+	if (h->granted == 0)
 		h->granted =
 		    bucket_take(b, transfer_now_ms(), h->request.expedited, want, &wait_ms);
 	if (want > h->granted)

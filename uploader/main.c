@@ -320,6 +320,7 @@ static int loop(void)
 			err = say_ready();
 			if (err < 0)
 				return err;
+			wait = sooner(wait, REOPEN_MS);
 		}
 		extra.revents = 0;
 		if (curl_multi_poll(up.room.multi, &extra, 1, wait < 0 ? 60000 : wait, NULL) !=

@@ -315,6 +315,7 @@ unit_tests := \
 	pair \
 	light \
 	forecast \
+	outlook \
 	ctl \
 	ctl_export \
 	record \
@@ -492,6 +493,7 @@ unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
 unit_objs_light := dockd/light.c dockd/base/log.c
 unit_objs_forecast := dockd/base/timetable.c
+unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c
 unit_pkg_ctl_export := jansson libcrypto

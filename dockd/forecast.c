@@ -62,11 +62,16 @@ int64_t forecast_arrival(const struct proto_destination *d, const struct pace *p
 	return at_s;
 }
 
+/* What went over the line, kept or not. */
+static uint64_t raw_rate(const struct pace *p)
+{
+	return p->busy_ms ? (p->kept_bytes + p->wasted_bytes) * 1000 / p->busy_ms : 0;
+}
+
 /* More was lost than kept, and no connection holds for as long as one request takes. */
 static bool never_passes(const struct pace *p, uint64_t largest_bytes, uint64_t longest_s)
 {
-	uint64_t line_per_s =
-	    p->busy_ms ? (p->kept_bytes + p->wasted_bytes) * 1000 / p->busy_ms : 0;
+	uint64_t line_per_s = raw_rate(p);
 
 	if (largest_bytes == 0 || longest_s == 0 || line_per_s == 0)
 		return false;
@@ -145,18 +150,22 @@ void forecast_text(enum forecast_trouble t, const char *destination, int64_t exp
 
 	day_and_time(deadline_s, due, sizeof(due));
 	day_and_time(expected_s, at, sizeof(at));
-	forecast_rate(p->bytes_per_s, rate, sizeof(rate));
+	forecast_rate(t == FORECAST_NEVER ? raw_rate(p) : p->bytes_per_s, rate, sizeof(rate));
 	switch (t) {
 	case FORECAST_WELL:
 		snprintf(out, size, "%s", "");
 		break;
 	case FORECAST_LATE:
-		if (expected_s <= deadline_s)
+		if (expected_s == 0)
+			snprintf(out, size,
+			    "%s: a file is due by %s and nothing has got through since the start: "
+			    "mend the line, or export it by hand",
+			    destination, due);
+		else if (expected_s <= deadline_s)
 			snprintf(out, size,
 			    "%s: a file is due by %s, and were the line good now, it would be "
-			    "there %s "
-			    "at the earliest, at %s: mend the line, or export it by hand",
-			    destination, due, expected_s ? at : "at a time not known", rate);
+			    "there %s at the earliest, at %s: mend the line, or export it by hand",
+			    destination, due, at, rate);
 		else
 			snprintf(out, size,
 			    "%s: a file that is due by %s is expected %s, %s late, at %s: mend "

@@ -353,9 +353,13 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 	o->urgent = w.urgent;
 	o->urgent_deadline_s = w.urgent_s;
 	o->urgent_expected_s = w.urgent_s ? arrival(d, w.now_s, w.urgent_bytes) : 0;
-	/* a line that is away, or whose pace nobody knows, is given an eighth of the time less */
+	/* away, or a pace that nobody knows: it may stay so for as long as it has been so */
 	assumed_s = o->urgent_expected_s ? o->urgent_expected_s : w.urgent_s ? w.now_s : 0;
-	spare_s = (blind ? granted_s / 8 : 0);
+	if (!blind || o->blind_since_ms == 0)
+		o->blind_since_ms = blind ? now_ms : 0;
+	spare_s = blind ? (int64_t)(now_ms - o->blind_since_ms) / 1000 : 0;
+	if (spare_s > granted_s / 8)
+		spare_s = granted_s / 8;
 	if (o->expected_s == INT64_MAX || assumed_s == INT64_MAX)
 		assumed_s = INT64_MAX;
 	else

@@ -37,8 +37,9 @@ struct outlook {
 	uint64_t urgent; /* the asset that is nearest to being late; 0 none */
 	int64_t expected_s, urgent_expected_s, urgent_deadline_s;
 	enum forecast_trouble
-	    trouble;            /* as shown: it goes only when it has been well for a while */
-	uint64_t well_since_ms; /* 0: it is not */
+	    trouble;             /* as shown: it goes only when it has been well for a while */
+	uint64_t well_since_ms;  /* 0: it is not */
+	uint64_t blind_since_ms; /* away, or its pace not known; 0: it is */
 	int64_t told_expected_s, told_deadline_s; /* of the trouble that is shown */
 };
 

@@ -101,6 +101,7 @@ dockd_src := \
 	dockd/acceptance.c \
 	dockd/reconcile.c \
 	dockd/retirement.c \
+	dockd/recorded.c \
 	dockd/hold.c \
 	dockd/waits.c \
 	dockd/upload_order.c \
@@ -299,6 +300,7 @@ test_clock_src := tests/double/clock_file.c
 test_time_src := tests/double/time_file.c
 
 unit_tests := \
+	recorded \
 	msg \
 	ptp \
 	tus \
@@ -456,6 +458,8 @@ unit_objs_journal := dockd/journal.c dockd/ledger.c $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
+unit_objs_recorded := dockd/recorded.c dockd/brief.c dockd/sealed.c dockd/base/zone.c $(index_src)
+unit_pkg_recorded := sqlite3 libcrypto
 unit_objs_index_receipt := $(index_src)
 unit_pkg_index_receipt := sqlite3 libcrypto
 unit_objs_index_proof := $(index_src)

@@ -64,6 +64,21 @@ int brief_fd(struct brief *b)
 	return err ? err : fd;
 }
 
+/* A clock measured against one that was not synchronised itself proves no time. */
+static void add_recorded(struct record *r, const struct brief_signing *s)
+{
+	const struct docking *d = s->clock;
+	bool measured = d && d->offset_ms != PROTO_NO_TIME, proved = false;
+	int64_t utc_s;
+
+	if (d && asset_time_plausible(s->asset->mtime_s, d->began_s)) {
+		utc_s = zone_utc(&s->profile->clock_zone, s->asset->mtime_s);
+		record_number(r, "recorded", measured ? utc_s - d->offset_ms / 1000 : utc_s);
+		proved = measured && d->synchronised;
+	}
+	record_number(r, "clock-proved", proved);
+}
+
 static void add_asset(struct brief *b, const struct brief_signing *s)
 {
 	const struct asset *a = s->asset;
@@ -83,15 +98,7 @@ static void add_asset(struct brief *b, const struct brief_signing *s)
 	record_number(&r, "length", (int64_t)a->size_bytes);
 	/* only what was here, signature and all, is out of reach of who has a stolen key */
 	record_number(&r, "docked", s->held_s > found_s ? s->held_s : found_s);
-	if (d && asset_time_plausible(a->mtime_s, d->began_s)) {
-		bool measured = d->offset_ms != PROTO_NO_TIME;
-		int64_t utc_s = zone_utc(&s->profile->clock_zone, a->mtime_s);
-
-		record_number(&r, "recorded", measured ? utc_s - d->offset_ms / 1000 : utc_s);
-		record_number(&r, "clock-proved", measured);
-	} else {
-		record_number(&r, "clock-proved", 0);
-	}
+	add_recorded(&r, s);
 	/* all of it was held then, and this was not among it: it was made since */
 	if (s->before && s->before->held && s->before->ended_s)
 		record_number(&r, "not-before", s->before->ended_s);

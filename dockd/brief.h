@@ -23,6 +23,7 @@ struct brief_signing {
 	const struct profile *profile;
 	const struct asset *asset;
 	const struct docking *docking; /* in which it was found; NULL not known */
+	const struct docking *clock;   /* that measured the clock that dated it; NULL not known */
 	const struct docking *before;  /* the camera's docking before that one; NULL none */
 	int64_t held_s; /* since when both file and signature are here, or PROTO_NO_TIME */
 	const struct camera_key *keys;

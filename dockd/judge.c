@@ -2,6 +2,7 @@
 
 #include "brief.h"
 #include "pair.h"
+#include "recorded.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -276,13 +277,14 @@ static int write_facts(
     struct judge *j, const struct profile *p, const struct asset *a, const struct asset *sidecar)
 {
 	static struct camera_key keys[KEYS_MAX];
-	static struct docking d, before;
+	static struct docking d, before, clock;
 	int64_t clip_s = held_since_s(j, a), sidecar_s = held_since_s(j, sidecar);
 	struct brief_signing s = {
 		.profile = p,
 		.asset = a,
 		.keys = keys,
 		.docking = index_docking(ix(j), a->docking, &d) == 0 ? &d : NULL,
+		.clock = recorded_docking(ix(j), a, &p->clock_zone, &clock) == 0 ? &clock : NULL,
 		.before = index_docking_before(ix(j), a->camera, a->docking, &before) == 0 ?
 		    &before :
 		    NULL,
@@ -447,6 +449,16 @@ static bool under_way(const struct judge *j, uint64_t asset)
 	return false;
 }
 
+/* Disposed of, and not pulled again since: nothing can be judged by it any more. */
+static bool is_gone(const struct judge *j, const struct asset *sidecar)
+{
+	static struct asset root;
+
+	if (!sidecar->merged_into)
+		return sidecar->file == FILE_RETIRED;
+	return index_asset(ix(j), sidecar->merged_into, &root) == 0 && root.file == FILE_RETIRED;
+}
+
 static enum step look_at(struct judge *j, uint64_t number, bool again)
 {
 	static struct asset a, sidecar;
@@ -470,7 +482,8 @@ static enum step look_at(struct judge *j, uint64_t number, bool again)
 		return STEP_DONE;
 	r = p->scheme == SCHEME_MANIFEST ? its_manifest(j, p, &a, 0, &sidecar) :
 					   its_sidecar(j, p, &a, &sidecar);
-	if (r == -ENOENT || (r == 0 && root_of(&sidecar) == a.sidecar && !again))
+	if (r == -ENOENT || (r == 0 && root_of(&sidecar) == a.sidecar && !again) ||
+	    (r == 0 && is_gone(j, &sidecar)))
 		return STEP_DONE;
 	return r < 0 ? STEP_WAITS : asked(ask(j, p, &a, &sidecar, 0));
 }

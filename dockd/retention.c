@@ -1,5 +1,7 @@
 #include "retention.h"
 
+#include "recorded.h"
+
 #include "base/log.h"
 
 #include <errno.h>
@@ -205,8 +207,7 @@ static void classify(struct retention *rt, const struct asset *a)
 	struct docking docked;
 	struct record r;
 
-	if (index_docking(ix(rt), a->pulled_docking ? a->pulled_docking : a->docking, &docked) ==
-	    0) {
+	if (camera && recorded_docking(ix(rt), a, &camera->zone, &docked) == 0) {
 		f.offset_ms = docked.offset_ms;
 		f.synchronised = docked.synchronised;
 	}

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import sqlite3
 import tempfile
 import time
 
@@ -205,6 +206,27 @@ def test_sidecar_and_key_that_come_late(files):
         b = by_path(s)["DCIM/b.mp4"]["number"]
         assert records[1]["time-unproved"] == 1 and records[b]["time-unproved"] == 0
         assert records[b]["signer"] == pki.fingerprint(key)
+
+
+def test_a_signature_that_was_disposed_of_before_its_key_came(files):
+    """Nothing can be judged by it any more: what was found before stands, and nothing waits."""
+    key = pki.new_key(files.path / "key", "ED25519")
+    public = files.put("key.pub", pki.run("pkey", "-in", key, "-pubout"))
+    files.put("clip", CLIP)
+    files.put("sidecar", pki.ed25519(line_of(CLIP), key, files.path))
+    with Station(bays=BAYS, profile={**QUICK, "signing": "ed25519"}) as s:
+        camera = s.camera("A", [files.entry("DCIM/a.mp4", "clip"), files.entry("DCIM/a.sig", "sidecar")])
+        dock(s, camera)
+        at = {path: c["number"] for path, c in by_path(s).items()}
+        assert signatures(s, at["DCIM/a.mp4"]) == ["untrusted-signer"]
+        undock(s, camera)
+        s.ctl("dispose", at["DCIM/a.sig"], "--reason", "x", "--order", "7", check=False)
+        s.ctl("camera", "enroll", SERIAL, public, "--scheme", "ed25519", "--reason", "first key")
+        s.wait("idle")
+        assert signatures(s, at["DCIM/a.mp4"]) == ["untrusted-signer"]
+        index = sqlite3.connect(f"file:{s.folder}/state/index.sqlite?mode=ro", uri=True)
+        assert index.execute("SELECT * FROM judge").fetchall() == []
+        index.close()
 
 
 def test_a_signature_that_comes_after_the_revocation(files):

@@ -304,6 +304,7 @@ unit_tests := \
 	msg \
 	ptp \
 	tus \
+	tus_line \
 	s3 \
 	s3_reply \
 	sysfs \
@@ -482,6 +483,8 @@ unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 unit_objs_tus := $(tus_pure) uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
+unit_objs_tus_line := $(tus_pure) uploader/facts.c dockd/base/base64.c
+unit_pkg_tus_line := libcurl libcrypto
 unit_objs_s3 := $(s3_pure) uploader/facts.c
 unit_pkg_s3 := libcurl libcrypto expat
 unit_objs_s3_reply := $(s3_pure) uploader/facts.c
@@ -675,6 +678,7 @@ lint-quick:
 	$(Q)tests/lint/options.sh
 	$(Q)tests/lint/events.sh
 	$(Q)tests/lint/protocol.sh
+	$(Q)tests/lint/states.sh
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck --exclude=SC1091,SC2154 $(wildcard $(shell_files)) # what is sourced is not followed
 	$(call say,LINT,mandoc)

@@ -337,7 +337,7 @@ static enum tus_verdict judge_good(
 	case TUS_HEAD:
 		if (r->cached)
 			return say(w, TUS_ASK, "cached",
-			    "a cache answers in the server's place (Age): it must let HEAD through");
+			    "a cache answers in the server's place (Age): let HEAD through");
 		/* fall through */
 	case TUS_PATCH:
 		return r->has_offset || request == TUS_FIND ?

@@ -7,8 +7,6 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,26 +135,6 @@ static int open_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 }
 
 /*
- * A server may refuse a client certificate while the request is on its way; then the sending fails,
- * and its alert (RFC 8446 section 6.2) is only read, and passed over, when the connection is closed:
- * perhaps not before the next request.
- */
-static void look_for_alert(struct http_room *room)
-{
-	unsigned long e;
-
-	while ((e = ERR_get_error())) {
-		int alert = ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET;
-
-		if (ERR_GET_LIB(e) == ERR_LIB_SSL &&
-		    ((alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
-			alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_ACCESS_DENIED ||
-			alert == SSL_AD_CERTIFICATE_REQUIRED))
-			room->alerted = true;
-	}
-}
-
-/*
  * What the kernel still holds of a request that was cut must not reach the server after the next
  * request has asked for the offset: such a socket is reset. A process that is killed resets all.
  */
@@ -167,7 +145,6 @@ static int close_socket(void *ctx, curl_socket_t fd)
 	int unsent = 0;
 
 	http_room_closed(room, fd);
-	look_for_alert(room);
 	if (!room->cutting && ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent == 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &in_order, sizeof(in_order));
 	return close(fd);

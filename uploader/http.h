@@ -38,7 +38,6 @@ struct http_room {
 	struct http_socket sockets[HTTP_SOCKETS];
 	unsigned socket_count;
 	bool cutting; /* sockets closed now are reset, not ended in order */
-	bool alerted; /* our certificate was refused, and nothing has been answered since */
 };
 
 enum http_end {

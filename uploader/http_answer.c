@@ -58,7 +58,6 @@ size_t http_answer_head(char *bytes, size_t size, size_t count, void *ctx)
 		const char *sp = strchr(h->head, ' ');
 
 		h->head_whole = sp && sp[1] != '1';
-		h->room->alerted = false;
 	}
 	return len;
 }
@@ -135,8 +134,6 @@ static const char *word_of(const struct http *h, CURLcode code)
 	word = trust_word(&e);
 	if (word[0])
 		return word;
-	if (h->room->alerted && h->heads_bytes == 0)
-		return "tls-client";
 	if (h->coded)
 		return "not-http";
 	switch ((int)code) {

@@ -9,6 +9,7 @@ import os
 import pathlib
 import select
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -352,7 +353,16 @@ class FaultServer:
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if self.tls:
-                conn = self.tls.wrap_socket(conn, server_side=True)
+                conn = self.tls.wrap_socket(conn, server_side=True, do_handshake_on_connect=False)
+                try:
+                    conn.do_handshake()
+                except ssl.SSLError:
+                    # As real servers do: what is still coming is read, so that our alert arrives.
+                    conn = socket.socket(fileno=conn.detach())
+                    conn.shutdown(socket.SHUT_WR)
+                    while conn.recv(1 << 16):
+                        pass
+                    return
             while True:
                 request = self._head(conn, b"")
                 if request is None:

@@ -92,6 +92,7 @@ class Core:
         self.process = self.sock = None
         self.generation = 0
         self.progress = []
+        self.became = []  # identities told by a READY that nobody asked for
 
     def start(self):
         """Starts the program and takes its HELLO."""
@@ -130,7 +131,7 @@ class Core:
         self.sock.sendmsg([HEAD.pack(MSG[kind], slot, len(body), generation), body], control)
 
     def get(self, *kinds, wait=30):
-        """The next message that is not PROGRESS; asserts that it is one of these kinds."""
+        """The next message that is not PROGRESS, nor READY again; asserts that it is one of these kinds."""
         end = time.monotonic() + wait
         while True:
             left = end - time.monotonic()
@@ -141,6 +142,9 @@ class Core:
             m = Message(data)
             if m.kind == "PROGRESS" and "PROGRESS" not in kinds:
                 self.progress.append(m)
+                continue
+            if m.kind == "READY" and "READY" not in kinds:
+                self.became.append(m.identity)
                 continue
             assert m.kind in kinds, f"{m} instead of {' or '.join(kinds)}"
             return m

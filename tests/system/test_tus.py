@@ -704,6 +704,7 @@ def test_dir_found(uploader, store, clip, held):
     path = clip(6 * MIB)
     assert uploader.open(core.DIR, store).identity == ""
     uploader.whole(clip(10, "first"))
+    assert uploader.became == [f"dir {(store / '.dockd-destination').read_text().strip()}"]
     if held != "nothing":
         uploader.whole(path)
         if held == "part":

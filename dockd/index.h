@@ -164,8 +164,9 @@ enum confirm {
 
 /*
  * The next asset after `place`, oldest first, for which a destination is to be asked for this
- * reason: receipted there, neither disposed of nor about to be, and receipted or confirmed last
- * before before_s. 0, -ENOENT, -errno.
+ * reason: receipted there, not disposed of, and receipted or confirmed last before before_s. While no
+ * order is in force nothing that is marked for disposal; else it is the caller's to ask whether one
+ * covers it. 0, -ENOENT, -errno.
  */
 int index_to_confirm(struct index *ix, const char *destination, enum confirm why, int64_t before_s,
     struct confirm_place *place);
@@ -173,7 +174,10 @@ int index_to_confirm(struct index *ix, const char *destination, enum confirm why
 int index_to_retire(struct index *ix, struct confirm_place *place);
 /* What another destination took over and has receipted since, and was begun here. 0, -ENOENT. */
 int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset);
-/* Uploads that a destination has lost and does not have again; whose last receipt was no good. */
+/*
+ * Uploads that a destination has lost and does not have again, of assets not receipted as the policy
+ * asks and not settled by a person's `retry`; and uploads whose last receipt was no good.
+ */
 int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused);
 
 /* ---- what destinations are bound to (index_binding) ---- */

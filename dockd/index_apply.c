@@ -354,6 +354,21 @@ static int erased(struct act *a)
 
 /* ---- retry ---- */
 
+/* Lost there with no copy here: nothing can be sent again, and a person has seen to it. */
+static int settle_losses(struct index *ix, uint64_t asset)
+{
+	static struct upload page[INDEX_DESTINATIONS];
+	int n = index_uploads(ix, asset, page, INDEX_DESTINATIONS), rc = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && rc == 0; i++) {
+		if (!page[i].lost || page[i].rung == RUNG_RECEIPTED)
+			continue;
+		page[i].lost = 0;
+		rc = upload_write(ix, &page[i]);
+	}
+	return rc;
+}
+
 static int calm(struct index *ix, uint64_t asset)
 {
 	struct entry before, after;
@@ -364,7 +379,8 @@ static int calm(struct index *ix, uint64_t asset)
 	after = before;
 	after.a.needs_person = false;
 	after.a.trouble[0] = '\0';
-	return entry_write(ix, &before, &after);
+	rc = entry_write(ix, &before, &after);
+	return rc < 0 || after.a.file == FILE_SEALED ? rc : settle_losses(ix, asset);
 }
 
 /* Clears the trouble of all assets, or of a bay's: what it found, and the camera that is in it. */

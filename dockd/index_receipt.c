@@ -257,13 +257,15 @@ int index_to_confirm(struct index *ix, const char *destination, enum confirm why
     struct confirm_place *place)
 {
 	sqlite3_stmt *st;
+	const struct order *orders;
+	int any_order = index_active_orders(ix, &orders) != 0;
 	int rc = db_query(ix, Q_TO_CONFIRM,
 	    "SELECT since, asset FROM upload WHERE destination = ?1 AND watch > 0 AND watch = ?2"
 	    " AND (since, asset) > (?3, ?4) AND since <= ?5 AND NOT EXISTS(SELECT 1 FROM asset AS a"
-	    " WHERE a.number = upload.asset AND (a.disposed = 1 OR a.marked > 0))"
+	    " WHERE a.number = upload.asset AND (a.disposed = 1 OR (a.marked > 0 AND ?6 = 0)))"
 	    " ORDER BY since, asset LIMIT 1",
-	    &st, "tiiii", destination, (int64_t)why, place->since_s, (int64_t)place->asset,
-	    before_s);
+	    &st, "tiiiii", destination, (int64_t)why, place->since_s, (int64_t)place->asset,
+	    before_s, (int64_t)any_order);
 
 	if (rc == 0)
 		rc = db_step(st);
@@ -312,8 +314,10 @@ static int count(struct index *ix, enum statement q, const char *sql, uint64_t *
 
 int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused)
 {
-	int rc =
-	    count(ix, Q_LOST_OPEN, "SELECT count(*) FROM upload WHERE lost > 0 AND rung < 5", lost);
+	int rc = count(ix, Q_LOST_OPEN,
+	    "SELECT count(*) FROM upload JOIN asset ON number = upload.asset WHERE lost > 0"
+	    " AND upload.rung < 5 AND asset.receipted = 0",
+	    lost);
 
 	return rc < 0 ? rc :
 			count(ix, Q_RECEIPTS_REFUSED,

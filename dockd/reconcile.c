@@ -8,6 +8,7 @@
 #include "reconcile.h"
 
 #include "clock.h"
+#include "retention.h"
 #include "waits.h"
 
 #include "base/handover.h"
@@ -21,6 +22,7 @@
 
 #define NOTHING_DUE_MS 1000
 #define CANNOT_MS 60000
+#define TURN_PASSED 64 /* that are not asked about, passed over in one turn */
 #define HOUR_MS UINT64_C(3600000)
 
 /* One destination: what it was asked, and when it is asked next. */
@@ -343,6 +345,14 @@ static bool next(struct reconcile *r, struct query *q, uint64_t *asset, bool *at
 	return false;
 }
 
+/* Marked for disposal, and no order keeps it: it is asked for no more. */
+static bool is_going(const struct reconcile *r, uint64_t asset)
+{
+	static struct asset a;
+
+	return index_asset(ix(r), asset, &a) == 0 && a.marked_s && !retention_preserves(ix(r), &a);
+}
+
 static void ask(struct reconcile *r, struct query *q)
 {
 	static struct proto_upload what;
@@ -361,9 +371,18 @@ static void ask(struct reconcile *r, struct query *q)
 	doubted = q->doubted;
 	first = q->first;
 	further = q->further;
-	if (!next(r, q, &asset, &at_once)) {
-		q->next_ms = now + NOTHING_DUE_MS;
-		return;
+	for (unsigned passed = 0;; passed++) {
+		if (!next(r, q, &asset, &at_once)) {
+			q->next_ms = now + NOTHING_DUE_MS;
+			return;
+		}
+		if (!is_going(r, asset))
+			break;
+		if (passed == TURN_PASSED)
+			return; /* the walk goes on in the next turn */
+		doubted = q->doubted;
+		first = q->first;
+		further = q->further;
 	}
 	if (uplink_describe(r->uplink, asset, q->destination, &what) < 0)
 		return; /* the walk has passed it */

@@ -278,6 +278,25 @@ def test_flagged_after_it_was_taken_in():
         assert len(s.records("flagged")) == 1 and s.records("marked") == []
 
 
+def test_marked_and_then_preserved():
+    """It leaves the due list for the review list, and destinations are asked for it as for any other."""
+    with Month(confirm_per_hour=3600000) as s:
+        s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at())])
+        s.day(8)
+        s.until(lambda: s.records("confirmed", asset=1), "asked")
+        s.day(24.5)
+        s.until(lambda: s.records("marked"), "marked")
+        assert [d["stage"] for d in s.ctl("due")["due"]] == ["marked"]
+        s.ctl("preserve", "asset", 1, "--reason", "found in time")
+        assert s.ctl("due")["due"] == []
+        review, = s.ctl("review")["review"]
+        assert "preservation order" in review["reason"]
+        asked = len(s.records("confirmed", asset=1))
+        s.day(40)
+        s.until(lambda: len(s.records("confirmed", asset=1)) > asked, "asked again")
+        assert s.records("dispose-intent") == [] and len(s.files(digest(1, 50000))) == 2
+
+
 def test_a_lift_is_no_disposal():
     """What an order held back beyond its time is marked anew: a lift by mistake can be undone."""
     with Month() as s:

@@ -211,6 +211,72 @@ static void a_loss_undoes_the_receipt(void **state)
 	expect("one", false, now_s, "1 ");
 }
 
+static uint64_t losses(void)
+{
+	uint64_t lost = 99, refused;
+
+	assert_int_equal(index_receipt_troubles(ix, &lost, &refused), 0);
+	return lost;
+}
+
+/* Lost with no copy here: told until a person has seen to it. With another one that has it: not. */
+static void a_loss_that_only_a_person_mends(void **state)
+{
+	static const char *const names[] = { "one", "two" };
+	struct asset a;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	for (uint64_t i = 1; i <= 2; i++) {
+		put_checked_clip(i);
+		put_there("receipted", i, "one");
+		put_there("receipted", i, "two");
+		put_retired(i);
+		put_there("lost", i, "one");
+		put_asset("trouble", i);
+	}
+	assert_int_equal(losses(), 2);
+	begin("retry", 1);
+	put();
+	assert_int_equal(losses(), 1);
+	assert_int_equal(index_asset(ix, 1, &a), 0);
+	assert_false(a.needs_person);
+	assert_int_equal(index_set_policy(ix, names, 2, true), 0);
+	assert_int_equal(losses(), 0);
+	put_there("lost", 2, "two");
+	assert_int_equal(losses(), 2);
+	begin("retry", 0); /* all */
+	put();
+	assert_int_equal(losses(), 0);
+}
+
+/* What is marked for disposal is asked for no more, unless an order may keep it. */
+static void marked_and_preserved(void **state)
+{
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_checked_clip(1);
+	put_checked_clip(2);
+	put_there("receipted", 1, "one");
+	put_there("receipted", 2, "one");
+	put_asset("marked", 1);
+	expect("one", false, now_s, "2 ");
+	begin("preserve", 0);
+	record_number(&rec, "order", 1);
+	record_text(&rec, "scope", "asset");
+	record_text(&rec, "value", "id1");
+	record_text(&rec, "reason", "r");
+	record_number(&rec, "uid", 0);
+	put();
+	expect("one", false, now_s, "1 2 ");
+	begin("lift", 0);
+	record_number(&rec, "order", 1);
+	record_text(&rec, "reason", "r");
+	record_number(&rec, "uid", 0);
+	put();
+	expect("one", false, now_s, "2 ");
+}
+
 static void receipts_refused_are_counted_in_a_row(void **state)
 {
 	uint64_t lost, refused;
@@ -371,6 +437,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    all_must_confirm_before_a_copy_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_loss_undoes_the_receipt, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_loss_that_only_a_person_mends, setup, teardown),
+		cmocka_unit_test_setup_teardown(marked_and_preserved, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_one_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(bound_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -328,6 +328,7 @@ unit_tests := \
 	journal \
 	index \
 	index_receipt \
+	index_queue \
 	index_proof \
 	bundle \
 	ctl_ledger \
@@ -461,6 +462,8 @@ unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
 unit_objs_recorded := dockd/recorded.c dockd/brief.c dockd/sealed.c dockd/base/zone.c $(index_src)
 unit_pkg_recorded := sqlite3 libcrypto
+unit_objs_index_queue := $(index_src)
+unit_pkg_index_queue := sqlite3 libcrypto
 unit_objs_index_receipt := $(index_src)
 unit_pkg_index_receipt := sqlite3 libcrypto
 unit_objs_index_proof := $(index_src)

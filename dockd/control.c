@@ -74,7 +74,7 @@ enum station_light control_station_light(const struct control *c)
 	if (outlook_text(c->p.uplink, text, sizeof(text)))
 		return STATION_NEEDS_IT;
 	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++) {
-		if (d.another)
+		if (d.another || d.person)
 			return STATION_NEEDS_IT;
 		away = away || d.away;
 	}

@@ -21,6 +21,10 @@ void control_destination_needs(const struct control *c, char *text, size_t room)
 		if (d.another)
 			snprintf(text + used, room - used, "%sdestination %s is another one: %s",
 			    used ? "; " : "", d.name, d.trouble);
+		else if (d.person)
+			snprintf(text + used, room - used,
+			    "%sdestination %s takes nothing: %.160s: mend that, then dockctl retry",
+			    used ? "; " : "", d.name, d.trouble);
 	}
 }
 

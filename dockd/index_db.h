@@ -49,6 +49,8 @@ enum statement {
 	Q_EXPEDITE_COUNT,
 	Q_EXPEDITE_PUT,
 	Q_EXPEDITE_END,
+	Q_EXPEDITE_OVER,
+	Q_EXPEDITE_MOVE,
 	Q_EXPEDITE_MERGE,
 	Q_IS_EXPEDITED,
 	Q_EXPEDITES_CAMERA,
@@ -311,6 +313,7 @@ void upload_anew(struct upload *u);
 
 /* Its place in the queue of a destination, or none; and of all assets, for a new destination. */
 int queue_renew(struct index *ix, struct destination *d, uint64_t asset);
+int queue_move(struct index *ix, uint64_t asset); /* the same in all queues */
 int queue_fill(struct index *ix, struct destination *d);
 
 /* The destination of this name; one not known yet gets its queue filled. 0 or -errno. */
@@ -328,6 +331,7 @@ int evidence_open(struct index *ix);
 int expedite_open(struct index *ix);
 /* What a record, once applied, ends of what was expedited. 0 or -errno. */
 int expedite_note(struct index *ix, const struct record *r);
+int expedite_end(struct index *ix);
 
 /* A signature that is there and does not hold. */
 #define SIGNATURE_WRONG "signature NOT IN ('', 'valid', 'unsigned', 'cut-short')"

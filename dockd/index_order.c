@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REQUEUE_MAX 10000 /* the order of sending only: all is kept, whatever its place */
+
 /* ---- orders ---- */
 
 #define ORDER_COLUMNS "number, scope, value, since, until, given, lifted, uid, reason"
@@ -357,6 +359,23 @@ int disposal_forget(struct index *ix, uint64_t asset)
 
 /* ---- records ---- */
 
+/* What it covers has another place in the queues now; of very much, the first of it. */
+static int requeue(struct index *ix, const struct order *o)
+{
+	uint64_t page[128], after = 0, seen = 0;
+	int rc = 0, n = 128;
+
+	while (rc == 0 && n == 128 && seen < REQUEUE_MAX) {
+		n = index_covered(ix, o, after, page, 128);
+		rc = n < 0 ? n : 0;
+		for (int i = 0; i < n && rc == 0; i++)
+			rc = queue_move(ix, page[i]);
+		after = n > 0 ? page[n - 1] : after;
+		seen += n > 0 ? (uint64_t)n : 0;
+	}
+	return rc;
+}
+
 int apply_preserve(struct act *a)
 {
 	struct order o = {
@@ -366,11 +385,13 @@ int apply_preserve(struct act *a)
 		.given_s = a->time_s,
 		.uid = (uint32_t)act_number(a, "uid"),
 	};
+	int rc;
 
 	order_scope_of_word(record_get_text(a->r, "scope"), &o.scope); /* unknown: covers all */
 	act_text(a, "value", o.value, sizeof(o.value));
 	act_text(a, "reason", o.reason, sizeof(o.reason));
-	return order_put(a->ix, &o);
+	rc = order_put(a->ix, &o);
+	return rc < 0 ? rc : requeue(a->ix, &o);
 }
 
 int apply_lift(struct act *a)
@@ -381,7 +402,8 @@ int apply_lift(struct act *a)
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	o.lifted_s = a->time_s ? a->time_s : 1;
-	return order_put(a->ix, &o);
+	rc = order_put(a->ix, &o);
+	return rc < 0 ? rc : requeue(a->ix, &o);
 }
 
 int apply_marked(struct act *a)

@@ -184,6 +184,8 @@ int index_set_routes(struct index *ix, const struct index_route *routes, size_t 
 	rc = policy_apply(ix);
 	if (rc == 0)
 		rc = listing_resum(ix);
+	if (rc == 0)
+		rc = expedite_end(ix);
 	return rc;
 }
 

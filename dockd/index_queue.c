@@ -97,6 +97,15 @@ int queue_renew(struct index *ix, struct destination *d, uint64_t asset)
 	return rc < 0 ? rc : 0;
 }
 
+int queue_move(struct index *ix, uint64_t asset)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++)
+		rc = queue_renew(ix, &ix->destination[i], asset);
+	return rc;
+}
+
 int queue_fill(struct index *ix, struct destination *d)
 {
 	sqlite3_stmt *st = NULL;

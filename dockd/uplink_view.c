@@ -38,6 +38,7 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	out->connected = d->peer && d->ready;
 	out->away = d->breaker.open || !out->connected;
 	memcpy(out->state, d->state, sizeof(out->state));
+	out->person = d->breaker.person || (d->peer && !d->ready && d->trouble[0]);
 	out->active = uplink_busy(d);
 	out->level = d->level;
 	out->can = d->can;

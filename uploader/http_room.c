@@ -82,7 +82,7 @@ int http_room_credentials(struct http_room *room, const char *name)
 	char *line;
 	int err = secret_read(file, name);
 
-	if (err < 0)
+	if (err < 0 || !file->text)
 		return err;
 	snprintf(room->credentials_name, sizeof(room->credentials_name), "%s", name);
 	rest = file->text;
@@ -117,6 +117,7 @@ void http_room_refresh(struct http_room *room)
 
 void http_room_opened(struct http_room *room, int fd, unsigned epoch)
 {
+	http_room_closed(room, fd); /* whatever had that number before */
 	if (room->socket_count < HTTP_SOCKETS)
 		room->sockets[room->socket_count++] = (struct http_socket){ fd, epoch };
 }

@@ -107,13 +107,20 @@ int trust_check(struct trust *t, const struct proto_destination *c)
 		err = readable(t, "key-file", c->key_file);
 	if (err == 0)
 		err = check_proxy(t, c);
+	if (err == 0 && is_pin(&c->pin[0]) && strncmp(c->where, "https:", 6) != 0) {
+		snprintf(
+		    t->why, sizeof(t->why), "pins: without https:// there is no key to look at");
+		err = -EINVAL;
+	}
 	return err;
 }
 
-static bool renewed(struct secret *mark, const char *name)
+/* Whether it is another file than at the request before; later: and there was one before. */
+static bool renewed(struct secret *mark, const char *name, bool *later)
 {
 	if (!name[0] || !secret_changed(mark, name))
 		return false;
+	*later |= mark->inode != 0;
 	secret_mark(mark, name);
 	return true;
 }
@@ -187,15 +194,15 @@ static CURLcode set_pins(
 CURLcode trust_apply(struct trust *t, const struct proto_destination *c, int64_t now_s, CURL *easy)
 {
 	CURLcode err = CURLE_OK;
-	bool anew = renewed(&t->ca, c->ca_file);
+	bool later = false;
+	bool anew = renewed(&t->ca, c->ca_file, &later);
 
 	t->why[0] = '\0';
-	anew |= renewed(&t->certificate, c->certificate_file);
-	anew |= renewed(&t->key, c->key_file);
-	if (anew) {
-		t->epoch++;
+	anew |= renewed(&t->certificate, c->certificate_file, &later);
+	anew |= renewed(&t->key, c->key_file, &later);
+	t->epoch += anew;
+	if (later)
 		t->changed_s = now_s;
-	}
 	SET(CURLOPT_SSLVERSION,
 	    (long)(c->tls_min == 13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
 	SET(CURLOPT_SSL_VERIFYPEER, 1l);

@@ -23,7 +23,7 @@ struct trust {
 	 * under an earlier one is not used again.
 	 */
 	unsigned epoch;
-	int64_t changed_s; /* when that was */
+	int64_t changed_s; /* when a file was last replaced by another one; 0 never */
 	char why[256];     /* what is wrong with the files, for people */
 };
 

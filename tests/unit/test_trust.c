@@ -140,6 +140,7 @@ static void what_is_renewed_is_another_epoch(void **state)
 	epoch = t.epoch;
 	assert_int_equal(trust_apply(&t, &c, 2, easy), CURLE_OK);
 	assert_int_equal(t.epoch, epoch);
+	assert_int_equal(t.changed_s, 0);
 	(void)file("key", "newer", 5);
 	assert_int_equal(trust_apply(&t, &c, 3, easy), CURLE_OK);
 	assert_int_equal(t.epoch, epoch + 1);
@@ -170,6 +171,12 @@ static void proxies(void **state)
 	assert_null(strstr(t.why, "word"));
 	c.proxy_file[0] = '\0';
 	snprintf(c.proxy, sizeof(c.proxy), "socks5://proxy");
+	assert_int_equal(trust_check(&t, &c), -EINVAL);
+	c.proxy[0] = '\0';
+	assert_int_equal(trust_check(&t, &c), 0);
+	c.pin[0].sha256[3] = 1;
+	assert_int_equal(trust_check(&t, &c), 0);
+	memcpy(c.where, "http://host", sizeof("http://host"));
 	assert_int_equal(trust_check(&t, &c), -EINVAL);
 	snprintf(c.ca_file, sizeof(c.ca_file), "/nonexistent/ca.pem");
 	assert_int_equal(trust_check(&t, &c), -ENOENT);

@@ -45,8 +45,9 @@ struct s3_known {
 	uint8_t md5[S3_MD5_LEN];  /* of our bytes */
 	uint8_t etag[S3_MD5_LEN]; /* as the store shows it, where it can be an MD5 */
 	bool summed;              /* md5 is known */
-	bool shown, has_etag;     /* by the latest listing, in the size that it should have */
-	bool proved;              /* it went there under a signed digest, or its ETag is our MD5 */
+	bool listed, has_etag;    /* by the latest listing, in the size that it should have */
+	bool shown;  /* and it counts: no other bytes are in it, as far as can be told */
+	bool proved; /* it went there under a signed digest, or its ETag is our MD5 */
 };
 
 enum s3_step {

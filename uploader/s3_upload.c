@@ -99,7 +99,7 @@ static void take_part(struct transfer *t, const struct s3_part *shown)
 	struct s3_upload *u = t->own;
 	struct s3_known *p = &u->part[shown->number - 1];
 
-	p->shown = shown->size_bytes == s3_part_size(t, shown->number);
+	p->listed = p->shown = shown->size_bytes == s3_part_size(t, shown->number);
 	if (p->shown)
 		take_etag(p, shown->etag);
 	else
@@ -363,7 +363,7 @@ static enum act_result query_first(struct transfer *t)
 		return ACT_GONE;
 	}
 	for (unsigned i = 0; i < u->parts_n; i++)
-		u->part[i].shown = false;
+		u->part[i].listed = u->part[i].shown = false;
 	u->marker = 0;
 	return s3_next(t, a.upload_id[0] ? STEP_LIST : STEP_HEAD);
 }
@@ -549,8 +549,13 @@ static enum act_result part_taken(struct transfer *t, const struct s3_head *h)
 
 	p->shown = p->proved = true;
 	p->has_etag = s3_etag_md5(h->etag, p->etag);
-	if (!p->has_etag || memcmp(p->etag, p->md5, S3_MD5_LEN) != 0)
+	if ((!p->has_etag || memcmp(p->etag, p->md5, S3_MD5_LEN) != 0) &&
+	    !s3_of(t)->etag_is_no_md5) {
 		s3_of(t)->etag_is_no_md5 = true;
+		/* Then other ETags than ours told nothing of the parts before either. */
+		for (unsigned i = 0; i < u->parts_n; i++)
+			u->part[i].shown = u->part[i].shown || u->part[i].listed;
+	}
 	t->offset_bytes = held_bytes(t);
 	return ACT_DONE;
 }

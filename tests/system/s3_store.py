@@ -103,6 +103,8 @@ class Store:
     def get(self, key, q, _request):
         if "uploadId" in q:
             return self._parts(q)
+        if "legal-hold" in q:  # it takes them, and keeps none
+            return answer(200, body=f"{HEAD}<LegalHold {NS}><Status>OFF</Status></LegalHold>".encode())
         if key not in self.objects:
             return error(404, "NoSuchKey")
         return answer(200, *self.objects[key][1], body=self.objects[key][0])

@@ -88,6 +88,7 @@ dockd_src := \
 	dockd/judge.c \
 	dockd/inquiry.c \
 	dockd/binding.c \
+	dockd/policy.c \
 	dockd/uplink.c \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \

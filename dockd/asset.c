@@ -195,7 +195,8 @@ enum retire retire_ask(const struct gate_facts *f)
 	const struct asset *a = f->asset;
 	enum retire r;
 
-	if (!a || (a->kind != KIND_CLIP && a->kind != KIND_OTHER))
+	if (!a || (a->kind != KIND_CLIP && a->kind != KIND_OTHER) ||
+	    (a->kinds & ~(1u << KIND_CLIP | 1u << KIND_OTHER)))
 		return RETIRE_KIND;
 	if (a->file != FILE_SEALED || a->merged_into || a->rung < RUNG_CHECKED ||
 	    strlen(a->sha256) != 64)

@@ -35,6 +35,7 @@ struct asset {
 	int64_t dispose_by_s; /* by its retention class; PROTO_NO_TIME: never by age */
 	int64_t marked_s;     /* marked for disposal, CLOCK_REALTIME; 0 not */
 	enum object_kind kind;
+	uint32_t kinds; /* bits 1 << kind: its own, and of what was merged into it */
 	enum asset_file file;
 	enum rung rung;  /* LISTED, STAGED, CHECKED; the rungs above are per destination */
 	bool protected_; /* the camera says: do not delete */

@@ -241,7 +241,7 @@ static enum rung rung_of(const struct control *c, const struct asset *a)
 	for (size_t i = 0; i < h->destinations_n; i++) {
 		uint64_t number = a->merged_into ? a->merged_into : a->number;
 
-		if (!index_takes(control_index(c), h->destination[i], a->kind))
+		if (!index_takes(control_index(c), h->destination[i], a->kinds))
 			continue;
 		ups[n++] = index_upload(control_index(c), number, h->destination[i], &up[i]) == 0 ?
 		    &up[i] :

@@ -125,7 +125,7 @@ static int send_expedited(struct client *k, uint64_t number, unsigned *rows)
 		static struct upload up;
 		uint64_t root = a.merged_into ? a.merged_into : a.number;
 
-		if (!index_takes(control_index(c), d.name, a.kind))
+		if (!index_takes(control_index(c), d.name, a.kinds))
 			continue;
 		if (index_upload(control_index(c), root, d.name, &up) < 0) {
 			up = (struct upload){ .asset = root,

@@ -251,7 +251,7 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 		f.docking = b->docking;
 	}
 	for (size_t i = 0; i < h->destinations_n; i++) {
-		if (!index_takes(index, h->destination[i], a->kind))
+		if (!index_takes(index, h->destination[i], a->kinds))
 			continue;
 		ups[f.uploads_n++] =
 		    index_upload(index, a->number, h->destination[i], &up[i]) == 0 ? &up[i] : NULL;

@@ -54,8 +54,8 @@ struct index_route {
 	uint32_t deliver_s; /* what is staged is due so long after; 0: no day */
 };
 int index_set_routes(struct index *ix, const struct index_route *routes, size_t n, bool any);
-/* Whether this destination takes such things; one that no route names takes all. */
-bool index_takes(const struct index *ix, const char *destination, enum object_kind kind);
+/* Which of these (bits 1 << kind) the destination takes; one that no route names takes all. */
+uint32_t index_takes(const struct index *ix, const char *destination, uint32_t kinds);
 
 /* Numbers not yet used by any record. They count up in memory at each call. */
 uint64_t index_new_asset(struct index *ix);

@@ -95,6 +95,7 @@ static int found(struct act *a)
 	x->rung = RUNG_LISTED;
 	if (kind_of_word(record_get_text(a->r, "kind"), &x->kind) < 0)
 		x->kind = KIND_OTHER;
+	x->kinds = 1u << x->kind;
 	act_text(a, "camera", x->camera, sizeof(x->camera));
 	act_text(a, "profile", x->profile, sizeof(x->profile));
 	act_text(a, "path", x->path, sizeof(x->path));
@@ -143,6 +144,7 @@ static int compared(struct act *a, struct asset *x)
 
 static void begin_anew(struct asset *x)
 {
+	x->kinds = 1u << x->kind;
 	x->rung = RUNG_LISTED;
 	x->file = FILE_NONE;
 	x->durable_bytes = 0;
@@ -284,6 +286,26 @@ static int merged(struct act *a, struct asset *x)
 	x->merged_into = act_number(a, "into");
 	x->file = FILE_RETIRED;
 	return 0;
+}
+
+/* Whoever takes one of the two kinds is to have the one that stands for both. */
+static int merged_kinds(struct act *a)
+{
+	static const struct rule plain = { .change = merged };
+	struct entry x, before, after;
+	uint64_t into = act_number(a, "into");
+	int rc = change(a, &plain);
+
+	if (rc == 0)
+		rc = entry_read(a->ix, a->asset, &x);
+	if (rc == 0)
+		rc = entry_read(a->ix, into, &before);
+	if (rc < 0 || (before.a.kinds | x.a.kinds) == before.a.kinds)
+		return rc;
+	after = before;
+	after.a.kinds |= x.a.kinds;
+	rc = entry_write(a->ix, &before, &after);
+	return rc < 0 ? rc : receipts_renew(a->ix, into);
 }
 
 static int flagged(struct act *a, struct asset *x)
@@ -497,7 +519,7 @@ static const struct rule rules[] = {
 	{ "unstaged", NULL, restarted, { "#asset" } },
 	{ "checked", checked_again, NULL, { "#asset", "$sha256", "$id", "$signature" } },
 	{ "rechecked", NULL, rechecked, { "#asset", "$boot" } },
-	{ "merged", NULL, merged, { "#asset", "#into" } },
+	{ "merged", merged_kinds, NULL, { "#asset", "#into" } },
 	{ "flagged", NULL, flagged, { "#asset", "#docking" } },
 	{ "gone", NULL, gone, { "#asset" } },
 	{ "trouble", NULL, trouble, { "#asset", "$text" } },
@@ -592,7 +614,7 @@ int index_check(struct index *ix, const struct record *r)
 	}
 	if (rule && record_has(r, "asset"))
 		rc = known(ix, r, "asset", rule->apply != found);
-	if (rc == 0 && rule && rule->change == merged)
+	if (rc == 0 && rule && rule->apply == merged_kinds)
 		rc = can_merge(ix, r);
 	if (rc == 0 && rule && rule->apply == docked) {
 		rc = index_docking(ix, (uint64_t)record_get_number(r, "docking", 0), &d);

@@ -58,6 +58,7 @@ void entry_load(sqlite3_stmt *st, struct entry *e)
 	db_text(st, 41, a->sha512, sizeof(a->sha512));
 	db_text(st, 42, a->signature_text, sizeof(a->signature_text));
 	e->confirmed_s = sqlite3_column_int64(st, 43);
+	a->kinds = (uint32_t)sqlite3_column_int64(st, 44);
 }
 
 int entry_read(struct index *ix, uint64_t number, struct entry *out)
@@ -96,9 +97,9 @@ static int update(struct index *ix, const struct entry *e)
 	    " receipted = ?22, queued = ?23, stamp = ?24, since = ?25, sidecar = ?26, recorded = ?27,"
 	    " recorded_proved = ?28, dispose_by = ?29, marked = ?30, disposed = ?31,"
 	    " time_unproved = ?32, class = ?33, sha384 = ?34, sha512 = ?35, signature_text = ?36,"
-	    " confirmed = ?37, protected = ?38"
+	    " confirmed = ?37, protected = ?38, kinds = ?39"
 	    " WHERE number = ?1",
-	    "iiiiiiiiiiiiiiitttttiiiiiiiiiiiittttii", (int64_t)a->number,
+	    "iiiiiiiiiiiiiiitttttiiiiiiiiiiiittttiii", (int64_t)a->number,
 	    (int64_t)a->pulled_docking, (int64_t)a->merged_into, (int64_t)a->size_bytes,
 	    (int64_t)a->durable_bytes, (int64_t)a->pulled_bytes, a->mtime_s, a->staged_at_s,
 	    (int64_t)a->interruptions, (int64_t)a->restarts, (int64_t)a->file, (int64_t)a->rung,
@@ -107,7 +108,7 @@ static int update(struct index *ix, const struct entry *e)
 	    (int64_t)e->queued, a->stamp_ns, e->since_s, (int64_t)a->sidecar, a->recorded_s,
 	    (int64_t)a->recorded_proved, a->dispose_by_s, a->marked_s, (int64_t)a->disposed,
 	    (int64_t)a->time_unproved, a->class, a->sha384, a->sha512, a->signature_text,
-	    e->confirmed_s, (int64_t)a->protected_);
+	    e->confirmed_s, (int64_t)a->protected_, (int64_t)a->kinds);
 }
 
 /* Takes an asset out of the counters (sign -1) or puts it in (1). */
@@ -141,7 +142,7 @@ static int queue_follow(struct index *ix, const struct entry *before, const stru
 	if (was && is_to_send(was) == is_to_send(is) && was->size_bytes == is->size_bytes &&
 	    was->mtime_s == is->mtime_s && before->since_s == after->since_s &&
 	    was->protected_ == is->protected_ && was->dispose_by_s == is->dispose_by_s &&
-	    before->receipted == after->receipted)
+	    was->kinds == is->kinds && before->receipted == after->receipted)
 		return 0;
 	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++)
 		rc = queue_renew(ix, &ix->destination[i], is->number);
@@ -333,12 +334,27 @@ struct standing {
 	int64_t confirmed_s;
 };
 
-static int receipts_of(
-    struct index *ix, uint64_t asset, enum object_kind kind, struct standing *out)
+/* Whether the receipts from these destinations (bits, as in required) are what the policy asks. */
+static bool are_enough(const struct index *ix, uint32_t from, uint32_t kinds)
 {
-	uint32_t required = 0, wanted = 0;
-	bool any;
+	uint32_t wanted = 0, served = 0;
+
+	for (size_t i = 0; i < ix->required_n; i++) {
+		uint32_t of = ix->required_kinds[i] & kinds;
+
+		wanted |= of;
+		if (from >> i & 1)
+			served |= of;
+		else if (of && !ix->any)
+			return false;
+	}
+	return served == wanted;
+}
+
+static int receipts_of(struct index *ix, uint64_t asset, uint32_t kinds, struct standing *out)
+{
 	int64_t first_s = INT64_MAX, last_s = 0;
+	uint32_t from = 0, wanted = 0;
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_RECEIPTED,
 	    "SELECT destination, confirmed_at FROM upload WHERE asset = ?1 AND rung = 5"
@@ -346,8 +362,7 @@ static int receipts_of(
 	    &st, "i", (int64_t)asset);
 
 	for (size_t i = 0; i < ix->required_n; i++)
-		wanted += ix->required_kinds[i] >> kind & 1;
-	any = ix->any || wanted == 0;
+		wanted |= ix->required_kinds[i] & kinds;
 	*out = (struct standing){ .receipts = 0 };
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		const char *name = (const char *)sqlite3_column_text(st, 0);
@@ -355,20 +370,21 @@ static int receipts_of(
 		bool counts = wanted == 0;
 
 		out->receipts++;
-		for (size_t i = 0; i < ix->required_n && name; i++)
-			counts = counts ||
-			    (strcmp(ix->required[i], name) == 0 &&
-				ix->required_kinds[i] >> kind & 1);
+		for (size_t i = 0; i < ix->required_n && name; i++) {
+			if (strcmp(ix->required[i], name) != 0 || !(ix->required_kinds[i] & kinds))
+				continue;
+			from |= 1u << i;
+			counts = true;
+		}
 		rc = 0;
 		if (!counts)
 			continue;
-		required++;
 		first_s = confirmed_s < first_s ? confirmed_s : first_s;
 		last_s = confirmed_s > last_s ? confirmed_s : last_s;
 	}
-	out->receipted = any ? required > 0 : required == wanted;
+	out->receipted = wanted == 0 ? out->receipts > 0 : are_enough(ix, from, kinds);
 	if (out->receipted)
-		out->confirmed_s = any ? last_s : first_s;
+		out->confirmed_s = ix->any || wanted == 0 ? last_s : first_s;
 	return rc;
 }
 
@@ -415,7 +431,10 @@ int receipts_renew(struct index *ix, uint64_t asset)
 		return rc;
 	if (e.a.merged_into)
 		asset = e.a.merged_into;
-	rc = receipts_of(ix, asset, e.a.kind, &standing);
+	if (e.a.merged_into)
+		rc = entry_read(ix, asset, &e);
+	if (rc == 0)
+		rc = receipts_of(ix, asset, e.a.kinds, &standing);
 	if (rc == 0)
 		rc = receipts_store(ix, asset, &standing);
 	while (rc == 0 && (n = merged_page(ix, asset, after, page, 32)) != 0) {

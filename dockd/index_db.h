@@ -262,7 +262,7 @@ static inline uint64_t db_u64(sqlite3_stmt *st, int column)
 	" merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts, file,"     \
 	" rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts,"        \
 	" receipted, queued, stamp, since, sidecar, recorded, recorded_proved, dispose_by, marked," \
-	" disposed, time_unproved, class, sha384, sha512, signature_text, confirmed"
+	" disposed, time_unproved, class, sha384, sha512, signature_text, confirmed, kinds"
 
 /* The asset of a row of ASSET_COLUMNS. */
 void entry_load(sqlite3_stmt *st, struct entry *e);

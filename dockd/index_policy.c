@@ -83,13 +83,13 @@ static bool policy_is(const struct index *ix, const struct index_route *routes, 
 	return true;
 }
 
-bool index_takes(const struct index *ix, const char *destination, enum object_kind kind)
+uint32_t index_takes(const struct index *ix, const char *destination, uint32_t kinds)
 {
 	for (size_t i = 0; i < ix->destinations_n; i++) {
 		if (strcmp(ix->destination[i].name, destination) == 0)
-			return ix->destination[i].kinds >> kind & 1;
+			return ix->destination[i].kinds & kinds;
 	}
-	return true;
+	return kinds;
 }
 
 /* After a change of policy: every asset whose state of receipts may be another now. */

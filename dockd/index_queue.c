@@ -50,12 +50,13 @@
 	" CASE WHEN u.expires > 0 THEN u.expires ELSE 9223372036854775807 END) AS deadline"        \
 	" FROM asset AS a LEFT JOIN upload AS u ON u.asset = a.number AND u.destination = ?2"      \
 	" WHERE a.file = 2 AND a.rung = 3 AND a.merged_into = 0 AND a.disposed = 0"                \
-	" AND ?3 >> a.kind & 1"                                                                    \
+	" AND ?3 & a.kinds"                                                                        \
 	" AND (u.asset IS NULL OR (u.rung <> 5 AND u.refused = 0 AND (?4 = 0 OR u.passed = 0)))"   \
 	" AND (?4 = 0 OR (a.receipted = 0 AND (u.asset IS NOT NULL OR NOT EXISTS("                 \
 	"SELECT 1 FROM upload AS o WHERE o.asset = a.number AND o.destination <> ?2"               \
 	" AND o.refused = 0 AND o.passed = 0"                                                      \
-	" AND o.destination IN (SELECT name FROM required)))))"
+	" AND o.destination IN (SELECT name FROM required"                                         \
+	" WHERE required.kinds & a.kinds & ?3 = a.kinds & ?3)))))"
 _Static_assert(UPLOAD_LARGE_BYTES == 1073741824 && UPLOAD_GRAIN_S == 3600, "as in the statement");
 
 /* What was there goes: 0 or -errno. */

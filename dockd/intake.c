@@ -204,6 +204,9 @@ static void merge(struct intake *in, const struct asset *a, const char *id)
 
 	if (index_asset_by_id(ix(in), id, a->number, &other) < 0 || other.merged_into)
 		return;
+	/* as another kind it may have to go elsewhere, and that takes a copy */
+	if (!(other.kinds >> a->kind & 1) && other.file != FILE_SEALED)
+		return;
 	/* disposed of before: it goes again, unless it is wanted by now */
 	if (other.disposed &&
 	    (retention_preserves(ix(in), &other) || retention_preserves(ix(in), a)))

@@ -16,6 +16,7 @@
 #include "judge.h"
 #include "light.h"
 #include "link.h"
+#include "policy.h"
 #include "predecessor.h"
 #include "reconcile.h"
 #include "retention.h"
@@ -211,46 +212,6 @@ static int lights_off(const char *path, const char *profiles_dir)
 	return EXIT_SUCCESS;
 }
 
-static void record_policy(struct core *c)
-{
-	char names[CONFIG_DESTINATIONS * PROTO_NAME_LEN] = "";
-	struct record r;
-	size_t used = 0;
-
-	record_begin(&r, "policy");
-	record_text(&r, "erase", c->config->erase ? "when-receipted" : "never");
-	record_text(&r, "dispose", c->config->dispose ? "on" : "off");
-	record_text(&r, "accept", level_word(c->config->accept));
-	record_text(&r, "take-when", c->config->take_when_server ? "server" : "station");
-	record_text(&r, "need", c->config->any ? "any" : "all");
-	record_number(&r, "confirm-after-days", c->config->confirm_after_days);
-	for (size_t i = 0; i < c->config->destinations_n && used < sizeof(names); i++)
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? " " : "",
-		    c->config->destination[i].name);
-	record_text(&r, "destinations", names);
-	journal_write(c->journal, &r);
-}
-
-static void set_policy(struct core *c)
-{
-	struct index_route routes[CONFIG_DESTINATIONS];
-
-	for (size_t i = 0; i < c->config->destinations_n; i++)
-		routes[i] = (struct index_route){ c->config->destination[i].name,
-			c->config->destination[i].takes, c->config->destination[i].deliver_s };
-	index_set_routes(
-	    journal_index(c->journal), routes, c->config->destinations_n, c->config->any);
-}
-
-static bool same_destinations(const struct config *a, const struct config *b)
-{
-	for (size_t i = 0; i < a->destinations_n && i < b->destinations_n; i++) {
-		if (strcmp(a->destination[i].name, b->destination[i].name) != 0)
-			return false;
-	}
-	return a->destinations_n == b->destinations_n;
-}
-
 static void reload(struct core *c)
 {
 	char *errors = NULL;
@@ -284,13 +245,8 @@ static void reload(struct core *c)
 		reconcile_configure(c->reconcile, fresh);
 		holder_configure(c->holder, fresh);
 		retirement_configure(c->retirement, fresh);
-		set_policy(c);
-		if (old->erase != fresh->erase || old->dispose != fresh->dispose ||
-		    old->accept != fresh->accept ||
-		    old->take_when_server != fresh->take_when_server || old->any != fresh->any ||
-		    old->confirm_after_days != fresh->confirm_after_days ||
-		    !same_destinations(old, fresh))
-			record_policy(c);
+		policy_route(c->journal, fresh);
+		policy_tell(c->journal, fresh, old);
 		free(old);
 		log_info("reloaded", "%s", "");
 	}
@@ -514,8 +470,8 @@ static void open_state(struct core *c)
 	record_text(&rec, "boot", staging_boot(c->staging));
 	checkpoint_tell(c->checkpoint, &rec);
 	journal_write(c->journal, &rec);
-	record_policy(c);
-	set_policy(c);
+	policy_tell(c->journal, c->config, NULL);
+	policy_route(c->journal, c->config);
 	if (journal_commit(c->journal) < 0)
 		fatal("path=%s reason=\"the ledger cannot be written: %s\"", c->config->state_dir,
 		    journal_why(c->journal));

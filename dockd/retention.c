@@ -252,6 +252,9 @@ static void add_merged(struct index *ix, uint64_t root, struct dispose_facts *f)
 				return;
 			}
 			f->flagged |= other.protected_;
+			f->kept_longer |= other.kind != f->asset->kind &&
+			    (other.dispose_by_s == PROTO_NO_TIME ||
+				other.dispose_by_s > f->asset->dispose_by_s);
 			f->finding |= index_has_finding(ix, other.number, other.docking);
 		}
 	} while (n == GROUP_PAGE);

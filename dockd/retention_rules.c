@@ -81,6 +81,9 @@ const char *retention_refuses(const struct dispose_facts *f)
 	if (f->docked_s == 0 || a->dispose_by_s == PROTO_NO_TIME ||
 	    f->docked_s > a->dispose_by_s - RETENTION_MARKED_DAYS * (int64_t)RETENTION_DAY_S)
 		return "it arrived with under 7 days left: the evidence manager decides";
+	if (f->kept_longer)
+		return "the same bytes are also a file of a class that is kept longer: the "
+		       "evidence manager decides";
 	if (f->flagged)
 		return "it was flagged on the camera: the officer's unit decides";
 	if (f->finding)

@@ -59,6 +59,7 @@ struct dispose_facts {
 	bool preserved;
 	bool receipted;      /* as the policy asks */
 	bool flagged;        /* on its camera, this or the same under another name */
+	bool kept_longer;    /* the same bytes are also of a class that keeps them longer */
 	bool finding;        /* one is open that names one of them or its docking */
 	bool camera_signs;   /* its profile says so, or the profile is not known */
 	bool camera_empties; /* the station erases from this camera: it may not go before that */

@@ -79,7 +79,7 @@ static enum retire ask(const struct retirement *r, const struct asset *a)
 	};
 
 	for (size_t i = 0; i < r->n; i++) {
-		if (!index_takes(ix, r->destination[i], a->kind))
+		if (!index_takes(ix, r->destination[i], a->kinds))
 			continue;
 		ups[f.uploads_n++] =
 		    index_upload(ix, a->number, r->destination[i], &up[i]) == 0 ? &up[i] : NULL;

@@ -390,6 +390,36 @@ static void copy_utf8(char *out, size_t room_bytes, const char *text)
 	out[n] = '\0';
 }
 
+enum object_kind uplink_kind(const struct uplink *u, const char *destination, const struct asset *a)
+{
+	uint32_t kinds = index_takes(ix(u), destination, a->kinds);
+
+	for (int kind = KIND_FOLDER; kind <= KIND_REPORT; kind++) {
+		if (!(kinds >> a->kind & 1) && kinds >> kind & 1)
+			return (enum object_kind)kind;
+	}
+	return a->kind;
+}
+
+/* The path of the first that was merged into it and is of this kind; its own where none is. */
+static void path_as(struct uplink *u, struct asset *a, enum object_kind kind)
+{
+	static struct asset other;
+	uint64_t page[32], after = 0;
+	int n = 32;
+
+	while (n == 32) {
+		n = index_merged(ix(u), a->number, after, page, 32);
+		for (int i = 0; i < n; i++) {
+			after = page[i];
+			if (index_asset(ix(u), page[i], &other) < 0 || other.kind != kind)
+				continue;
+			memcpy(a->path, other.path, sizeof(a->path));
+			return;
+		}
+	}
+}
+
 int uplink_describe(
     struct uplink *u, uint64_t asset, const char *destination, struct proto_upload *out)
 {
@@ -406,7 +436,9 @@ int uplink_describe(
 	hex_read(a.sha256, out->sha256, PROTO_SHA256_LEN);
 	out->recorded_s = a.recorded_s;
 	out->dispose_by_s = a.dispose_by_s;
-	out->kind = a.kind;
+	out->kind = uplink_kind(u, destination, &a);
+	if (out->kind != a.kind)
+		path_as(u, &a, (enum object_kind)out->kind);
 	out->preserved = retention_preserves(ix(u), &a);
 	out->urgency = index_is_expedited(ix(u), asset);
 	memcpy(out->class, a.class, sizeof(out->class));

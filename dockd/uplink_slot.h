@@ -84,6 +84,13 @@ struct uplink {
 	struct destination *destination[CONFIG_DESTINATIONS];
 };
 
+/*
+ * As what an asset goes to a destination: its kind, or, where only what was merged into it is taken
+ * there, that one's.
+ */
+enum object_kind uplink_kind(
+    const struct uplink *u, const char *destination, const struct asset *a);
+
 /* The destination of this name, or NULL. */
 struct destination *uplink_find(const struct uplink *u, const char *name);
 /* Slots that something may be put into now; 0 where the destination is away or waits. */

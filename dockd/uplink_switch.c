@@ -32,7 +32,7 @@ static void standing(const struct uplink *u, enum object_kind kind, struct stick
 {
 	for (size_t i = 0; i < u->n; i++)
 		out[i] = (struct sticky){ .since_ms = since_of(u->destination[i]),
-			.takes = index_takes(ix(u), u->destination[i]->name, kind) };
+			.takes = index_takes(ix(u), u->destination[i]->name, 1u << kind) };
 }
 
 static size_t place_of(const struct uplink *u, const struct destination *d)
@@ -70,7 +70,7 @@ void uplink_pass(struct uplink *u, struct destination *from, uint64_t asset, con
 
 	if (!u->any || index_asset(ix(u), asset, &a) < 0)
 		return;
-	standing(u, a.kind, all);
+	standing(u, uplink_kind(u, from->name, &a), all);
 	for (size_t i = 0; i < u->n; i++)
 		all[i].takes = all[i].takes &&
 		    (index_upload(ix(u), asset, u->destination[i]->name, &up) < 0 || !up.refused);

@@ -459,6 +459,33 @@ def test_a_destination_of_its_own_for_logs_and_reports(files):
             assert clip["sha256"] not in held({"other": "store", "store": "other"}[where])
 
 
+def test_the_same_bytes_as_clip_and_as_log(files):
+    """One asset stands for both, and each goes where its kind is taken, as what it is taken for."""
+    files.put("same", b"neither a clip nor a log")
+    with Station(bays=BAYS, profile=QUICK, start=False) as s:
+        s._dir("other", 64003, 0o755)
+        s.settings["destinations"] = [
+            {"name": "store", "driver": "dir", "folder": s.folder / "store",
+             "takes": ["clip", "sidecar", "other"]},
+            {"name": "other", "driver": "dir", "folder": s.folder / "other",
+             "takes": ["log", "report"]}]
+        s.write_config()
+        s.start()
+        s.camera("A", [files.entry("DCIM/a.mp4", "same"),
+                       files.entry("LOG/audit.log", "same")]).plug("1-1")
+        s.wait("dockings", 1)
+        s.wait("all", "receipted")
+        s.wait("bay", "1", "take")
+        one, two = sorted(s.clips(), key=lambda c: c["merged_into"] or 0)
+        assert two["merged_into"] == one["number"] and {one["kind"], two["kind"]} == {"clip", "log"}
+        for clip in (one, two):
+            assert {u["destination"]: u["rung"] for u in clip["uploads"]} == {
+                "store": "receipted", "other": "receipted"}
+        for folder, kind, name in (("store", "clip", "a.mp4"), ("other", "log", "audit.log")):
+            (told,) = [json.loads(p.read_text()) for p in (s.folder / folder).rglob("*.json")]
+            assert (told["kind"], told["name"]) == (kind, name)
+
+
 # ---- killed in between ----
 
 @pytest.mark.parametrize("where,n", [("judge-ask", 1), ("judge-judged", 1), ("inquiry-begun", 1),

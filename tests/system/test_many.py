@@ -208,6 +208,9 @@ def test_settings_change_while_it_runs():
             assert s.core.process.pid == pid and s.core.starts == 1
             policies = [r for r in s.ledger() if r["type"] == "policy"]
             assert [p["erase"] for p in policies] == ["never", "when-receipted"]
+            assert policies[1].items() >= {
+                "destinations": "store", "drivers": "tus", "switch-after-minutes": 360,
+                "takes": "clip,sidecar,log,other,report"}.items()
 
 
 def test_hotplug_killed_in_the_middle_of_a_pull():

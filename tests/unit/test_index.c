@@ -515,8 +515,8 @@ static void routes_by_kind(void **state)
 	assert_int_equal(numbers[0], 1);
 	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 1);
 	assert_int_equal(numbers[0], 2);
-	assert_true(index_takes(ix, "clips", KIND_CLIP));
-	assert_false(index_takes(ix, "clips", KIND_LOG));
+	assert_true(index_takes(ix, "clips", 1u << KIND_CLIP));
+	assert_false(index_takes(ix, "clips", 1u << KIND_LOG));
 	put_whole(3, 1, "CAM", KIND_LOG, "m", 30, T, "3");
 	assert_int_equal(waiting(ix, "clips", NULL, 0, numbers, 64), 1);
 	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 2);
@@ -539,8 +539,52 @@ static void routes_by_kind(void **state)
 	index_close(ix);
 	open_index();
 	assert_int_equal(index_set_routes(ix, routes, 2, false), 0);
-	assert_false(index_takes(ix, "clips", KIND_LOG));
+	assert_false(index_takes(ix, "clips", 1u << KIND_LOG));
 	assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 2);
+}
+
+/* The same bytes as a clip and as a log: who takes either is to have them. */
+static void merged_kinds_go_to_both(void **state)
+{
+	struct index_route routes[] = { { "clips", 1u << KIND_CLIP, 0 },
+		{ "logs", 1u << KIND_LOG | 1u << KIND_REPORT, 0 } };
+	struct index_counts c;
+	struct asset a;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	for (int any = 0; any < 2; any++) {
+		uint64_t clip = any ? 3 : 1, log = clip + 1;
+
+		assert_int_equal(index_set_routes(ix, routes, 2, any), 0);
+		put_whole(clip, 1, "CAM", KIND_CLIP, "a", 10, T, any ? "2" : "1");
+		put_whole(log, 1, "CAM", KIND_LOG, "l", 10, T, any ? "2" : "1");
+		assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 1);
+		put_merged(log, clip);
+		assert_int_equal(index_asset(ix, clip, &a), 0);
+		assert_int_equal(a.kinds, 1u << KIND_CLIP | 1u << KIND_LOG);
+		assert_int_equal(waiting(ix, "clips", NULL, 0, numbers, 64), 1);
+		assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 1);
+		assert_int_equal(numbers[0], clip);
+		put_at("upload", clip, "clips");
+		put_at("receipted", clip, "clips");
+		index_counts(ix, &c);
+		assert_int_equal(c.receipted, any ? 2 : 0);
+		assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 1);
+		put_at("receipted", clip, "logs");
+		index_counts(ix, &c);
+		assert_int_equal(c.receipted, any ? 4 : 2);
+		assert_int_equal(waiting(ix, "logs", NULL, 0, numbers, 64), 0);
+	}
+	/* a copy that turned out bad stands for itself alone again */
+	begin("unstaged", 1);
+	record_text(&rec, "reason", "r");
+	put();
+	assert_int_equal(index_asset(ix, 1, &a), 0);
+	assert_int_equal(a.kinds, 1u << KIND_CLIP);
+	assert_int_equal(index_asset(ix, 2, &a), 0);
+	assert_int_equal(a.kinds, 1u << KIND_LOG);
+	assert_int_equal(a.merged_into, 0);
 }
 
 /* What was merged has the other's receipts; a bad copy sets it free again. */
@@ -735,6 +779,7 @@ int main(void)
 		TEST(queue_order_and_skip),
 		TEST(policy_and_counts),
 		TEST(routes_by_kind),
+		TEST(merged_kinds_go_to_both),
 		TEST(merged_assets),
 		TEST(log_prefixes),
 		TEST(dockings),

@@ -440,7 +440,9 @@ week_src := tests/sim/week.c tests/sim/week_core.c tests/sim/week_dock.c tests/s
 $(eval $(call link,$(BUILD)/test/week,$(week_src),$(filter-out libseccomp,$(dockd_pkg))))
 $(BUILD)/test/week: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,clock_gettime time fallocate fstatvfs \
 	unlinkat prlimit)
+ifneq ($(SAN),1)
 test_programs += $(BUILD)/test/week
+endif
 # What each sandbox lets through, tried from inside; the sanitizer builds have no sandbox to try.
 ifneq ($(SAN),1)
 $(eval $(call link,$(BUILD)/test/probe_sandbox,tests/unit/probe_sandbox.c $(sandbox_src),libseccomp))

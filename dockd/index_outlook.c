@@ -35,10 +35,9 @@ int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t
 		struct index_ahead row = { .asset = db_u64(st, 0),
 			.size_bytes = db_u64(st, 1),
 			.deadline_s = sqlite3_column_int64(st, 2) };
-
 		int64_t since_s = sqlite3_column_int64(st, 3);
 
-		/* its day of disposal was over when it came: it can only be there as soon as may be */
+		/* its day of disposal was over when it came: then it has the time that all have */
 		if (since_s >= row.deadline_s)
 			row.deadline_s = since_s + (d->deliver_s ? d->deliver_s : NO_DAY_S);
 		if (row.deadline_s >= NO_DAY_S)

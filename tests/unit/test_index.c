@@ -460,6 +460,45 @@ static void queue_order_and_skip(void **state)
 	assert_int_equal(numbers[0], 4);
 }
 
+static int note_ahead(void *arg, const struct index_ahead *row)
+{
+	struct index_ahead *out = arg;
+
+	out[out[0].asset++ + 1] = *row;
+	return row->asset == 99 ? 1 : 0;
+}
+
+/* What waits is told in the order of sending, each with its day, and no more than is asked. */
+static void ahead_of_a_destination(void **state)
+{
+	struct index_route route = { "one", UINT32_MAX, 3600 };
+	struct index_ahead seen[8] = { 0 };
+
+	(void)state;
+	assert_int_equal(index_set_routes(ix, &route, 1, false), 0);
+	put_docked(1, "3", "CAM");
+	put_whole(1, 1, "CAM", KIND_CLIP, "young", 10, T + 50, "1");
+	put_whole(2, 1, "CAM", KIND_CLIP, "large", UINT64_C(5) << 30, T, "2");
+	put_whole(3, 1, "CAM", KIND_LOG, "log", 30, T + 70, "3");
+	assert_int_equal(index_ahead(ix, "one", T, 8, note_ahead, seen), 3);
+	assert_int_equal(seen[1].asset, 3);
+	assert_int_equal(seen[2].asset, 2);
+	assert_int_equal(seen[2].size_bytes, UINT64_C(5) << 30);
+	assert_int_equal(seen[3].asset, 1);
+	assert_true(seen[3].deadline_s >= seen[1].deadline_s - 60 && seen[1].deadline_s > 3600);
+	seen[0].asset = 0;
+	assert_int_equal(index_ahead(ix, "one", T, 2, note_ahead, seen), 2);
+	assert_true(index_waits(ix, "one", 2));
+	put_at("receipted", 2, "one");
+	assert_false(index_waits(ix, "one", 2));
+	/* no day is no day */
+	route.deliver_s = 0;
+	assert_int_equal(index_set_routes(ix, &route, 1, false), 0);
+	seen[0].asset = 0;
+	assert_int_equal(index_ahead(ix, "one", INT64_MAX, 8, note_ahead, seen), 2);
+	assert_int_equal(seen[2].deadline_s, 0);
+}
+
 static void policy_and_counts(void **state)
 {
 	const char *const both[] = { "one", "two" };
@@ -777,6 +816,7 @@ int main(void)
 		TEST(growing_comes_last),
 		TEST(left_out),
 		TEST(queue_order_and_skip),
+		TEST(ahead_of_a_destination),
 		TEST(policy_and_counts),
 		TEST(routes_by_kind),
 		TEST(merged_kinds_go_to_both),

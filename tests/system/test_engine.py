@@ -152,7 +152,7 @@ def seconds(zone):
 
 def test_cut_when_the_hour_is_over(folder, clip):
     """What is under way may end for a few seconds; then it is cut, asked for, and waits."""
-    with Core(folder, PROGRAM, env={"TZ": f"AAA{clock('07:59:59')}"}) as c, FaultServer() as s:
+    with Core(folder, PROGRAM, env={"TZ": f"AAA{clock('07:59:57')}"}) as c, FaultServer() as s:
         def keeps_what_came(server, request):
             try:
                 request.read()

@@ -30,6 +30,7 @@ def finding(folder, quiet_ms=5000):
 class TusServer:
     """The stock server as a process: start, stop, kill, restart on the same port and folder."""
     SCRIPT = "tus-server.mjs"
+    HOST, WRAPPER = "127.0.0.1", []
 
     def __init__(self, folder, port=0, **settings):
         self.folder = pathlib.Path(folder)
@@ -40,7 +41,7 @@ class TusServer:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/files"
+        return f"http://{self.HOST}:{self.port}/files"
 
     def start(self):
         # The packages are found from where the script lies, so it is run from their folder.
@@ -49,8 +50,8 @@ class TusServer:
             if not (NPM / own.name).exists() or (NPM / own.name).read_text() != own.read_text():
                 (NPM / own.name).write_text(own.read_text())
         self.process = subprocess.Popen(
-            ["node", str(script)], stdout=subprocess.PIPE, cwd=NPM,
-            env={**os.environ, "PORT": str(self.port), "DIR": str(self.folder), **self.settings})
+            [*self.WRAPPER, "node", str(script)], stdout=subprocess.PIPE, cwd=NPM,
+            env={**os.environ, "HOST": self.HOST, "PORT": str(self.port), "DIR": str(self.folder), **self.settings})
         line = self.process.stdout.readline().decode().split()
         if len(line) != 2 or line[0] != "ready":
             raise RuntimeError(f"tus server did not start: {line} (make npm?)")

@@ -8,6 +8,7 @@ import base64
 import email.utils
 import fcntl
 import hashlib
+import http.client
 import os
 import pathlib
 import shutil
@@ -609,6 +610,33 @@ def test_stock_found_after_a_restart_of_all(uploader, folder, clip):
         assert created[0].address.rpartition("/")[2] == first.address.rpartition("/")[2]
         assert end.sent == 8 * MIB - before, "not a byte before what the server has"
         assert list(s.uploads().values()) == [path.read_bytes()]
+
+
+@stock
+def test_stock_creations_at_the_same_time(folder):
+    """Eight stations make the same asset's upload at one moment: one is made, the others are put off."""
+    stated = ",".join(f"{k} {base64.b64encode(v).decode()}" for k, v in (
+        ("asset", b"a" * 64), ("sha256", b"b" * 64), ("kind", b"clip")))
+    start, answers = threading.Barrier(8), []
+
+    def create(port):
+        conn = http.client.HTTPConnection("127.0.0.1", port)
+        conn.connect()
+        start.wait()
+        conn.request("POST", "/files", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "5",
+                                                "Upload-Metadata": stated})
+        r = conn.getresponse()
+        answers.append((r.status, r.getheader("location"), r.getheader("retry-after")))
+        conn.close()
+    with TusServer(folder / "tus", **finding(folder / "tus")) as s:
+        threads = [threading.Thread(target=create, args=(s.port,)) for _ in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(30)
+        assert len(s.uploads()) == 1
+        assert sorted(a[0] for a in answers) == [201] + [423] * 7
+        assert all(a[2] for a in answers if a[0] == 423)
 
 
 @stock

@@ -1,5 +1,5 @@
 // A stock tus server for tests: @tus/server with @tus/file-store, on loopback.
-// PORT (0 = any), DIR, EXPIRE_MS, REQUEST_TIMEOUT_MS, MAX_SIZE, DRAIN_MS, RELATIVE=1. Prints "ready PORT".
+// PORT (0 = any), HOST (loopback), DIR, EXPIRE_MS, REQUEST_TIMEOUT_MS, MAX_SIZE, DRAIN_MS, RELATIVE=1. Prints "ready PORT".
 // HOOK (receipt-hook.mjs), KEY (PEM), NAME: it gives signed receipts; OTHER_KEY (PEM), LIES (a file, see
 // lies.mjs): and does not always tell the truth. FIND (find-hook.mjs), INDEX (a folder), QUIET_MS: one upload
 // for one asset.
@@ -47,6 +47,6 @@ const server = http.createServer((request, response) => {
 })
 server.requestTimeout = number('REQUEST_TIMEOUT_MS', 300000)
 server.connectionsCheckingInterval = 500
-server.listen(number('PORT', 0), '127.0.0.1', () => {
+server.listen(number('PORT', 0), env.HOST || '127.0.0.1', () => {
   console.log(`ready ${server.address().port}`)
 })

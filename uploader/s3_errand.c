@@ -83,7 +83,7 @@ static enum act_result look(struct transfer *t, struct s3_head *h)
 
 static enum act_result confirm_look(struct transfer *t)
 {
-	struct s3_head h;
+	struct s3_head h = { 0 };
 	enum act_result r = look(t, &h);
 
 	if (r != ACT_DONE)
@@ -148,7 +148,7 @@ static enum act_result locked(struct transfer *t, const struct s3_head *h)
 static enum act_result remove_look(struct transfer *t)
 {
 	struct s3_upload *u = t->own;
-	struct s3_head h;
+	struct s3_head h = { 0 };
 	enum act_result r = look(t, &h);
 
 	if (r != ACT_DONE)

@@ -1042,3 +1042,36 @@ def test_station_killed_and_started(rgw, locked, keys):
             s.stop_core(9)
             s.start_core()
         everything_arrived(rgw, s, locked, camera)
+
+
+def test_preserved_and_lifted(rgw, locked, keys):
+    with Station(bays=BAYS, profile={"settle_seconds": 1}, start=False) as s:
+        s.settings["destinations"] = destination(rgw, locked, keys)
+        s.write_config()
+        s.start()
+        camera = dock(s, [1000])
+        everything_arrived(rgw, s, locked, camera)
+        (key, version), = rgw.objects(locked)[0]
+
+        def held():
+            return rgw.client().head_object(Bucket=locked, Key=key, VersionId=version).get(
+                "ObjectLockLegalHoldStatus") == "ON"
+        order = s.ctl("preserve", "asset", 1, "--reason", "case 7")
+        until(held)
+        s.ctl("lift", order["order"]["order"], "--reason", "case 7 is closed")
+        until(lambda: not held())
+
+
+def test_one_camera_at_two_stations(rgw, locked, keys):
+    for name in ("north", "south"):
+        with Station(bays=BAYS, profile={"settle_seconds": 1}, start=False, station=name) as s:
+            s.settings["destinations"] = destination(rgw, locked, keys)
+            s.write_config()
+            s.start()
+            camera = dock(s, [2 * PART, 1000])
+            everything_arrived(rgw, s, locked, camera)
+            for clip in s.clips():
+                up, = clip["uploads"]
+                assert up["level"] == ("transfer-digest" if name == "north" else "readback")
+            sent = s.ctl("status")["destinations"][0]["sent_bytes"]
+            assert sent == (2 * PART + 1000 if name == "north" else 0)

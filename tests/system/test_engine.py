@@ -293,8 +293,8 @@ def test_hostile_answers(uploader, clip):
     names = list(every)
     with FaultServer(otherwise=hostile) as s:
         s.sent, s.count, s.names = [], {}, {}
-        uploader.open(core.TUS, s.url, flags=core.READ_BACK, slots=len(every), answer_ms=400,
-                      stall_ms=400)
+        uploader.open(core.TUS, s.url, flags=core.READ_BACK, slots=len(every), answer_ms=900,
+                      stall_ms=5000)
         for slot, name in enumerate(every):
             uploader.upload(clip(1000, f"c{slot}"), slot, name=name)
         ends = {}

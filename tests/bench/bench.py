@@ -97,7 +97,7 @@ def measure(name, wanted):
     common.say(f"{name}: load {began}")
     rows = getattr(__import__(module), function)(wanted)
     head = (f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, {commit()}; {machine()}; load "
-            f"{began} before, {load()} after")
+            f"{began} before, {load()} after" + (f"; {versions()}" if name == "clients" else ""))
     return f"{head}\n\n{common.table(rows)}", all(row.good is not False for row in rows)
 
 

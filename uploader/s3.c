@@ -292,7 +292,8 @@ enum s3_verdict s3_heard(
 		u->reread = false;
 		s3_of(t)->expect = false;
 	} else {
-		s3_of(t)->expect = true;
+		/* what is not there yet is the rule, and says nothing of a body */
+		s3_of(t)->expect |= v != S3_GONE;
 		if (*result != ACT_AGAIN)
 			u->step = STEP_NONE;
 	}

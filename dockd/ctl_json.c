@@ -92,12 +92,12 @@ static json_t *expected_of(int64_t seconds)
 
 static json_t *add_outlook(json_t *object, const struct proto_ctl_destination *d)
 {
-	json_t *more = json_pack("{so so so so so ss}", "bytes_per_s",
+	json_t *more = json_pack("{so so so so so so}", "bytes_per_s",
 	    d->bytes_per_s ? number_of(d->bytes_per_s) : json_null(), "allowed_per_s",
 	    d->allowed_per_s == RATE_UNLIMITED ? json_null() : number_of(d->allowed_per_s),
 	    "expected", expected_of(d->expected_s), "urgent_expected",
 	    expected_of(d->oldest_expected_s), "urgent_deadline",
-	    time_of(d->oldest_deadline_s, true), "state", d->state);
+	    time_of(d->oldest_deadline_s, true), "state", text_of(d->state));
 
 	json_object_update(object, more);
 	json_decref(more);

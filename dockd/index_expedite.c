@@ -2,8 +2,8 @@
  * index_expedite: what a person wants first, and until when.
  *
  * Called by index_apply for its record and for those that may end it, and by uplink, bay and
- * control for questions. An expediting covers one asset, or all of a camera up to a docking; it ends when
- * all that it covers is receipted as the policy asks, or will never be.
+ * control for questions. An expediting covers one asset, or all of a camera up to a docking; it
+ * ends when all that it covers is receipted as the policy asks, or will never be.
  */
 #include "index_db.h"
 

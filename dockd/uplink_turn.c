@@ -184,7 +184,7 @@ void uplink_hurry(struct uplink *u)
 			    !index_is_expedited(ix(u), s->asset))
 				continue;
 			s->expedited = true;
-			/* begun as one of many, the timetable holds it back: begun again it does not */
+			/* the timetable holds back what began as one of many */
 			if (bounded && s->state != SLOT_PLANNED && s->stop == STOP_NONE)
 				s->stop = STOP_WANTED;
 		}

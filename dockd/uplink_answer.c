@@ -317,20 +317,19 @@ static const char *on_failed(
 	struct proto_failed f;
 	uint64_t asset = s->asset;
 	bool wanted = s->stop != STOP_NONE;
-	bool progress;
 
 	memcpy(&f, m->body, sizeof(f));
 	if (f.failure < UPLOAD_LATER || f.failure > UPLOAD_CANNOT)
 		return "FAILED with a failure that does not exist";
 	f.retry_after_ms = breaker_retry_after_ms(f.retry_after_ms);
-	progress = f.sent_bytes > 0;
 	d->sent_bytes += f.sent_bytes;
 	s->state = SLOT_FREE;
 	keep_expiry(u, d, asset, s->expires_s);
 	if (f.failure != UPLOAD_STOPPED)
 		told_failed(d, asset, &f);
-	if (progress)
-		waits_end(&d->waits, asset);
+	/* handed over is not there: a proxy in front may have kept it for itself */
+	if (!waits_moved(&d->waits, asset, f.offset_bytes))
+		f.sent_bytes = 0;
 	uplink_fails(u, d, asset, &f);
 	switch ((enum upload_failure)f.failure) {
 	case UPLOAD_AWAY:
@@ -364,10 +363,12 @@ static const char *on_progress(struct destination *d, struct slot *s, const stru
 	struct proto_progress p;
 
 	memcpy(&p, m->body, sizeof(p));
-	if (p.offset_bytes > s->offset_bytes && p.sent_bytes > s->sent_bytes) {
+	/* the first one tells what was there before */
+	if (s->told && p.offset_bytes > s->offset_bytes) {
 		uplink_works(d, false);
-		waits_end(&d->waits, s->asset);
+		waits_moved(&d->waits, s->asset, p.offset_bytes);
 	}
+	s->told = true;
 	s->offset_bytes = p.offset_bytes;
 	s->sent_bytes = p.sent_bytes;
 	s->expires_s = p.expires_s;

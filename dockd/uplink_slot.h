@@ -33,6 +33,7 @@ struct slot {
 	uint64_t asset;   /* 0: an errand's */
 	uint64_t docking; /* of the asset */
 	bool expedited;
+	bool told; /* PROGRESS has come */
 	enum slot_stop stop;
 	uint64_t offset_bytes, sent_bytes;
 	int64_t expires_s;           /* as the destination last told; PROTO_NO_TIME */

@@ -75,6 +75,20 @@ void waits_failed(struct waits *w, uint64_t asset, const char *state, const char
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
 }
 
+bool waits_moved(struct waits *w, uint64_t asset, uint64_t offset_bytes)
+{
+	struct wait *one = waits_of(w, asset, true);
+
+	if (!one)
+		return false;
+	if (offset_bytes <= one->best_bytes)
+		return false;
+	one->best_bytes = offset_bytes;
+	one->attempts = 0;
+	one->since_ms = 0;
+	return true;
+}
+
 void waits_later(struct waits *w, uint64_t asset, uint64_t ms, const char *reason)
 {
 	wait_until(w, asset, waits_now_ms() + ms, reason);

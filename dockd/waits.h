@@ -14,8 +14,9 @@ struct wait {
 	uint64_t asset;    /* 0: free */
 	uint64_t until_ms; /* CLOCK_MONOTONIC; UINT64_MAX: until waits_release */
 	unsigned attempts;
-	unsigned recreated; /* uploads given up because the destination held something else */
-	uint64_t since_ms;  /* it has failed since, without a byte of progress; 0 not */
+	unsigned recreated;  /* uploads given up because the destination held something else */
+	uint64_t since_ms;   /* it has failed since, without a byte of progress; 0 not */
+	uint64_t best_bytes; /* the most that the destination has said it has */
 	char state[PROTO_CLASS_LEN]; /* of the last failure: a word of the destination's page */
 	char reason[PROTO_TEXT_LEN * 2];
 };
@@ -41,6 +42,11 @@ struct wait *waits_of(struct waits *w, uint64_t asset, bool make);
 void waits_end(struct waits *w, uint64_t asset);
 /* It failed, whatever is done about it: attempts, what is shown, and since when. */
 void waits_failed(struct waits *w, uint64_t asset, const char *state, const char *reason);
+/*
+ * The destination says that it has so much of it: whether that is more than ever since the wait was
+ * made. Then what failed before counts no more; the wait itself stays.
+ */
+bool waits_moved(struct waits *w, uint64_t asset, uint64_t offset_bytes);
 /* The attempt was counted by the caller; waits for ms. A full table: it simply comes up again. */
 void waits_later(struct waits *w, uint64_t asset, uint64_t ms, const char *reason);
 /* Waits without end, for waits_release. */

@@ -103,7 +103,7 @@ def digests(camera):
 
 
 def held(server):
-    return sorted(hashlib.sha256(d).hexdigest() for d in server.uploads().values())
+    return sorted(hashlib.sha256(d).hexdigest() for d in server.assets().values())
 
 
 @stock

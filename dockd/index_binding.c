@@ -75,7 +75,7 @@ static int send_all(struct index *ix, const char *destination)
 
 	while (rc == 0 && n == PAGE) {
 		n = page_of(ix, Q_REBOUND_ALL,
-		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2 AND watch = 3"
+		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2 AND doubted = 1 AND watch = 3"
 		    " LIMIT 256",
 		    destination, 0, page);
 		rc = n < 0 ? n : 0;
@@ -94,15 +94,18 @@ static int send_all(struct index *ix, const char *destination)
 	return rc;
 }
 
-/* The sums of all whose receipts there are doubted now. */
+/*
+ * The sums of all of which there is a copy here: as much work as the station holds. The others keep
+ * theirs, on which nothing rests: the gate and index_is_receipted look at the receipts themselves.
+ */
 static int renew(struct index *ix, const char *destination)
 {
 	uint64_t page[PAGE], after = 0;
 	int n = PAGE, rc = 0;
 
 	while (rc == 0 && n == PAGE) {
-		n = page_of(ix, Q_REBOUND_DOUBTED,
-		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2 AND doubted = 1"
+		n = page_of(ix, Q_REBOUND_HERE,
+		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2 AND doubted = 1 AND watch = 3"
 		    " ORDER BY asset LIMIT 256",
 		    destination, after, page);
 		rc = n < 0 ? n : 0;

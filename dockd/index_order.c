@@ -257,9 +257,10 @@ bool index_is_receipted(struct index *ix, uint64_t asset)
 	sqlite3_stmt *st;
 	int64_t receipted = 0;
 	int rc = db_query(ix, Q_IS_RECEIPTED,
-	    "SELECT receipted AND NOT EXISTS(SELECT 1 FROM upload AS u, bound AS b"
-	    " WHERE u.asset = asset.number AND u.rung = 5 AND b.destination = u.destination"
-	    " AND b.other <> '') FROM asset WHERE number = ?1",
+	    "SELECT receipted AND NOT EXISTS(SELECT 1 FROM upload AS u"
+	    " WHERE u.asset = asset.number AND u.rung = 5 AND (u.doubted = 1 OR"
+	    " EXISTS(SELECT 1 FROM bound AS b WHERE b.destination = u.destination"
+	    " AND b.other <> ''))) FROM asset WHERE number = ?1",
 	    &st, "i", (int64_t)asset);
 
 	return ask_one(st, rc, &receipted) == 0 && receipted != 0;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define JUDGE_MS 10000
+#define JUDGE_MS 30000
 #define JUDGE_NEWS_MS 1000 /* where something else waits than then */
 #define ROWS 2048          /* of the queue that are looked at, in the order of sending */
 #define UNSEEN_MS 60000    /* a turn that comes later than this saw nothing of what was between */

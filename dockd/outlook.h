@@ -45,7 +45,7 @@ struct outlook {
 
 /* A message of an upload, before the slot takes it in. */
 void outlook_heard(struct destination *d, const struct slot *s, const struct msg *m);
-/* Each turn: time passes; every ten seconds, or a second after something changed, all is judged. */
+/* Each turn: time passes; every half minute, or a second after something changed, all is judged. */
 void outlook_turn(struct uplink *u, struct destination *d);
 /* Forgets when it was judged: the next turn judges. */
 void outlook_again(struct destination *d);

@@ -42,7 +42,7 @@ static const struct week_plan plans[] = {
 	    .down_s = 30 * HOUR_S,
 	    .up_s = 102 * HOUR_S,
 	    .expedite_s = 130 * HOUR_S,
-	    .step_us = 5 * SECOND_US },
+	    .step_us = 20 * SECOND_US },
 	{ .name = "fits",
 	    .cameras = 2,
 	    .hours = 192,
@@ -53,7 +53,7 @@ static const struct week_plan plans[] = {
 	    .down_s = 30 * HOUR_S,
 	    .up_s = 102 * HOUR_S,
 	    .expedite_s = 106 * HOUR_S,
-	    .step_us = 5 * SECOND_US },
+	    .step_us = 10 * SECOND_US },
 	{ .name = "day",
 	    .cameras = 6,
 	    .hours = 34,
@@ -274,7 +274,7 @@ static const char *clock_of(int64_t at_s, char out[32])
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
-	strftime(out, 32, "%a %H:%M", &tm);
+	strftime(out, 32, "%a %e %b %H:%M", &tm);
 	return out;
 }
 
@@ -552,7 +552,8 @@ static void print_about(FILE *out)
 	    " messages; every figure of what was *told* was asked of the control socket, as dockctl"
 	    " does.\n\n"
 	    "**Simulated:** time (the core's clocks are virtual; it is given one turn and one tick"
-	    " every 5 s, not every 250 ms); the room on the disk (true lengths are counted, "
+	    " every 20 s (10 s in the second run), not every 250 ms); the room on the disk "
+	    "(true lengths are counted, "
 	    "nothing is"
 	    " written but a line at each file's head); cameras, `dockd-camera` (25 MB/s a pull),"
 	    " `dockd-verify` (400 MB/s; digests are of the head and the length) and hotplug; the"

@@ -318,33 +318,6 @@ const char *rung_word(enum rung r)
 	return "unknown";
 }
 
-const char *kind_word(enum object_kind k)
-{
-	switch (k) {
-	case KIND_FOLDER:
-		return "folder";
-	case KIND_CLIP:
-		return "clip";
-	case KIND_SIDECAR:
-		return "sidecar";
-	case KIND_LOG:
-		return "log";
-	case KIND_OTHER:
-		return "other";
-	case KIND_IGNORED:
-		return "ignored";
-	case KIND_REPORT:
-		return "report";
-	case KIND_LEDGER:
-		return "ledger";
-	case KIND_CHECKPOINT:
-		return "checkpoint";
-	case KIND_BUNDLE:
-		return "bundle";
-	}
-	return "unknown";
-}
-
 int kind_of_word(const char *word, enum object_kind *out)
 {
 	for (int k = KIND_FOLDER; k <= KIND_REPORT; k++) {

@@ -7,6 +7,7 @@
 #ifndef DOCKD_ASSET_H
 #define DOCKD_ASSET_H
 
+#include "base/kind.h"
 #include "base/proto.h"
 
 enum asset_file {
@@ -178,7 +179,6 @@ const char *signature_word(enum signature_result s);
 const char *signature_sentence(const char *word);
 
 const char *rung_word(enum rung r);                           /* "receipted" */
-const char *kind_word(enum object_kind k);                    /* "clip" */
 const char *level_word(enum receipt_level l);                 /* "readback" */
 int level_of_word(const char *word, enum receipt_level *out); /* 0 or -EINVAL */
 int kind_of_word(const char *word, enum object_kind *out);    /* 0 or -EINVAL */

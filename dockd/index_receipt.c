@@ -253,6 +253,19 @@ int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset)
 	return 0;
 }
 
+/* The place that a query gives, as its since and number. 0, -ENOENT, -errno. */
+static int move_on(sqlite3_stmt *st, int rc, struct confirm_place *place)
+{
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	place->since_s = sqlite3_column_int64(st, 0);
+	place->asset = db_u64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
 int index_to_confirm(struct index *ix, const char *destination, enum confirm why, int64_t before_s,
     struct confirm_place *place)
 {
@@ -267,14 +280,7 @@ int index_to_confirm(struct index *ix, const char *destination, enum confirm why
 	    &st, "tiiiii", destination, (int64_t)why, place->since_s, (int64_t)place->asset,
 	    before_s, (int64_t)any_order);
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	place->since_s = sqlite3_column_int64(st, 0);
-	place->asset = db_u64(st, 1);
-	sqlite3_reset(st);
-	return 0;
+	return move_on(st, rc, place);
 }
 
 int index_to_retire(struct index *ix, struct confirm_place *place)
@@ -286,14 +292,7 @@ int index_to_retire(struct index *ix, struct confirm_place *place)
 	    " ORDER BY confirmed, number LIMIT 1",
 	    &st, "ii", place->since_s, (int64_t)place->asset);
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	place->since_s = sqlite3_column_int64(st, 0);
-	place->asset = db_u64(st, 1);
-	sqlite3_reset(st);
-	return 0;
+	return move_on(st, rc, place);
 }
 
 static int count(struct index *ix, enum statement q, const char *sql, uint64_t *out)

@@ -99,33 +99,6 @@ struct driver {
 	bool (*meanwhile)(struct transfer *t);
 };
 
-/* What an asset is, as destinations are told it; "" for what is never uploaded. */
-static inline const char *destination_kind(uint32_t kind)
-{
-	switch ((enum object_kind)kind) {
-	case KIND_CLIP:
-		return "clip";
-	case KIND_SIDECAR:
-		return "sidecar";
-	case KIND_LOG:
-		return "log";
-	case KIND_OTHER:
-		return "other";
-	case KIND_REPORT:
-		return "report";
-	case KIND_LEDGER:
-		return "ledger";
-	case KIND_CHECKPOINT:
-		return "checkpoint";
-	case KIND_BUNDLE:
-		return "bundle";
-	case KIND_FOLDER:
-	case KIND_IGNORED:
-		break;
-	}
-	return "";
-}
-
 extern const struct driver dir_driver;
 extern const struct driver tus_driver;
 extern const struct driver s3_driver;

@@ -1,6 +1,6 @@
 #include "facts.h"
 
-#include "destination.h"
+#include "../dockd/base/kind.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -34,7 +34,7 @@ void facts_of(const struct proto_upload *u, const char *station, struct facts *o
 	put(out, "asset", u->asset);
 	put(out, "sha256", out->text[0]);
 	put(out, "station", station);
-	put(out, "kind", destination_kind(u->kind));
+	put(out, "kind", kind_word((enum object_kind)u->kind));
 	if (side)
 		return;
 	put(out, "camera", u->camera);

@@ -12,6 +12,11 @@ import struct
 import subprocess
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
+PROGRAM = BUILD / "test" / "dockd-uploader"
+USER = 64123
+
 MSG = dict(HELLO=1, WELCOME=2, DESTINATION=80, READY=81, UPLOAD=82, CREATED=83, PROCEED=84,
            PROGRESS=85, RECEIPT=86, FAILED=87, STOP_UPLOAD=88, RECONFIRM=89, REMOVE=90,
            REMOVED=91, ABANDON=92, PRESERVE=93, PRESERVED=94)

@@ -9,50 +9,21 @@ import datetime
 import hashlib
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
-import tempfile
 import urllib.error
 import urllib.request
 
 import pytest
 
 import fake_core as core
-from fake_core import Core
+from fake_core import PROGRAM, USER, Core
 from servers import NPM, FaultServer, ReceiptServer, answer, finding, honest, say
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
-PROGRAM = BUILD / "test" / "dockd-uploader"
-USER = 64123
 MIB = 1 << 20
 
 stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def clip(folder):
-    def make(size, name="clip"):
-        path = folder / name
-        path.write_bytes(os.urandom(size))
-        return path
-    return make
-
-
-@pytest.fixture
-def uploader(folder):
-    with Core(folder, PROGRAM, USER) as c:
-        yield c
 
 
 @pytest.fixture

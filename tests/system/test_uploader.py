@@ -21,40 +21,12 @@ import time
 import pytest
 
 import fake_core as core
-from fake_core import Core
+from fake_core import BUILD, PROGRAM, USER, Core
 from servers import NPM, FaultServer, TusServer, answer, cut, honest, lost, say
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
-PROGRAM = BUILD / "test" / "dockd-uploader"
-USER = 64123
 MIB = 1 << 20
 
 stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def clip(folder):
-    def make(size, name="clip", sparse=False):
-        path = folder / name
-        path.write_bytes(os.urandom(16 if sparse else size))
-        os.truncate(path, size)
-        return path
-    return make
-
-
-@pytest.fixture
-def uploader(folder):
-    with Core(folder, PROGRAM, USER) as c:
-        yield c
 
 
 def assert_whole(server, path, uploads=1):

@@ -632,7 +632,7 @@ static enum act_result tus_append(struct transfer *t)
 	struct tus *s = tus_of(t);
 	enum act_result result;
 	enum tus_verdict v;
-	struct tus_reply r;
+	struct tus_reply r = { 0 };
 
 	if (!u->asked)
 		return patch(t);

@@ -88,7 +88,7 @@ static enum act_result ask_which(struct transfer *t, struct tus_reply *r)
 /* ACT_DONE: it is there, whole. */
 static enum act_result ask_head(struct transfer *t)
 {
-	struct tus_reply r;
+	struct tus_reply r = { 0 };
 	enum act_result result = ask_which(t, &r);
 
 	if (result != ACT_DONE || r.offset_bytes == t->upload.size_bytes)
@@ -263,7 +263,7 @@ static enum act_result begin_abandon(struct transfer *t)
 
 static enum act_result ask_unfinished(struct transfer *t)
 {
-	struct tus_reply r;
+	struct tus_reply r = { 0 };
 	enum act_result result = ask_which(t, &r);
 
 	if (result != ACT_DONE)

@@ -80,11 +80,12 @@ void binding_text(struct journal *j, const char *destination, char *out, size_t 
 		return;
 	if (strcmp(b.other, NO_MARK) == 0)
 		snprintf(out, room,
-		    "it was \"%.*s\" and bears no mark now: is the disk or NAS mounted? Not used; if "
-		    "it was emptied on purpose: dockctl rebind %s",
+		    "it was \"%.*s\" and bears no mark now: is the disk or NAS mounted? Not used; "
+		    "if it was emptied on purpose: dockctl rebind %s",
 		    SHOWN, b.identity, destination);
 	else
 		snprintf(out, room,
-		    "it was \"%.*s\" and is \"%.*s\" now: not used; if that is meant: dockctl rebind %s",
+		    "it was \"%.*s\" and is \"%.*s\" now: not used; if that is meant: dockctl "
+		    "rebind %s",
 		    SHOWN, b.identity, SHOWN, b.other, destination);
 }

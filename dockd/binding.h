@@ -20,8 +20,8 @@
 bool binding_meets(struct journal *j, const char *destination, const char *identity);
 
 /*
- * A person: this identity is meant from now on. Records `rebound`. 0; -EALREADY: it is bound to that
- * one; -ENOENT: it was never bound to any.
+ * A person: this identity is meant from now on. Records `rebound`. 0; -EALREADY: it is bound to
+ * that one; -ENOENT: it was never bound to any.
  */
 int binding_mean(struct journal *j, const char *destination, const char *identity,
     const char *reason, uid_t uid);

@@ -14,7 +14,7 @@
 #define CONFIG_MOMENT_ALLOWED                                                                      \
 	"a day, \"2026-09-21\" (from its beginning, UTC), or a time, \"2026-09-21T08:00:00Z\""
 
-/* Seconds since 1970; false where it is no such day or time. Fractions and leap seconds are none. */
+/* Seconds since 1970; false where it is none: no such day, a fraction, a leap second. */
 bool config_moment(const char *text, int64_t *out);
 /* The same question, for a table of settings. */
 bool config_moment_good(const char *text);

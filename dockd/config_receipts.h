@@ -14,7 +14,7 @@
 bool config_receipt_path_good(const char *text);
 #define CONFIG_RECEIPT_PATH_ALLOWED "\"/receipt\" or the like: printable ASCII, no '?', no '#'"
 
-/* Reads `receipt-keys` of the destination at node into d, and checks that it and path go together. */
+/* Reads `receipt-keys` of the destination at node into d; checks that it and path go together. */
 void config_receipts_read(
     struct setting_errors *e, const struct config_setting_t *node, struct config_destination *d);
 

@@ -1,8 +1,8 @@
 /*
  * ctl_destination: rebind.
  *
- * Called by ctl. What a destination was and is, is told by status: this command only says that it is
- * meant.
+ * Called by ctl. What a destination was and is, is told by status: this command only says that it
+ * is meant.
  */
 #include "ctl.h"
 

@@ -188,11 +188,11 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 
 /* ---- uploads and what they add up to ---- */
 
-#define UPLOAD_COLUMNS                                                                                   \
-	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address,"       \
-	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held, expires," \
-	" passed, doubted, EXISTS(SELECT 1 FROM bound AS b WHERE b.destination = upload.destination"     \
-	" AND b.other <> '')"
+#define UPLOAD_COLUMNS                                                                             \
+	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
+	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held,"    \
+	" expires, passed, doubted, EXISTS(SELECT 1 FROM bound AS b"                               \
+	" WHERE b.destination = upload.destination AND b.other <> '')"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
 {

@@ -75,8 +75,8 @@ static int send_all(struct index *ix, const char *destination)
 
 	while (rc == 0 && n == PAGE) {
 		n = page_of(ix, Q_REBOUND_ALL,
-		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2 AND doubted = 1 AND watch = 3"
-		    " LIMIT 256",
+		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2"
+		    " AND doubted = 1 AND watch = 3 LIMIT 256",
 		    destination, 0, page);
 		rc = n < 0 ? n : 0;
 		for (int i = 0; i < n && rc == 0; i++) {
@@ -105,8 +105,8 @@ static int renew(struct index *ix, const char *destination)
 
 	while (rc == 0 && n == PAGE) {
 		n = page_of(ix, Q_REBOUND_HERE,
-		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2 AND doubted = 1 AND watch = 3"
-		    " ORDER BY asset LIMIT 256",
+		    "SELECT asset FROM upload WHERE destination = ?1 AND asset > ?2"
+		    " AND doubted = 1 AND watch = 3 ORDER BY asset LIMIT 256",
 		    destination, after, page);
 		rc = n < 0 ? n : 0;
 		for (int i = 0; i < n && rc == 0; i++)
@@ -117,8 +117,8 @@ static int renew(struct index *ix, const char *destination)
 }
 
 /*
- * What was disposed of there has no address any more and is asked for by nobody. A hold that the old
- * one stated is to be put on anew, and the ledger is sent from its beginning.
+ * What was disposed of there has no address any more and is asked for by nobody. A hold that the
+ * old one stated is to be put on anew, and the ledger is sent from its beginning.
  */
 int apply_rebound(struct act *a)
 {

@@ -1,5 +1,5 @@
 /*
- * A dockd.conf with a folder of profiles, written, read and refused: what the tests of config share.
+ * A dockd.conf with a folder of profiles, written, read and refused: what tests of config share.
  */
 #include "../../dockd/config.h"
 

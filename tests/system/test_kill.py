@@ -198,7 +198,7 @@ class Run(Station):
             for upload in clip["uploads"]:
                 for passing in ("attempts", "next_try", "sent_bytes"):
                     del upload[passing]
-        return {"counts": counts, "queue": self.ctl("queue"), **clips}
+        return {"counts": counts, "queue": {"assets": self.ctl("queue")["assets"]}, **clips}
 
     # -- what must be true --
 

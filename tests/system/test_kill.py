@@ -65,11 +65,11 @@ ELSEWHERE |= {"disposal-station", "disposal-gone", "disposal-remove",
 ELSEWHERE |= {"uploader-dir-remove", "uploader-removed", "uploader-preserved",
               "uploader-reconfirmed"}  # and in test_receipts_uploader.py
 ELSEWHERE |= {"uplink-switched", "uplink-abandoned"}  # and in test_destinations.py
-ELSEWHERE |= {"binding-bound", "binding-another", "binding-rebound",
-              "reconcile-anew"}  # and in test_binding.py
+ELSEWHERE |= {"binding-another", "binding-rebound", "reconcile-anew"}  # and in test_binding.py
 ELSEWHERE |= {"hold-ask", "hold-held"}  # and in test_holds.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
-ONCE = {"hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
+ONCE = {"binding-bound",                                                # once a destination
+        "hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
         "verify-digest", "verify-result",                               # once a process
         "checkpoint-tree", "checkpoint-written", "checkpoint-renamed"}  # and not again for a while
 LATER = {"journal-append": (2, 5, 8, 11, 14, 17, 20), "journal-committed": (3, 9, 18),
@@ -602,5 +602,6 @@ def test_every_documented_one_is_passed():
 def test_those_of_other_files_are_killed_at_there():
     """Each is named in the test that its comment above names."""
     text = "".join((ROOT / "tests/system" / name).read_text() for name in (
-        "test_receipts.py", "test_evidence.py", "test_retention.py", "test_receipts_uploader.py"))
+        "test_receipts.py", "test_evidence.py", "test_retention.py", "test_receipts_uploader.py",
+        "test_destinations.py", "test_binding.py", "test_holds.py"))
     assert {name for name in ELSEWHERE if f'"{name}' not in text} == set()

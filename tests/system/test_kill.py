@@ -62,11 +62,12 @@ ELSEWHERE |= {"judge-ask", "judge-judged", "inquiry-begun", "inquiry-answered",
               "inquiry-audited"}  # and in test_evidence.py
 ELSEWHERE |= {"disposal-station", "disposal-gone", "disposal-remove",
               "disposal-removed"}  # and in test_retention.py
-ELSEWHERE |= {"uploader-dir-remove", "uploader-removed", "uploader-preserved",
+ELSEWHERE |= {"uploader-dir-remove", "uploader-removed",
               "uploader-reconfirmed"}  # and in test_receipts_uploader.py
 ELSEWHERE |= {"uplink-switched", "uplink-abandoned"}  # and in test_destinations.py
 ELSEWHERE |= {"binding-another", "binding-rebound", "reconcile-anew"}  # and in test_binding.py
 ELSEWHERE |= {"hold-ask", "hold-held"}  # and in test_holds.py
+ELSEWHERE |= {"uploader-preserved"}  # and in test_s3.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"binding-bound",                                                # once a destination
         "hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
@@ -603,5 +604,5 @@ def test_those_of_other_files_are_killed_at_there():
     """Each is named in the test that its comment above names."""
     text = "".join((ROOT / "tests/system" / name).read_text() for name in (
         "test_receipts.py", "test_evidence.py", "test_retention.py", "test_receipts_uploader.py",
-        "test_destinations.py", "test_binding.py", "test_holds.py"))
+        "test_destinations.py", "test_binding.py", "test_holds.py", "test_s3.py"))
     assert {name for name in ELSEWHERE if f'"{name}' not in text} == set()

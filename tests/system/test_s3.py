@@ -11,6 +11,7 @@ import pathlib
 import random
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -460,6 +461,30 @@ def test_hold(rgw, uploader, clip, ready, size):
     hold(0)
     assert uploader.errand("REMOVE", path, **at).kind == "REMOVED"
     assert rgw.objects(bucket) == ([], 0)
+
+
+def test_killed_behind_a_hold(rgw, folder, clip, ready):
+    """The hold stands, its answer was lost: asked again, it is put on once more."""
+    bucket = rgw.bucket(lock=True)
+    path = clip(1000)
+    folder.chmod(0o777)
+    with Core(folder, PROGRAM, USER, env={"DIE_AT": "uploader-preserved:1",
+                                          "DIE_MARK": str(folder / "mark")}) as c:
+        ready(c, rgw.endpoint, bucket)
+        end = c.whole(path)[1]
+        at = dict(address=end.object, version=end.version)
+
+        def preserve():
+            c.generation += 1
+            c.put("PRESERVE", core.Core.what(path, preserved=1, **at), 0, c.generation)
+        preserve()
+        assert c.process.wait(10) == -signal.SIGKILL
+        c.kill()
+        c.start()
+        ready(c, rgw.endpoint, bucket)
+        assert c.errand("RECONFIRM", path, **at).held == 1
+        preserve()
+        assert c.get("PRESERVED", "FAILED").kind == "PRESERVED"
 
 
 def test_no_hold_without_a_lock(rgw, uploader, clip, ready):

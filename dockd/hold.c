@@ -178,8 +178,11 @@ static void failed(struct store *s, uint64_t asset, const struct proto_failed *f
 	case UPLOAD_DIFFERS:
 		put_off(s, asset, f->text[0] ? f->text : "it is not there any more");
 		break;
+	case UPLOAD_DESTINATION: /* it refuses: asked again all the same, later and later */
+		put_off(s, asset, f->text[0] ? f->text : "it gives no reason");
+		hurry(s, asset);
+		break;
 	case UPLOAD_AWAY: /* uplink waits for it */
-	case UPLOAD_DESTINATION:
 	case UPLOAD_STOPPED:
 		hurry(s, asset);
 		break;

@@ -145,7 +145,9 @@ static const char *on_failed(
 	d->sent_bytes += f.sent_bytes;
 	log_info("errand-failed", "destination=%s what=%s failure=%u http=%u reason=\"%s\"",
 	    d->name, proto_name(s->errand.type), f.failure, f.http_status, log_text(f.text));
-	uplink_fails(u, d, 0, &f);
+	/* what was refused to this question says nothing of uploads: another right may be needed */
+	if (f.failure != UPLOAD_DESTINATION || f.http_status == 0)
+		uplink_fails(u, d, 0, &f);
 	end(s, &a);
 	return NULL;
 }

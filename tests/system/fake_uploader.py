@@ -72,8 +72,8 @@ class Uploader:
             o["address"].encode(), o["version"].encode(), o["retain"] or p.NO_TIME, o["lock"],
             int(o["held"]), b""), *at)
 
-    def fail(self, failure, text, at):
-        self.put("FAILED", p.FAILED.pack(failure, 0, 0, 0, 0, b"", text.encode()), *at)
+    def fail(self, failure, text, at, status=0):
+        self.put("FAILED", p.FAILED.pack(failure, status, 0, 0, 0, b"", text.encode()), *at)
 
     def upload(self, up, fd, at):
         data = os.pread(fd, up["size"] + 1, 0)
@@ -97,7 +97,9 @@ class Uploader:
     def errand(self, kind, up, at):
         rules, o = self.store.rules(), self.store.objects.get(up["address"])
         if kind == "PRESERVE" and rules["preserve"] != "yes":
-            if rules["preserve"] != "silent":
+            if rules["preserve"] == "denied":
+                self.fail(p.BAD_DESTINATION, "the store denies this to the access key", at, 403)
+            elif rules["preserve"] != "silent":
                 self.fail(p.CANNOT, rules["preserve"], at)
         elif o is None:
             if kind == "REMOVE":

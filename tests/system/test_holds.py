@@ -94,6 +94,19 @@ def test_nothing_is_called_confirmed_before_it_is():
         s.until(lambda: "hold" not in s.ctl("status")["text"], "nothing to say")
 
 
+def test_a_hold_that_is_denied_stops_no_upload():
+    """The access key may send and may not hold: what comes later arrives, and a person is told."""
+    with Held({"holds_at_once": False, "preserve": "denied"}) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        assert s.copies("preserve", "camera", "A")[1, "store"]["state"] == "NOT-PRESERVED"
+        s.docked("A", [clip("DCIM/late.mp4", 7000, 8, mtime=at())])
+        s.until(lambda: len(s.records("receipted")) == 2, "the late one")
+        s.until(lambda: "denies this" in s.ctl("status")["text"], "told")
+        assert not s.ctl("status")["destinations"][0]["away"]
+        s.store.rule(holds_at_once=False)
+        s.until(lambda: len(s.records("held", on=1)) == 2, "held")
+
+
 @pytest.mark.parametrize("point", ["hold-ask:2", "hold-held:4"])
 def test_killed_between(point):
     """The core dies between order, question and record; nothing is forgotten, nothing held twice."""

@@ -31,13 +31,13 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 			    "its uploader is not connected: is dockd-uploader running?");
 	binding_text(u->journal, d->name, text, sizeof(text));
 	out->another = text[0] != '\0';
+	memcpy(out->state, d->state, sizeof(out->state));
 	if (text[0]) {
 		memcpy(out->trouble, text, sizeof(out->trouble));
 		snprintf(out->state, sizeof(out->state), "another");
 	}
 	out->connected = d->peer && d->ready;
 	out->away = d->breaker.open || !out->connected;
-	memcpy(out->state, d->state, sizeof(out->state));
 	out->person = d->breaker.person || (d->peer && !d->ready && d->trouble[0]);
 	out->active = uplink_busy(d);
 	out->level = d->level;

@@ -112,6 +112,7 @@ def test_another_folder_is_not_used_before_a_person_says_so():
         told = s.destination()["text"]
         assert f"dir {old}" in told and f"dir {s.marker()}" in told
         assert s.records("another")[0]["identity"] == f"dir {s.marker()}"
+        assert s.destination()["state"] == "another"
         assert told in s.ctl("status")["text"]
         first.unplug()
         second = s.dock(1, first=5)

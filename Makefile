@@ -308,6 +308,7 @@ unit_tests := \
 	tus_line \
 	s3 \
 	s3_reply \
+	s3_sum \
 	sysfs \
 	ports \
 	digest \
@@ -495,6 +496,7 @@ unit_objs_s3 := $(s3_pure) uploader/facts.c
 unit_pkg_s3 := libcurl libcrypto expat
 unit_objs_s3_reply := $(s3_pure) uploader/facts.c
 unit_pkg_s3_reply := libcurl libcrypto expat
+unit_pkg_s3_sum := libcurl libcrypto
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
 unit_objs_config := $(config_whole)

@@ -478,6 +478,7 @@ static void s3_end(struct transfer *t)
 		http_stop(t->http);
 	if (!u)
 		return;
+	s3_sum_yield(t);
 	s3_sum_free(&u->sum);
 	EVP_MD_CTX_free(u->whole);
 	EVP_MD_CTX_free(u->back);

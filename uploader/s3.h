@@ -30,12 +30,14 @@ struct s3 {
 	bool expect; /* the next body should ask first: nothing has been accepted yet */
 	bool unconditional;  /* it does not know If-None-Match (501) */
 	bool etag_is_no_md5; /* seen: encrypted by a key of the store's (SSE-KMS), for one */
+	const struct transfer *reading; /* whose digests are being taken */
 };
 
-/* SHA-256 and MD5 of a range of the file; a slice of it a call. */
+/* MD5, and SHA-256 where it is not known, of a range of the file; a slice of it a call. */
 struct s3_sum {
 	uint64_t from_bytes, at_bytes, end_bytes;
 	bool begun, done;
+	bool both; /* sha256 too */
 	uint8_t sha256[PROTO_SHA256_LEN], md5[S3_MD5_LEN];
 	EVP_MD_CTX *sha256_ctx, *md5_ctx;
 };
@@ -92,9 +94,10 @@ struct s3_upload {
 	EVP_MD_CTX *whole; /* SHA-256 of the file up to whole_bytes */
 	uint64_t whole_bytes;
 	unsigned mismatches;
-	bool found;  /* it was there whole before this transfer sent anything */
-	bool stored; /* the object is there, whole */
-	bool ended;  /* PUT or Complete was answered in this run, with this ETag and version */
+	bool doubted; /* the store refused the digest: our copy is hashed before it is sent again */
+	bool found;   /* it was there whole before this transfer sent anything */
+	bool stored;  /* the object is there, whole */
+	bool ended;   /* PUT or Complete was answered in this run, with this ETag and version */
 	char etag[S3_ETAG_LEN];
 	char version[PROTO_TEXT_LEN];
 	EVP_MD_CTX *back;
@@ -143,11 +146,19 @@ uint64_t s3_part_size(const struct transfer *t, unsigned number);
 
 int s3_sum_new(struct s3_sum *s);
 void s3_sum_free(struct s3_sum *s);
+/* It reads no more: another one may. */
+void s3_sum_yield(const struct transfer *t);
 /*
- * The digests of [from, from + len) into u->sum, and in passing u->whole goes on. ACT_DONE when it
- * has them, ACT_AGAIN, ACT_FAILED (UPLOAD_SOURCE).
+ * Both digests of [from, from + len) into u->sum, and in passing u->whole goes on. ACT_DONE when it
+ * has them, ACT_AGAIN, ACT_FAILED (UPLOAD_SOURCE). One transfer after the other, in the slots'
+ * order, so that one is on the line while the next is read; ahead of need only while none is.
  */
 enum act_result s3_sum_take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes);
+/*
+ * The same of the file as a whole: its MD5; with check its SHA-256 too, which must be that of
+ * t->upload (UPLOAD_SOURCE).
+ */
+enum act_result s3_sum_file(struct transfer *t, bool check);
 /* Forgets what was digested: it is read again. */
 void s3_sum_drop(struct s3_sum *s);
 /* u->whole to the end of the file, compared with what was checked. */

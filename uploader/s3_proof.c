@@ -148,7 +148,7 @@ static bool is_proved(const struct transfer *t, const struct s3_head *h)
 		return false;
 	if (!u->part)
 		return same ||
-		    (u->sum.done && u->sum.end_bytes == t->upload.size_bytes &&
+		    (u->sum.done && u->sum.both && u->sum.end_bytes == t->upload.size_bytes &&
 			u->sum.from_bytes == 0 && s3_etag_md5(h->etag, md5) &&
 			memcmp(md5, u->sum.md5, sizeof(md5)) == 0);
 	for (unsigned i = 0; i < u->parts_n; i++) {
@@ -193,6 +193,12 @@ static enum act_result put_lacking(struct transfer *t)
 	return s3_next(t, STEP_STATED);
 }
 
+/* To a PUT: then the ETag must stand for it, and only as the MD5 of bytes of the right SHA-256. */
+static bool is_answer_lost(const struct s3_upload *u)
+{
+	return !u->part && !u->ended && (u->sum.begun || u->sum.done);
+}
+
 static enum act_result stated(struct transfer *t)
 {
 	struct s3_upload *u = t->own;
@@ -202,6 +208,11 @@ static enum act_result stated(struct transfer *t)
 	struct s3_head h;
 	bool proved;
 
+	if (!u->asked && is_answer_lost(u)) {
+		result = s3_sum_file(t, true);
+		if (result != ACT_DONE)
+			return result;
+	}
 	if (!u->asked)
 		return s3_ask_head(t, u->version);
 	v = s3_heard(t, S3_HEAD, &h, &result);

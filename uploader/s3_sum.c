@@ -2,8 +2,9 @@
  * s3_sum: the digests of what is sent to an S3 store; see s3.h.
  *
  * Reads the station's copy in slices, one a turn of the loop, so that other uploads go on
- * meanwhile. Each part is read once for both of its digests and for that of the whole, which is
- * that of the part where there is one alone.
+ * meanwhile. Each part is read once for both of its digests and for that of the whole. A file that
+ * goes by one PUT needs its MD5 alone: its SHA-256 is what was checked, and the store refuses bytes
+ * that have another.
  */
 #include "s3.h"
 
@@ -70,18 +71,41 @@ static enum act_result unreadable(struct transfer *t, int err)
 				    err == -ENODATA ? "it has become shorter" : strerror(-err));
 }
 
-enum act_result s3_sum_take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes)
+/* One that waits for an answer, or for the line, keeps nobody from reading. */
+static bool may_read(const struct transfer *t)
+{
+	struct s3 *s = t->dest->own;
+
+	if (s->reading && s->reading != t && s->reading->state == TRANSFER_TURN)
+		return false;
+	s->reading = t;
+	return true;
+}
+
+void s3_sum_yield(const struct transfer *t)
+{
+	struct s3 *s = t->dest->own;
+
+	if (s->reading == t)
+		s->reading = NULL;
+}
+
+static enum act_result take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes, bool both)
 {
 	struct s3_upload *u = t->own;
 	struct s3_sum *s = &u->sum;
-	EVP_MD_CTX *ctx[2] = { s->sha256_ctx, s->md5_ctx };
+	EVP_MD_CTX *ctx[2] = { both ? s->sha256_ctx : NULL, s->md5_ctx };
 	int err;
 
-	if (s->from_bytes != from_bytes || s->end_bytes != from_bytes + len_bytes)
+	if (s->from_bytes != from_bytes || s->end_bytes != from_bytes + len_bytes ||
+	    s->both != both)
 		s3_sum_drop(s);
 	if (s->done)
 		return ACT_DONE;
+	if (!may_read(t))
+		return ACT_AGAIN;
 	if (!s->begun) {
+		s->both = both;
 		s->from_bytes = s->at_bytes = from_bytes;
 		s->end_bytes = from_bytes + len_bytes;
 		if (EVP_DigestInit_ex(s->sha256_ctx, EVP_sha256(), NULL) != 1 ||
@@ -96,11 +120,29 @@ enum act_result s3_sum_take(struct transfer *t, uint64_t from_bytes, uint64_t le
 	}
 	if (s->at_bytes < s->end_bytes)
 		return ACT_AGAIN;
-	if (EVP_DigestFinal_ex(s->sha256_ctx, s->sha256, NULL) != 1 ||
+	s3_sum_yield(t);
+	if ((both && EVP_DigestFinal_ex(s->sha256_ctx, s->sha256, NULL) != 1) ||
 	    EVP_DigestFinal_ex(s->md5_ctx, s->md5, NULL) != 1)
 		return unreadable(t, -ENOMEM);
 	s->done = true;
 	return ACT_DONE;
+}
+
+enum act_result s3_sum_take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes)
+{
+	return take(t, from_bytes, len_bytes, true);
+}
+
+enum act_result s3_sum_file(struct transfer *t, bool check)
+{
+	const struct s3_upload *u = t->own;
+	enum act_result r = take(t, 0, t->upload.size_bytes, check);
+
+	if (r == ACT_DONE && check &&
+	    memcmp(u->sum.sha256, t->upload.sha256, PROTO_SHA256_LEN) != 0)
+		return transfer_fail(t, UPLOAD_SOURCE,
+		    "the station's copy has another digest than when it was checked");
+	return r;
 }
 
 enum act_result s3_sum_whole(struct transfer *t)

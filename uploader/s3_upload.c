@@ -492,6 +492,7 @@ static enum act_result not_taken(struct transfer *t, enum s3_verdict v, enum act
 	if (v != S3_DIGEST)
 		return result;
 	s3_sum_drop(&u->sum);
+	u->doubted = true;
 	if (++u->mismatches < MISMATCHES_MAX)
 		return result;
 	return transfer_fail(t, UPLOAD_SOURCE,
@@ -515,13 +516,10 @@ enum act_result s3_send_whole(struct transfer *t)
 	int err;
 
 	if (!u->asked) {
-		result = s3_sum_take(t, 0, t->upload.size_bytes);
+		result = s3_sum_file(t, u->doubted);
 		if (result != ACT_DONE)
 			return result;
-		if (memcmp(u->sum.sha256, t->upload.sha256, PROTO_SHA256_LEN) != 0)
-			return transfer_fail(t, UPLOAD_SOURCE,
-			    "the station's copy has another digest than when it was checked");
-		s3_sum_texts(u->sum.sha256, u->sum.md5, digest, md5);
+		s3_sum_texts(t->upload.sha256, u->sum.md5, digest, md5);
 		err = s3_put(&t->dest->conf, t->dest->station, &t->upload, u->a.key, time(NULL),
 		    digest, md5, s3_form());
 		if (!err && !facts_is_side(&t->upload) && !s3_of(t)->unconditional)

@@ -944,12 +944,42 @@ def test_damaged_copy_is_not_completed(uploader, clip, ready, store, size):
     end = uploader.whole(clip(size), sha256=bytes(32))[1]
     assert (end.kind, end.failure) == ("FAILED", core.SOURCE)
     assert not store.objects and count(store, "POST", "uploadId=") == 0
+    assert count(store, "PUT", "") == (1 if size == 1000 else 3)  # the store's word, then our own
 
 
-def test_digest_refused_again_and_again(uploader, clip, ready, store):
+def test_damaged_copy_is_refused_by_the_store(rgw, uploader, clip, ready):
+    """What one PUT proves rests on this: the store compares the bytes with the signed SHA-256."""
+    bucket = rgw.bucket()
+    ready(uploader, rgw.endpoint, bucket)
+    end = uploader.whole(clip(1000), sha256=bytes(32))[1]
+    assert (end.kind, end.failure) == ("FAILED", core.SOURCE)
+    assert "Contents" not in rgw.client().list_objects_v2(Bucket=bucket)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_lost_answer_of_a_store_that_checks_nothing(uploader, clip, ready, store, damaged):
+    """The ETag proves nothing then but that it is the station's copy, which is hashed for that."""
+    path = clip(1000)
+
+    def taken(_server, request):
+        data = bytes(request.read())
+        told = [f"{k}: {v}" for k, v in request.headers.items() if k.startswith("x-amz-meta-")]
+        store.objects[request.path.split("/", 2)[2]] = (data, told, hashlib.md5(data).hexdigest())
     ready(uploader, store.endpoint, "evidence")
-    store.on("PUT", "partNumber=1", refuse(400, "XAmzContentSHA256Mismatch"), times=9)
-    end = uploader.whole(clip(2 * PART))[1]
+    store.on("PUT", "", taken)
+    end = uploader.whole(path, **({"sha256": bytes(32)} if damaged else {}))[1]
+    assert count(store, "PUT", "") == 1 and count(store, "GET", key_of(path)) == 0
+    if damaged:
+        assert (end.kind, end.failure) == ("FAILED", core.SOURCE)
+    else:
+        assert (end.kind, end.level) == ("RECEIPT", core.TRANSFER_DIGEST)
+
+
+@pytest.mark.parametrize("size,part", [(2 * PART, "partNumber=1"), (1000, "")])
+def test_digest_refused_again_and_again(uploader, clip, ready, store, size, part):
+    ready(uploader, store.endpoint, "evidence")
+    store.on("PUT", part, refuse(400, "XAmzContentSHA256Mismatch"), times=9)
+    end = uploader.whole(clip(size))[1]
     assert (end.failure, len(store.faults)) == (core.SOURCE, 6)
 
 

@@ -123,7 +123,10 @@ enum act_result s3_page(struct transfer *t, struct s3_parts *out, enum s3_verdic
 		return s3_ask(t, s3_list_parts(&t->dest->conf, &u->a, u->marker, s3_form()), &q);
 	}
 	*v = s3_heard(t, S3_PARTS, &h, &result);
-	if (*v == S3_GOOD && s3_parts_read(u->list, s3_text_len(t), out) < 0) {
+	/* also a page that leads no further than the one before: it would be asked for for ever */
+	if (*v == S3_GOOD &&
+	    (s3_parts_read(u->list, s3_text_len(t), out) < 0 ||
+		(out->truncated && out->next <= u->marker))) {
 		*v = 0;
 		u->step = STEP_NONE;
 		transfer_state(t, "answer");

@@ -35,6 +35,7 @@ class Store:
     def __init__(self, lock=False, etag=None):
         self.lock = lock
         self.page = 1000   # parts listed at once
+        self.stuck = False # the first page is given again and again
         self.etag = etag or (lambda data: hashlib.md5(data).hexdigest())
         self.objects = {}  # key => (data, headers, etag)
         self.uploads = {}  # id => [key, {number: data}, headers]
@@ -112,7 +113,7 @@ class Store:
     def _parts(self, q):
         if q["uploadId"] not in self.uploads:
             return error(404, "NoSuchUpload")
-        after = int(q.get("part-number-marker", 0))
+        after = 0 if self.stuck else int(q.get("part-number-marker", 0))
         parts = [p for p in sorted(self.uploads[q["uploadId"]][1].items()) if p[0] > after]
         more = len(parts) > self.page
         parts = parts[:self.page]

@@ -153,6 +153,13 @@ static enum act_result remove_look(struct transfer *t)
 
 	if (r != ACT_DONE)
 		return r;
+	/* what that one knows of it (orders, findings) is not known here */
+	if (h.station[0] && strcmp(h.station, t->dest->station) != 0) {
+		transfer_state(t, "another-station");
+		return transfer_fail(t, UPLOAD_CANNOT,
+		    "station %s has brought it there, and goes by it: dispose of it there",
+		    h.station);
+	}
 	if (h.held || (h.locked && h.retain_until_s > (int64_t)time(NULL)))
 		return locked(t, &h);
 	/* A version by its name: without it a bucket with versions would only hide it. */

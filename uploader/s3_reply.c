@@ -199,6 +199,8 @@ static int take_header(struct span name, struct span value, int64_t now_s, struc
 		take_hex(value, out->asset);
 	else if (span_is(name, "x-amz-meta-sha256"))
 		take_hex(value, out->sha256);
+	else if (span_is(name, "x-amz-meta-station"))
+		(void)copy_visible(value, out->station, sizeof(out->station));
 	else if (span_is(name, "retry-after"))
 		out->retry_after_ms = retry_after(value, now_s);
 	else if (span_is(name, "date"))

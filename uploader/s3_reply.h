@@ -40,8 +40,9 @@ struct s3_head {
 	enum lock_mode lock_mode;
 	char etag[S3_ETAG_LEN];
 	char version[PROTO_TEXT_LEN];
-	char asset[PROTO_ID_LEN];  /* x-amz-meta-asset, "" none or no asset id */
-	char sha256[PROTO_ID_LEN]; /* x-amz-meta-sha256, lower-case hex or "" */
+	char asset[PROTO_ID_LEN];     /* x-amz-meta-asset, "" none or no asset id */
+	char sha256[PROTO_ID_LEN];    /* x-amz-meta-sha256, lower-case hex or "" */
+	char station[PROTO_NAME_LEN]; /* x-amz-meta-station: who brought it; "" not told */
 };
 int s3_head_read(const char *head, size_t len, int64_t now_s, struct s3_head *out); /* 0, -EPROTO */
 

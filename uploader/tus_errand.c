@@ -85,17 +85,16 @@ static enum act_result ask_which(struct transfer *t, struct tus_reply *r)
 	    tus_is_same(t, r) ? "" : ", and another asset");
 }
 
-/* ACT_DONE: it is there, whole. */
-static enum act_result ask_head(struct transfer *t)
+/* ACT_DONE: it is there, whole: *r. */
+static enum act_result ask_head(struct transfer *t, struct tus_reply *r)
 {
-	struct tus_reply r = { 0 };
-	enum act_result result = ask_which(t, &r);
+	enum act_result result = ask_which(t, r);
 
-	if (result != ACT_DONE || r.offset_bytes == t->upload.size_bytes)
+	if (result != ACT_DONE || r->offset_bytes == t->upload.size_bytes)
 		return result;
 	transfer_state(t, "differs");
 	return transfer_fail(t, UPLOAD_DIFFERS, "it is not whole there: %llu of %llu bytes",
-	    (unsigned long long)r.offset_bytes, (unsigned long long)t->upload.size_bytes);
+	    (unsigned long long)r->offset_bytes, (unsigned long long)t->upload.size_bytes);
 }
 
 /* ---- confirm ---- */
@@ -136,13 +135,14 @@ static enum act_result ask_proof(struct transfer *t)
 enum act_result tus_confirm(struct transfer *t)
 {
 	struct tus_upload *u = t->own;
+	struct tus_reply reply = { 0 };
 	enum act_result r;
 
 	switch ((int)u->step) {
 	case STEP_NONE:
 		return begin_confirm(t);
 	case STEP_HEAD:
-		r = ask_head(t);
+		r = ask_head(t, &reply);
 		return r == ACT_DONE ?
 		    transfer_fail(
 			t, UPLOAD_LATER, "the server has it, but does not give proof of it (404)") :
@@ -220,17 +220,30 @@ static enum act_result check_removed(struct transfer *t)
 	    t, UPLOAD_LATER, "the server says that it removed it, and still has it");
 }
 
+/* What another station knows of it (orders, findings) is not known here. */
+static enum act_result look_whose(struct transfer *t)
+{
+	struct tus_reply r = { 0 };
+	enum act_result result = ask_head(t, &r);
+
+	if (result != ACT_DONE)
+		return result;
+	if (!r.station[0] || strcmp(r.station, t->dest->station) == 0)
+		return next(t, STEP_DELETE);
+	transfer_state(t, "another-station");
+	return transfer_fail(t, UPLOAD_CANNOT,
+	    "station %s has brought it there, and goes by it: dispose of it there", r.station);
+}
+
 enum act_result tus_remove(struct transfer *t)
 {
 	const struct tus_upload *u = t->own;
-	enum act_result r;
 
 	switch ((int)u->step) {
 	case STEP_NONE:
 		return begin_remove(t);
 	case STEP_HEAD:
-		r = ask_head(t);
-		return r == ACT_DONE ? next(t, STEP_DELETE) : r;
+		return look_whose(t);
 	case STEP_DELETE:
 		return ask_delete(t);
 	case STEP_CHECK:

@@ -145,6 +145,23 @@ static void take_id(struct span value, bool *has, char *out)
 	*has = true;
 }
 
+/* A station's name (dockd.conf(5)) in base64, or "". */
+static void take_station(struct span value, char out[PROTO_NAME_LEN])
+{
+	uint8_t name[PROTO_NAME_LEN];
+	int n = base64_read(value.at, value.len, name, sizeof(name) - 1);
+
+	out[0] = '\0';
+	for (int i = 0; i < n; i++) {
+		if (name[i] <= ' ' || name[i] > '~')
+			return;
+	}
+	if (n > 0) {
+		memcpy(out, name, (size_t)n);
+		out[n] = '\0';
+	}
+}
+
 /* tus creation: "key base64, key base64"; a key may have no value. */
 static void take_metadata(struct tus_reply *r, struct span list)
 {
@@ -160,6 +177,8 @@ static void take_metadata(struct tus_reply *r, struct span list)
 		else if (item.len > 7 && memcmp(item.at, "sha256 ", 7) == 0)
 			take_id(
 			    (struct span){ item.at + 7, item.len - 7 }, &r->has_sha256, r->sha256);
+		else if (item.len > 8 && memcmp(item.at, "station ", 8) == 0)
+			take_station((struct span){ item.at + 8, item.len - 8 }, r->station);
 		list.at += skip;
 		list.len -= skip;
 	}

@@ -33,9 +33,10 @@ struct tus_reply {
 	bool has_asset, has_sha256;           /* Upload-Metadata names one */
 	bool has_digest;                      /* Repr-Digest states a SHA-256 (RFC 9530) */
 	bool has_content_location;
-	bool cached;               /* Age says that it came from a cache (RFC 9111 5.1) */
-	char asset[PROTO_ID_LEN];  /* "" where it is no asset id */
-	char sha256[PROTO_ID_LEN]; /* "" where it is no digest in hexadecimal */
+	bool cached;                  /* Age says that it came from a cache (RFC 9111 5.1) */
+	char asset[PROTO_ID_LEN];     /* "" where it is no asset id */
+	char sha256[PROTO_ID_LEN];    /* "" where it is no digest in hexadecimal */
+	char station[PROTO_NAME_LEN]; /* in Upload-Metadata: who brought it; "" not told */
 	uint8_t digest[PROTO_SHA256_LEN];
 	int64_t expires_s; /* Upload-Expires by our clock; PROTO_NO_TIME: not told */
 	int64_t skew_s;    /* the server's clock minus ours (Date); 0 not told */

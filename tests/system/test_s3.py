@@ -577,6 +577,23 @@ def test_remove_only_where_it_is_ours(rgw, uploader, clip, ready):
     assert_one(rgw, bucket, path)
 
 
+def test_remove_not_what_another_station_brought(uploader, clip, ready, store):
+    """It may be preserved there, which is not known here."""
+    path = clip(10)
+    ready(uploader, store.endpoint, "evidence", flags=core.DISPOSE)
+    end = uploader.whole(path)[1]
+    data, headers, etag = store.objects[end.object]
+    assert "x-amz-meta-station: station-1" in headers
+    store.objects[end.object] = data, [h.replace("station-1", "Eastgate") for h in headers], etag
+    m = uploader.errand("REMOVE", path, address=end.object)
+    assert (m.kind, m.failure, m.state) == ("FAILED", core.CANNOT, "another-station")
+    assert "station Eastgate" in m.text and count(store, "DELETE") == 0
+    assert_kept(store, path)
+    store.objects[end.object] = data, headers, etag
+    assert uploader.errand("REMOVE", path, address=end.object).kind == "REMOVED"
+    assert not store.objects
+
+
 def test_abandon(rgw, uploader, clip, ready):
     bucket = rgw.bucket()
     path = clip(3 * PART)
@@ -880,6 +897,18 @@ def test_pages(uploader, clip, ready, store):
     _, end = uploader.whole(path, address=f"{key_of(path)}?uploadId=id1&partBytes={PART}")
     assert (end.kind, end.sent, end.level) == ("RECEIPT", PART, core.TRANSFER_DIGEST)
     assert_kept(store, path)
+
+
+def test_pages_that_lead_nowhere(uploader, clip, ready, store):
+    """A store that gives the same page for ever is asked a few times, and again later."""
+    path = clip(5 * PART)
+    store.page, store.stuck = 2, True
+    data = path.read_bytes()
+    store.uploads["id1"] = [key_of(path), {n: data[(n - 1) * PART:n * PART] for n in (1, 2, 3)}, []]
+    ready(uploader, store.endpoint, "evidence")
+    _, end = uploader.whole(path, address=f"{key_of(path)}?uploadId=id1&partBytes={PART}")
+    assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "answer"), end
+    assert count(store, "GET", "uploadId=") <= 12
 
 
 def masked(data):

@@ -697,6 +697,27 @@ def test_abandoned(uploader, clip):
         assert len(s.seen("DELETE")) == 1
 
 
+@pytest.mark.parametrize("brought", ["station-1", "Eastgate"])
+def test_removed_by_the_station_that_brought_it(uploader, clip, brought):
+    """Another station may preserve it, which is not known here."""
+    path = clip(1000)
+
+    def tells(server, request):
+        if request.method == "HEAD" and request.path in server.uploads:
+            return answer(200, "Upload-Offset: 1000", "Upload-Length: 1000",
+                          f"Upload-Metadata: station {base64.b64encode(brought.encode()).decode()}")
+        return deletes(server, request)
+    with FaultServer(otherwise=tells) as s:
+        s.uploads["/files/1"] = [1000, bytearray(path.read_bytes())]
+        uploader.open(core.TUS, s.url, flags=core.DISPOSE)
+        end = uploader.errand("REMOVE", path, address=f"{s.url}/1")
+        if brought == "station-1":
+            assert end.kind == "REMOVED" and not s.uploads
+        else:
+            assert (end.failure, end.state) == (core.CANNOT, "another-station") and s.uploads
+            assert "station Eastgate" in end.text and not s.seen("DELETE")
+
+
 @pytest.mark.parametrize("how", ["no termination", "found by all", "elsewhere"])
 def test_not_to_be_abandoned(uploader, clip, how):
     def keeps(server, request):

@@ -169,6 +169,7 @@ void uplink_hurry(struct uplink *u)
 	for (size_t i = 0; i < u->n; i++) {
 		struct destination *d = u->destination[i];
 		bool bounded = d->wire.rate[0].days || d->wire.bytes_per_s != RATE_UNLIMITED;
+		bool shared = d->wire.slots > 1 && d->wire.driver != DESTINATION_DIR;
 
 		for (size_t k = 0; k < WAITS_MAX; k++) {
 			struct wait *w = &d->waits.wait[k];
@@ -184,8 +185,8 @@ void uplink_hurry(struct uplink *u)
 			    !index_is_expedited(ix(u), s->asset))
 				continue;
 			s->expedited = true;
-			/* the timetable holds back what began as one of many */
-			if (bounded && s->state != SLOT_PLANNED && s->stop == STOP_NONE)
+			/* begun as one of many: the timetable holds it back, and no other gives way */
+			if ((bounded || shared) && s->state != SLOT_PLANNED && s->stop == STOP_NONE)
 				s->stop = STOP_WANTED;
 		}
 	}

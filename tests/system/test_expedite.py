@@ -106,6 +106,29 @@ def found_of(s, camera):
     return {r["path"]: r["asset"] for r in records(s, "found") if r["camera"] == camera}
 
 
+def test_expedited_while_it_is_sent():
+    slow = Slow(4 * MIB)
+    with FaultServer(otherwise=slow) as server, \
+            Station(bays=BAYS, profile=QUICK, destinations=tus(server.url, slots=2)) as s:
+        camera = s.camera("A", [clip("a", 6 * MIB, 0), clip("b", 9 * MIB, 1)])
+        camera.plug("1-1")
+        slow.until_held(2)
+        s.wait("all", "checked")
+        a, b = sorted(server.uploads, key=lambda path: server.uploads[path][0])
+        before, beside = (len(server.uploads[path][1]) for path in (a, b))
+        number = found_of(s, "BWC-A")["DCIM/a.mp4"]
+        row, = s.ctl("expedite", number, "--reason", "a hearing at noon")["uploads"]
+        assert row["expedited"]
+        # it goes on from where it is, and its uploader knows that others give way; b is let alone
+        until(s, lambda: len(server.uploads[a][1]) > before, "it goes on")
+        assert len(server.uploads[b][1]) == beside
+        server.released.set()
+        s.wait("all", "receipted")
+        assert len(server.uploads) == 2 and not s.events("upload-makes-room")
+        want = sorted(o["sha256"] for o in camera.objects(digests=True).values())
+        assert sorted(hashlib.sha256(d).hexdigest() for _, d in server.uploads.values()) == want
+
+
 def test_first_on_the_bus_and_in_hours_that_allow_nothing():
     closed = [{"days": "mon-sun", "from": "00:00", "until": "24:00", "rate-kbit": 0}]
     with FaultServer() as server, \

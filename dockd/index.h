@@ -116,6 +116,7 @@ struct index_ahead {
 	uint64_t asset, size_bytes;
 	int64_t
 	    deadline_s; /* when it should be there, is disposed of or forgotten there; 0 no day */
+	bool expedited; /* these come first */
 };
 /*
  * The first `room` of them, in the order in which they are sent: each to take, which ends it by

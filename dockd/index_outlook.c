@@ -27,14 +27,15 @@ int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t
 	if (rc == 0)
 		rc = db_query(ix, Q_AHEAD,
 		    "SELECT asset, size, deadline, CASE WHEN deadline <= ?3 THEN"
-		    " (SELECT since FROM asset WHERE number = q.asset) ELSE 0 END FROM (" PART(0, 0)
-			UNION PART(0, 1) UNION PART(1, 0)
-			    UNION PART(1, 1) ") AS q ORDER BY class, due, recorded, asset LIMIT ?2",
+		    " (SELECT since FROM asset WHERE number = q.asset) ELSE 0 END, class FROM (" PART(
+			0, 0) UNION PART(0, 1) UNION PART(1, 0)
+			UNION PART(1, 1) ") AS q ORDER BY class, due, recorded, asset LIMIT ?2",
 		    &st, "iii", d->number, (int64_t)room, now_s);
 	while (rc == 0 && (rc = db_step(st)) == 1) {
 		struct index_ahead row = { .asset = db_u64(st, 0),
 			.size_bytes = db_u64(st, 1),
-			.deadline_s = sqlite3_column_int64(st, 2) };
+			.deadline_s = sqlite3_column_int64(st, 2),
+			.expedited = sqlite3_column_int(st, 4) == UPLOAD_EXPEDITED };
 		int64_t since_s = sqlite3_column_int64(st, 3);
 
 		/* its day of disposal was over when it came: then it has the time that all have */

@@ -20,6 +20,7 @@
 #define SAMPLE_HELD_MS 120000 /* chunks come in lumps: shorter ones do not tell what held them */
 #define WELL_MS 60000         /* so long, and with room to spare, before a trouble is over */
 #define TRIES 5               /* of one request in a slot, by the uploader, before it gives up */
+#define FIFTEEN 15u /* bytes of expedited ones, to one of all others (uploader/bucket.c) */
 
 static struct index *ix(const struct uplink *u)
 {
@@ -168,24 +169,37 @@ static void look_at_pace(struct destination *d, uint64_t now_ms)
 
 /* ---- what waits ---- */
 
+/* What is due, and how much is sent by when it is there. */
+struct due {
+	uint64_t asset, bytes;
+	int64_t deadline_s; /* 0: nothing is */
+	bool expedited;
+};
+
 /* The walk over what waits, in the order of sending. */
 struct walk {
 	struct destination *d;
 	int64_t now_s;
-	uint64_t all_bytes;   /* that wait */
-	unsigned sharing;     /* slots that share the line */
-	uint64_t front_bytes; /* up to and with the row */
-	uint64_t own_bytes;   /* of the row */
-	uint64_t there_bytes; /* sent by when the row is there: others go beside it */
-	uint64_t wanted;      /* asset that is looked for; 0: the most urgent */
+	uint64_t all_bytes;       /* that wait */
+	unsigned sharing;         /* slots that share the line */
+	uint64_t expedited_bytes; /* of them, in front of all others, */
+	uint64_t expedited_n;     /* and how many files that is */
+	uint64_t front_bytes;     /* up to and with the row */
+	uint64_t own_bytes;       /* of the row */
+	bool expedited;           /* the row is */
+	uint64_t there_bytes;     /* sent by when the row is there: others go beside it */
+	uint64_t wanted;          /* asset that is looked for; 0: the most urgent */
 	bool found;
-	uint64_t urgent, urgent_bytes;
-	int64_t urgent_s; /* its deadline */
-	int64_t worst_s;  /* how late, by the pace alone */
-	uint64_t first, first_bytes;
-	int64_t first_s; /* the deadline that is nearest, or longest over */
-	unsigned late;   /* that are, or will be by the pace alone */
+	struct due urgent;
+	int64_t worst_s;  /* how late it is, by the pace alone */
+	struct due first; /* whose deadline is nearest, or longest over */
+	unsigned late;    /* that are, or will be by the pace alone */
 };
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static void weigh(struct walk *w, uint64_t asset, int64_t deadline_s)
 {
@@ -195,17 +209,12 @@ static void weigh(struct walk *w, uint64_t asset, int64_t deadline_s)
 	if (deadline_s == 0)
 		return;
 	w->late += late_s + w->now_s > 0;
-	if (w->first_s == 0 || deadline_s < w->first_s) {
-		w->first = asset;
-		w->first_bytes = w->there_bytes;
-		w->first_s = deadline_s;
-	}
-	if (w->urgent_s && late_s <= w->worst_s)
+	if (w->first.deadline_s == 0 || deadline_s < w->first.deadline_s)
+		w->first = (struct due){ asset, w->there_bytes, deadline_s, w->expedited };
+	if (w->urgent.deadline_s && late_s <= w->worst_s)
 		return;
 	w->worst_s = late_s;
-	w->urgent = asset;
-	w->urgent_bytes = w->there_bytes;
-	w->urgent_s = deadline_s;
+	w->urgent = (struct due){ asset, w->there_bytes, deadline_s, w->expedited };
 }
 
 static uint64_t left_of(const struct destination *d, uint64_t asset, uint64_t size_bytes)
@@ -229,16 +238,75 @@ static bool in_slot(const struct destination *d, uint64_t asset)
 	return false;
 }
 
+/* A folder's bytes are nobody's but the disk's: there nothing gives way. */
+static bool gives_way(const struct destination *d)
+{
+	return d->wire.driver != DESTINATION_DIR;
+}
+
+/* Slots with expedited ones in them, as soon as room is made. */
+static unsigned expedited_slots(const struct walk *w)
+{
+	return (unsigned)least(w->expedited_n, w->sharing);
+}
+
+/*
+ * They share fifteen sixteenths of the line among themselves, or all of it where no others are in
+ * slots; one that is not in a slot yet has those before it in front. It is the same with and without
+ * a rate: what others have under way is slowed down too.
+ */
+static uint64_t expedited_there(const struct walk *w, uint64_t asset)
+{
+	bool yields = gives_way(w->d);
+	unsigned n = yields ? expedited_slots(w) : w->sharing;
+	uint64_t before = in_slot(w->d, asset) ? w->own_bytes : w->front_bytes;
+	uint64_t bytes = before + w->own_bytes * (n - 1);
+
+	if (!yields)
+		return least(bytes, w->all_bytes);
+	bytes = least(bytes, w->expedited_bytes);
+	if (n < w->sharing)
+		bytes += bytes / FIFTEEN;
+	return least(bytes, w->all_bytes);
+}
+
+/* In a slot, and all others there are filled again; a sixteenth is theirs while there are such. */
+static uint64_t slot_there(const struct walk *w)
+{
+	unsigned busy = uplink_busy(w->d), n = expedited_slots(w);
+	uint64_t bytes = w->own_bytes * busy;
+
+	if (n > 0 && gives_way(w->d)) {
+		bytes += w->expedited_bytes;
+		if (n < busy)
+			bytes = least(bytes, w->own_bytes * (busy - n) * (FIFTEEN + 1));
+	}
+	return least(bytes, w->all_bytes);
+}
+
+static int take_expedited(void *arg, const struct index_ahead *row)
+{
+	struct walk *w = arg;
+
+	if (!row->expedited)
+		return 1;
+	w->expedited_n++;
+	w->expedited_bytes += left_of(w->d, row->asset, row->size_bytes);
+	return 0;
+}
+
 static int take(void *arg, const struct index_ahead *row)
 {
 	struct walk *w = arg;
 
 	w->own_bytes = left_of(w->d, row->asset, row->size_bytes);
 	w->front_bytes += w->own_bytes;
-	/* others are sent beside it, half of each on average begun before it */
-	w->there_bytes = w->front_bytes + w->own_bytes / 2 * (w->sharing - 1);
-	if (w->there_bytes > w->all_bytes)
-		w->there_bytes = w->all_bytes;
+	w->expedited = row->expedited;
+	if (row->expedited && w->expedited_n > 0)
+		w->there_bytes = expedited_there(w, row->asset);
+	else /* others are sent beside it, half of each on average begun before it */
+		w->there_bytes =
+		    least(w->front_bytes + w->own_bytes / 2 * (w->sharing - 1), w->all_bytes);
 	if (w->wanted) {
 		w->found = w->wanted == row->asset;
 		return w->found ? 1 : 0;
@@ -261,11 +329,31 @@ static uint64_t walk_begin(struct uplink *u, struct destination *d, struct walk 
 	}
 	w->all_bytes = bytes > there ? bytes - there : 0;
 	w->sharing = count < d->wire.slots ? (unsigned)count : d->wire.slots;
+	if (count > 0 && index_expedites(ix(u)) > 0 &&
+	    index_ahead(ix(u), d->name, w->now_s, ROWS, take_expedited, w) < 0)
+		return 0;
 	return count;
 }
 
-static int64_t arrival(const struct destination *d, int64_t now_s, uint64_t bytes)
+/* What is expedited waits for no hour. */
+static const struct proto_destination *without_closed_hours(const struct proto_destination *d)
 {
+	static struct proto_destination open;
+
+	open = *d;
+	if (open.bytes_per_s == 0)
+		open.bytes_per_s = RATE_UNLIMITED;
+	for (size_t i = 0; i < PROTO_RATES; i++) {
+		if (open.rate[i].bytes_per_s == 0)
+			open.rate[i].bytes_per_s = RATE_UNLIMITED;
+	}
+	return &open;
+}
+
+static int64_t arrival(const struct destination *d, int64_t now_s, uint64_t bytes, bool expedited)
+{
+	const struct proto_destination *hours =
+	    expedited ? without_closed_hours(&d->wire) : &d->wire;
 	uint64_t now_ms = waits_now_ms();
 	int64_t away_s = now_s;
 	time_t now = (time_t)now_s;
@@ -274,7 +362,7 @@ static int64_t arrival(const struct destination *d, int64_t now_s, uint64_t byte
 	localtime_r(&now, &tm);
 	if (d->breaker.until_ms > now_ms)
 		away_s += (int64_t)((d->breaker.until_ms - now_ms) / 1000);
-	return forecast_arrival(&d->wire, &d->outlook.pace, now_s, &tm, away_s, bytes);
+	return forecast_arrival(hours, &d->outlook.pace, now_s, &tm, away_s, bytes);
 }
 
 /* Bytes of a request of which nothing is kept when it is cut; all slots share the line. */
@@ -331,30 +419,29 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 {
 	struct outlook *o = &d->outlook;
 	struct walk w;
-	int64_t newest_s, granted_s = d->deliver_s, assumed_s, spare_s;
+	int64_t newest_s, granted_s = d->deliver_s, due_s, assumed_s, spare_s;
 	bool blind = o->pace.bytes_per_s == 0 || d->breaker.open || !d->peer || !d->ready;
 	enum forecast_trouble t;
 	uint64_t count = walk_begin(u, d, &w);
 
 	o->allowed_per_s = timetable_rate(&d->wire, minute_now());
-	o->expected_s = count ? arrival(d, w.now_s, w.all_bytes) : 0;
+	o->expected_s = count ? arrival(d, w.now_s, w.all_bytes, w.expedited_n == count) : 0;
 	if (count > 0 && index_ahead(ix(u), d->name, w.now_s, ROWS, take, &w) == ROWS &&
 	    count > ROWS && index_newest_waiting(ix(u), &newest_s) == 0) {
 		/* too many to look at each: the last of them, then */
 		w.there_bytes = w.all_bytes;
+		w.expedited = false;
 		weigh(&w, 0, d->deliver_s ? newest_s + d->deliver_s : 0);
 	}
-	if (w.first_s && w.now_s >= w.first_s) { /* what is over is said first */
+	if (w.first.deadline_s && w.now_s >= w.first.deadline_s) /* what is over is said first */
 		w.urgent = w.first;
-		w.urgent_s = w.first_s;
-		w.urgent_bytes = w.first_bytes;
-	}
+	due_s = w.urgent.deadline_s;
 	o->late = w.late;
-	o->urgent = w.urgent;
-	o->urgent_deadline_s = w.urgent_s;
-	o->urgent_expected_s = w.urgent_s ? arrival(d, w.now_s, w.urgent_bytes) : 0;
+	o->urgent = w.urgent.asset;
+	o->urgent_deadline_s = due_s;
+	o->urgent_expected_s = due_s ? arrival(d, w.now_s, w.urgent.bytes, w.urgent.expedited) : 0;
 	/* away, or a pace that nobody knows: it may stay so for as long as it has been so */
-	assumed_s = o->urgent_expected_s ? o->urgent_expected_s : w.urgent_s ? w.now_s : 0;
+	assumed_s = o->urgent_expected_s ? o->urgent_expected_s : due_s ? w.now_s : 0;
 	if (!blind || o->blind_since_ms == 0)
 		o->blind_since_ms = blind ? now_ms : 0;
 	spare_s = blind ? (int64_t)(now_ms - o->blind_since_ms) / 1000 : 0;
@@ -367,9 +454,9 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 	if (assumed_s != INT64_MAX && assumed_s)
 		assumed_s += spare_s;
 	t = count == 0 ? FORECAST_WELL :
-			 forecast_judge(w.now_s, assumed_s, w.urgent_s, &o->pace,
-			     largest_request(d), o->longest_ms / 1000);
-	show(d, t, count == 0 || assumed_s + granted_s / 32 <= w.urgent_s || !w.urgent_s, now_ms);
+			 forecast_judge(w.now_s, assumed_s, due_s, &o->pace, largest_request(d),
+			     o->longest_ms / 1000);
+	show(d, t, count == 0 || assumed_s + granted_s / 32 <= due_s || !due_s, now_ms);
 }
 
 void outlook_turn(struct uplink *u, struct destination *d)
@@ -406,14 +493,9 @@ int64_t outlook_expected(struct uplink *u, struct destination *d, uint64_t asset
 		return 0;
 	if (!w.found)
 		w.there_bytes = w.all_bytes; /* at the latest */
-	/* in a slot, or about to be put into one: all others there are filled again */
-	else if (in_slot(d, asset))
-		w.there_bytes = w.own_bytes * uplink_busy(d);
-	else if (index_is_expedited(ix(u), asset))
-		w.there_bytes = w.front_bytes + w.own_bytes * (w.sharing - 1);
-	if (w.there_bytes > w.all_bytes)
-		w.there_bytes = w.all_bytes;
-	return arrival(d, w.now_s, w.there_bytes);
+	else if (!w.expedited && in_slot(d, asset))
+		w.there_bytes = slot_there(&w);
+	return arrival(d, w.now_s, w.there_bytes, w.found && w.expedited);
 }
 
 const char *outlook_word(enum forecast_trouble t)

@@ -281,8 +281,16 @@ static void one_is_enough(void **state)
 	EXPECT("one", 1);
 }
 
+static int count_expedited(void *arg, const struct index_ahead *row)
+{
+	*(unsigned *)arg += row->expedited;
+	return 0;
+}
+
 static void a_person_wants_it_first(void **state)
 {
+	unsigned expedited = 0;
+
 	(void)state;
 	policy(false);
 	put_docked(1, "1", "A");
@@ -293,11 +301,16 @@ static void a_person_wants_it_first(void **state)
 	assert_int_equal(index_expedites(ix), 0);
 	put_person("expedited", 1, "A", 1);
 	EXPECT("one", 1, 2, 3);
+	assert_int_equal(index_ahead(ix, "one", T, 8, count_expedited, &expedited), 3);
+	assert_int_equal(expedited, 1);
+	expedited = 0;
 	assert_true(index_is_expedited(ix, 1));
 	assert_false(index_is_expedited(ix, 2));
 	assert_false(index_expedites_camera(ix, "A")); /* it is read already */
 	put_person("expedited", 0, "B", 2);
 	EXPECT("one", 1, 2, 3);
+	assert_int_equal(index_ahead(ix, "one", T, 8, count_expedited, &expedited), 3);
+	assert_int_equal(expedited, 3);
 	assert_true(index_expedites_camera(ix, "B"));
 	assert_true(index_is_expedited(ix, 3));
 	/* what this docking brings is meant, what the next one brings is not */

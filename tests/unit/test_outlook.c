@@ -65,10 +65,14 @@ int index_newest_waiting(struct index *index, int64_t *since_s)
 	return -1;
 }
 
-bool index_is_expedited(struct index *index, uint64_t asset)
+uint64_t index_expedites(const struct index *index)
 {
+	uint64_t n = 0;
+
 	(void)index;
-	return asset == 99;
+	for (size_t i = 0; i < queue_n; i++)
+		n += queue[i].expedited;
+	return n;
 }
 
 unsigned uplink_busy(const struct destination *at)
@@ -300,11 +304,89 @@ static void one_file_is_expected_by_its_place(void **state)
 	assert_int_equal(outlook_expected(&u, &d, 4), 0);
 	assert_in_range(outlook_expected(&u, &d, 1), NOON_S + 895, NOON_S + 905);
 	assert_in_range(outlook_expected(&u, &d, 3), NOON_S + 1795, NOON_S + 1805);
-	queue[0].asset = 99; /* expedited: the other slot is filled all the while */
-	assert_in_range(outlook_expected(&u, &d, 99), NOON_S + 1195, NOON_S + 1205);
-	queue[0].asset = 1;
 	begins(1, 600 * MB)->offset_bytes = 300 * MB;
 	assert_in_range(outlook_expected(&u, &d, 1), NOON_S + 295, NOON_S + 305);
+}
+
+static void expects(uint64_t asset, int64_t after_s)
+{
+	assert_in_range(
+	    outlook_expected(&u, &d, asset), NOON_S + after_s - 5, NOON_S + after_s + 5);
+}
+
+/* Others have one byte for fifteen of an expedited one, and what is expedited shares the rest. */
+static void an_expedited_one_has_the_line_but_a_sixteenth(void **state)
+{
+	(void)state;
+	d.wire.slots = 4;
+	pace_saw(&d.outlook.pace, 60000, 60 * MB, 0);
+	for (uint64_t i = 1; i <= 6; i++)
+		waits(i, 600 * MB, 0);
+	queue[0].expedited = true;
+	expects(1, 640);
+	d.wire.slots = 1; /* nobody is beside it */
+	expects(1, 600);
+	d.wire.slots = 4;
+	begins(1, 600 * MB)->offset_bytes = 300 * MB;
+	expects(1, 320);
+	/* two of them; with as many slots all of it is theirs */
+	d.slot[0].state = SLOT_FREE;
+	queue[1].expedited = true;
+	expects(1, 1280);
+	expects(2, 1280);
+	d.wire.slots = 2;
+	expects(1, 1200);
+	d.wire.driver = DESTINATION_DIR; /* a folder's slots share evenly */
+	queue[1].expedited = false;
+	expects(1, 1200);
+}
+
+static void behind_an_expedited_one(void **state)
+{
+	(void)state;
+	d.wire.slots = 2;
+	pace_saw(&d.outlook.pace, 60000, 60 * MB, 0);
+	waits(1, 600 * MB, 0);
+	waits(2, 600 * MB, 0);
+	waits(3, 600 * MB, 0);
+	queue[0].expedited = true;
+	begins(2, 600 * MB)->offset_bytes = 300 * MB;
+	d.slot[1] = (struct slot){ .state = SLOT_SENT, .asset = 1, .size_bytes = 600 * MB };
+	/* 640 s, in which it has got 40 MB, then 260 MB by halves */
+	expects(2, 600 + 600);
+	d.slot[0].offset_bytes = 590 * MB; /* through before that, by sixteenths */
+	expects(2, 160);
+	expects(3, 1210);
+}
+
+static void an_expedited_one_waits_for_no_hour(void **state)
+{
+	(void)state;
+	pace_saw(&d.outlook.pace, 60000, 60 * MB, 0);
+	d.wire.rate[0] = (struct proto_rate){ 0x7f, 8 * 60, 18 * 60, 0 };
+	waits(1, 600 * MB, NOON_S + 4 * 3600);
+	waits(2, 600 * MB, NOON_S + 48 * 3600);
+	assert_true(outlook_expected(&u, &d, 1) > NOON_S + 6 * 3600);
+	passes(1000);
+	assert_int_equal(d.outlook.trouble, FORECAST_LATE);
+	queue[0].expedited = true;
+	expects(1, 601);
+	assert_true(outlook_expected(&u, &d, 2) > NOON_S + 6 * 3600);
+	outlook_again(&d);
+	passes(1000);
+	assert_in_range(d.outlook.urgent_expected_s, NOON_S + 595, NOON_S + 605);
+	for (int i = 0; i < 90; i++)
+		passes(1000);
+	assert_int_equal(d.outlook.trouble, FORECAST_WELL);
+	d.wire.rate[0] = (struct proto_rate){ 0 };
+	d.wire.bytes_per_s = 0;
+	queue_n = 1;
+	expects(1, 600 + (int64_t)now_ms_ / 1000);
+	outlook_again(&d);
+	passes(1000);
+	assert_int_not_equal(d.outlook.trouble, FORECAST_NEVER);
+	queue[0].expedited = false;
+	assert_true(outlook_expected(&u, &d, 1) == INT64_MAX);
 }
 
 int main(void)
@@ -318,6 +400,9 @@ int main(void)
 		cmocka_unit_test_setup(what_has_been_away_for_so_long_may_stay_away, fresh),
 		cmocka_unit_test_setup(any_destination_in_time_is_enough, fresh),
 		cmocka_unit_test_setup(one_file_is_expected_by_its_place, fresh),
+		cmocka_unit_test_setup(an_expedited_one_has_the_line_but_a_sixteenth, fresh),
+		cmocka_unit_test_setup(behind_an_expedited_one, fresh),
+		cmocka_unit_test_setup(an_expedited_one_waits_for_no_hour, fresh),
 	};
 
 	setenv("TZ", "UTC", 1);

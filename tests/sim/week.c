@@ -367,6 +367,25 @@ static struct outcome judge(void)
 	return o;
 }
 
+/* What was told of the clip that cannot wait was true, to a tenth and three steps. */
+static void judge_expedited(void)
+{
+	const struct clip *c = expedited.clip;
+	int64_t took_s, told_s, off_s;
+
+	if (!c)
+		return;
+	told_s = of_core(expedited.told_s) - expedited.asked_s;
+	if (!c->receipted_s)
+		week_die("clip %u was expedited and is not there", c->handle);
+	took_s = c->receipted_s - 1 - expedited.asked_s;
+	off_s = took_s > told_s ? took_s - told_s : told_s - took_s;
+	if (off_s > took_s / 10 + 3 * (int64_t)plan.step_us / SECOND_US)
+		week_die("clip %u, expedited, was there after %" PRId64 " s, and told was %" PRId64
+			 " s",
+		    c->handle, took_s, told_s);
+}
+
 static void print_rows(FILE *out)
 {
 	static const char *const stations[] = { "", "well", "away", "needs IT" };
@@ -557,8 +576,9 @@ static void print_about(FILE *out)
 	    "nothing is"
 	    " written but a line at each file's head); cameras, `dockd-camera` (25 MB/s a pull),"
 	    " `dockd-verify` (400 MB/s; digests are of the head and the length) and hotplug; the"
-	    " uploader, the line (shared evenly by the uploads under way, no loss, no delay) "
-	    "and the"
+	    " uploader, the line (shared evenly by the uploads under way; while an expedited one "
+	    "sends, all others together have one byte for its fifteen, as the uploader's token "
+	    "bucket has it; no loss, no delay, no chunks) and the"
 	    " server, which keeps every byte that arrived when a connection is cut, as tus does "
 	    "without"
 	    " a buffering proxy. So nothing here measures speed or a driver: `make "
@@ -676,7 +696,8 @@ int main(int argc, char **argv)
 		nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	if (o.untold)
 		week_die("%u files were late and nobody was told", o.untold);
-	if (strcmp(plan.name, "day") == 0 && (o.staged == 0 || o.late == 0))
+	judge_expedited();
+	if (strcmp(plan.name, "day") == 0 && (o.staged == 0 || o.late == 0 || !expedited.clip))
 		week_die("the day does not show what it is for");
 	return EXIT_SUCCESS;
 }

@@ -2,9 +2,10 @@
  * week_server: the uploader's end of the core's socket, the line, and an evidence server behind it.
  *
  * Speaks the uploader's messages (PROTOCOL.md) in its place: CREATED, PROGRESS, RECEIPT, FAILED.
- * The line carries so many bytes a second, shared evenly by what is under way; what has arrived is
- * kept, as a tus server without a buffering proxy keeps it. When the line is cut nothing moves for
- * STALL_S, then the slots end; a connection that is tried meanwhile ends after CONNECT_S.
+ * The line carries so many bytes a second, shared evenly by what is under way, but that all others
+ * together have a sixteenth of it while something expedited is (uploader/bucket.c); what has arrived
+ * is kept, as a tus server without a buffering proxy keeps it. When the line is cut nothing moves
+ * for STALL_S, then the slots end; a connection that is tried meanwhile ends after CONNECT_S.
  */
 #include "week.h"
 
@@ -20,6 +21,7 @@
 #define STALL_S 60
 #define CONNECT_S 10
 #define OBJECTS_MAX 65536
+#define SIXTEENTH 16 /* the others', beside what is expedited */
 #define NAME "evidence"
 
 enum doing {
@@ -35,7 +37,7 @@ struct transfer {
 	size_t object;
 	uint64_t sent_bytes;
 	int64_t due_us;
-	bool stalled;
+	bool stalled, expedited;
 };
 
 /* What was begun at the server. */
@@ -116,7 +118,9 @@ static void begin(unsigned slot, const struct msg *m)
 	struct object *o;
 
 	memcpy(&up, m->body, sizeof(up));
-	*t = (struct transfer){ .doing = SENDING, .generation = m->head.generation };
+	*t = (struct transfer){ .doing = SENDING,
+		.generation = m->head.generation,
+		.expedited = m->head.type == MSG_UPLOAD && up.urgency > 0 };
 	if (sscanf(up.address, "sim/%llu", &at) == 1) {
 		t->object = (size_t)at;
 		o = &objects[t->object];
@@ -215,30 +219,39 @@ bool server_turn(void)
 	return some;
 }
 
-/* So many bytes, shared evenly; what one does not need is the others'. */
-static void carry(uint64_t bytes)
+/* Those of one kind that have something left to send. */
+static unsigned sending(bool expedited)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
+		const struct transfer *t = &transfers[i];
+		const struct object *o = &objects[t->object];
+
+		n += t->doing == SENDING && t->expedited == expedited &&
+		    o->has_bytes < o->size_bytes;
+	}
+	return n;
+}
+
+/* So many bytes, shared evenly; what one does not need is the others'. What is left over. */
+static uint64_t share(bool expedited, uint64_t bytes)
 {
 	for (;;) {
-		unsigned n = 0;
-		uint64_t share;
+		unsigned n = sending(expedited);
+		uint64_t each = n ? bytes / n : 0;
 
-		for (unsigned i = 0; i < PROTO_SLOTS; i++) {
-			struct object *o = &objects[transfers[i].object];
-
-			n += transfers[i].doing == SENDING && o->has_bytes < o->size_bytes;
-		}
-		share = n ? bytes / n : 0;
-		if (share == 0)
-			return;
+		if (each == 0)
+			return bytes;
 		for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 			struct transfer *t = &transfers[i];
 			struct object *o = &objects[t->object];
 			uint64_t more = o->size_bytes - o->has_bytes;
 
-			if (t->doing != SENDING || more == 0)
+			if (t->doing != SENDING || t->expedited != expedited || more == 0)
 				continue;
-			if (more > share)
-				more = share;
+			if (more > each)
+				more = each;
 			o->has_bytes += more;
 			t->sent_bytes += more;
 			server_sent_bytes += more;
@@ -247,6 +260,15 @@ static void carry(uint64_t bytes)
 			bytes -= more;
 		}
 	}
+}
+
+/* Others have their part first: only what they leave, and they only what is left then, is more. */
+static void carry(uint64_t bytes)
+{
+	uint64_t beside = sending(true) > 0 ? bytes / SIXTEENTH : 0;
+	uint64_t left = bytes - beside + share(false, beside);
+
+	(void)share(false, share(true, left));
 }
 
 void server_passed(uint64_t us)

@@ -17,6 +17,21 @@
 /* An asker that was sent away asks again at its next turn; nobody waits for one that does not. */
 #define KEPT_FREE_MS 5000
 
+/*
+ * Uploads may keep their slots for a day, at a slow line or at an hour when nothing may be sent. A
+ * hold does not wait for that: what it is to keep may be gone by then.
+ */
+static void press(struct destination *d)
+{
+	uint64_t now_ms = waits_now_ms();
+
+	if (d->pressed_ms == 0)
+		d->pressed_ms = now_ms;
+	if (now_ms - d->pressed_ms >= KEPT_FREE_MS && !d->breaker.open &&
+	    uplink_busy(d) <= breaker_slots(&d->breaker, now_ms))
+		uplink_make_room(d);
+}
+
 int uplink_errand(struct uplink *u, const char *destination, const struct uplink_errand *e)
 {
 	struct destination *d = uplink_find(u, destination);
@@ -34,9 +49,14 @@ int uplink_errand(struct uplink *u, const char *destination, const struct uplink
 		return -EOPNOTSUPP;
 	if (uplink_room(d) == 0) {
 		d->kept_free_ms = waits_now_ms() + KEPT_FREE_MS;
+		if (e->type == MSG_PRESERVE)
+			press(d);
 		return -EAGAIN;
 	}
-	d->kept_free_ms = 0;
+	/* holds come in numbers: the next one is not to interrupt an upload again */
+	d->kept_free_ms = e->type == MSG_PRESERVE ? waits_now_ms() + KEPT_FREE_MS : 0;
+	if (e->type == MSG_PRESERVE)
+		d->pressed_ms = 0;
 	s = uplink_take(d);
 	s->errand = *e;
 	s->errand.what = NULL;

@@ -65,6 +65,7 @@ struct destination {
 	uint32_t can;          /* READY_... */
 	const char *doomed;    /* why its peer is dropped in uplink_act; NULL it is not */
 	uint64_t kept_free_ms; /* until then one slot is kept free for an errand */
+	uint64_t pressed_ms;   /* a hold finds no slot since then; 0: none does */
 	struct slot slot[PROTO_SLOTS];
 	struct waits waits;
 	uint32_t deliver_s; /* as configured; 0: whenever */
@@ -99,6 +100,9 @@ unsigned uplink_room(const struct destination *d);
 unsigned uplink_busy(const struct destination *d);
 /* A free slot, its next generation given; call only where there is room. */
 struct slot *uplink_take(struct destination *d);
+
+/* The upload with most left to send makes room, where one can. */
+void uplink_make_room(struct destination *d);
 
 /* Back-off of an asset. */
 void uplink_later(const struct uplink *u, struct destination *d, uint64_t asset,

@@ -122,7 +122,7 @@ static bool plan_one(struct uplink *u, struct destination *d, const struct candi
 	return true;
 }
 
-/* All slots are taken, and one waits that is expedited: who is to make room, or NULL. */
+/* All slots are taken: who is to make room, or NULL. */
 static struct slot *most_left(struct destination *d)
 {
 	struct slot *best = NULL;
@@ -145,10 +145,20 @@ static struct slot *most_left(struct destination *d)
 	return best;
 }
 
-static void make_room(struct uplink *u, struct destination *d)
+void uplink_make_room(struct destination *d)
+{
+	struct slot *s = most_left(d);
+
+	if (!s)
+		return;
+	s->stop = STOP_WANTED;
+	log_info("upload-makes-room", "destination=%s asset=%" PRIu64 " offset=%" PRIu64, d->name,
+	    s->asset, s->offset_bytes);
+}
+
+static void hurry_one(struct uplink *u, struct destination *d)
 {
 	static struct choice choice;
-	struct slot *s;
 	bool waits = false;
 
 	if (!d->peer || !d->ready || d->breaker.open || index_expedites(ix(u)) == 0)
@@ -156,12 +166,8 @@ static void make_room(struct uplink *u, struct destination *d)
 	gather(u, d, 1, &choice);
 	for (size_t i = 0; i < choice.n; i++)
 		waits = waits || choice.c[i].class == UPLOAD_EXPEDITED;
-	s = waits ? most_left(d) : NULL;
-	if (!s)
-		return;
-	s->stop = STOP_WANTED;
-	log_info("upload-makes-room", "destination=%s asset=%" PRIu64 " offset=%" PRIu64, d->name,
-	    s->asset, s->offset_bytes);
+	if (waits)
+		uplink_make_room(d);
 }
 
 void uplink_hurry(struct uplink *u)
@@ -198,7 +204,7 @@ static void turn_of(struct uplink *u, struct destination *d)
 	unsigned n = uplink_room(d);
 
 	if (n == 0) {
-		make_room(u, d);
+		hurry_one(u, d);
 		return;
 	}
 	if (waits_now_ms() < d->kept_free_ms)

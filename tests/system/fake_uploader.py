@@ -17,7 +17,7 @@ import time
 import fake_core as p
 
 RULES = {"can": p.CONFIRMS | p.REMOVES | p.PRESERVES, "level": p.STORED_DIGEST, "preserve": "yes",
-         "remove": "yes", "holds_at_once": True, "lock": 0, "retain": 0}
+         "remove": "yes", "holds_at_once": True, "lock": 0, "retain": 0, "stuck": []}
 
 
 class Store:
@@ -134,7 +134,11 @@ class Uploader:
             rules = self.store.rules()
             self.put("READY", p.READY.pack(0, rules["level"], rules["can"], 0, b"", b"fake store"))
         elif kind == "PROCEED":
-            self.finish(at)
+            if self.slots[slot]["name"] not in self.store.rules()["stuck"]:
+                self.finish(at)
+        elif kind == "STOP_UPLOAD":
+            self.store.tell(kind, self.slots.pop(slot))
+            self.fail(p.STOPPED, "stopped as asked", at)
         elif kind in ("UPLOAD", "RECONFIRM", "REMOVE", "PRESERVE"):
             up = read_upload(body)
             self.store.tell(kind, up)

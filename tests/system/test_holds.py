@@ -20,10 +20,10 @@ from vcam import clip
 class Held(Month):
     """One destination, whose uploader is a fake."""
 
-    def __init__(self, rules=None, die=None, **settings):
+    def __init__(self, rules=None, die=None, slots=4, **settings):
         super().__init__(fakes=["store"], destinations=[{"name": "store", "driver": "tus",
                                                          "url": "http://127.0.0.1:1/files",
-                                                         "dispose": True}],
+                                                         "slots": slots, "dispose": True}],
                          accept_receipt="stored-digest", start=False, **settings)
         self.store = self.fakes["store"]
         self.store.rule(**(rules or {}))
@@ -105,6 +105,20 @@ def test_a_hold_that_is_denied_stops_no_upload():
         assert not s.ctl("status")["destinations"][0]["away"]
         s.store.rule(holds_at_once=False)
         s.until(lambda: len(s.records("held", on=1)) == 2, "held")
+
+
+def test_a_hold_does_not_wait_for_an_upload():
+    """One that keeps its slot for as long as the line, or the timetable, makes it."""
+    with Held({"holds_at_once": False, "stuck": ["late.mp4"]}, slots=1) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at()), clip("DCIM/2.mp4", 5001, 2, mtime=at())])
+        s.camera("B", objects=[clip("DCIM/late.mp4", 7000, 8, mtime=at())],
+                 usb={"serial": "B"}).plug("1-2")
+        s.until(lambda: len(s.records("created")) == 3, "under way")
+        s.copies("preserve", "camera", "A")
+        s.until(lambda: len(s.records("held", on=1)) == 2, "both held")
+        stopped = s.store.told("STOP_UPLOAD")
+        assert [m["name"] for m in stopped] == ["late.mp4"], "once for both"
+        s.until(lambda: len(s.records("receipted")) == 3, "and it goes on")
 
 
 @pytest.mark.parametrize("point", ["hold-ask:2", "hold-held:4"])

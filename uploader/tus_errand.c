@@ -20,13 +20,16 @@ static enum act_result next(struct transfer *t, enum tus_step step)
 	return ACT_AGAIN;
 }
 
-/* Whether the address is on the configured host: an errand goes nowhere else. */
+/* Whether the address is on the configured host: an errand goes nowhere else, and as configured. */
 static bool is_here(struct transfer *t)
 {
 	char pinned[PROTO_ADDRESS_LEN];
 
-	return t->address[0] &&
-	    tus_location(t->dest->conf.where, t->address, pinned, sizeof(pinned)) == 0;
+	if (!t->address[0] ||
+	    tus_location(t->dest->conf.where, t->address, pinned, sizeof(pinned)) < 0)
+		return false;
+	memcpy(t->address, pinned, sizeof(pinned));
+	return true;
 }
 
 /* 404 proves something only where a tus server says it, not a proxy that has lost its server. */

@@ -697,6 +697,16 @@ def test_abandoned(uploader, clip):
         assert len(s.seen("DELETE")) == 1
 
 
+def test_confirmed_by_the_configured_scheme(uploader, clip):
+    """An address from when the server was reached otherwise: nothing is asked, or shown, there."""
+    path = clip(1000)
+    with FaultServer() as s:
+        s.uploads["/files/1"] = [1000, bytearray(path.read_bytes())]
+        uploader.open(core.TUS, s.url, flags=core.READ_BACK)
+        end = uploader.errand("RECONFIRM", path, address="https://127.0.0.1/files/1")
+        assert (end.kind, end.level) == ("RECEIPT", core.READBACK), end
+
+
 @pytest.mark.parametrize("brought", ["station-1", "Eastgate"])
 def test_removed_by_the_station_that_brought_it(uploader, clip, brought):
     """Another station may preserve it, which is not known here."""

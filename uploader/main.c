@@ -310,7 +310,8 @@ static int loop(void)
 		wait = turn();
 		if (core_lost())
 			return -EPIPE;
-		if (up.state == STATE_WORK && (up.dest.ready.status < 0 || up.dest.driver->look)) {
+		if (up.state == STATE_WORK &&
+		    (up.dest.mended || up.dest.ready.status < 0 || up.dest.driver->look)) {
 			err = look_again(transfer_now_ms());
 			if (err != 0)
 				return err < 0 ? err : 0;

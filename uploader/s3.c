@@ -20,6 +20,7 @@
 
 #define PROBE_MS 10000
 #define HEAD_MS 45000
+#define AGAIN_MS 60000
 #define LINE_MAX_LEN 4400 /* a session token is the longest */
 #define URL_MAX_LEN 8192
 #define SKEW_S 900 /* S3 API, "Error responses": RequestTimeTooSkewed */
@@ -264,6 +265,21 @@ static enum act_result result_of(struct transfer *t, enum s3_verdict v, const st
 	return transfer_fail(t, UPLOAD_LATER, "an answer without a meaning");
 }
 
+static int probe(struct destination *d, bool head);
+
+/* What the bucket offers, where open had no answer: it answers now. */
+static void ask_again(struct destination *d)
+{
+	int64_t now_ms = transfer_now_ms();
+	struct s3 *s = d->own;
+
+	if (!s->unasked || s->probe->busy ||
+	    (s->asked_again_ms && now_ms - s->asked_again_ms < AGAIN_MS))
+		return;
+	s->asked_again_ms = now_ms;
+	(void)probe(d, false);
+}
+
 enum s3_verdict s3_heard(
     struct transfer *t, enum s3_asked asked, struct s3_head *h, enum act_result *result)
 {
@@ -288,6 +304,8 @@ enum s3_verdict s3_heard(
 	t->failed.retry_after_ms = h->retry_after_ms;
 	transfer_state(t, word);
 	*result = result_of(t, v, h, &e, text);
+	if (v == S3_GOOD || v == S3_GONE)
+		ask_again(t->dest);
 	if (v == S3_GOOD) {
 		u->reread = false;
 		s3_of(t)->expect = false;
@@ -304,17 +322,24 @@ enum s3_verdict s3_heard(
 
 static void say_ready(struct destination *d, int status, const char *text)
 {
-	const struct s3 *s = d->own;
+	struct s3 *s = d->own;
 	uint32_t f = d->conf.flags;
+	uint32_t can = READY_CONFIRMS | READY_ABANDONS | READY_FINDS |
+	    (s->lock ? READY_PRESERVES : 0) | (f & DESTINATION_DISPOSE ? READY_REMOVES : 0);
 
 	if (d->told && d->ready.status < 0) {
 		d->mended = status == 0 && !text[0];
 		return;
 	}
+	/* READY was said without it, and says otherwise from now on */
+	if (d->told && s->unasked) {
+		s->unasked = false;
+		d->mended = can != d->ready.can || status < 0;
+		return;
+	}
 	d->ready.status = status;
 	d->ready.level = f & DESTINATION_READ_BACK ? LEVEL_READBACK : LEVEL_TRANSFER_DIGEST;
-	d->ready.can = READY_CONFIRMS | READY_ABANDONS | READY_FINDS |
-	    (s->lock ? READY_PRESERVES : 0) | (f & DESTINATION_DISPOSE ? READY_REMOVES : 0);
+	d->ready.can = can;
 	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
 	d->told = true;
 }
@@ -355,6 +380,16 @@ static int probe(struct destination *d, bool head)
 	return http_start(s->probe, &q);
 }
 
+/* What the bucket offers is not known yet. */
+static void say_unasked(struct destination *d, const char *text)
+{
+	struct s3 *s = d->own;
+
+	if (!d->told || d->ready.status < 0)
+		say_ready(d, 0, text);
+	s->unasked = true;
+}
+
 /*
  * Not every policy lets us ask for the lock, and not every store knows the question: then it is
  * asked whether the bucket is there at all.
@@ -375,13 +410,13 @@ static void probe_done(struct http *h)
 	struct s3_error e;
 	enum s3_verdict v;
 
-	if (h->end == HTTP_TLS) {
+	if (h->end == HTTP_TLS && !s->unasked) {
 		say_ready(d, -EPROTO, h->why);
 		return;
 	}
 	if (h->end != HTTP_ANSWERED ||
 	    judge(h, s->asking_head ? S3_BUCKET : S3_LOCK, &head, &v, &word, &text, &e) < 0) {
-		say_ready(d, 0, h->why[0] ? h->why : "no answer of the store yet");
+		say_unasked(d, h->why[0] ? h->why : "no answer of the store yet");
 		return;
 	}
 	if (!s->asking_head && (v == S3_GOOD || v == S3_GONE))
@@ -398,8 +433,10 @@ static void probe_done(struct http *h)
 	} else if (v == S3_SKEW) {
 		skew_text(&head, &e, text, skew, sizeof(skew));
 		say_ready(d, -ETIME, skew);
+	} else if (v == S3_ASK || v == S3_LATER) {
+		say_unasked(d, text);
 	} else {
-		say_ready(d, v == S3_ASK || v == S3_LATER ? 0 : -EACCES, text);
+		say_ready(d, -EACCES, text);
 	}
 }
 

@@ -25,11 +25,13 @@ struct s3 {
 	struct http *probe; /* open's requests */
 	char text[S3_TEXT_MAX];
 	bool asking_head; /* the probe under way is HEAD of the bucket */
-	bool well;   /* a destination that could not work can: open says so when called again */
-	bool lock;   /* the bucket has object lock */
-	bool expect; /* the next body should ask first: nothing has been accepted yet */
-	bool unconditional;  /* it does not know If-None-Match (501) */
-	bool etag_is_no_md5; /* seen: encrypted by a key of the store's (SSE-KMS), for one */
+	bool well;    /* a destination that could not work can: open says so when called again */
+	bool lock;    /* the bucket has object lock */
+	bool unasked; /* it gave no answer to open: asked again once it answers anything */
+	int64_t asked_again_ms; /* when; 0 not yet */
+	bool expect;            /* the next body should ask first: nothing has been accepted yet */
+	bool unconditional;     /* it does not know If-None-Match (501) */
+	bool etag_is_no_md5;    /* seen: encrypted by a key of the store's (SSE-KMS), for one */
 	const struct transfer *reading; /* whose digests are being taken */
 };
 

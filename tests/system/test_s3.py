@@ -670,6 +670,20 @@ def test_bucket_without_lock(rgw, uploader, ready, clip):
     assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION)
 
 
+def test_lock_that_was_not_told_at_the_start(uploader, clip, ready):
+    """Station and line come up together: what the bucket offers is learnt when it answers."""
+    store = Store(lock=True)
+    store.on("GET", "object-lock", say(503))
+    with FaultServer(otherwise=store) as server:
+        endpoint = f"http://127.0.0.1:{server.port}"
+        r = ready(uploader, endpoint, "evidence")
+        assert r.status == 0 and r.text and not r.can & core.PRESERVES
+        uploader.upload(clip(10))
+        assert_mended(uploader)
+        uploader.start()
+        assert ready(uploader, endpoint, "evidence").can & core.PRESERVES
+
+
 def test_keys_rotated_in_the_middle(rgw, uploader, clip, ready, keys):
     """The new ones are written, then the old ones revoked, as it should be."""
     bucket = rgw.bucket()

@@ -253,7 +253,8 @@ static unsigned expedited_slots(const struct walk *w)
 /*
  * They share fifteen sixteenths of the line among themselves, or all of it where no others are in
  * slots; one that is not in a slot yet has those before it in front. It is the same with and without
- * a rate: what others have under way is slowed down too.
+ * a rate: what others have under way is slowed down too. Only where a line without a rate carries
+ * less than the uploader's pieces of 128 KiB in two seconds do they end their chunk as it was.
  */
 static uint64_t expedited_there(const struct walk *w, uint64_t asset)
 {

@@ -213,7 +213,7 @@ class Case(Station):
         return records
 
     def stored(self):
-        return {hashlib.sha256(data).hexdigest() for data in self.server.uploads().values()}
+        return {hashlib.sha256(data).hexdigest() for data in self.server.assets().values()}
 
     def held(self):
         """What the station itself still has."""

@@ -12,6 +12,8 @@ import struct
 import subprocess
 import time
 
+import proto
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
 PROGRAM = BUILD / "test" / "dockd-uploader"
@@ -111,8 +113,8 @@ class Core:
         assert ready, "the uploader did not connect"
         self.sock, _ = self.listener.accept()
         hello = self.get("HELLO")
-        assert (hello.version, hello.role, hello.name) == (3, 2, "test")
-        self.put("WELCOME", WELCOME.pack(3, 7, b"station-1"))
+        assert (hello.version, hello.role, hello.name) == (proto.VERSION, 2, "test")
+        self.put("WELCOME", WELCOME.pack(proto.VERSION, 7, b"station-1"))
         return self
 
     def open(self, driver, where, flags=0, slots=4, stall_ms=5000, answer_ms=5000,

@@ -15,6 +15,7 @@ import sys
 import time
 
 import fake_core as p
+import proto
 
 RULES = {"can": p.CONFIRMS | p.REMOVES | p.PRESERVES, "level": p.STORED_DIGEST, "preserve": "yes",
          "remove": "yes", "holds_at_once": True, "lock": 0, "retain": 0, "stuck": []}
@@ -61,7 +62,7 @@ class Uploader:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.connect(path)
         self.slots = {}
-        self.put("HELLO", p.HELLO.pack(3, 2, name.encode()))
+        self.put("HELLO", p.HELLO.pack(proto.VERSION, 2, name.encode()))
 
     def put(self, kind, body=b"\0\0\0\0", slot=0, generation=0):
         self.sock.send(p.HEAD.pack(p.MSG[kind], slot, len(body), generation) + body)
@@ -158,6 +159,8 @@ class Beside:
         for name in ("fake_uploader.py", "fake_core.py"):
             shutil.copy2(pathlib.Path(__file__).with_name(name), self.folder / name)
             (self.folder / name).chmod(0o644)
+        (self.folder / "proto.py").write_text(f"VERSION = {proto.VERSION}\n")  # away from the header
+        (self.folder / "proto.py").chmod(0o644)
         os.chown(self.folder, uid, uid)
         self.uid = uid
         self.rule()

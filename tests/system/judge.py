@@ -11,7 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from test_sandbox import BUILD, DEADLINE_S, PROTO_VERSION, as_user, USER
+import proto
+from test_sandbox import BUILD, DEADLINE_S, as_user, USER
 
 MSG_VERIFY, MSG_DIGEST, MSG_JUDGED, MSG_RESULT = 64, 66, 67, 70
 JOB_DIGEST, JOB_SIGNATURE, JOB_RECEIPT = 1, 2, 3
@@ -68,7 +69,7 @@ class Judge:
             [self.program, "--socket", str(theirs.fileno()), "--parent", str(os.getpid())],
             pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True, **as_user(USER))
         theirs.close()
-        body = struct.pack("=IIQII", PROTO_VERSION, job, size, 0, 0)
+        body = struct.pack("=IIQII", proto.VERSION, job, size, 0, 0)
         head = struct.pack("=HHII", MSG_VERIFY, 0, len(body), 0)
         mine.sendmsg([head + body],
                      [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])

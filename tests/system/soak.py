@@ -200,7 +200,7 @@ class Case(Station):
         self.happen([self.kill, self.fill], 2)
         self.heal()
         # a full disk may have broken the ledger: the core lies still for a minute and starts anew
-        self.until(lambda: self.whole() and sorted(self.stored()) == sorted(set(wanted.values())),
+        self.until(lambda: self.whole() and set(wanted.values()) <= self.stored(),
                    10 if self.always else 180)
         return self.judge(wanted)
 

@@ -18,13 +18,14 @@ import subprocess
 import tempfile
 
 import auditlog
+import proto
 import pytest
 from auditlog import AuditLog
 
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", pathlib.Path(__file__).parents[2] / "build"))
 ROOT = pathlib.Path(__file__).parents[2]
 USER = 64131
-PROTO_VERSION, VERIFY_AUDIT = 2, 4
+VERIFY_AUDIT = 4
 VERIFY, LOG, _, _, FINDING, AUDITED, RESULT = range(64, 71)
 HEAD = struct.Struct("=HHII")
 AUDITED_BODY = struct.Struct("=QQQQqq32sII")
@@ -81,7 +82,7 @@ class Auditor:
         report = self.folder / "report.json"
         report.write_bytes(b"")
         fds = [self.fd(facts), os.open(report, os.O_WRONLY), *(self.fd(log) for log in logs)]
-        self.send(ours, VERIFY, struct.pack("=IIQII", PROTO_VERSION, VERIFY_AUDIT, 0, 0, len(logs)),
+        self.send(ours, VERIFY, struct.pack("=IIQII", proto.VERSION, VERIFY_AUDIT, 0, 0, len(logs)),
                   fds[:2])
         for fd in fds[2:]:
             self.send(ours, LOG, b"\0\0\0\0", [fd])

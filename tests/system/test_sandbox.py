@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import fake_core
+import proto
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,6 @@ USER = 64001  # made up: it owns nothing
 DEADLINE_S = 30
 
 SIGSYS = "SIGSYS"
-PROTO_VERSION = 2
 MSG_VERIFY, MSG_DIGEST, MSG_RESULT = 64, 66, 70
 VERIFY_DIGEST = 1
 
@@ -284,7 +284,7 @@ class Verify:
         theirs.close()
 
     def ask(self, size, *fds):
-        body = struct.pack("=IIQII", PROTO_VERSION, VERIFY_DIGEST, size, 0, 0)
+        body = struct.pack("=IIQII", proto.VERSION, VERIFY_DIGEST, size, 0, 0)
         head = struct.pack("=HHII", MSG_VERIFY, 0, len(body), 0)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self.sock.sendmsg([head + body], rights)
@@ -421,7 +421,7 @@ def test_camera_is_shut_in_before_it_reads(place):
         **as_user(USER),
     )
     theirs.close()
-    body = struct.pack("=6I", PROTO_VERSION, DRIVER_PTP, 0, 1 << 20, 1000, 100) + bytes(1200)
+    body = struct.pack("=6I", proto.VERSION, DRIVER_PTP, 0, 1 << 20, 1000, 100) + bytes(1200)
     head = struct.pack("=HHII", MSG_ATTACH, 0, len(body), 0)
     with open("/dev/null", "rb") as device:
         rights = array.array("i", [device.fileno()])

@@ -20,6 +20,7 @@ import time
 import pytest
 
 import initiator
+import proto
 from initiator import Broken, Host, Ptp, Stall, TimedOut, Unplugged
 from vcam import Camera, VcamError, clip, digest, fault_names, generate
 
@@ -794,8 +795,8 @@ class Core:
         self.sock, _ = self.listener.accept()
         self.sock.settimeout(20)
         kind, body, _ = self.get()
-        assert kind == 1 and struct.unpack_from("=II", body) == (2, 1)
-        self.put(2, struct.pack("=II64s", 2, 1, b"station"))
+        assert kind == 1 and struct.unpack_from("=II", body) == (proto.VERSION, 1)
+        self.put(2, struct.pack("=II64s", proto.VERSION, 1, b"station"))
 
     def put(self, kind, body):
         self.sock.send(struct.pack("=HHII", kind, 0, len(body), 0) + body)

@@ -10,6 +10,8 @@ import socket
 import struct
 import subprocess
 
+import proto
+
 ATTACH, CAMERA, NOT_MINE, LIST, OBJECT, LISTED, FETCH, DURABLE, FETCHED, ERASE, ERASED, SET_CLOCK, \
     CLOCK_SET, LOOK, STOP, BYE, FAULT = range(32, 49)
 HEAD = struct.Struct("=HHII")
@@ -87,7 +89,7 @@ class Worker:
 
     def begin(self):
         quirks, window, timeout_ms, objects, patterns = self.attach
-        body = struct.pack("=IIIIII", 2, 1, quirks, window, timeout_ms, objects)
+        body = struct.pack("=IIIIII", proto.VERSION, 1, quirks, window, timeout_ms, objects)
         for i in range(12):
             kind, glob = patterns[i] if i < len(patterns) else (0, "")
             body += struct.pack("=I96s", kind, glob.encode())

@@ -184,7 +184,7 @@ void forecast_text(enum forecast_trouble t, const char *destination, int64_t exp
 			snprintf(out, size,
 			    "%s: its connections break before one request is through, at %s: "
 			    "mend the "
-			    "line, or make chunk-min or part-size smaller; files wait here "
+			    "line, or make chunk-min or part-bytes smaller; files wait here "
 			    "meanwhile",
 			    destination, rate);
 		break;

@@ -184,7 +184,7 @@ static void says_it_in_words(void **state)
 	forecast_text(FORECAST_NEVER, "court", INT64_MAX, 0, &p, text, sizeof(text));
 	assert_non_null(strstr(text, "timetable allows nothing"));
 	forecast_text(FORECAST_NEVER, "court", 0, 0, &p, text, sizeof(text));
-	assert_non_null(strstr(text, "part-size"));
+	assert_non_null(strstr(text, "part-bytes"));
 	forecast_text(FORECAST_PAST, "court", 0, TUESDAY_NOON, &p, text, sizeof(text));
 	assert_non_null(strstr(text, "was due by Tue 24 Nov 12:00"));
 	forecast_text(FORECAST_WELL, "court", 0, 0, &p, text, sizeof(text));

@@ -220,7 +220,7 @@ static void what_is_lost_again_and_again_is_told(void **state)
 	}
 	assert_int_equal(d.outlook.trouble, FORECAST_NEVER);
 	assert_true(outlook_text(&u, text, sizeof(text)));
-	assert_non_null(strstr(text, "part-size"));
+	assert_non_null(strstr(text, "part-bytes"));
 	/* the same line with tus: small requests get through */
 	d.wire.driver = DESTINATION_TUS;
 	carries(begins(1, 500 * MB), 0, 400, 100000);

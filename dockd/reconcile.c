@@ -22,6 +22,7 @@
 
 #define NOTHING_DUE_MS 1000
 #define CANNOT_MS 60000
+#define DENIED_MS 5000
 #define TURN_PASSED 64 /* that are not asked about, passed over in one turn */
 #define HOUR_MS UINT64_C(3600000)
 
@@ -274,10 +275,13 @@ static void failed(struct reconcile *r, struct query *q, const struct asset *a,
 		q->cannot = true;
 		q->next_ms = waits_now_ms() + CANNOT_MS;
 		break;
+	case UPLOAD_DESTINATION: /* what it refuses for one it refuses for all */
+		if (q->next_ms < waits_now_ms() + DENIED_MS)
+			q->next_ms = waits_now_ms() + DENIED_MS;
+		break;
 	case UPLOAD_LATER:
 	case UPLOAD_AWAY:
 	case UPLOAD_REFUSED:
-	case UPLOAD_DESTINATION:
 	case UPLOAD_SOURCE:
 	case UPLOAD_STOPPED:
 		break; /* no answer: it comes up again */

@@ -21,7 +21,7 @@ TWO_BAYS = [{"name": "1", "port": "1-1"}, {"name": "2", "port": "2-1"}]
 def in_store(s):
     found = set()
     for path in (s.folder / "store").rglob("*"):
-        if path.is_file() and not path.name.startswith(".") and path.suffix != ".json":
+        if path.suffix not in (".json", ".part") and not path.name.startswith(".") and path.is_file():
             done = subprocess.run(["sha256sum", "--", path], check=True, capture_output=True, text=True)
             found.add(done.stdout.split()[0].lstrip("\\"))
     return found

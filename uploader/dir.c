@@ -128,17 +128,23 @@ static enum act_result open_file(struct transfer *t)
 	char name[FOLDER_NAME_LEN + 16];
 	enum act_result r;
 	struct stat st;
+	int fd;
 
 	drop_file(u);
 	file_name(t, "", name, sizeof(name));
-	if (!facts_is_side(&t->upload))
-		u->file = openat(u->place, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	u->whole = u->file >= 0;
+	fd = facts_is_side(&t->upload) ? -ENOENT : folder_file(u->place, name, O_RDONLY);
+	/* what is there and cannot be read just now is not written over */
+	if (fd == -FOLDER_NO_FILE || fd == -EAGAIN)
+		return folder_trouble(t, name, -fd);
+	u->whole = fd >= 0;
 	if (!u->whole) {
 		file_name(t, ".part", name, sizeof(name));
-		u->file = openat(u->place, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (u->file < 0)
-			return folder_trouble(t, name, errno);
+		fd = folder_file(u->place, name, O_RDWR | O_CREAT);
+		if (fd < 0)
+			return folder_trouble(t, name, -fd);
+	}
+	u->file = fd;
+	if (!u->whole) {
 		r = dir_lock_part(t);
 		if (r != ACT_DONE)
 			return r;
@@ -147,10 +153,6 @@ static enum act_result open_file(struct transfer *t)
 	}
 	if (fstat(u->file, &st) < 0)
 		return folder_trouble(t, name, errno);
-	if (!S_ISREG(st.st_mode)) {
-		transfer_state(t, "differs");
-		return transfer_fail(t, UPLOAD_REFUSED, "%s is there but is not a file", name);
-	}
 	u->present_bytes = (uint64_t)st.st_size;
 	u->at_bytes = 0;
 	u->compared = false;
@@ -386,9 +388,9 @@ static int write_description(struct transfer *t)
 		goto out;
 	file_name(t, ".json.part", part, sizeof(part));
 	file_name(t, ".json", name, sizeof(name));
-	fd = openat(u->place, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = folder_file(u->place, part, O_WRONLY | O_CREAT | O_TRUNC);
 	if (fd < 0) {
-		err = -errno;
+		err = fd;
 		goto out;
 	}
 	err = write_all(fd, (const unsigned char *)text, strlen(text), 0);
@@ -442,13 +444,15 @@ static enum act_result rename_whole(struct transfer *t)
 
 int dir_open_back(struct dir_upload *u)
 {
-	if (u->file >= 0 && close(u->file) < 0) {
-		u->file = -1;
+	int fd = u->file;
+
+	u->file = -1;
+	if (fd >= 0 && close(fd) < 0)
 		return -errno;
-	}
-	u->file = openat(u->place, u->spot.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (u->file < 0)
-		return -errno;
+	fd = folder_file(u->place, u->spot.name, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	u->file = fd;
 	(void)posix_fadvise(u->file, 0, 0, POSIX_FADV_DONTNEED);
 	(void)posix_fadvise(u->file, 0, 0, POSIX_FADV_SEQUENTIAL);
 	u->at_bytes = 0;

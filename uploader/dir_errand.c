@@ -143,7 +143,7 @@ static char *read_description(const struct dir_upload *u)
 	int fd;
 
 	snprintf(name, sizeof(name), "%s.json", u->spot.name);
-	fd = openat(u->place, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = folder_file(u->place, name, O_RDONLY);
 	if (fd < 0)
 		return NULL;
 	text = calloc(1, DESCRIPTION_MAX + 1);

@@ -33,13 +33,35 @@ static void say_ready(struct destination *d, int status, enum receipt_level leve
 	d->told = true;
 }
 
+int folder_file(int in, const char *name, int flags)
+{
+	int fd = openat(in, name, flags | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+	int err = fd < 0 ? -errno : 0;
+	struct stat st;
+
+	/* a pipe that nobody reads, a socket; a folder: such is not to be written */
+	if (err == -ENXIO || err == -EISDIR)
+		return fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) ?
+		    -FOLDER_NO_FILE :
+		    err;
+	if (err < 0)
+		return err;
+	if (fstat(fd, &st) < 0)
+		err = -errno;
+	else if (!S_ISREG(st.st_mode))
+		err = -FOLDER_NO_FILE;
+	if (err < 0)
+		close(fd);
+	return err < 0 ? err : fd;
+}
+
 static int read_marker(int folder, char *out)
 {
-	int fd = openat(folder, FOLDER_MARKER, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = folder_file(folder, FOLDER_MARKER, O_RDONLY);
 	ssize_t n;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = read(fd, out, FOLDER_MARKER_LEN);
 	close(fd);
 	out[FOLDER_MARKER_LEN] = '\0';
@@ -225,6 +247,11 @@ enum act_result folder_trouble(struct transfer *t, const char *what, int err)
 {
 	enum upload_failure f = t->job == MSG_UPLOAD ? UPLOAD_DESTINATION : UPLOAD_AWAY;
 
+	if (err == FOLDER_NO_FILE) {
+		transfer_state(t, "differs");
+		return transfer_fail(t, t->job == MSG_UPLOAD ? UPLOAD_REFUSED : UPLOAD_DIFFERS,
+		    "%s is there but is not a file", what);
+	}
 	transfer_state(t, trouble_word(err));
 	if (err == ENOSPC || err == EDQUOT)
 		return transfer_fail(t, UPLOAD_LATER, "%s: the destination is full (%s): make room",

@@ -10,11 +10,13 @@
 
 #include "transfer.h"
 
+#include <errno.h>
 #include <sys/types.h>
 
 #define FOLDER_MARKER ".dockd-destination"
 #define FOLDER_MARKER_LEN 32
-#define FOLDER_NAME_LEN 160 /* of one file, with room for what is put behind it */
+#define FOLDER_NO_FILE EMEDIUMTYPE /* as an errno: what is there is a pipe, a device, a folder */
+#define FOLDER_NAME_LEN 160        /* of one file, with room for what is put behind it */
 
 struct folder {
 	int fd;
@@ -51,6 +53,12 @@ void folder_identify(struct destination *d);
  * one, or of one without a mark, only READY tells.
  */
 void folder_look(struct destination *d);
+
+/*
+ * Opens a file in folder `in`, made with mode 0600 where flags (open(2)) say so; never waits for
+ * what another has put there. A descriptor of a regular file, or -errno (-FOLDER_NO_FILE).
+ */
+int folder_file(int in, const char *name, int flags);
 
 /* What failed with errno err, as the end of a transfer. */
 enum act_result folder_trouble(struct transfer *t, const char *what, int err);

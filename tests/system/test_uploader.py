@@ -1209,6 +1209,32 @@ def test_dir_there_already(uploader, store, clip):
     assert stored(store, path).stat().st_ino == before.st_ino
 
 
+@pytest.mark.parametrize("suffix", ["", ".part", ".json.part"])
+def test_dir_pipe_in_the_way_is_not_waited_for(uploader, store, clip, suffix):
+    path = clip(MIB)
+    uploader.open(core.DIR, store)
+    uploader.whole(path)
+    stored(store, path).unlink()
+    pipe = stored(store, path, suffix)
+    os.mkfifo(pipe, 0o666)
+    os.chown(pipe, USER, USER) if os.getuid() == 0 else None
+    _, end = uploader.whole(path)
+    assert (end.kind, end.failure) == ("FAILED", core.REFUSED) and "is not a file" in end.text
+    assert pipe.is_fifo()
+    pipe.unlink()
+    assert uploader.whole(path)[1].kind == "RECEIPT"
+
+
+def test_dir_pipe_for_a_mark_is_not_waited_for(uploader, store, clip):
+    mark = store / ".dockd-destination"
+    os.mkfifo(mark, 0o666)
+    os.chown(mark, USER, USER) if os.getuid() == 0 else None
+    ready = uploader.open(core.DIR, store)
+    assert (ready.status, ready.identity) == (0, "")
+    uploader.upload(clip(10))
+    assert uploader.get("FAILED").failure == core.LATER
+
+
 def test_dir_damaged_copy_is_kept_aside(uploader, store, clip):
     path = clip(2 * MIB)
     uploader.open(core.DIR, store)

@@ -93,7 +93,7 @@ struct uplink_state {
 	char driver[32];
 	char trouble[PROTO_TEXT_LEN * 2];
 	bool connected, away;
-	bool person; /* only a person can mend it: trouble says what */
+	bool person;  /* only a person can mend it: trouble says what */
 	bool another; /* it is not what it was bound to: trouble says so, and what to do */
 	unsigned active;
 	enum receipt_level level;

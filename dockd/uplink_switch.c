@@ -166,6 +166,16 @@ static void abandoned(
 	handover("uplink-abandoned");
 }
 
+/*
+ * Asked again it would say the same: not to be given up, or not what was begun. It stays there, and
+ * is on record; those behind it have their turn.
+ */
+static bool stays(const struct proto_failed *f)
+{
+	return f->failure == UPLOAD_CANNOT || f->failure == UPLOAD_DIFFERS ||
+	    f->failure == UPLOAD_REFUSED;
+}
+
 static void on_abandon(void *arg, uint64_t asset, const struct uplink_answer *a)
 {
 	struct destination *d = arg;
@@ -179,7 +189,7 @@ static void on_abandon(void *arg, uint64_t asset, const struct uplink_answer *a)
 		abandoned(u, d, asset, a->status == 0 ? "done" : "gone", "");
 		break;
 	case UPLINK_FAILED:
-		if (a->failed->failure == UPLOAD_CANNOT)
+		if (stays(a->failed))
 			abandoned(u, d, asset, "kept", a->failed->text);
 		break;
 	case UPLINK_BROKEN:

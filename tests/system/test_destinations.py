@@ -203,6 +203,41 @@ def test_refused_by_one_goes_to_the_other():
                       for _, d in second.uploads.values()) == digests(camera)
 
 
+def test_what_cannot_be_given_up_keeps_nothing_else():
+    """One is another's by now, one is refused: those behind them are given up all the same."""
+    def first_one(server, request):
+        length = server.uploads.get(request.path, [0])[0]
+        if request.method == "PATCH":
+            request.read()
+            return answer(500)
+        if request.method == "HEAD" and length == MIB and any(
+                n == MIB == len(data) for n, data in second.uploads.values()):
+            return answer(200, "Upload-Offset: 0", "Upload-Length: 7", "Cache-Control: no-store")
+        if request.method != "DELETE":
+            return honest(server, request)
+        if length == MIB + 1:
+            return answer(400)
+        return answer(204 if server.uploads.pop(request.path, None) else 404)
+
+    with FaultServer(otherwise=first_one) as first, FaultServer() as second, \
+            Several({"first": first.url, "second": second.url}, policy="any",
+                    switch_after_minutes=120, retry_max_seconds=1, each={"slots": 4}) as s:
+        camera = s.dock(3, MIB)
+        until(s, lambda: len({r["asset"] for r in s.records("created")}) == 3, "all are begun")
+        s.tried_again()
+        s.move(3 * HOUR)
+        s.until_all("receipted")
+        assert sorted(hashlib.sha256(d).hexdigest()
+                      for _, d in second.uploads.values()) == digests(camera)
+        for n in (1, 2, 3):
+            until(s, lambda: len(s.records("abandoned")) >= n, f"{n} given up", 10)
+            s.move(61)
+        lengths = {c["number"]: c["size_bytes"] for c in s.clips()}
+        assert {lengths[r["asset"]]: r["result"] for r in s.records("abandoned")} == {
+            MIB: "kept", MIB + 1: "kept", MIB + 2: "done"}
+        assert sorted(n for n, _ in first.uploads.values()) == [MIB, MIB + 1]
+
+
 def test_three_days_of_absence():
     """Tried at each look, by one upload, and never in between; all arrives after it."""
     closed = socket.create_server(("127.0.0.1", 0))

@@ -196,7 +196,8 @@ static enum act_result check_file(struct transfer *t)
 	case DESCRIBED_ANOTHER:
 		return differs(t, "the description beside it is another's");
 	case DESCRIBED_ELSEWHERE:
-		return differs(t,
+		transfer_state(t, "another-station");
+		return transfer_fail(t, UPLOAD_CANNOT,
 		    "another station has put it there since, and goes by it: dispose of it there");
 	case DESCRIBED_NOT:
 		break;

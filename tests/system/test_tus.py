@@ -8,6 +8,7 @@ import base64
 import email.utils
 import fcntl
 import hashlib
+import json
 import http.client
 import os
 import pathlib
@@ -803,6 +804,22 @@ def test_dir_abandoned(uploader, store, clip):
     assert uploader.errand("ABANDON", path, address=address).status == 0
     assert not part.exists()
     assert uploader.errand("ABANDON", path, address=address).status == -2
+
+
+def test_dir_removed_by_the_station_that_brought_it(uploader, store, clip):
+    """What another one knows of it is not known here; asked again it would say the same."""
+    path = clip(1000)
+    uploader.open(core.DIR, store, flags=core.DISPOSE)
+    created, _ = uploader.whole(path)
+    beside = stored(store, path, ".json")
+    ours = beside.read_text()
+    beside.write_text(json.dumps({**json.loads(ours), "station": "Eastgate"}))
+    end = uploader.errand("REMOVE", path, address=created[0].address)
+    assert (end.kind, end.failure, end.state) == ("FAILED", core.CANNOT, "another-station"), end
+    assert stored(store, path).read_bytes() == path.read_bytes() and "dispose of it there" in end.text
+    beside.write_text(ours)
+    assert uploader.errand("REMOVE", path, address=created[0].address).kind == "REMOVED"
+    assert not stored(store, path).exists()
 
 
 def test_dir_states(uploader, store, folder, clip):

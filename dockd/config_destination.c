@@ -71,11 +71,14 @@ static bool good_bucket(const char *text)
 	    !strstr(text, "-.") && inet_pton(AF_INET, text, &v4) != 1;
 }
 
-/* '?' ends the key in an address on record (uploader/s3_request.h). */
+/*
+ * '?' ends the key in an address on record (uploader/s3_request.h). No part is "." or "..", which
+ * clients on the way would fold; the last one goes on with an id or "ledger".
+ */
 static bool good_prefix(const char *text)
 {
 	return text[0] != '/' && is_plain(text, "?#\\") && !strstr(text, "..") &&
-	    !strstr(text, "//");
+	    !strstr(text, "//") && strncmp(text, "./", 2) != 0 && !strstr(text, "/./");
 }
 
 static bool good_region(const char *text)
@@ -113,7 +116,8 @@ static const struct setting_choice kinds[] = {
 #define BUCKET_ALLOWED                                                                             \
 	"3 to 63 small letters, digits, '.' and '-', a letter or digit at both ends, no address"
 #define PREFIX_ALLOWED                                                                             \
-	"\"station/\" or the like: printable ASCII, no '/' first, no \"..\", \"//\", '?', '#', '\\'"
+	"\"station/\" or the like: printable ASCII, no '/' first, no \"..\", \"//\", "             \
+	"part \".\", '?', '#', '\\'"
 #define REGION_ALLOWED "small letters, digits, '-' and '_'"
 
 /* clang-format off */

@@ -34,7 +34,8 @@ void breaker_fails(struct breaker *b, enum breaker_how how, uint64_t asset, uint
 	if (how == BREAKER_TOO_MANY && !b->open && ++b->too_many < BREAKER_BUSY)
 		return;
 	if (how == BREAKER_STUMBLED && !b->open) {
-		if (asset != 0 && asset == b->last_asset)
+		/* a question that was not answered is no upload that failed */
+		if (asset == 0 || asset == b->last_asset)
 			return;
 		b->last_asset = asset;
 		if (++b->stumbles < BREAKER_STUMBLES)

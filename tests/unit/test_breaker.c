@@ -133,6 +133,18 @@ static void all_stumble(void **state)
 	for (uint64_t asset = 1; !b.open; asset++, tries++)
 		fails(&b, BREAKER_STUMBLED, asset, 0);
 	assert_int_equal(tries, BREAKER_STUMBLES);
+	/* questions that are put off do not hold up uploads; out of reach is out of reach */
+	b = (struct breaker){ .slots = 4 };
+	for (int i = 0; i < 100; i++)
+		fails(&b, BREAKER_STUMBLED, 0, 0);
+	assert_false(b.open);
+	for (uint64_t asset = 1; asset < BREAKER_STUMBLES; asset++) {
+		fails(&b, BREAKER_STUMBLED, asset, 0);
+		fails(&b, BREAKER_STUMBLED, 0, 0);
+	}
+	assert_false(b.open);
+	fails(&b, BREAKER_AWAY, 0, 0);
+	assert_true(b.open);
 }
 
 static void for_a_person(void **state)

@@ -384,10 +384,14 @@ static enum act_result query_list(struct transfer *t)
 	if (v != S3_GOOD)
 		return result;
 	for (size_t i = 0; i < list.n; i++) {
-		if (list.part[i].number > u->parts_n)
-			return transfer_fail(t, UPLOAD_REFUSED,
-			    "the upload there is not this clip: it has a part %u, the clip %u",
+		/* a station of another part size was first: create finds out what it has begun */
+		if (list.part[i].number > u->parts_n) {
+			(void)transfer_ask(t, UPLOAD_LATER,
+			    "another station sends it in parts of another size: it has a part %u, "
+			    "the clip %u",
 			    list.part[i].number, u->parts_n);
+			return ACT_GONE;
+		}
 		take_part(t, &list.part[i]);
 	}
 	if (list.truncated) {

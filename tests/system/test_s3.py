@@ -960,6 +960,25 @@ def test_store_without_conditional_put(uploader, clip, ready, store):
     assert_kept(store, path)
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_two_part_sizes_in_one_upload(uploader, clip, ready, store, mixed):
+    """Both began with it while it was empty: no person is called, and what is whole is the clip."""
+    path = clip(20 * MIB)
+    data = path.read_bytes()
+    ready(uploader, store.endpoint, "evidence")
+    parts = {n + 1: data[n * 5 * MIB:(n + 1) * 5 * MIB] for n in range(1 if mixed else 0, 4)}
+    if mixed:
+        parts[1] = data[:8 * MIB]
+    store.uploads["theirs"] = [key_of(path), parts,
+                               [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
+    created, end = uploader.whole(
+        path, address=f"{key_of(path)}?uploadId=theirs&partBytes={8 * MIB}")
+    assert end.kind == "RECEIPT" and end.sha256 in (hashlib.sha256(data).digest(), bytes(32)), end
+    (kept, _, _), = store.objects.values()
+    assert kept == data
+    assert ("uploadId=theirs" in created[0].address) != mixed and created[0].text
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_another_was_quicker(uploader, clip, ready, store, same):
     path = clip(1000)

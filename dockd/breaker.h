@@ -39,7 +39,10 @@ struct breaker {
 /* A Retry-After as it is obeyed. */
 uint64_t breaker_retry_after_ms(uint64_t told_ms);
 
-/* A failure; asset 0: an errand's, which is no stumble. min_s, max_s: retry-min, retry-max; random: any number. */
+/*
+ * A failure; asset 0: an errand's, which is no stumble. min_s, max_s: retry-min, retry-max;
+ * random: any number.
+ */
 void breaker_fails(struct breaker *b, enum breaker_how how, uint64_t asset, uint64_t now_ms,
     uint64_t retry_after_ms, uint32_t min_s, uint32_t max_s, uint32_t random);
 /* A byte got there for good, or a question was answered. whole: something was finished. */

@@ -275,7 +275,7 @@ int http_start(struct http *h, const struct http_request *request)
 	renew(h, request);
 	http_room_refresh(h->room);
 	for (struct curl_slist *l = h->room->credentials; ok && l; l = l->next)
-		ok = http_header(&h->request.headers, "%s", l->data);
+		ok = http_header_line(&h->request.headers, l->data);
 	if (ok && strcmp(request->method, "POST") == 0 && !request->has_body)
 		ok = http_header(&h->request.headers, "Content-Type:");
 	if (ok && request->has_body && request->no_expect)

@@ -136,7 +136,10 @@ struct http *http_new(struct http_room *room, const struct proto_destination *co
     void (*done)(struct http *h));
 void http_free(struct http *h);
 
-/* Adds a line to a list of headers; false (and the list freed) for want of memory. */
+/* Adds a line of any length to a list of headers; false (and the list freed) for want of memory. */
+bool http_header_line(struct curl_slist **list, const char *line);
+
+/* The same for a line that is made here, of at most 4095 bytes: a longer one is false as well. */
 bool http_header(struct curl_slist **list, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -163,10 +163,22 @@ bool http_room_is_stale(const struct http_room *room, int port, unsigned epoch)
 
 /* ---- headers ---- */
 
+bool http_header_line(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer) {
+		http_headers_free(*list);
+		*list = NULL;
+		return false;
+	}
+	*list = longer;
+	return true;
+}
+
 bool http_header(struct curl_slist **list, const char *fmt, ...)
 {
 	char line[4096];
-	struct curl_slist *longer = NULL;
 	va_list ap;
 	int n;
 
@@ -174,12 +186,8 @@ bool http_header(struct curl_slist **list, const char *fmt, ...)
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	if (n > 0 && (size_t)n < sizeof(line))
-		longer = curl_slist_append(*list, line);
-	if (!longer) {
-		curl_slist_free_all(*list);
-		*list = NULL;
-		return false;
-	}
-	*list = longer;
-	return true;
+		return http_header_line(list, line);
+	http_headers_free(*list);
+	*list = NULL;
+	return false;
 }

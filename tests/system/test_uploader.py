@@ -622,6 +622,19 @@ def test_credentials_are_read_again_once(uploader, folder, clip):
         assert b"secret" not in f.read()
 
 
+def test_long_line_of_credentials(uploader, folder, clip):
+    token = "Bearer " + "x" * 12000
+    headers = folder / "headers"
+    headers.write_text(f"Authorization: {token}\n")
+    headers.chmod(0o644)
+    with FaultServer() as s:
+        uploader.open(core.TUS, s.url, headers=headers)
+        path = clip(MIB)
+        assert uploader.whole(path)[1].kind == "RECEIPT"
+        assert_whole(s, path)
+        assert {r.headers["authorization"] for r in s.requests} == {token}
+
+
 @pytest.mark.parametrize("line", ["no colon", "Content-Length: 5", "Host: evil.example",
                                   "Upload-Offset: 1", "A: b\rX: y", ": x", "Transfer-Encoding: chunked"])
 def test_headers_file_that_would_break_requests(uploader, folder, line):

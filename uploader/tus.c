@@ -313,6 +313,8 @@ enum tus_verdict tus_judge(
 	transfer_state(t, w.state);
 	if (r->expires_s != PROTO_NO_TIME)
 		t->expires_s = r->expires_s;
+	if (v == TUS_GOOD)
+		u->reread = false; /* they may be changed again while this goes on */
 	*result = judged(t, v, r, w.text);
 	return v;
 }

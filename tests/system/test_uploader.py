@@ -622,6 +622,30 @@ def test_credentials_are_read_again_once(uploader, folder, clip):
         assert b"secret" not in f.read()
 
 
+def test_credentials_change_again_while_a_clip_is_sent(uploader, folder, clip):
+    headers = folder / "headers"
+    headers.write_text("Authorization: Bearer 0\n")
+    headers.chmod(0o644)
+    before = headers.stat()
+    patches = []
+
+    # Twice the token changes while a request is under way: that one is sent again with the new one.
+    def changing(server, request):
+        if request.method == "PATCH":
+            patches.append(request.headers["authorization"])
+            if len(patches) in (1, 3):
+                headers.write_text(f"Authorization: Bearer {len(patches)}\n")
+                os.utime(headers, ns=(before.st_atime_ns, before.st_mtime_ns))
+                return answer(401)
+        return honest(server, request)
+    with FaultServer(otherwise=changing) as s:
+        uploader.open(core.TUS, s.url, headers=headers, chunk_min=MIB, chunk_max=MIB)
+        path = clip(3 * MIB)
+        assert uploader.whole(path)[1].kind == "RECEIPT"
+        assert_whole(s, path)
+    assert patches == [f"Bearer {n}" for n in (0, 1, 1, 3, 3)]
+
+
 def test_long_line_of_credentials(uploader, folder, clip):
     token = "Bearer " + "x" * 12000
     headers = folder / "headers"

@@ -136,9 +136,9 @@ enum { /* places in destination_settings */
 };
 
 #define AT(f) SETTING_AT(draft_destination, f)
-#define FILE_SETTING(n, f) { .name = n, .type = SETTING_TEXT, AT(d.wire.f), .good = good_file, \
+#define FILE_SETTING(n, f) { .name = (n), .type = SETTING_TEXT, AT(d.wire.f), .good = good_file, \
 	  .allowed = FILE_ALLOWED }
-#define BOOL_SETTING(n, f) { .name = n, .type = SETTING_BOOL, AT(f) }
+#define BOOL_SETTING(n, f) { .name = (n), .type = SETTING_BOOL, AT(f) }
 
 static const struct setting destination_settings[DEST_SETTINGS] = {
 	[DEST_NAME] = { .name = "name", .type = SETTING_TEXT, AT(d.name), .good = setting_is_name,

@@ -300,7 +300,7 @@ static int merged_kinds(struct act *a)
 		rc = entry_read(a->ix, a->asset, &x);
 	if (rc == 0)
 		rc = entry_read(a->ix, into, &before);
-	if (rc < 0 || (before.a.kinds | x.a.kinds) == before.a.kinds)
+	if (rc != 0 || (before.a.kinds | x.a.kinds) == before.a.kinds)
 		return rc;
 	after = before;
 	after.a.kinds |= x.a.kinds;

@@ -56,7 +56,7 @@ int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t
 bool index_waits(struct index *ix, const char *destination, uint64_t asset)
 {
 	struct destination *d;
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = NULL;
 	int rc = destination_find(ix, destination, &d);
 
 	if (rc == 0)

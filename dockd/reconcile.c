@@ -193,7 +193,7 @@ static void lost(
 
 /*
  * It was receipted before the destination was bound anew, and the one that it is bound to does not
- * have it, or cannot be asked for it: it gets it as any other.
+ * have it, cannot be asked for it, or is to find it anew: it gets it as any other.
  */
 static void begin_anew(
     struct reconcile *r, const char *destination, const struct asset *a, const char *text)
@@ -216,6 +216,18 @@ static void missing(struct reconcile *r, const char *destination, const struct a
 		begin_anew(r, destination, a, text);
 	else
 		lost(r, destination, a, text);
+}
+
+/*
+ * What was receipted before a rebinding may be on the station's own disk now, which only a new
+ * beginning tells: it is found there and compared, not sent again, and the new receipt's level is
+ * that of where it is. Where no copy is left here, or it is signed, the answer has to do.
+ */
+static bool is_found_anew(
+    const struct reconcile *r, const struct asset *a, const struct upload *u, uint32_t level)
+{
+	return u->doubted && a->file == FILE_SEALED && level != LEVEL_SIGNED &&
+	    uplink_can(r->uplink, u->destination) & READY_FINDS;
 }
 
 /* The answer is too weak to let a copy go by it: as good as none. */
@@ -314,6 +326,8 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 	if (answer->receipt->level == LEVEL_SIGNED)
 		q->asked = acceptance_ask(r->acceptance, key, q->destination, q->asked_s,
 			       answer->receipt, accepted, r) == 0;
+	else if (is_found_anew(r, &a, &u, answer->receipt->level))
+		begin_anew(r, q->destination, &a, "it is there: it is found and receipted anew");
 	else if (level_confirms((enum receipt_level)answer->receipt->level, r->accept))
 		confirmed(r, &u, answer->receipt);
 	else

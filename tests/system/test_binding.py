@@ -176,7 +176,11 @@ def test_a_folder_emptied_on_purpose():
 
 
 def test_what_the_new_one_has_is_not_sent_again():
-    """The same files under another mark (a copy of the disk): asked for, confirmed, not sent."""
+    """The same files under another mark (a copy of the disk): asked for, found, not sent.
+
+    The old receipts say on which disk the old folder was, so each file gets one of its own: a mere
+    confirmation would let an old `readback` stand for a copy on the station's own disk.
+    """
     with Bound() as s:
         first = s.dock(3)
         s.settle(3)
@@ -188,14 +192,19 @@ def test_what_the_new_one_has_is_not_sent_again():
         (s.store / ".dockd-destination").write_text(mark + "\n")
         for path in (s.store, *s.store.rglob("*")):
             os.chown(path, UPLOADER, UPLOADER)
+        there = {p: p.stat().st_ino for p in s.store.glob("??/*") if len(p.name) == 64}
         s.start_core()
         s.unused()
         s.rebind()
-        confirmed = s.until_records("confirmed", 3)
-        assert {r["asset"] for r in confirmed} == {1, 2, 3}
+        anew = s.until_records("receipted", 6)[3:]
         s.settle(3)
-        assert s.stored() == digests(first) and len(s.records("receipted")) == 3
-        assert not s.records("recreated") and not s.records("lost")
+        assert {r["asset"] for r in s.records("recreated")} == {r["asset"] for r in anew} == {1, 2, 3}
+        assert {r["level"] for r in anew} == {"local"}, "the test's folders are on one disk"
+        rebound, = s.records("rebound")
+        assert not [r for r in s.records("confirmed")
+                    if rebound["seq"] < r["seq"] < max(r["seq"] for r in anew)]
+        assert s.stored() == digests(first) and not s.records("lost")
+        assert {p: p.stat().st_ino for p in there} == there, "not sent again"
 
 
 @stock

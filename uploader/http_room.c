@@ -89,7 +89,8 @@ int http_room_credentials(struct http_room *room, const char *name)
 	while (!err && (line = strsep(&rest, "\n")))
 		err = take_line(&list, line);
 	/* Only which file it was is kept. */
-	explicit_bzero(file->text, file->len);
+	if (file->text)
+		explicit_bzero(file->text, file->len);
 	if (err == 0) {
 		http_headers_free(room->credentials);
 		room->credentials = list;

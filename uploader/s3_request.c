@@ -44,9 +44,12 @@ static int decode(const char *text, size_t len, char *out, size_t size)
 		int c = (unsigned char)text[i];
 
 		if (c == '%') {
-			if (len - i < 3 || nibble(text[i + 1]) < 0 || nibble(text[i + 2]) < 0)
+			int high = len - i < 3 ? -1 : nibble(text[i + 1]);
+			int low = high < 0 ? -1 : nibble(text[i + 2]);
+
+			if (low < 0)
 				return -EINVAL;
-			c = nibble(text[i + 1]) << 4 | nibble(text[i + 2]);
+			c = high * 16 + low;
 			i += 2;
 		}
 		if (c < ' ' || c == 0x7f || used + 1 >= size)

@@ -423,6 +423,7 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 	int64_t newest_s, granted_s = d->deliver_s, due_s, assumed_s, spare_s;
 	bool blind = o->pace.bytes_per_s == 0 || d->breaker.open || !d->peer || !d->ready;
 	enum forecast_trouble t;
+	bool in_time;
 	uint64_t count = walk_begin(u, d, &w);
 
 	o->allowed_per_s = timetable_rate(&d->wire, minute_now());
@@ -457,7 +458,9 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 	t = count == 0 ? FORECAST_WELL :
 			 forecast_judge(w.now_s, assumed_s, due_s, &o->pace, largest_request(d),
 			     o->longest_ms / 1000);
-	show(d, t, count == 0 || assumed_s + granted_s / 32 <= due_s || !due_s, now_ms);
+	in_time =
+	    count == 0 || !due_s || (assumed_s != INT64_MAX && assumed_s + granted_s / 32 <= due_s);
+	show(d, t, in_time, now_ms);
 }
 
 void outlook_turn(struct uplink *u, struct destination *d)

@@ -329,9 +329,10 @@ static int to_camera(struct child *c, unsigned type, const void *body, const int
 	struct proto_status well = { 0 };
 
 	if (!cam) { /* ATTACH: the descriptor says which camera it is */
-		off_t i = type == MSG_ATTACH ? lseek(fds[0], 0, SEEK_CUR) : -1;
+		off_t at = type == MSG_ATTACH ? lseek(fds[0], 0, SEEK_CUR) : -1;
+		size_t i = at < 0 ? SIZE_MAX : (size_t)at;
 
-		if (i < 0 || i >= (off_t)plan.cameras)
+		if (i >= plan.cameras)
 			week_die("no such camera");
 		cam = c->cam = &cameras[i];
 		cam->worker = c;

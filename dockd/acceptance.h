@@ -12,6 +12,9 @@
 #include "journal.h"
 #include "verifier.h"
 
+#include "base/proto_upload.h"
+#include "base/proto_verify.h"
+
 struct acceptance;
 
 /* What a receipt has shown; valid during `done`. */

@@ -8,7 +8,19 @@
 #define DOCKD_ASSET_H
 
 #include "base/kind.h"
-#include "base/proto.h"
+#include "base/proto_upload.h"
+#include "base/proto_verify.h"
+
+/* How far it has come; goes over the wire (proto_ask, proto_ctl_asset): see PROTO_VERSION. */
+enum rung {
+	RUNG_LISTED = 1,
+	RUNG_STAGED,
+	RUNG_CHECKED,
+	RUNG_SENT,
+	RUNG_RECEIPTED,
+	RUNG_ERASABLE,
+	RUNG_ERASED,
+};
 
 enum asset_file {
 	FILE_NONE = 0,

@@ -16,6 +16,10 @@
 #include "link.h"
 #include "staging.h"
 
+#include "base/proto_camera.h"
+#include "base/proto_ctl.h"
+#include "base/proto_hotplug.h"
+
 #define BAYS_MAX 256
 
 enum bay_state {

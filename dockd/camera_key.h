@@ -8,7 +8,7 @@
 #ifndef DOCKD_CAMERA_KEY_H
 #define DOCKD_CAMERA_KEY_H
 
-#include "base/proto.h"
+#include "base/proto_verify.h"
 
 #define CAMERA_KEY_LEN 1024 /* of its text, NUL included */
 

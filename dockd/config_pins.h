@@ -9,7 +9,7 @@
 
 #include "setting.h"
 
-#include "base/proto.h"
+#include "base/proto_upload.h"
 
 /* Reads `pins` of the destination at node, where there is such a setting. */
 void config_pins_read(

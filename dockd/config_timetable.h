@@ -9,7 +9,7 @@
 
 #include "setting.h"
 
-#include "base/proto.h"
+#include "base/proto_upload.h"
 
 /* Reads both settings of the destination at node, where they are. */
 void config_timetable_read(

@@ -8,6 +8,7 @@
 #define DOCKD_CTL_H
 
 #include "base/msg.h"
+#include "base/proto_ctl.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #ifndef DOCKD_FORECAST_H
 #define DOCKD_FORECAST_H
 
-#include "base/proto.h"
+#include "base/proto_upload.h"
 
 #include <time.h>
 

@@ -2,8 +2,8 @@
  * index: the database itself: schema, statements, transaction.
  *
  * Called by journal (open, begin, commit) and by the other index files. The numbers in the SQL here
- * and there are those of asset.h and proto.h: file 2 sealed, rung 1 listed, 2 staged, 3 checked, 5
- * receipted, kind 3 sidecar, 4 log. It must never be asked for the truth: the ledger has it first.
+ * and there are those of asset.h and base/kind.h: file 2 sealed, rung 1 listed, 2 staged, 3 checked,
+ * 5 receipted, kind 3 sidecar, 4 log. It must never be asked for the truth: the ledger has it first.
  */
 #include "index.h"
 

@@ -13,6 +13,7 @@
 #include "order.h"
 #include "upload_order.h"
 
+#include "base/proto_camera.h"
 #include "base/record.h"
 
 struct index;

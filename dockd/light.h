@@ -7,7 +7,7 @@
 #ifndef DOCKD_LIGHT_H
 #define DOCKD_LIGHT_H
 
-#include "base/proto.h"
+#include "base/proto_ctl.h"
 
 #define LIGHT_TICK_MS 250
 

@@ -10,6 +10,8 @@
 
 #include "asset.h"
 
+#include "base/proto_ctl.h"
+
 #define ORDERS_MAX 1024 /* in force at once */
 
 /*

@@ -8,7 +8,8 @@
 #define DOCKD_PROFILE_H
 
 #include "asset.h"
-#include "base/proto.h"
+#include "base/proto_camera.h"
+#include "base/proto_hotplug.h"
 #include "base/zone.h"
 
 #define PROFILE_SUFFIXES 4

@@ -10,6 +10,8 @@
 
 #include "child.h"
 
+#include "base/proto_verify.h"
+
 struct verifier;
 
 /* What a process said before it ended; valid during `done`. */

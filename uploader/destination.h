@@ -28,7 +28,7 @@
 #ifndef DOCKD_DESTINATION_H
 #define DOCKD_DESTINATION_H
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_upload.h"
 
 struct http;
 struct http_room;

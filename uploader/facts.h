@@ -7,7 +7,8 @@
 #ifndef DOCKD_FACTS_H
 #define DOCKD_FACTS_H
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/kind.h"
+#include "../dockd/base/proto_upload.h"
 
 #define FACTS_MAX 16
 #define FACTS_TIME_LEN 24

@@ -2,6 +2,8 @@
 
 #include "disk.h"
 
+#include "../dockd/base/kind.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>

@@ -10,7 +10,7 @@
 
 #include "bucket.h"
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_upload.h"
 
 #define LINE_DRAIN_MS 5000 /* once nothing is allowed any more, what is under way may end */
 

@@ -10,6 +10,8 @@
 
 #include "s3_request.h"
 
+#include "../dockd/base/proto_upload.h"
+
 #define S3_XML_MAX (1u << 20) /* bytes of one document: a thousand parts take 200 to 450 KB */
 
 enum s3_asked {

@@ -12,7 +12,7 @@
 
 #include "s3_sign.h"
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_upload.h"
 
 #include <stdbool.h>
 

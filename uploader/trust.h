@@ -10,7 +10,7 @@
 
 #include "secret.h"
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_upload.h"
 
 #include <curl/curl.h>
 

@@ -7,7 +7,7 @@
 #ifndef DOCKD_TUS_REPLY_H
 #define DOCKD_TUS_REPLY_H
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_upload.h"
 
 enum tus_request {
 	TUS_OPTIONS = 1,

@@ -9,7 +9,7 @@
 #ifndef DOCKD_CAMERA_H
 #define DOCKD_CAMERA_H
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_camera.h"
 #include "transport.h"
 
 struct camera; /* a driver's own */

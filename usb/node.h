@@ -7,7 +7,7 @@
 #ifndef DOCKD_NODE_H
 #define DOCKD_NODE_H
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_hotplug.h"
 
 /*
  * Opens the node of the device that facts describe, after asking sysfs (below root) that it is that

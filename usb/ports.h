@@ -7,7 +7,7 @@
 #ifndef DOCKD_PORTS_H
 #define DOCKD_PORTS_H
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_hotplug.h"
 
 #define PORTS_MAX 256
 #define PORTS_SOON_MS 100    /* scan again this soon after something new */

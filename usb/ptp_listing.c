@@ -7,6 +7,7 @@
  */
 #include "ptp_camera.h"
 
+#include "../dockd/base/kind.h"
 #include "../dockd/base/log.h"
 
 #include <errno.h>

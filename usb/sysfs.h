@@ -7,7 +7,7 @@
 #ifndef DOCKD_SYSFS_H
 #define DOCKD_SYSFS_H
 
-#include "../dockd/base/proto.h"
+#include "../dockd/base/proto_hotplug.h"
 
 #define SYSFS_CLASS_HUB 0x09 /* USB 2.0, 11.23.1 */
 

@@ -1,10 +1,25 @@
 /*
- * kind: the words for what an asset is, as the ledger, people and destinations are told it.
+ * kind: what an asset is, and the words for it that the ledger, people and destinations are told.
+ *
+ * The numbers go over the wire (proto_object, proto_upload, proto_ctl_asset): change one, crank
+ * PROTO_VERSION.
  */
 #ifndef DOCKD_KIND_H
 #define DOCKD_KIND_H
 
-#include "proto.h"
+enum object_kind {
+	KIND_FOLDER = 1,
+	KIND_CLIP,
+	KIND_SIDECAR, /* goes with a clip: signature, metadata */
+	KIND_LOG,     /* the camera's audit log */
+	KIND_OTHER,   /* a file that no pattern names: taken all the same */
+	KIND_IGNORED, /* a pattern says that it is not footage (thumbnails of the camera's own) */
+	KIND_REPORT,  /* the station's own: an activation report; an asset like the others */
+	/* the station's own side objects: no assets, no rungs; sent until they are there */
+	KIND_LEDGER,     /* records of the continuity ledger */
+	KIND_CHECKPOINT, /* its newest checkpoint */
+	KIND_BUNDLE,     /* the proof bundle of an asset, beside it */
+};
 
 /* "clip"; never NULL. */
 static inline const char *kind_word(enum object_kind k)

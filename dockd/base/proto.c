@@ -1,5 +1,11 @@
 #include "proto.h"
 
+#include "proto_camera.h"
+#include "proto_ctl.h"
+#include "proto_hotplug.h"
+#include "proto_upload.h"
+#include "proto_verify.h"
+
 #include <string.h>
 
 /* A text field: where it lies in its struct, and its size. */

@@ -8,7 +8,7 @@
 #ifndef DOCKD_TIMETABLE_H
 #define DOCKD_TIMETABLE_H
 
-#include "proto.h"
+#include "proto_upload.h"
 
 #define TIMETABLE_WEEK_MIN (7 * 1440)
 

@@ -9,6 +9,7 @@
 #ifndef DOCKD_AUDIT_H
 #define DOCKD_AUDIT_H
 
+#include "../base/proto_verify.h"
 #include "../base/zone.h"
 #include "activation.h"
 #include "audit_facts.h"

@@ -25,7 +25,7 @@
 #ifndef DOCKD_AUDIT_FACTS_H
 #define DOCKD_AUDIT_FACTS_H
 
-#include "../base/proto.h"
+#include "../base/proto_verify.h"
 #include "../base/record.h"
 
 #define AUDIT_CLIPS_MAX 200000

@@ -9,6 +9,8 @@
 
 #include "signature.h"
 
+#include "../base/proto_verify.h"
+
 #include <openssl/x509.h>
 
 struct chain {

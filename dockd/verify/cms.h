@@ -9,6 +9,8 @@
 
 #include "signature.h"
 
+#include "../base/proto_verify.h"
+
 /* 0, or -EBADMSG: anchors, revocation lists or facts are not as agreed, *why. */
 int cms_judge(const struct signing_facts *f, const struct signing_time *when, const char *bytes,
     size_t len, const struct trust *trust, struct proto_judged *out, const char **why);

@@ -7,7 +7,7 @@
 #ifndef DOCKD_VERIFY_DIGEST_H
 #define DOCKD_VERIFY_DIGEST_H
 
-#include "../base/proto.h"
+#include "../base/proto_verify.h"
 
 struct digest;
 

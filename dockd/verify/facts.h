@@ -38,7 +38,7 @@
 #define DOCKD_VERIFY_FACTS_H
 
 #include "../base/note.h"
-#include "../base/proto.h"
+#include "../base/proto_verify.h"
 #include "../base/record.h"
 
 #define FACTS_MAX 65536 /* bytes of all lines */

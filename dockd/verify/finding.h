@@ -7,7 +7,7 @@
 #ifndef DOCKD_FINDING_H
 #define DOCKD_FINDING_H
 
-#include "../base/proto.h"
+#include "../base/proto_verify.h"
 
 enum finding_code {
 	/* the log itself */

@@ -7,6 +7,7 @@
 #define DOCKD_JUDGE_JOB_H
 
 #include "../base/msg.h"
+#include "../base/proto_verify.h"
 
 #define SIDECAR_MAX 65536       /* bytes of a signature, a signed list or a receipt */
 #define TRUST_MAX (1024 * 1024) /* bytes of all anchors, and of all revocation lists */

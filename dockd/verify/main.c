@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many descriptors come with VERIFY; their order is in proto.h. */
+/* How many descriptors come with VERIFY; their order is in proto_verify.h. */
 static const unsigned fds_of[] = {
 	[VERIFY_DIGEST] = 1,
 	[VERIFY_SIGNATURE] = 4,

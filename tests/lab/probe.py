@@ -1,7 +1,7 @@
 """What lab scripts in Python share: counting, the guest's shell functions, and a core to probe with.
 
 ProbeCore plays dockd towards dockd-hotplug: it listens, says WELCOME, and keeps every message that
-comes. The layouts are those of dockd/base/proto.h.
+comes. The layouts are those of dockd/base/proto_hotplug.h.
 """
 
 import ctypes

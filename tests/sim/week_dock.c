@@ -11,6 +11,8 @@
 
 #include "../../dockd/child.h"
 
+#include "../../dockd/base/proto_hotplug.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

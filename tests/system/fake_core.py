@@ -1,6 +1,6 @@
 """The core's side of an uploader's socket, for fault tests that need exact control of each message.
 
-Everything else is tested on the whole system. Structs follow dockd/base/proto.h.
+Everything else is tested on the whole system. Structs follow dockd/base/proto_upload.h.
 """
 import array
 import hashlib

@@ -1,4 +1,4 @@
-"""An uploader for tests, with a store in its memory that locks and holds: proto.h to a real core.
+"""An uploader for tests, with a store in its memory that locks and holds: proto_upload.h to a real core.
 
 Started as a program of its own, by the uploaders' user (station.py), since the core knows who
 connects. What the store does is in knobs.json beside the socket given on the command line; what it

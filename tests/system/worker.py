@@ -1,6 +1,6 @@
 """The core's side of a camera worker's socket, for tests that need exact control of each message.
 
-Structs follow dockd/base/proto.h. The device descriptor that the worker is handed is a connection to
+Structs follow dockd/base/proto_camera.h. The device descriptor that the worker is handed is a connection to
 a simulated camera, or an open usbfs node (in the virtual station).
 """
 import array

@@ -7,6 +7,10 @@
 
 int ctl_main(int argc, char **argv);
 #define main ctl_main
+#include "../../dockd/base/kind.h"
+
+#include "../../dockd/asset.h"
+
 #include "../../dockd/ctl.c"
 #undef main
 

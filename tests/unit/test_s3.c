@@ -1,6 +1,8 @@
 /* s3_sign, s3_request: signatures against the examples that Amazon publishes, requests as data. */
 #include "../../uploader/s3_request.h"
 
+#include "../../dockd/base/kind.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

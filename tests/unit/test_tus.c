@@ -3,6 +3,8 @@
 #include "../../uploader/tus_address.h"
 #include "../../uploader/tus_reply.h"
 
+#include "../../dockd/base/kind.h"
+
 #include <errno.h>
 #include <ftw.h>
 #include <setjmp.h>

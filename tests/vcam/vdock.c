@@ -21,6 +21,7 @@
 #include "../../dockd/base/handover.h"
 #include "../../dockd/base/log.h"
 #include "../../dockd/base/msg.h"
+#include "../../dockd/base/proto_hotplug.h"
 
 #define PORTS_MAX 256
 #define WATCHED (IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM)

@@ -232,12 +232,14 @@ dockd-hotplug_src := \
 dockd-hotplug_pkg := libusb-1.0 libseccomp
 
 s3_pure := \
+	uploader/http_head.c \
 	uploader/s3_sign.c \
 	uploader/s3_request.c \
 	uploader/s3_reply.c \
 	uploader/s3_document.c \
 	uploader/s3_verdict.c
 tus_pure := \
+	uploader/http_head.c \
 	uploader/tus_reply.c \
 	uploader/tus_address.c \
 	uploader/tus_chunk.c
@@ -261,7 +263,7 @@ dockd-uploader_src := \
 	uploader/tus_find.c \
 	uploader/tus_proof.c \
 	uploader/tus_errand.c \
-	$(tus_pure) \
+	$(filter-out $(s3_pure),$(tus_pure)) \
 	uploader/s3.c \
 	uploader/s3_upload.c \
 	uploader/s3_sum.c \
@@ -309,6 +311,7 @@ unit_tests := \
 	s3 \
 	s3_reply \
 	s3_sum \
+	http_head \
 	sysfs \
 	ports \
 	digest \
@@ -497,6 +500,8 @@ unit_pkg_s3 := libcurl libcrypto expat
 unit_objs_s3_reply := $(s3_pure) uploader/facts.c
 unit_pkg_s3_reply := libcurl libcrypto expat
 unit_pkg_s3_sum := libcurl libcrypto
+unit_objs_http_head := uploader/http_head.c
+unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
 unit_objs_config := $(config_whole)

@@ -1,86 +1,24 @@
 #include "tus_reply.h"
 
 #include "facts.h"
+#include "http_head.h"
 
 #include "../dockd/base/base64.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 
-#define DAY_MS 86400000u
 #define SKEW_S 300             /* tokens and signatures are refused from about here on */
 #define NOTE_PATIENCE_MS 2000u /* waited for in the slot; longer ones free it */
 
-struct span {
-	const char *at; /* may be NULL where len is 0 */
-	size_t len;
-};
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && is_blank(s.at[0])) {
-		s.at++;
-		s.len--;
-	}
-	while (s.len > 0 && is_blank(s.at[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-static bool span_is(struct span s, const char *word)
-{
-	return s.len == strlen(word) && strncasecmp(s.at, word, s.len) == 0;
-}
-
-/* The next line without its end; false at the end of the text. */
-static bool next_line(struct span *text, struct span *line)
-{
-	const char *nl;
-
-	if (text->len == 0)
-		return false;
-	nl = memchr(text->at, '\n', text->len);
-	line->at = text->at;
-	line->len = nl ? (size_t)(nl - text->at) : text->len;
-	text->at += line->len + (nl ? 1 : 0);
-	text->len -= line->len + (nl ? 1 : 0);
-	return true;
-}
-
-/* Digits only: no sign, no blank inside, no overflow. */
-static bool read_number(struct span s, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (s.len == 0)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] < '0' || s.at[i] > '9')
-			return false;
-		if (__builtin_mul_overflow(v, 10u, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(s.at[i] - '0'), &v))
-			return false;
-	}
-	*out = v;
-	return true;
-}
-
 /* One number header; a second one that says otherwise spoils the answer. */
-static int take_number(struct span value, bool *has, uint64_t *out)
+static int take_number(struct http_span value, bool *has, uint64_t *out)
 {
 	uint64_t v;
 
-	if (!read_number(value, &v))
+	if (!http_span_number(value, &v))
 		return 0;
 	if (*has && *out != v)
 		return -EPROTO;
@@ -89,50 +27,19 @@ static int take_number(struct span value, bool *has, uint64_t *out)
 	return 0;
 }
 
-static bool list_has(struct span list, const char *word)
+static bool list_has(struct http_span list, const char *word)
 {
-	while (list.len > 0) {
-		const char *comma = memchr(list.at, ',', list.len);
-		struct span item = { list.at, comma ? (size_t)(comma - list.at) : list.len };
-		size_t skip = item.len + (comma ? 1 : 0);
+	struct http_span item;
 
-		if (span_is(trim(item), word))
+	while (http_list_next(&list, &item)) {
+		if (http_span_is(item, word))
 			return true;
-		list.at += skip;
-		list.len -= skip;
 	}
 	return false;
 }
 
-/* RFC 9110 5.6.7. Seconds since 1970, or -1. */
-static int64_t read_date(struct span value)
-{
-	char text[64];
-
-	if (value.len == 0 || value.len >= sizeof(text))
-		return -1;
-	memcpy(text, value.at, value.len);
-	text[value.len] = '\0';
-	return (int64_t)curl_getdate(text, NULL);
-}
-
-/* RFC 9110 10.2.3: seconds or a date. */
-static uint64_t retry_after(struct span value, int64_t now_s)
-{
-	uint64_t s;
-	int64_t at;
-
-	if (read_number(value, &s))
-		return s > DAY_MS / 1000 ? DAY_MS : s * 1000;
-	at = read_date(value);
-	if (at < 0 || at <= now_s)
-		return 0;
-	s = (uint64_t)(at - now_s);
-	return s > DAY_MS / 1000 ? DAY_MS : s * 1000;
-}
-
 /* 64 characters in base64 into out, which is "" where it is anything else or comes twice. */
-static void take_id(struct span value, bool *has, char *out)
+static void take_id(struct http_span value, bool *has, char *out)
 {
 	uint8_t id[PROTO_ID_LEN];
 	int n = base64_read(value.at, value.len, id, sizeof(id) - 1);
@@ -146,7 +53,7 @@ static void take_id(struct span value, bool *has, char *out)
 }
 
 /* A station's name (dockd.conf(5)) in base64, or "". */
-static void take_station(struct span value, char out[PROTO_NAME_LEN])
+static void take_station(struct http_span value, char out[PROTO_NAME_LEN])
 {
 	uint8_t name[PROTO_NAME_LEN];
 	int n = base64_read(value.at, value.len, name, sizeof(name) - 1);
@@ -163,29 +70,24 @@ static void take_station(struct span value, char out[PROTO_NAME_LEN])
 }
 
 /* tus creation: "key base64, key base64"; a key may have no value. */
-static void take_metadata(struct tus_reply *r, struct span list)
+static void take_metadata(struct tus_reply *r, struct http_span list)
 {
-	while (list.len > 0) {
-		const char *comma = memchr(list.at, ',', list.len);
-		struct span item = { list.at, comma ? (size_t)(comma - list.at) : list.len };
-		size_t skip = item.len + (comma ? 1 : 0);
+	struct http_span item;
 
-		item = trim(item);
+	while (http_list_next(&list, &item)) {
 		if (item.len > 6 && memcmp(item.at, "asset ", 6) == 0)
-			take_id(
-			    (struct span){ item.at + 6, item.len - 6 }, &r->has_asset, r->asset);
+			take_id((struct http_span){ item.at + 6, item.len - 6 }, &r->has_asset,
+			    r->asset);
 		else if (item.len > 7 && memcmp(item.at, "sha256 ", 7) == 0)
-			take_id(
-			    (struct span){ item.at + 7, item.len - 7 }, &r->has_sha256, r->sha256);
+			take_id((struct http_span){ item.at + 7, item.len - 7 }, &r->has_sha256,
+			    r->sha256);
 		else if (item.len > 8 && memcmp(item.at, "station ", 8) == 0)
-			take_station((struct span){ item.at + 8, item.len - 8 }, r->station);
-		list.at += skip;
-		list.len -= skip;
+			take_station((struct http_span){ item.at + 8, item.len - 8 }, r->station);
 	}
 }
 
 /* An address as it stands; a second one spoils the answer. */
-static int take_address(struct span value, bool *has, char out[PROTO_ADDRESS_LEN])
+static int take_address(struct http_span value, bool *has, char out[PROTO_ADDRESS_LEN])
 {
 	if (*has || value.len >= PROTO_ADDRESS_LEN || memchr(value.at, '\0', value.len))
 		return -EPROTO;
@@ -196,18 +98,15 @@ static int take_address(struct span value, bool *has, char out[PROTO_ADDRESS_LEN
 }
 
 /* RFC 9530 section 3: "sha-256=:base64:, sha-512=:...:". */
-static int take_digests(struct tus_reply *r, struct span list)
+static int take_digests(struct tus_reply *r, struct http_span list)
 {
 	static const char word[] = "sha-256=:";
 	const size_t len = sizeof(word) - 1;
 
-	while (list.len > 0) {
-		const char *comma = memchr(list.at, ',', list.len);
-		struct span item = { list.at, comma ? (size_t)(comma - list.at) : list.len };
-		size_t skip = item.len + (comma ? 1 : 0);
-		uint8_t value[PROTO_SHA256_LEN];
+	uint8_t value[PROTO_SHA256_LEN];
+	struct http_span item;
 
-		item = trim(item);
+	while (http_list_next(&list, &item)) {
 		if (item.len > len && memcmp(item.at, word, len) == 0 &&
 		    item.at[item.len - 1] == ':' &&
 		    base64_read(item.at + len, item.len - len - 1, value, sizeof(value)) ==
@@ -217,19 +116,17 @@ static int take_digests(struct tus_reply *r, struct span list)
 			memcpy(r->digest, value, sizeof(value));
 			r->has_digest = true;
 		}
-		list.at += skip;
-		list.len -= skip;
 	}
 	return 0;
 }
 
 /* Headers whose meaning needs the clocks, which are compared at the end. */
 struct dates {
-	struct span retry_after;
-	int64_t date_s, expires_s; /* -1: not stated, or no date */
+	struct http_span retry_after;
+	int64_t date_s, expires_s; /* PROTO_NO_TIME: not stated, or no date */
 };
 
-static void take_extensions(struct tus_reply *r, struct span list)
+static void take_extensions(struct tus_reply *r, struct http_span list)
 {
 	r->extensions = true;
 	r->creation |= list_has(list, "creation");
@@ -239,38 +136,38 @@ static void take_extensions(struct tus_reply *r, struct span list)
 }
 
 static int take_header(
-    struct tus_reply *r, struct dates *dates, struct span name, struct span value)
+    struct tus_reply *r, struct dates *dates, struct http_span name, struct http_span value)
 {
 	uint64_t age;
 
-	if (span_is(name, "upload-offset"))
+	if (http_span_is(name, "upload-offset"))
 		return take_number(value, &r->has_offset, &r->offset_bytes);
-	if (span_is(name, "upload-length"))
+	if (http_span_is(name, "upload-length"))
 		return take_number(value, &r->has_length, &r->length_bytes);
-	if (span_is(name, "tus-max-size"))
+	if (http_span_is(name, "tus-max-size"))
 		return take_number(value, &r->has_max_size, &r->max_size_bytes);
-	if (span_is(name, "repr-digest"))
+	if (http_span_is(name, "repr-digest"))
 		return take_digests(r, value);
-	if (span_is(name, "location") && value.len > 0)
+	if (http_span_is(name, "location") && value.len > 0)
 		return take_address(value, &r->has_location, r->location);
-	if (span_is(name, "content-location") && value.len > 0)
+	if (http_span_is(name, "content-location") && value.len > 0)
 		return take_address(value, &r->has_content_location, r->content_location);
-	if (span_is(name, "tus-resumable") || span_is(name, "tus-version"))
+	if (http_span_is(name, "tus-resumable") || http_span_is(name, "tus-version"))
 		r->speaks_tus = true;
-	else if (span_is(name, "upload-metadata"))
+	else if (http_span_is(name, "upload-metadata"))
 		take_metadata(r, value);
-	else if (span_is(name, "tus-extension"))
+	else if (http_span_is(name, "tus-extension"))
 		take_extensions(r, value);
-	else if (span_is(name, "tus-checksum-algorithm"))
+	else if (http_span_is(name, "tus-checksum-algorithm"))
 		r->sha256_offered |= list_has(value, "sha256");
-	else if (span_is(name, "retry-after"))
+	else if (http_span_is(name, "retry-after"))
 		dates->retry_after = value;
-	else if (span_is(name, "upload-expires"))
-		dates->expires_s = read_date(value);
-	else if (span_is(name, "date"))
-		dates->date_s = read_date(value);
-	else if (span_is(name, "age"))
-		r->cached |= read_number(value, &age) && age > 0;
+	else if (http_span_is(name, "upload-expires"))
+		dates->expires_s = http_span_date(value);
+	else if (http_span_is(name, "date"))
+		dates->date_s = http_span_date(value);
+	else if (http_span_is(name, "age"))
+		r->cached |= http_span_number(value, &age) && age > 0;
 	return 0;
 }
 
@@ -278,52 +175,21 @@ static int take_header(
 static void take_dates(struct tus_reply *r, const struct dates *d, int64_t now_s)
 {
 	r->skew_s = d->date_s > 0 ? d->date_s - now_s : 0;
-	r->retry_after_ms = retry_after(d->retry_after, now_s + r->skew_s);
+	r->retry_after_ms = http_span_wait_ms(d->retry_after, now_s + r->skew_s);
 	r->expires_s = d->expires_s > 0 ? d->expires_s - r->skew_s : PROTO_NO_TIME;
-}
-
-/* "HTTP/1.1 204 " and "HTTP/1.1 460": the reason phrase may be empty or absent. */
-static int read_status(struct span line, int *status)
-{
-	const char *sp;
-	int v = 0;
-
-	if (line.len < 12 || strncmp(line.at, "HTTP/", 5) != 0)
-		return -EPROTO;
-	sp = memchr(line.at, ' ', line.len);
-	if (!sp || line.len - (size_t)(sp - line.at) < 4)
-		return -EPROTO;
-	for (int i = 1; i <= 3; i++) {
-		if (sp[i] < '0' || sp[i] > '9')
-			return -EPROTO;
-		v = v * 10 + (sp[i] - '0');
-	}
-	if (v < 100)
-		return -EPROTO;
-	*status = v;
-	return 0;
 }
 
 int tus_reply_read(const char *head, size_t len, int64_t now_s, struct tus_reply *r)
 {
-	struct dates dates = { .date_s = -1, .expires_s = -1 };
-	struct span text = { head, len };
-	struct span line;
+	struct dates dates = { .date_s = PROTO_NO_TIME, .expires_s = PROTO_NO_TIME };
+	struct http_span text = { head, len };
+	struct http_span name, value;
 	int err;
 
 	memset(r, 0, sizeof(*r));
-	if (!next_line(&text, &line))
-		return -EPROTO;
-	err = read_status(line, &r->status);
-	while (!err && next_line(&text, &line)) {
-		const char *colon = memchr(line.at, ':', line.len);
-		size_t name_len = colon ? (size_t)(colon - line.at) : 0;
-
-		if (!colon)
-			continue;
-		err = take_header(r, &dates, trim((struct span){ line.at, name_len }),
-		    trim((struct span){ colon + 1, line.len - name_len - 1 }));
-	}
+	err = http_head_status(&text, &r->status);
+	while (!err && http_head_next(&text, &name, &value))
+		err = take_header(r, &dates, name, value);
 	take_dates(r, &dates, now_s);
 	return err;
 }

@@ -120,17 +120,9 @@ static void retry_after_is_seconds_or_a_date(void **state)
 	(void)state;
 	assert_int_equal(retry_of("120"), 120000);
 	assert_int_equal(retry_of("0"), 0);
-	assert_int_equal(retry_of("99999999999"), 86400000);
-	/* 1790000000 is Mon, 21 Sep 2026 14:13:20 GMT. */
+	/* 1790000000 is Mon, 21 Sep 2026 14:13:20 GMT; more of them in test_http_head.c. */
 	assert_int_equal(retry_of("Mon, 21 Sep 2026 14:13:50 GMT"), 30000);
-	assert_int_equal(retry_of("Mon, 21 Sep 2026 14:13:10 GMT"), 0);
-	assert_int_equal(retry_of("Sun, 21 Sep 2036 14:13:10 GMT"), 86400000);
 	assert_int_equal(retry_of("soon"), 0);
-	assert_int_equal(retry_of("-5"), 0);
-	assert_int_equal(
-	    retry_of("Mon, 21 Sep 2026 14:13:50 GMT, and a very long tail of nothing at all "
-		     "that no date has"),
-	    0);
 }
 
 static enum tus_verdict verdict(enum tus_request request, int status, const char *headers)

@@ -303,12 +303,14 @@ static void told_failed(const struct destination *d, uint64_t asset, const struc
 	    f->sent_bytes, log_text(f->text));
 }
 
-static void show_state(struct destination *d, uint64_t asset, const char *state)
+static void show_state(struct destination *d, const struct slot *s, const char *state)
 {
-	struct wait *w = waits_of(&d->waits, asset, false);
+	struct wait *w = waits_of(&d->waits, s->asset, false);
 
-	if (w)
-		snprintf(w->state, sizeof(w->state), "%s", state);
+	if (!w)
+		return;
+	snprintf(w->state, sizeof(w->state), "%s", state);
+	w->sent = w->best_bytes >= s->size_bytes;
 }
 
 static const char *on_failed(
@@ -354,7 +356,7 @@ static const char *on_failed(
 		uplink_later(u, d, asset, f.retry_after_ms, f.text);
 		break;
 	}
-	show_state(d, asset, f.state);
+	show_state(d, s, f.state);
 	return NULL;
 }
 

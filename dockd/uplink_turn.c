@@ -34,10 +34,10 @@ static bool in_slot(const struct destination *d, uint64_t asset)
 	return false;
 }
 
-/* What may not be chosen now: in a slot, or waiting. Count of numbers in skip. */
-static size_t skips(const struct destination *d, uint64_t *skip)
+/* What may not be chosen now: in a slot, or waiting; unsent: or all there. Count in skip. */
+static size_t skips(const struct destination *d, bool unsent, uint64_t *skip)
 {
-	size_t n = waits_pending(&d->waits, skip);
+	size_t n = waits_pending(&d->waits, unsent, skip);
 
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 		if (d->slot[i].state != SLOT_FREE && d->slot[i].asset)
@@ -46,10 +46,11 @@ static size_t skips(const struct destination *d, uint64_t *skip)
 	return n;
 }
 
-static void gather(struct uplink *u, const struct destination *d, size_t each, struct choice *out)
+static void gather(
+    struct uplink *u, const struct destination *d, bool unsent, size_t each, struct choice *out)
 {
 	static uint64_t skip[PROTO_SLOTS + WAITS_MAX];
-	struct index_wish wish = { .skip = skip, .skip_n = skips(d, skip), .each = each };
+	struct index_wish wish = { .skip = skip, .skip_n = skips(d, unsent, skip), .each = each };
 
 	out->n = 0;
 	for (unsigned i = 0; i < 4; i++) {
@@ -163,7 +164,7 @@ static void hurry_one(struct uplink *u, struct destination *d)
 
 	if (!d->peer || !d->ready || d->breaker.open || index_expedites(ix(u)) == 0)
 		return;
-	gather(u, d, 1, &choice);
+	gather(u, d, false, 1, &choice);
 	for (size_t i = 0; i < choice.n; i++)
 		waits = waits || choice.c[i].class == UPLOAD_EXPEDITED;
 	if (waits)
@@ -198,20 +199,14 @@ void uplink_hurry(struct uplink *u)
 	}
 }
 
-static void turn_of(struct uplink *u, struct destination *d)
+/* How many of n slots are free still. */
+static unsigned fill(struct uplink *u, struct destination *d, bool unsent, unsigned n)
 {
 	static struct choice choice;
-	unsigned n = uplink_room(d);
 
-	if (n == 0) {
-		hurry_one(u, d);
-		return;
-	}
-	if (waits_now_ms() < d->kept_free_ms)
-		n--;
 	if (n == 0)
-		return;
-	gather(u, d, n, &choice);
+		return 0;
+	gather(u, d, unsent, n, &choice);
 	hold_slots(d);
 	while (n > 0 && choice.n > 0) {
 		size_t i = upload_order_next(&d->turns, choice.c, choice.n, d->breaker.open);
@@ -225,6 +220,23 @@ static void turn_of(struct uplink *u, struct destination *d)
 		upload_turns_hold(&d->turns, c.docking, c.size_bytes);
 		n--;
 	}
+	return n;
+}
+
+static void turn_of(struct uplink *u, struct destination *d)
+{
+	unsigned n = uplink_room(d);
+
+	if (n == 0) {
+		hurry_one(u, d);
+		return;
+	}
+	if (waits_now_ms() < d->kept_free_ms)
+		n--;
+	/* a proof that does not come says nothing of the way for bytes, which is what is tried */
+	if (d->breaker.open)
+		n = fill(u, d, true, n);
+	fill(u, d, false, n);
 }
 
 void uplink_plan(struct uplink *u)

@@ -107,14 +107,16 @@ void waits_release(struct waits *w, uint64_t asset)
 		one->until_ms = 0;
 }
 
-size_t waits_pending(const struct waits *w, uint64_t *skip)
+size_t waits_pending(const struct waits *w, bool unsent, uint64_t *skip)
 {
 	uint64_t now = waits_now_ms();
 	size_t n = 0;
 
 	for (size_t i = 0; i < WAITS_MAX; i++) {
-		if (w->wait[i].asset && w->wait[i].until_ms > now)
-			skip[n++] = w->wait[i].asset;
+		const struct wait *one = &w->wait[i];
+
+		if (one->asset && (one->until_ms > now || (unsent && one->sent)))
+			skip[n++] = one->asset;
 	}
 	return n;
 }

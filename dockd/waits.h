@@ -17,6 +17,7 @@ struct wait {
 	unsigned recreated;  /* uploads given up because the destination held something else */
 	uint64_t since_ms;   /* it has failed since, without a byte of progress; 0 not */
 	uint64_t best_bytes; /* the most that the destination has said it has */
+	bool sent;           /* that was all of it: what fails is its proof */
 	char state[PROTO_CLASS_LEN]; /* of the last failure: a word of the destination's page */
 	char reason[PROTO_TEXT_LEN * 2];
 };
@@ -52,7 +53,10 @@ void waits_later(struct waits *w, uint64_t asset, uint64_t ms, const char *reaso
 /* Waits without end, for waits_release. */
 void waits_hold(struct waits *w, uint64_t asset, const char *reason);
 void waits_release(struct waits *w, uint64_t asset);
-/* Numbers of those that still wait, into skip (room for WAITS_MAX). Count. */
-size_t waits_pending(const struct waits *w, uint64_t *skip);
+/*
+ * Numbers of those that still wait, into skip (room for WAITS_MAX); unsent: and of those that are
+ * all there. Count.
+ */
+size_t waits_pending(const struct waits *w, bool unsent, uint64_t *skip);
 
 #endif

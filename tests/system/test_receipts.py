@@ -242,6 +242,23 @@ def test_a_server_that_only_lies_gets_a_person():
 
 
 @stock
+def test_who_waits_for_a_receipt_keeps_nobody_back():
+    """No receipts for what is there, for how long ever: what comes later is sent all the same."""
+    with Evidence() as s:
+        s.server.lie("missing")
+        first = s.dock(12, size=1 << 10)
+        until(s, lambda: s.events("destination-away"), "a destination that is left alone")
+        first.unplug()
+        later = s.camera("B", [vcam.clip("DCIM/later.mp4", MIB, 90, mtime=RECORDED + DAY_S)])
+        later.plug("1-1")
+        until(s, lambda: digests(later)[0] in s.stored(), "the clip that came later")
+        assert not s.records("receipted")
+        s.server.lie()
+        settled(s)
+        assert s.stored() == sorted(digests(first) + digests(later))
+
+
+@stock
 def test_a_signed_answer_about_other_bytes_is_a_loss():
     """The object has changed where it lies, and the server says so under its own signature."""
     with Evidence() as s:

@@ -38,14 +38,18 @@ static void a_wait_without_end_is_released(void **state)
 	waits_hold(&w, 7, "hashing");
 	waits_later(&w, 8, 3600000, "later");
 	waits_later(&w, 9, 0, "now");
-	assert_int_equal(waits_pending(&w, skip), 2);
+	assert_int_equal(waits_pending(&w, false, skip), 2);
 	waits_release(&w, 7);
 	waits_release(&w, 8); /* not held: it goes on waiting */
-	assert_int_equal(waits_pending(&w, skip), 1);
+	assert_int_equal(waits_pending(&w, false, skip), 1);
 	assert_int_equal(skip[0], 8);
 	waits_end(&w, 8);
-	assert_int_equal(waits_pending(&w, skip), 0);
+	assert_int_equal(waits_pending(&w, false, skip), 0);
 	assert_null(waits_of(&w, 8, false));
+	waits_of(&w, 9, false)->sent = true;
+	assert_int_equal(waits_pending(&w, false, skip), 0);
+	assert_int_equal(waits_pending(&w, true, skip), 1);
+	assert_int_equal(skip[0], 9);
 }
 
 static void a_full_table_forgets_nobody_and_takes_no_more(void **state)
@@ -59,7 +63,7 @@ static void a_full_table_forgets_nobody_and_takes_no_more(void **state)
 		waits_hold(&w, i, "");
 	waits_hold(&w, 100000, "");
 	assert_null(waits_of(&w, 100000, true));
-	assert_int_equal(waits_pending(&w, skip), WAITS_MAX);
+	assert_int_equal(waits_pending(&w, false, skip), WAITS_MAX);
 	waits_end(&w, 5);
 	assert_non_null(waits_of(&w, 100000, true));
 }
@@ -78,7 +82,7 @@ static void what_is_over_makes_room(void **state)
 	waits_failed(&w, 9001, "refused", "away");
 	assert_null(waits_of(&w, 9000, false));
 	assert_int_equal(waits_of(&w, 9001, false)->attempts, 1);
-	assert_int_equal(waits_pending(&w, skip), WAITS_MAX - 1);
+	assert_int_equal(waits_pending(&w, false, skip), WAITS_MAX - 1);
 }
 
 /* Only what the destination has more of than ever is progress. */

@@ -10,11 +10,12 @@ piece.
 """
 import select
 import socket
-import struct
 import threading
 
+from listener import Listener, reset_on_close
 
-class Relay:
+
+class Relay(Listener):
     def __init__(self, port, rate=None, delay_s=0):
         self.target, self.rate, self.delay_s = port, rate, delay_s
         self.up = 0         # bytes to the server so far, heads among them
@@ -22,12 +23,8 @@ class Relay:
         self.to_lose = []   # [method, part of the target]
         self.lost = 0
         self.requests = []  # first lines, in order
-        self.lock = threading.Lock()
-        self.closing = False
         self.slow = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
     @property
     def endpoint(self):
@@ -38,28 +35,6 @@ class Relay:
 
     def lose(self, method, part=""):
         self.to_lose.append((method, part))
-
-    def close(self):
-        self.closing = True
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def _accept(self):
-        while not self.closing:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
 
     def _note(self, data):
         """Whether the answer to what begins here is to be lost."""
@@ -90,14 +65,13 @@ class Relay:
         self.slow.wait(self.delay_s + (len(data) / self.rate if self.rate else 0))
         to.sendall(data)
 
-    def _carry(self, client):
+    def serve(self, client):
         server = None
         losing = False
         piece = 1 << 16 if not self.rate else max(1, self.rate // 20)
         try:
             server = socket.create_connection(("127.0.0.1", self.target))
-            for s in (client, server):
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while True:
                 ready, _, _ = select.select([client, server], [], [])
                 if client in ready:
@@ -117,10 +91,8 @@ class Relay:
                         self.lost += 1
                         return
                     self._pass(client, data)
-        except OSError:
-            pass
         finally:
             for s in (client, server):
                 if s:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    reset_on_close(s)
                     s.close()

@@ -10,10 +10,10 @@ import pathlib
 import select
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 
+from listener import Listener, reset_on_close
 from radosgw import RadosGW  # noqa: F401 (the tests take all servers from here)
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -44,6 +44,7 @@ class TusServer:
         return f"http://{self.HOST}:{self.port}/files"
 
     def start(self):
+        assert (NPM / "node_modules").exists(), "the servers' packages are not there: make npm"
         # The packages are found from where the script lies, so it is run from their folder.
         script = NPM / self.SCRIPT
         for own in (HERE / "servers").glob("*.mjs"):
@@ -285,7 +286,7 @@ class Request:
         return self.body
 
 
-class FaultServer:
+class FaultServer(Listener):
     """An HTTP server whose answers are a script.
 
     script: a list of callables, one per request in the order they arrive; each gets (server, request)
@@ -300,43 +301,19 @@ class FaultServer:
         self.requests = []
         self.uploads = {}  # path => [length, bytearray]
         self.connections = 0
-        self.lock = threading.Lock()
         self.released = threading.Event()  # for scripts that hold an answer back
-        self.closing = False
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
     @property
     def url(self):
         return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/files"
 
     def close(self):
-        self.closing = True
         self.released.set()
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        super().close()
 
     def seen(self, method=None):
         return [r for r in self.requests if method is None or r.method == method]
-
-    def _accept(self):
-        while not self.closing:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
 
     def _head(self, conn, held):
         while b"\r\n\r\n" not in held:
@@ -350,8 +327,9 @@ class FaultServer:
                        for k, v in (line.split(":", 1) for line in lines[1:] if ":" in line))
         return Request(conn, method, path, headers)
 
-    def _serve(self, conn):
-        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def serve(self, conn):
+        with self.lock:
+            self.connections += 1
         try:
             if self.tls:
                 conn = self.tls.wrap_socket(conn, server_side=True, do_handshake_on_connect=False)
@@ -373,14 +351,12 @@ class FaultServer:
                     step = self.script.pop(0) if self.script and request.method != "OPTIONS" else None
                 answer = step(self, request) if step else self.otherwise(self, request)
                 if answer is None:
-                    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    reset_on_close(conn)
                     return
                 conn.sendall(answer)
                 if (b"connection: close" in answer.lower() or
                         request.headers.get("connection", "").lower() == "close"):
                     return
-        except OSError:
-            pass
         finally:
             conn.close()
 

@@ -15,6 +15,7 @@ import threading
 
 from fake_uploader import Beside
 from vcam import Camera
+from waiting import until as until_true
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build"))
@@ -108,6 +109,11 @@ def conf_value(value):
     if isinstance(value, (list, tuple)):
         return "( " + ", ".join(conf_value(v) for v in value) + " )"
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def until(s, condition, what, seconds=60):
+    """For what dockctl wait has no word for."""
+    return until_true(condition, lambda: f"{what}: {s.situation()}", seconds, 0.02)
 
 
 class Station:

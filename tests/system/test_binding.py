@@ -12,12 +12,10 @@ import subprocess
 import pytest
 
 import vcam
-from servers import NPM, TusServer
-from station import UPLOADER, Station
-from test_receipts import until
+from servers import TusServer
+from station import UPLOADER, Station, until
 
 RECORDED = 1790000000
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
 
 
 class Bound(Station):
@@ -207,7 +205,6 @@ def test_what_the_new_one_has_is_not_sent_again():
         assert {p: p.stat().st_ino for p in there} == there, "not sent again"
 
 
-@stock
 def test_a_changed_url_holds_back_erasing(tmp_path):
     """Receipts of the old server do not erase anything while another one answers, nor after it is
     meant, before that one has the file."""

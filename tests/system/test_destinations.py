@@ -13,24 +13,12 @@ import time
 import pytest
 
 import vcam
-from servers import NPM, FaultServer, TusServer, answer, honest
-from station import Station
+from servers import FaultServer, TusServer, answer, honest
+from station import Station, until
 
 MIB = 1 << 20
 RECORDED = 1790000000
 HOUR = 3600
-
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
-
-
-def until(s, condition, what, seconds=60):
-    end = time.monotonic() + seconds
-    while True:
-        got = condition()
-        if got:
-            return got
-        assert time.monotonic() < end, f"{what}: {s.situation()}"
-        threading.Event().wait(0.02)
 
 
 class Several(Station):
@@ -106,7 +94,6 @@ def held(server):
     return sorted(hashlib.sha256(d).hexdigest() for d in server.assets().values())
 
 
-@stock
 @pytest.mark.parametrize("die", [None, "uplink-switched", "uplink-abandoned"])
 def test_one_is_enough_and_sticky(die):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-any-"))
@@ -164,7 +151,6 @@ def test_one_is_enough_and_sticky(die):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@stock
 def test_all_of_them_and_one_is_away():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-all-"))
     first, second = TusServer(folder / "first").start(), TusServer(folder / "second").start()

@@ -6,58 +6,18 @@ its turns and says so when it ends: one that does not wait shows there.
 import base64
 import gzip
 import hashlib
-import os
-import pathlib
 import re
-import select
-import shutil
-import tempfile
 import time
 
 import pytest
 
 import fake_core as core
-from fake_core import Core
-from servers import NPM, FaultServer, Nginx, TusServer, answer, cut, honest
+from fake_core import BUILD, PROGRAM, Core
+from servers import FaultServer, Nginx, TusServer, answer, honest
+from waiting import until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
-PROGRAM = BUILD / "test" / "dockd-uploader"
 KIB, MIB = 1 << 10, 1 << 20
 EVERY_DAY = 0x7F
-
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def clip(folder):
-    def make(size, name="clip"):
-        path = folder / name
-        path.write_bytes(os.urandom(size))
-        return path
-    return make
-
-
-@pytest.fixture
-def uploader(folder):
-    with Core(folder, PROGRAM) as c:
-        yield c
-
-
-def until(condition, wait=20):
-    """Looks until it holds."""
-    end = time.monotonic() + wait
-    while not condition():
-        assert time.monotonic() < end, "not within the time"
-        select.select([], [], [], 0.002)
 
 
 def turns(uploader):
@@ -376,7 +336,6 @@ def through(uploader, nginx, server, path, **how):
     return end
 
 
-@stock
 def test_nginx_as_it_is_installed(uploader, folder, clip):
     """Bodies of 1 MB at most, kept in a file until they are whole."""
     with TusServer(folder / "store", fwd=1) as server, Nginx(folder / "nginx", server.port) as n:
@@ -386,7 +345,6 @@ def test_nginx_as_it_is_installed(uploader, folder, clip):
         assert 1 <= [status for m, status in n.seen() if m.startswith("PATCH")].count(413) <= 8
 
 
-@stock
 @pytest.mark.parametrize("buffering", [True, False])
 def test_nginx_restarted_in_the_middle(uploader, folder, clip, buffering):
     with TusServer(folder / "store", fwd=1) as server, \
@@ -402,7 +360,6 @@ def test_nginx_restarted_in_the_middle(uploader, folder, clip, buffering):
         assert end.sent <= path.stat().st_size + 2 * MIB, "at most the chunk that was under way"
 
 
-@stock
 def test_nginx_behind_which_the_server_is_away(uploader, folder, clip):
     """502 says nothing about the clip: it is asked for, and goes on."""
     with TusServer(folder / "store", fwd=1) as server, \

@@ -5,12 +5,11 @@ nothing but the expedited one can have made room for itself.
 """
 import hashlib
 import pathlib
-import tempfile
 import threading
 
 import vcam
 from servers import FaultServer, honest
-from station import Station
+from station import Station, until
 
 MIB = 1 << 20
 DAY = 1790000000
@@ -92,16 +91,6 @@ def test_expedited_where_all_slots_are_taken():
         assert len(server.uploads) == 4
         want = sorted(o["sha256"] for o in camera.objects(digests=True).values())
         assert sorted(hashlib.sha256(d).hexdigest() for _, d in server.uploads.values()) == want
-
-
-def until(s, condition, what):
-    """Looks again whenever the station says that something changed."""
-    for _ in range(600):
-        found = condition()
-        if found:
-            return found
-        threading.Event().wait(0.05)
-    raise AssertionError(f"{what}: {s.situation()}")
 
 
 def found_of(s, camera):

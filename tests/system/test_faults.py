@@ -8,15 +8,13 @@ import concurrent.futures
 import hashlib
 import pathlib
 import re
-import threading
-import time
 
 import pytest
 
 import vcam
 from servers import FaultServer
 import station
-from station import BUILD, Station
+from station import BUILD, Station, until
 
 MIB = 1 << 20
 DAY = 1790000000
@@ -217,18 +215,6 @@ def test_every_fault_has_a_row():
 
 
 # ---- one row ----
-
-def until(s, condition, what, seconds=60):
-    """Asks until it holds: for what dockctl wait has no word for."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        got = condition()
-        if got:
-            return got
-        threading.Event().wait(0.05)
-    bays = [(b["light"], b["state"], b["text"]) for b in s.ctl("bay")["bays"]]
-    raise AssertionError(f"{what}: not within {seconds} s: {bays}")
-
 
 def stored(s, server):
     if server:

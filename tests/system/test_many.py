@@ -10,7 +10,7 @@ import pytest
 
 import vcam
 from servers import FaultServer
-from station import CORE, Station
+from station import CORE, Station, until
 
 MIB, GIB = 1 << 20, 1 << 30
 DAY = 1790000000
@@ -29,16 +29,6 @@ def in_store(s):
 
 def wanted(*cameras):
     return {o["sha256"] for c in cameras for o in c.objects(digests=True).values()}
-
-
-def until(s, condition, what, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        got = condition()
-        if got:
-            return got
-        threading.Event().wait(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s\n{s.situation()}")
 
 
 def follow(path, text, start=0, seconds=20):

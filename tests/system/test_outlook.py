@@ -7,18 +7,15 @@ import tempfile
 import threading
 import time
 
-import pytest
 
 import vcam
-from servers import NPM, FaultServer, TusServer, honest
+from servers import FaultServer, TusServer, honest
 from station import Station
 
 MIB = 1 << 20
 HOUR = 3600
 BAYS = [{"name": "1", "port": "1-1"}]
 QUICK = {"settle_seconds": 1, "logs": "none"}
-
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
 
 
 class Days(Station):
@@ -57,7 +54,6 @@ def dock(station, *sizes):
                    ).plug("1-1")
 
 
-@stock
 def test_told_before_the_deadline_and_once(tmp_path):
     with TusServer(tmp_path) as server:
         server.kill()

@@ -4,35 +4,21 @@ The destination is the stock tus server, read back or with the receipt hook and 
 the clocks of the station and of the server; nothing is waited for by time.
 """
 import hashlib
-
 import pathlib
 import shutil
 import signal
 import tempfile
-import threading
-import time
 
 import pytest
 
 import vcam
-from servers import NPM, ReceiptServer
-from station import Station
+from servers import ReceiptServer
+from station import Station, until
 
 MIB = 1 << 20
 DAY_S = 86400
 RECORDED = 1790000000
 CLOCK = pathlib.Path(__file__).parent / "servers" / "clock.cjs"
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
-
-
-def until(s, condition, what, seconds=60):
-    end = time.monotonic() + seconds
-    while True:
-        got = condition()
-        if got:
-            return got
-        assert time.monotonic() < end, f"{what}: {s.situation()}"
-        threading.Event().wait(0.02)
 
 
 class Evidence(Station):
@@ -117,7 +103,6 @@ def settled(s):
 
 # ---- the second question, and the station's copy ----
 
-@stock
 def test_a_copy_goes_only_after_a_later_confirmation():
     with Evidence(signed=False) as s:
         camera = s.dock(3, logs=1)
@@ -147,9 +132,6 @@ def test_a_copy_goes_only_after_a_later_confirmation():
         assert s.ctl("status")["receipted"] == 4
 
 
-
-
-@stock
 def test_what_is_lost_is_sent_again():
     with Evidence(signed=False) as s:
         camera = s.dock(3)
@@ -186,7 +168,6 @@ LIES = {  # the lie => the word of receipt-refused, or None: no receipt comes at
 }
 
 
-@stock
 def test_every_lie_is_refused_and_the_truth_taken():
     """Each lie in turn about one clip; then the truth. Nothing is sent twice, nothing erased early."""
     with Evidence(erase="when-receipted") as s:
@@ -222,7 +203,6 @@ def check_erased_rightly(s):
             assert mine["key"] == ReceiptServer.NAME and found[r["asset"]] in mine["note"]
 
 
-@stock
 def test_a_server_that_only_lies_gets_a_person():
     """Five receipts in a row that are no good: nothing is erased, a person looks, retry helps."""
     with Evidence(erase="when-receipted") as s:
@@ -241,7 +221,6 @@ def test_a_server_that_only_lies_gets_a_person():
         assert "receipt" not in s.ctl("status")["text"]
 
 
-@stock
 def test_who_waits_for_a_receipt_keeps_nobody_back():
     """No receipts for what is there, for how long ever: what comes later is sent all the same."""
     with Evidence() as s:
@@ -258,7 +237,6 @@ def test_who_waits_for_a_receipt_keeps_nobody_back():
         assert s.stored() == sorted(digests(first) + digests(later))
 
 
-@stock
 def test_a_signed_answer_about_other_bytes_is_a_loss():
     """The object has changed where it lies, and the server says so under its own signature."""
     with Evidence() as s:
@@ -272,7 +250,6 @@ def test_a_signed_answer_about_other_bytes_is_a_loss():
         assert digests(camera)[0] in s.stored()
 
 
-@stock
 def test_a_signed_answer_is_checked_like_a_receipt():
     """Asked again, the server shows last week's receipt: that confirms nothing."""
     with Evidence(confirm_after_days=0) as s:
@@ -292,7 +269,6 @@ POINTS = [("uplink-claimed", 2), ("uplink-receipt-refused", 1), ("reconcile-aske
           ("reconcile-confirmed", 1), ("reconcile-lost", 1), ("retirement-unlink", 2)]
 
 
-@stock
 @pytest.mark.parametrize("point", POINTS, ids=lambda p: f"{p[0]}-{p[1]}")
 def test_killed_at(point):
     """kill -9 of the core at each hand-over: what is lost is sent again, what is over is removed."""
@@ -334,7 +310,6 @@ def check_order(s):
             state[asset] = "retired"
 
 
-@stock
 def test_a_camera_that_still_has_what_was_retired():
     """Erasing was off; its copies went; now erasing is on: pulled again, merged, compared, erased."""
     with Evidence(confirm_after_days=0) as s:

@@ -19,11 +19,9 @@ import pytest
 
 import fake_core as core
 from fake_core import PROGRAM, USER, Core
-from servers import NPM, FaultServer, ReceiptServer, answer, finding, honest, say
+from servers import FaultServer, ReceiptServer, answer, finding, honest, say
 
 MIB = 1 << 20
-
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
 
 
 @pytest.fixture
@@ -804,7 +802,6 @@ def check_note(server, note, **expected):
         assert facts[key] == value, key
 
 
-@stock
 def test_stock_server_with_the_hook(uploader, folder, clip):
     with ReceiptServer(folder / "uploads") as s:
         open_tus(uploader, s)
@@ -837,7 +834,6 @@ def asked_by(station, url):
         return e.code, b""
 
 
-@stock
 def test_stock_receipt_is_for_the_station_that_asks(uploader, folder, clip):
     with ReceiptServer(folder / "uploads") as s:
         open_tus(uploader, s)
@@ -850,7 +846,6 @@ def test_stock_receipt_is_for_the_station_that_asks(uploader, folder, clip):
             assert asked_by(bad, f"{end.object}/receipt")[0] == 400
 
 
-@stock
 def test_stock_damaged_upload_is_not_found_again(uploader, folder, clip):
     """It stays where it is; the next station, or the next try, makes a sound one."""
     with ReceiptServer(folder / "uploads", **finding(folder / "uploads", 100)) as s:
@@ -869,7 +864,6 @@ def test_stock_damaged_upload_is_not_found_again(uploader, folder, clip):
         assert sorted(s.uploads().values()) == sorted([damaged, path.read_bytes()])
 
 
-@stock
 def test_stock_server_removes(uploader, folder, clip):
     with ReceiptServer(folder / "uploads") as s:
         open_tus(uploader, s, flags=core.RECEIPTS | core.DISPOSE)
@@ -880,7 +874,6 @@ def test_stock_server_removes(uploader, folder, clip):
         assert not s.uploads()
 
 
-@stock
 def test_lying_server(uploader, folder, clip):
     """The lies are what they are called: told to the core as they are, lost or late."""
     with ReceiptServer(folder / "uploads") as s:

@@ -4,32 +4,23 @@ What is there in the end is fetched by python3-boto3. The same holds throughout:
 version with the clip's bytes, no upload left over, no more sent than the clip and one part for each
 interruption; or the core is told why not, by a word and what a person is to do.
 """
-import base64
 import hashlib
 import os
-import pathlib
 import random
-import select
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
 
 import pytest
 
 import fake_core as core
 import vcam
-from fake_core import Core
+from fake_core import BUILD, PROGRAM, USER, Core
 from relay import Relay
-from s3_store import HEAD, NS, Store, error, refuse
+from s3_store import HEAD, NS, Store, refuse
 from servers import FaultServer, RadosGW, answer, say
 from station import UPLOADER, Station
+from waiting import until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
-PROGRAM = BUILD / "test" / "dockd-uploader"
-USER = 64123
 MIB = 1 << 20
 PART = 5 * MIB
 DAY = 86400
@@ -39,23 +30,6 @@ KEYS = "access-key: {}\nsecret-key: {}\n"
 @pytest.fixture(scope="session")
 def rgw():
     return RadosGW.shared()
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def clip(folder):
-    def make(size, name="clip"):
-        path = folder / name
-        path.write_bytes(os.urandom(size))
-        return path
-    return make
 
 
 def write_keys(path, text, user=USER):
@@ -72,12 +46,6 @@ def keys(folder):
     path = folder / "s3.keys"
     write_keys(path, KEYS.format(RadosGW.ACCESS, RadosGW.SECRET))
     return path
-
-
-@pytest.fixture
-def uploader(folder):
-    with Core(folder, PROGRAM, USER) as c:
-        yield c
 
 
 @pytest.fixture
@@ -104,14 +72,6 @@ def ready(keys):
         how.setdefault("secrets", keys)
         return uploader.open(core.S3, endpoint, bucket=bucket, flags=flags | core.PATH_STYLE, **how)
     return make
-
-
-def until(condition, wait=20):
-    """Looks until it holds."""
-    end = time.monotonic() + wait
-    while not condition():
-        assert time.monotonic() < end, "not within the time"
-        select.select([], [], [], 0.005)
 
 
 def key_of(path):

@@ -6,7 +6,6 @@ twice by it.
 """
 import datetime
 import hashlib
-import os
 import pathlib
 import re
 import select
@@ -20,40 +19,15 @@ import time
 import pytest
 
 import fake_core as core
-from fake_core import NO_TIME, Core
+from fake_core import NO_TIME, PROGRAM, Core
+from listener import Listener
 from pki import UTC, Authority, new_key, public, run
 from servers import FaultServer, Nginx, Proxy, cut, honest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
-PROGRAM = BUILD / "test" / "dockd-uploader"
 # The old versions of TLS are spoken here to be refused.
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 MIB = 1 << 20
 DAY = datetime.timedelta(days=1)
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def clip(folder):
-    def make(size, name="clip"):
-        path = folder / name
-        path.write_bytes(os.urandom(size))
-        return path
-    return make
-
-
-@pytest.fixture
-def uploader(folder):
-    with Core(folder, PROGRAM) as c:
-        yield c
 
 
 class Keys:
@@ -448,23 +422,14 @@ def test_proxy_with_a_password(folder, keys, clip, tls):
         assert (p.tunnels() >= 1) == tls
 
 
-class DigestProxy:
+class DigestProxy(Listener):
     """Just enough of a proxy to want RFC 7616 Digest for CONNECT, and to relay."""
     USER, WORD = "dock", "word with space"
 
     def __init__(self):
         self.asked, self.right = 0, 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+        super().__init__()
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def _is_right(self, head):
         given = re.search(r"proxy-authorization: Digest (.*)", head, re.I)
@@ -478,41 +443,31 @@ class DigestProxy:
                            h(f"CONNECT:{f['uri']}")]))
         return f["response"] == want
 
-    def _serve(self, conn):
-        with conn:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                piece = conn.recv(4096)
-                if not piece:
-                    return
-                head += piece
-            self.asked += 1
-            head = head.decode("latin-1")
-            if not self._is_right(head):
-                conn.sendall(b"HTTP/1.1 407 x\r\nContent-Length: 0\r\nConnection: close\r\n"
-                             b'Proxy-Authenticate: Digest realm="realm", nonce="nonce", qop="auth", '
-                             b"algorithm=SHA-256\r\n\r\n")
+    def serve(self, conn):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            piece = conn.recv(4096)
+            if not piece:
                 return
-            self.right += 1
-            host, port = head.split()[1].split(":")
-            with socket.create_connection((host, int(port))) as server:
-                conn.sendall(b"HTTP/1.1 200 x\r\n\r\n")
-                both = {conn: server, server: conn}
-                while True:
-                    for source in select.select(list(both), [], [])[0]:
-                        try:
-                            piece = source.recv(1 << 16)
-                        except OSError:
-                            return
-                        if not piece:
-                            return
-                        both[source].sendall(piece)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
+            head += piece
+        self.asked += 1
+        head = head.decode("latin-1")
+        if not self._is_right(head):
+            conn.sendall(b"HTTP/1.1 407 x\r\nContent-Length: 0\r\nConnection: close\r\n"
+                         b'Proxy-Authenticate: Digest realm="realm", nonce="nonce", qop="auth", '
+                         b"algorithm=SHA-256\r\n\r\n")
+            return
+        self.right += 1
+        host, port = head.split()[1].split(":")
+        with socket.create_connection((host, int(port))) as server:
+            conn.sendall(b"HTTP/1.1 200 x\r\n\r\n")
+            both = {conn: server, server: conn}
+            while True:
+                for source in select.select(list(both), [], [])[0]:
+                    piece = source.recv(1 << 16)
+                    if not piece:
+                        return
+                    both[source].sendall(piece)
 
 
 def test_proxy_with_digest(uploader, folder, keys, clip):

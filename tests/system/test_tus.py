@@ -11,51 +11,19 @@ import hashlib
 import json
 import http.client
 import os
-import pathlib
-import shutil
 import struct
-import tempfile
 import threading
 import time
 
 import pytest
 
 import fake_core as core
-from fake_core import Core
-from servers import NPM, FaultServer, TusServer, UploadxServer, answer, finding, honest, lost, say
+from fake_core import PROGRAM, USER, Core
+from servers import FaultServer, TusServer, UploadxServer, answer, finding, honest, lost, say
 from wire import Wire
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
-PROGRAM = BUILD / "test" / "dockd-uploader"
-USER = 64123
 MIB = 1 << 20
 BY_ASSET = "by-asset/{asset}"
-
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def clip(folder):
-    def make(size, name="clip"):
-        path = folder / name
-        path.write_bytes(os.urandom(size))
-        return path
-    return make
-
-
-@pytest.fixture
-def uploader(folder):
-    with Core(folder, PROGRAM, USER) as c:
-        yield c
 
 
 def asset_of(path):
@@ -129,7 +97,6 @@ def test_3_offsets_not_checked(uploader, clip):
         assert end.sha256 != hashlib.sha256(path.read_bytes()).digest()
 
 
-@stock
 def test_3_uploadx(uploader, folder, clip):
     """It is never given an offset that it has not stated itself."""
     with UploadxServer(folder / "ux") as s:
@@ -585,7 +552,6 @@ def test_find_path_that_is_none(uploader, template):
 
 # ---- the hook of a stock server ----
 
-@stock
 def test_stock_found_after_a_restart_of_all(uploader, folder, clip):
     """Half sent; the server and the uploader start anew, and the core has lost the address."""
     path = clip(8 * MIB)
@@ -613,7 +579,6 @@ def test_stock_found_after_a_restart_of_all(uploader, folder, clip):
         assert list(s.uploads().values()) == [path.read_bytes()]
 
 
-@stock
 def test_stock_creations_at_the_same_time(folder):
     """Eight stations make the same asset's upload at one moment: one is made, the others are put off."""
     stated = ",".join(f"{k} {base64.b64encode(v).decode()}" for k, v in (
@@ -640,7 +605,6 @@ def test_stock_creations_at_the_same_time(folder):
         assert all(a[2] for a in answers if a[0] == 423)
 
 
-@stock
 def test_stock_two_stations_at_the_same_time(folder, clip):
     """Both ask, find nothing, and create: one upload, and who comes second waits for the first."""
     path = clip(24 * MIB)

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import os
 import pathlib
-import select
 import shutil
 import signal
 import socket
@@ -16,17 +15,16 @@ import ssl
 import subprocess
 import tempfile
 import threading
-import time
 
 import pytest
 
 import fake_core as core
 from fake_core import BUILD, PROGRAM, USER, Core
-from servers import NPM, FaultServer, TusServer, answer, cut, honest, lost, say
+from servers import FaultServer, TusServer, answer, cut, honest, lost, say
+from waiting import until
+from wire import Wire
 
 MIB = 1 << 20
-
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
 
 
 def assert_whole(server, path, uploads=1):
@@ -34,14 +32,6 @@ def assert_whole(server, path, uploads=1):
     data = path.read_bytes()
     assert len(server.uploads) == uploads
     assert [bytes(held) for _, held in server.uploads.values() if held] == [data]
-
-
-def until(condition, wait=20):
-    """Looks until it holds."""
-    end = time.monotonic() + wait
-    while not condition():
-        assert time.monotonic() < end, "not within the time"
-        select.select([], [], [], 0.002)
 
 
 def posts(server):
@@ -1034,7 +1024,6 @@ def test_refuses_root(folder):
 
 # ---- the stock server ----
 
-@stock
 def test_stock_cut_off_and_resumed(uploader, folder, clip):
     path = clip(80 * MIB)
     with TusServer(folder / "tus") as s:
@@ -1053,7 +1042,6 @@ def test_stock_cut_off_and_resumed(uploader, folder, clip):
         assert list(s.uploads().values()) == [path.read_bytes()]
 
 
-@stock
 def test_stock_offset_behind_after_power_cut(uploader, folder, clip):
     path = clip(8 * MIB)
     with TusServer(folder / "tus") as s:
@@ -1068,7 +1056,6 @@ def test_stock_offset_behind_after_power_cut(uploader, folder, clip):
         assert again == [] and file.read_bytes() == path.read_bytes()
 
 
-@stock
 def test_stock_upload_removed(uploader, folder, clip):
     path = clip(MIB)
     with TusServer(folder / "tus", expire_ms=1) as s:
@@ -1087,7 +1074,6 @@ def test_stock_upload_removed(uploader, folder, clip):
         assert list(s.uploads().values()) == [path.read_bytes()]
 
 
-@stock
 def test_stock_held_by_a_half_open_connection(uploader, folder, clip):
     path = clip(4 * MIB)
     with TusServer(folder / "tus", drain_ms=500) as s:
@@ -1107,50 +1093,15 @@ def test_stock_held_by_a_half_open_connection(uploader, folder, clip):
         assert list(s.uploads().values()) == [path.read_bytes()]
 
 
-@stock
 def test_stock_slow_line_and_request_timeout(uploader, folder, clip):
     """Node cuts a request that lasts too long with 408; what it has is kept and gone on from."""
     path = clip(3 * MIB)
     with TusServer(folder / "tus", request_timeout_ms=1000) as s:
-        slow = SlowLine(s.port, MIB)
-        uploader.open(core.TUS, f"http://127.0.0.1:{slow.port}/files")
-        created, end = uploader.whole(path)
+        with Wire(s.port, rate=MIB) as line:
+            uploader.open(core.TUS, line.url)
+            created, end = uploader.whole(path)
         assert end.kind == "RECEIPT" and len(created) == 1
         assert list(s.uploads().values()) == [path.read_bytes()]
-
-
-class SlowLine:
-    """A forwarder that lets so many bytes a second through towards the server."""
-
-    def __init__(self, port, rate):
-        self.target, self.rate = port, rate
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            a, _ = self.listener.accept()
-            a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            b = socket.create_connection(("127.0.0.1", self.target))
-            threading.Thread(target=self._pass, args=(a, b, self.rate), daemon=True).start()
-            threading.Thread(target=self._pass, args=(b, a, 0), daemon=True).start()
-
-    @staticmethod
-    def _pass(a, b, rate):
-        pace = threading.Event()
-        try:
-            while piece := a.recv(16384):
-                b.sendall(piece)
-                if rate:
-                    pace.wait(len(piece) / rate)
-        except OSError:
-            pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 # ---- dir ----

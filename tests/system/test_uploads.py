@@ -9,15 +9,13 @@ import signal
 import pytest
 
 import vcam
-from servers import NPM, FaultServer, TusServer, answer, cut, honest, lost, say
+from servers import FaultServer, TusServer, answer, cut, honest, lost, say
 from station import Station
 
 MIB = 1 << 20
 DAY = 1790000000
 BAYS = [{"name": "1", "port": "1-1"}]
 QUICK = {"settle_seconds": 1}
-
-stock = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
 
 
 def clips(n=3, size=2 * MIB):
@@ -120,7 +118,6 @@ def test_location_of_another_host():
         assert other.connections == 0
 
 
-@stock
 def test_server_away_at_first_and_restarted_in_the_middle():
     with Station(bays=BAYS, profile=QUICK, start=False) as s:
         with TusServer(s.folder / "tus") as server:
@@ -140,7 +137,6 @@ def test_server_away_at_first_and_restarted_in_the_middle():
             assert len([r for r in s.ledger() if r["type"] == "created"]) == 4
 
 
-@stock
 @pytest.mark.parametrize("point", ["uploader-created", "uploader-patch", "uploader-sent",
                                    "uploader-receipted"])
 @pytest.mark.parametrize("n", [1, 3])

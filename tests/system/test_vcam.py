@@ -4,12 +4,10 @@ A fault that the simulator does not really carry out would make every test that 
 nothing. So each has a check here, with an initiator that shares no code with the worker's, and
 test_every_fault_is_checked goes through what `vcam --faults` lists.
 """
-import array
 import errno
 import hashlib
 import os
 import pathlib
-import select
 import shutil
 import socket
 import struct

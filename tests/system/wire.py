@@ -6,15 +6,16 @@ still on its way is lost, and the uploader sees a reset.
 import collections
 import select
 import socket
-import struct
 import threading
 import time
+
+from listener import Listener, reset_on_close
 
 PIECE = 16384
 HELD = 65536  # bytes that the line itself holds at most, beside the kernel's
 
 
-class Wire:
+class Wire(Listener):
     """Forwards 127.0.0.1:port to a target port.
 
     cuts: totals of bytes towards the server at which all connections are cut, once each.
@@ -25,17 +26,10 @@ class Wire:
         self.target, self.delay_s, self.rate = target, delay_s, rate
         self.cuts = collections.deque(sorted(cuts))
         self.passed = self.made = 0
-        self.lock, self.pace = threading.Lock(), threading.Event()
+        self.pace = threading.Event()
         self.pairs = set()
-        self.closing = False
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Small, so that what is in flight is what the tests say; connections inherit it.
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD)
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        # Small, so that what is in flight is what the tests say.
+        super().__init__(held=HELD)
 
     @property
     def url(self):
@@ -56,7 +50,7 @@ class Wire:
             self.pairs.discard(pair)
         near, far = pair
         try:
-            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(near)
             near.shutdown(socket.SHUT_RD)  # wakes who reads there
         except OSError:
             pass
@@ -67,40 +61,27 @@ class Wire:
             pass
 
     def close(self):
-        self.closing = True
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
+        super().close()
         self.cut()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def _accept(self):
-        while not self.closing:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                near.close()
-                continue
-            for s in (near, far):
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            pair = (near, far)
-            with self.lock:
-                self.pairs.add(pair)
-                self.made += 1
-            threading.Thread(target=self._carry, args=(near, far, pair, True), daemon=True).start()
-            threading.Thread(target=self._carry, args=(far, near, pair, False), daemon=True).start()
+    def serve(self, near):
+        try:
+            far = socket.create_connection(("127.0.0.1", self.target))
+        except OSError:
+            reset_on_close(near)
+            raise
+        far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        pair = (near, far)
+        with self.lock:
+            self.pairs.add(pair)
+            self.made += 1
+        there = threading.Thread(target=self._carry, args=(near, far, pair, True), daemon=True)
+        there.start()
+        self._carry(far, near, pair, False)
+        there.join()
+        with self.lock:
+            self.pairs.discard(pair)
+        far.close()
 
     def _carry(self, source, sink, pair, up):
         """Bytes are handed on delay_s after they came; the line holds HELD of them at most."""

@@ -220,10 +220,6 @@ static enum tus_verdict judge_good(
 			    "what answers at find-path is no upload (no Upload-Length): check it");
 		/* fall through */
 	case TUS_HEAD:
-		if (r->cached)
-			return say(w, TUS_ASK, "cached",
-			    "a cache answers in the server's place (Age): let HEAD through");
-		/* fall through */
 	case TUS_PATCH:
 		return r->has_offset || request == TUS_FIND ?
 		    TUS_GOOD :
@@ -336,12 +332,23 @@ static enum tus_verdict judge_missing(
 	    "there is no tus service at this URL (404)");
 }
 
+/* What the server is asked now it has to say now: what it has, what it has not, and its proof. */
+static bool is_from_cache(enum tus_request request, const struct tus_reply *r)
+{
+	return r->cached &&
+	    (request == TUS_HEAD || request == TUS_FIND || request == TUS_GET ||
+		request == TUS_NOTE);
+}
+
 enum tus_verdict tus_reply_judge(
     enum tus_request request, const struct tus_reply *r, struct tus_words *words)
 {
 	enum tus_verdict v;
 
 	say(words, 0, "", "");
+	if (is_from_cache(request, r))
+		return say(words, TUS_ASK, "cached",
+		    "a cache answers in the server's place (Age): let HEAD and GET through");
 	if (r->status >= 200 && r->status <= 299)
 		return judge_good(request, r, words);
 	if (request == TUS_NOTE)

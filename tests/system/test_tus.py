@@ -398,6 +398,33 @@ def test_17_cached(uploader, clip):
         assert (end.failure, end.state) == (core.LATER, "cached")
 
 
+def test_17_a_cache_says_that_it_is_gone(uploader, clip):
+    """No second upload is made for the word of a cache."""
+    with FaultServer([say(404, "Age: 30"), say(410, "Age: 7")]) as s:
+        s.uploads["/files/1"] = [MIB, bytearray()]
+        uploader.open(core.TUS, s.url)
+        path = clip(MIB)
+        created, end = uploader.whole(path, address=f"{s.url}/1")
+        assert (created, end.kind) == ([], "RECEIPT")
+        assert not s.seen("POST")
+        assert_whole(s, path)
+
+
+@pytest.mark.parametrize("job", ["UPLOAD", "RECONFIRM"])
+def test_17_a_cache_gives_it_back(uploader, clip, job):
+    """Nor is what a cache still has a proof that the server has it."""
+    path = clip(MIB)
+    cached = say(200, "Age: 86400", body=path.read_bytes())
+    with FaultServer(otherwise=only("GET", cached)) as s:
+        s.uploads["/files/1"] = [MIB, bytearray(path.read_bytes())]
+        uploader.open(core.TUS, s.url, flags=core.READ_BACK)
+        if job == "UPLOAD":
+            _, end = uploader.whole(path, address=f"{s.url}/1")
+        else:
+            end = uploader.errand(job, path, address=f"{s.url}/1")
+        assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "cached")
+
+
 # ---- 18: nothing in it ----
 
 def test_18_empty(uploader, clip):

@@ -267,6 +267,7 @@ dockd-uploader_src := \
 	uploader/s3.c \
 	uploader/s3_upload.c \
 	uploader/s3_sum.c \
+	uploader/digester.c \
 	uploader/s3_proof.c \
 	uploader/s3_errand.c \
 	$(s3_pure) \
@@ -499,6 +500,7 @@ unit_objs_s3 := $(s3_pure) uploader/facts.c
 unit_pkg_s3 := libcurl libcrypto expat
 unit_objs_s3_reply := $(s3_pure) uploader/facts.c
 unit_pkg_s3_reply := libcurl libcrypto expat
+unit_objs_s3_sum := uploader/digester.c dockd/base/sandbox_none.c dockd/base/log.c
 unit_pkg_s3_sum := libcurl libcrypto
 unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl

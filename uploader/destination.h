@@ -16,7 +16,6 @@
  *   abandon   gives up what was begun at t->address and is not whole
  *   preserve  puts a hold on what is there, or takes it off
  *   end       lets go of all that the transfer holds; cuts what is under way
- *   meanwhile what can be done for the next act while a request of this one is under way
  *
  * An address stands in the ledger for good, and another run goes on from it: all that is needed for
  * that is in it (the size of parts), and no secret is (tokens are fetched anew). A destination without resume holds 0 bytes until it holds all: its query says 0,
@@ -38,6 +37,7 @@ enum act_result {
 	ACT_DONE = 1,
 	ACT_AGAIN,  /* there is more to this act: call it again in the next turn of the loop */
 	ACT_WAIT,   /* a request is under way: call again when t->http has ended */
+	ACT_LOCAL,  /* no request is, but something here: call again after transfer_wake */
 	ACT_ASK,    /* passing trouble (t->failed says what): after a pause, query */
 	ACT_GONE,   /* the destination has no such upload (t->failed says why); create anew */
 	ACT_FAILED, /* t->failed says why: the slot ends */
@@ -52,6 +52,7 @@ struct destination {
 	struct proto_ready ready; /* filled by open and by what it started */
 	bool told;                /* open has learnt what it wanted: READY may be sent */
 	bool mended; /* what could not work can now: the process ends, and is started anew */
+	int side_fd; /* the driver's: its hear is called when there is something to read; -1: none */
 	void *own;   /* the driver's */
 };
 
@@ -93,10 +94,11 @@ struct driver {
 	enum act_result (*preserve)(struct transfer *t);
 	void (*end)(struct transfer *t);
 	/*
-	 * Between ACT_WAIT and the end of its request, once a turn of the loop: a quarter of a MiB of
-	 * reading at most. Whether there is more. What fails here is found again by the act. NULL: none.
+	 * Before the sandbox is loaded and before open: what needs more than it lets. Sets dest->side_fd
+	 * where something is to be heard from there: 0 or -errno, then the process ends. NULL: nothing.
 	 */
-	bool (*meanwhile)(struct transfer *t);
+	int (*prepare)(struct destination *dest);
+	int (*hear)(struct destination *dest);
 };
 
 extern const struct driver dir_driver;

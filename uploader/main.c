@@ -99,6 +99,11 @@ static int take_destination(const struct msg *m)
 		return -EPROTO;
 	}
 	line_open(&up.room.line, &up.dest.conf, transfer_now_ms());
+	err = up.dest.driver->prepare ? up.dest.driver->prepare(&up.dest) : 0;
+	if (err < 0) {
+		log_error("destination", "driver=%u error=\"%s\"", c->driver, strerror(-err));
+		return err;
+	}
 	err = sandbox_uploader();
 	if (err < 0) {
 		log_error("sandbox", "error=\"%s\" text=\"%s\"", strerror(-err), sandbox_why());
@@ -296,7 +301,8 @@ static bool core_lost(void)
 /* 0 when the core has closed the connection, else -errno. */
 static int loop(void)
 {
-	struct curl_waitfd extra = { .fd = up.core, .events = CURL_WAIT_POLLIN };
+	struct curl_waitfd extra[2] = { { .fd = up.core, .events = CURL_WAIT_POLLIN },
+		{ .events = CURL_WAIT_POLLIN } };
 	int running;
 	int err;
 
@@ -323,13 +329,17 @@ static int loop(void)
 				return err;
 			wait = sooner(wait, REOPEN_MS);
 		}
-		extra.revents = 0;
-		if (curl_multi_poll(up.room.multi, &extra, 1, wait < 0 ? 60000 : wait, NULL) !=
-		    CURLM_OK)
+		extra[0].revents = extra[1].revents = 0;
+		extra[1].fd = up.dest.side_fd;
+		if (curl_multi_poll(up.room.multi, extra, up.dest.side_fd < 0 ? 1 : 2,
+			wait < 0 ? 60000 : wait, NULL) != CURLM_OK)
 			return -EIO;
 		err = hear();
 		if (err != 0)
 			return err < 0 ? err : 0;
+		err = up.dest.side_fd < 0 ? 0 : up.dest.driver->hear(&up.dest);
+		if (err < 0)
+			return err;
 	}
 }
 
@@ -384,6 +394,7 @@ int main(int argc, char **argv)
 	memcpy(up.dest.name, hello.name, sizeof(hello.name));
 	for (unsigned i = 0; i < PROTO_SLOTS; i++)
 		up.slots[i].fd = -1;
+	up.dest.side_fd = -1;
 	up.core = reach_core(argv[2]);
 	if (up.core < 0)
 		fatal("socket=\"%s\" error=\"%s\"", argv[2], strerror(-up.core));

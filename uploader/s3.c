@@ -474,18 +474,27 @@ static bool check_conf(struct destination *d)
 	return false;
 }
 
-static int s3_open(struct destination *d)
+static int s3_prepare(struct destination *d)
 {
-	struct s3 *s = d->own ? d->own : calloc(1, sizeof(*s));
+	struct s3 *s = calloc(1, sizeof(*s));
 	int err;
 
 	if (!s)
 		return -ENOMEM;
-	if (!d->own) {
-		s->expect = true;
-		s->lock = d->conf.lock_mode != LOCK_NONE; /* until the bucket was asked */
-	}
 	d->own = s;
+	s->expect = true;
+	s->lock = d->conf.lock_mode != LOCK_NONE; /* until the bucket was asked */
+	err = digester_start(&s->digester);
+	if (!err)
+		d->side_fd = s->digester.fd;
+	return err;
+}
+
+static int s3_open(struct destination *d)
+{
+	struct s3 *s = d->own;
+	int err;
+
 	if (!check_conf(d))
 		return 0;
 	if (!s->probe)
@@ -515,9 +524,7 @@ static void s3_end(struct transfer *t)
 		http_stop(t->http);
 	if (!u)
 		return;
-	s3_sum_yield(t);
-	s3_sum_free(&u->sum);
-	EVP_MD_CTX_free(u->whole);
+	s3_of(t)->at[t->slot] = NULL;
 	EVP_MD_CTX_free(u->back);
 	free(u->list);
 	free(u->uploads);
@@ -535,15 +542,15 @@ static int s3_begin(struct transfer *t)
 	if (!u)
 		return -ENOMEM;
 	t->own = u;
-	u->whole = EVP_MD_CTX_new();
 	u->back = EVP_MD_CTX_new();
 	if (!t->http)
 		t->http = http_new(t->dest->room, &t->dest->conf, t, answered);
-	if (!t->http || !u->whole || !u->back || s3_sum_new(&u->sum) < 0 ||
-	    EVP_DigestInit_ex(u->whole, EVP_sha256(), NULL) != 1) {
+	if (!t->http || !u->back) {
 		s3_end(t);
 		return -ENOMEM;
 	}
+	u->file = ++s3_of(t)->files;
+	s3_of(t)->at[t->slot] = t;
 	return 0;
 }
 
@@ -561,5 +568,6 @@ const struct driver s3_driver = {
 	.abandon = s3_abandon,
 	.preserve = s3_preserve,
 	.end = s3_end,
-	.meanwhile = s3_upload_ahead,
+	.prepare = s3_prepare,
+	.hear = s3_sum_hear,
 };

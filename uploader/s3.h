@@ -10,13 +10,15 @@
 #ifndef DOCKD_S3_H
 #define DOCKD_S3_H
 
+#include "digester.h"
 #include "http.h"
 #include "s3_reply.h"
 #include "secret.h"
 #include "transfer.h"
 
 #define S3_TEXT_MAX 16384 /* of a small document: an error, an id, an ETag */
-#define S3_MD5_LEN 16
+#define S3_MD5_LEN DIGEST_MD5_LEN
+#define S3_SUMS 4 /* parts of a file whose digests are asked for at once */
 
 /* What is learnt about the store holds for all uploads of this process. */
 struct s3 {
@@ -32,16 +34,20 @@ struct s3 {
 	bool expect;            /* the next body should ask first: nothing has been accepted yet */
 	bool unconditional;     /* it does not know If-None-Match (501) */
 	bool etag_is_no_md5;    /* seen: encrypted by a key of the store's (SSE-KMS), for one */
-	const struct transfer *reading; /* whose digests are being taken */
+	struct digester digester;
+	uint64_t asked;                   /* of it, ever */
+	uint64_t files;                   /* whose digests were asked for, ever */
+	struct transfer *at[PROTO_SLOTS]; /* by slot; NULL: none */
 };
 
-/* MD5, and SHA-256 where it is not known, of a range of the file; a slice of it a call. */
+/* MD5, and SHA-256 where it is not known, of a range of the file. */
 struct s3_sum {
-	uint64_t from_bytes, at_bytes, end_bytes;
-	bool begun, done;
-	bool both; /* sha256 too */
+	uint64_t from_bytes, end_bytes;
+	uint64_t number;  /* of the question */
+	bool begun, done; /* asked, answered */
+	bool both;        /* sha256 too */
+	int error;        /* 0 or -errno: it could not be read */
 	uint8_t sha256[PROTO_SHA256_LEN], md5[S3_MD5_LEN];
-	EVP_MD_CTX *sha256_ctx, *md5_ctx;
 };
 
 /* One part, by number - 1. */
@@ -91,10 +97,12 @@ struct s3_upload {
 	struct s3_part *shown; /* parts_n, as listed for Complete */
 	char *xml;             /* and Complete's body */
 
-	struct s3_sum sum;
-	unsigned sending;  /* the part under way */
-	EVP_MD_CTX *whole; /* SHA-256 of the file up to whole_bytes */
+	uint64_t file;               /* among s3.files */
+	struct s3_sum sum;           /* of the whole file, where it goes by one PUT */
+	struct s3_sum next[S3_SUMS]; /* of parts that are to be sent or compared */
+	unsigned sending;            /* the part under way */
 	uint64_t whole_bytes;
+	uint8_t whole[PROTO_SHA256_LEN]; /* SHA-256 of the file's first whole_bytes */
 	unsigned mismatches;
 	bool doubted; /* the store refused the digest: our copy is hashed before it is sent again */
 	bool found;   /* it was there whole before this transfer sent anything */
@@ -136,7 +144,6 @@ bool s3_is_it(const struct transfer *t, const struct s3_head *h);
 enum act_result s3_upload_create(struct transfer *t);
 enum act_result s3_upload_query(struct transfer *t);
 enum act_result s3_upload_append(struct transfer *t);
-bool s3_upload_ahead(struct transfer *t);
 /* Asks for a page of parts after u->marker; read into *out when it is called again: ACT_DONE. */
 enum act_result s3_page(struct transfer *t, struct s3_parts *out, enum s3_verdict *v);
 /* PUT of the whole file. */
@@ -146,24 +153,26 @@ uint64_t s3_part_size(const struct transfer *t, unsigned number);
 
 /* ---- s3_sum.c ---- */
 
-int s3_sum_new(struct s3_sum *s);
-void s3_sum_free(struct s3_sum *s);
-/* It reads no more: another one may. */
-void s3_sum_yield(const struct transfer *t);
+/* Answers of the process that takes digests; wakes whom they are for. 0 or -errno. */
+int s3_sum_hear(struct destination *dest);
 /*
- * Both digests of [from, from + len) into u->sum, and in passing u->whole goes on. ACT_DONE when it
- * has them, ACT_AGAIN, ACT_FAILED (UPLOAD_SOURCE). One transfer after the other, in the slots'
- * order, so that one is on the line while the next is read; ahead of need only while none is.
+ * Both digests of part number, or without sha256 its MD5 alone, into *out; in passing those of the
+ * whole go on. ACT_DONE when they are there, ACT_LOCAL while they are not, ACT_FAILED
+ * (UPLOAD_SOURCE).
  */
-enum act_result s3_sum_take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes);
+enum act_result s3_sum_part(
+    struct transfer *t, unsigned number, bool sha256, const struct s3_sum **out);
+/* They will be wanted: asked for where there is room. False: there is none. */
+bool s3_sum_ahead(struct transfer *t, unsigned number, bool sha256);
 /*
- * The same of the file as a whole: its MD5; with check its SHA-256 too, which must be that of
+ * The MD5 of the whole file, into u->sum; with check its SHA-256 too, which must be that of
  * t->upload (UPLOAD_SOURCE).
  */
 enum act_result s3_sum_file(struct transfer *t, bool check);
 /* Forgets what was digested: it is read again. */
 void s3_sum_drop(struct s3_sum *s);
-/* u->whole to the end of the file, compared with what was checked. */
+void s3_sum_drop_parts(struct s3_upload *u);
+/* SHA-256 of all of the file, compared with what was checked. */
 enum act_result s3_sum_whole(struct transfer *t);
 /* For request headers. */
 void s3_sum_texts(const uint8_t sha256[PROTO_SHA256_LEN], const uint8_t md5[S3_MD5_LEN],

@@ -1,68 +1,73 @@
 /*
  * s3_sum: the digests of what is sent to an S3 store; see s3.h.
  *
- * Reads the station's copy in slices, one a turn of the loop, so that other uploads go on
- * meanwhile. Each part is read once for both of its digests and for that of the whole. A file that
- * goes by one PUT needs its MD5 alone: its SHA-256 is what was checked, and the store refuses bytes
- * that have another.
+ * They are taken by a process of their own (digester.h), so that bodies go on meanwhile. Each part
+ * is read once for both of its digests and for that of the whole. A file that goes by one PUT needs
+ * its MD5 alone: its SHA-256 is what was checked, and the store refuses bytes that have another.
  */
 #include "s3.h"
+
+#include "../dockd/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* Small beside what the kernel holds of a body: others' sockets are not kept waiting. */
-#define SLICE_BYTES (256u << 10)
-
-int s3_sum_new(struct s3_sum *s)
-{
-	s->sha256_ctx = EVP_MD_CTX_new();
-	s->md5_ctx = EVP_MD_CTX_new();
-	return s->sha256_ctx && s->md5_ctx ? 0 : -ENOMEM;
-}
-
-void s3_sum_free(struct s3_sum *s)
-{
-	EVP_MD_CTX_free(s->sha256_ctx);
-	EVP_MD_CTX_free(s->md5_ctx);
-}
+#define REST_BYTES (16ull << 20) /* asked for at once, so that others have their turn */
 
 void s3_sum_drop(struct s3_sum *s)
 {
 	s->begun = s->done = false;
 }
 
-/* Up to len bytes at *at into ctx[0], ctx[1] (where wanted) and the whole. 0 or -errno. */
-static int take_slice(struct transfer *t, uint64_t *at, uint64_t end, EVP_MD_CTX *const ctx[2])
+void s3_sum_drop_parts(struct s3_upload *u)
 {
-	static unsigned char buf[256 << 10];
-	struct s3_upload *u = t->own;
-	uint64_t stop = end - *at < SLICE_BYTES ? end : *at + SLICE_BYTES;
-
-	while (*at < stop) {
-		size_t want = stop - *at < sizeof(buf) ? (size_t)(stop - *at) : sizeof(buf);
-		ssize_t n = pread(t->fd, buf, want, (off_t)*at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENODATA;
-		for (int i = 0; i < 2; i++) {
-			if (ctx[i] && EVP_DigestUpdate(ctx[i], buf, (size_t)n) != 1)
-				return -ENOMEM;
-		}
-		if (u->part && *at == u->whole_bytes) {
-			if (EVP_DigestUpdate(u->whole, buf, (size_t)n) != 1)
-				return -ENOMEM;
-			u->whole_bytes += (uint64_t)n;
-		}
-		*at += (uint64_t)n;
-	}
-	return 0;
+	for (unsigned i = 0; i < S3_SUMS; i++)
+		s3_sum_drop(&u->next[i]);
 }
+
+/* ---- answers ---- */
+
+static void take_answer(struct s3_upload *u, struct s3_sum *s, const struct digest_answer *a)
+{
+	if (!s->begun || s->done || s->number != a->number)
+		return;
+	s->done = true;
+	s->error = a->status;
+	memcpy(s->md5, a->md5, sizeof(s->md5));
+	memcpy(s->sha256, a->sha256, sizeof(s->sha256));
+	if (a->status == 0) {
+		u->whole_bytes = a->whole_bytes;
+		memcpy(u->whole, a->whole, sizeof(u->whole));
+	}
+}
+
+int s3_sum_hear(struct destination *dest)
+{
+	struct s3 *s = dest->own;
+	struct digest_answer a;
+	int err;
+
+	while ((err = digester_hear(&s->digester, &a)) == 1) {
+		struct transfer *t = s->at[a.slot];
+		struct s3_upload *u = t ? t->own : NULL;
+
+		if (!u || u->file != a.file)
+			continue;
+		take_answer(u, &u->sum, &a);
+		for (unsigned i = 0; i < S3_SUMS; i++)
+			take_answer(u, &u->next[i], &a);
+		transfer_wake(t);
+	}
+	if (err == -EAGAIN)
+		return 0;
+	log_error("digests-lost", "error=\"%s\" text=\"the process that takes them has ended\"",
+	    strerror(-err));
+	return err;
+}
+
+/* ---- questions ---- */
 
 static enum act_result unreadable(struct transfer *t, int err)
 {
@@ -71,73 +76,115 @@ static enum act_result unreadable(struct transfer *t, int err)
 				    err == -ENODATA ? "it has become shorter" : strerror(-err));
 }
 
-/* One that waits for an answer, or for the line, keeps nobody from reading. */
-static bool may_read(const struct transfer *t)
+/* 0, -EAGAIN or -errno. */
+static int ask(struct transfer *t, struct s3_sum *sum, uint64_t from, uint64_t end, uint32_t flags)
 {
 	struct s3 *s = t->dest->own;
+	const struct s3_upload *u = t->own;
+	struct digest_question q = { .number = s->asked + 1,
+		.file = u->file,
+		.from_bytes = from,
+		.end_bytes = end,
+		.slot = t->slot,
+		.flags = flags | (u->part ? DIGEST_WHOLE : 0) };
+	int err = digester_ask(&s->digester, &q, t->fd);
 
-	if (s->reading && s->reading != t && s->reading->state == TRANSFER_TURN)
-		return false;
-	s->reading = t;
-	return true;
+	if (err < 0)
+		return err;
+	s->asked++;
+	*sum = (struct s3_sum){ .from_bytes = from,
+		.end_bytes = end,
+		.number = q.number,
+		.begun = true,
+		.both = (flags & DIGEST_SHA256) != 0 };
+	return 0;
 }
 
-void s3_sum_yield(const struct transfer *t)
+static bool is_of(const struct s3_sum *s, uint64_t from, uint64_t end, bool sha256)
 {
-	struct s3 *s = t->dest->own;
-
-	if (s->reading == t)
-		s->reading = NULL;
+	return s->begun && s->from_bytes == from && s->end_bytes == end && (s->both || !sha256);
 }
 
-static enum act_result take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes, bool both)
+/* What became of the question. */
+static enum act_result outcome(struct transfer *t, struct s3_sum *s, int err)
 {
-	struct s3_upload *u = t->own;
-	struct s3_sum *s = &u->sum;
-	EVP_MD_CTX *ctx[2] = { both ? s->sha256_ctx : NULL, s->md5_ctx };
-	int err;
-
-	if (s->from_bytes != from_bytes || s->end_bytes != from_bytes + len_bytes ||
-	    s->both != both)
-		s3_sum_drop(s);
-	if (s->done)
-		return ACT_DONE;
-	if (!may_read(t))
+	if (err == -EAGAIN)
 		return ACT_AGAIN;
-	if (!s->begun) {
-		s->both = both;
-		s->from_bytes = s->at_bytes = from_bytes;
-		s->end_bytes = from_bytes + len_bytes;
-		if (EVP_DigestInit_ex(s->sha256_ctx, EVP_sha256(), NULL) != 1 ||
-		    EVP_DigestInit_ex(s->md5_ctx, EVP_md5(), NULL) != 1)
-			return unreadable(t, -ENOMEM);
-		s->begun = true;
-	}
-	err = take_slice(t, &s->at_bytes, s->end_bytes, ctx);
-	if (err < 0) {
+	if (err < 0)
+		return transfer_fail(t, UPLOAD_LATER, "digests: %s", strerror(-err));
+	if (!s->done)
+		return ACT_LOCAL;
+	if (s->error) {
 		s3_sum_drop(s);
-		return unreadable(t, err);
+		return unreadable(t, s->error);
 	}
-	if (s->at_bytes < s->end_bytes)
-		return ACT_AGAIN;
-	s3_sum_yield(t);
-	if ((both && EVP_DigestFinal_ex(s->sha256_ctx, s->sha256, NULL) != 1) ||
-	    EVP_DigestFinal_ex(s->md5_ctx, s->md5, NULL) != 1)
-		return unreadable(t, -ENOMEM);
-	s->done = true;
 	return ACT_DONE;
 }
 
-enum act_result s3_sum_take(struct transfer *t, uint64_t from_bytes, uint64_t len_bytes)
+/* Of a part that was asked for before; NULL: none was. */
+static struct s3_sum *asked_for(struct s3_upload *u, uint64_t from, uint64_t end, bool sha256)
 {
-	return take(t, from_bytes, len_bytes, true);
+	for (unsigned i = 0; i < S3_SUMS; i++) {
+		if (is_of(&u->next[i], from, end, sha256))
+			return &u->next[i];
+	}
+	return NULL;
+}
+
+static struct s3_sum *room_for_one(struct s3_upload *u)
+{
+	for (unsigned i = 0; i < S3_SUMS; i++) {
+		if (!u->next[i].begun)
+			return &u->next[i];
+	}
+	return NULL;
+}
+
+enum act_result s3_sum_part(
+    struct transfer *t, unsigned number, bool sha256, const struct s3_sum **out)
+{
+	struct s3_upload *u = t->own;
+	uint64_t from = (uint64_t)(number - 1) * u->a.part_bytes;
+	uint64_t end = from + s3_part_size(t, number);
+	struct s3_sum *s = asked_for(u, from, end, sha256);
+	int err = 0;
+
+	*out = s;
+	if (!s) {
+		s = room_for_one(u);
+		if (!s) { /* full of what is not wanted any more */
+			s3_sum_drop_parts(u);
+			s = &u->next[0];
+		}
+		err = ask(t, s, from, end, sha256 ? DIGEST_SHA256 : 0);
+		*out = s;
+	}
+	return outcome(t, s, err);
+}
+
+bool s3_sum_ahead(struct transfer *t, unsigned number, bool sha256)
+{
+	struct s3_upload *u = t->own;
+	uint64_t from = (uint64_t)(number - 1) * u->a.part_bytes;
+	uint64_t end = from + s3_part_size(t, number);
+	struct s3_sum *s;
+
+	if (asked_for(u, from, end, sha256))
+		return true;
+	s = room_for_one(u);
+	return s && ask(t, s, from, end, sha256 ? DIGEST_SHA256 : 0) == 0;
 }
 
 enum act_result s3_sum_file(struct transfer *t, bool check)
 {
-	const struct s3_upload *u = t->own;
-	enum act_result r = take(t, 0, t->upload.size_bytes, check);
+	struct s3_upload *u = t->own;
+	uint64_t end = t->upload.size_bytes;
+	enum act_result r;
+	int err = 0;
 
+	if (!is_of(&u->sum, 0, end, check))
+		err = ask(t, &u->sum, 0, end, check ? DIGEST_SHA256 : 0);
+	r = outcome(t, &u->sum, err);
 	if (r == ACT_DONE && check &&
 	    memcmp(u->sum.sha256, t->upload.sha256, PROTO_SHA256_LEN) != 0)
 		return transfer_fail(t, UPLOAD_SOURCE,
@@ -145,28 +192,33 @@ enum act_result s3_sum_file(struct transfer *t, bool check)
 	return r;
 }
 
+/* Of the file from its beginning, a piece further. */
+static enum act_result further(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	uint64_t from = u->whole_bytes, left = t->upload.size_bytes - from;
+	uint64_t end = from + (left < REST_BYTES ? left : REST_BYTES);
+	int err = 0;
+
+	if (!is_of(&u->sum, from, end, false))
+		err = ask(t, &u->sum, from, end, DIGEST_NO_MD5);
+	return outcome(t, &u->sum, err);
+}
+
 enum act_result s3_sum_whole(struct transfer *t)
 {
 	struct s3_upload *u = t->own;
-	EVP_MD_CTX *none[2] = { NULL, NULL };
-	uint8_t digest[PROTO_SHA256_LEN];
-	EVP_MD_CTX *copy;
-	bool ok;
 
 	if (u->whole_bytes < t->upload.size_bytes) {
-		uint64_t at = u->whole_bytes;
-		int err = take_slice(t, &at, t->upload.size_bytes, none);
+		enum act_result r = further(t);
 
-		return err < 0 ? unreadable(t, err) : ACT_AGAIN;
+		if (r == ACT_DONE) { /* and it is not yet at the end */
+			s3_sum_drop(&u->sum);
+			return ACT_AGAIN;
+		}
+		return r;
 	}
-	/* A copy: Complete may be asked for more than once. */
-	copy = EVP_MD_CTX_new();
-	ok = copy && EVP_MD_CTX_copy_ex(copy, u->whole) == 1 &&
-	    EVP_DigestFinal_ex(copy, digest, NULL) == 1;
-	EVP_MD_CTX_free(copy);
-	if (!ok)
-		return unreadable(t, -ENOMEM);
-	if (memcmp(digest, t->upload.sha256, sizeof(digest)) != 0)
+	if (memcmp(u->whole, t->upload.sha256, sizeof(u->whole)) != 0)
 		return transfer_fail(t, UPLOAD_SOURCE,
 		    "the bytes sent have another digest than the clip had when it was checked");
 	return ACT_DONE;

@@ -61,6 +61,7 @@ static int know_parts(struct transfer *t, const struct s3_address *a)
 	}
 	free(u->part);
 	u->part = NULL;
+	s3_sum_drop_parts(u);
 	u->parts_n = n;
 	u->a = *a;
 	u->ended = u->stored = false;
@@ -401,29 +402,54 @@ static enum act_result query_list(struct transfer *t)
 	return s3_next(t, STEP_CHECK);
 }
 
-/* The parts that this run has not sent itself, one by one; a slice a call. */
-static enum act_result query_check(struct transfer *t)
+/* The next part, from that with index i on, that is to be compared; parts_n: none. */
+static unsigned unproved(const struct transfer *t, unsigned i)
 {
-	struct s3_upload *u = t->own;
-	enum act_result r;
-	unsigned i = 0;
+	const struct s3_upload *u = t->own;
 
 	while (i < u->parts_n &&
 	    (!u->part[i].shown || u->part[i].proved ||
 		(u->part[i].summed && s3_of(t)->etag_is_no_md5)))
 		i++;
+	return i;
+}
+
+/* Its MD5 is kept; its place is free for another part's. */
+static void take_sum(struct transfer *t, unsigned number, const struct s3_sum *sum)
+{
+	struct s3_upload *u = t->own;
+	struct s3_known *p = &u->part[number - 1];
+
+	memcpy(p->md5, sum->md5, S3_MD5_LEN);
+	p->summed = true;
+	s3_sum_drop(&u->next[sum - u->next]);
+}
+
+/* The parts that this run has not sent itself, one by one. */
+static enum act_result query_check(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	unsigned i = unproved(t, 0);
+	const struct s3_sum *sum;
+	enum act_result r;
+
 	if (i == u->parts_n) {
 		u->step = STEP_NONE;
+		s3_sum_drop_parts(u);
 		t->offset_bytes = held_bytes(t);
 		t->offset_known = true;
 		return ACT_DONE;
 	}
 	if (!u->part[i].summed) {
-		r = s3_sum_take(t, i * u->a.part_bytes, s3_part_size(t, i + 1));
-		if (r != ACT_DONE)
+		r = s3_sum_part(t, i + 1, false, &sum);
+		if (r != ACT_DONE) {
+			for (unsigned k = i + 1; (k = unproved(t, k)) < u->parts_n; k++) {
+				if (!s3_sum_ahead(t, k + 1, false))
+					break;
+			}
 			return r;
-		memcpy(u->part[i].md5, u->sum.md5, S3_MD5_LEN);
-		u->part[i].summed = true;
+		}
+		take_sum(t, i + 1, sum);
 	}
 	u->part[i].proved =
 	    u->part[i].has_etag && memcmp(u->part[i].etag, u->part[i].md5, S3_MD5_LEN) == 0;
@@ -565,6 +591,17 @@ static enum act_result part_taken(struct transfer *t, const struct s3_head *h)
 	return ACT_DONE;
 }
 
+/* The digests of the parts that come next are taken while one is on the line. */
+static void read_ahead(struct transfer *t)
+{
+	const struct s3_upload *u = t->own;
+
+	for (unsigned next = u->sending + 1; next <= u->parts_n; next++) {
+		if (!u->part[next - 1].shown && !s3_sum_ahead(t, next, true))
+			return;
+	}
+}
+
 static enum act_result send_part(struct transfer *t)
 {
 	struct s3_upload *u = t->own;
@@ -575,30 +612,16 @@ static enum act_result send_part(struct transfer *t)
 		.length_bytes = s3_part_size(t, u->sending),
 		.sent_bytes = &t->sent_bytes };
 	char digest[68], md5[28];
-	enum act_result r = s3_sum_take(t, from, q.length_bytes);
+	const struct s3_sum *sum;
+	enum act_result r = s3_sum_part(t, u->sending, true, &sum);
 
+	read_ahead(t);
 	if (r != ACT_DONE)
 		return r;
-	memcpy(u->part[u->sending - 1].md5, u->sum.md5, S3_MD5_LEN);
-	u->part[u->sending - 1].summed = true;
-	s3_sum_texts(u->sum.sha256, u->sum.md5, digest, md5);
+	s3_sum_texts(sum->sha256, sum->md5, digest, md5);
+	take_sum(t, u->sending, sum);
 	return s3_ask(
 	    t, s3_upload_part(&t->dest->conf, &u->a, u->sending, digest, md5, s3_form()), &q);
-}
-
-/* The digests of the part that comes next, while one is on the line. */
-bool s3_upload_ahead(struct transfer *t)
-{
-	struct s3_upload *u = t->own;
-	unsigned next = u->sending + 1;
-
-	if (!u->asked || u->step != STEP_NONE || !u->a.upload_id[0] || u->sending == 0)
-		return false;
-	while (next <= u->parts_n && u->part[next - 1].shown)
-		next++;
-	return next <= u->parts_n &&
-	    s3_sum_take(t, (uint64_t)(next - 1) * u->a.part_bytes, s3_part_size(t, next)) ==
-	    ACT_AGAIN;
 }
 
 enum act_result s3_upload_append(struct transfer *t)

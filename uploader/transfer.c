@@ -72,6 +72,12 @@ void transfer_state(struct transfer *t, const char *word)
 	snprintf(t->failed.state, sizeof(t->failed.state), "%s", word);
 }
 
+void transfer_wake(struct transfer *t)
+{
+	if (t->state == TRANSFER_LOCAL)
+		t->state = TRANSFER_TURN;
+}
+
 enum act_result transfer_heard(struct transfer *t)
 {
 	const struct http *h = t->http;
@@ -326,8 +332,6 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 	if ((t->state == TRANSFER_PAUSE && now_ms >= t->pause_until_ms) ||
 	    t->state == TRANSFER_HOLD)
 		t->state = TRANSFER_TURN;
-	if (t->state == TRANSFER_WAIT && t->more)
-		t->more = t->dest->driver->meanwhile(t);
 	if (t->state != TRANSFER_TURN)
 		return;
 	if (has_to_wait(t)) {
@@ -342,7 +346,9 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 		break;
 	case ACT_WAIT:
 		t->state = TRANSFER_WAIT;
-		t->more = t->dest->driver->meanwhile != NULL;
+		break;
+	case ACT_LOCAL:
+		t->state = TRANSFER_LOCAL;
 		break;
 	case ACT_ASK:
 		pause_and_ask(t);
@@ -361,7 +367,7 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 
 int transfer_due_ms(const struct transfer *t, int64_t now_ms)
 {
-	if (t->state == TRANSFER_TURN || (t->state == TRANSFER_WAIT && t->more))
+	if (t->state == TRANSFER_TURN)
 		return 0;
 	if (t->state == TRANSFER_HOLD)
 		return has_to_wait(t) ? line_due_ms(&t->dest->room->line, now_ms) : 0;

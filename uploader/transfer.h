@@ -15,6 +15,7 @@ enum transfer_state {
 	TRANSFER_IDLE = 0,
 	TRANSFER_TURN,    /* its act is to be called in this turn */
 	TRANSFER_WAIT,    /* a request is under way */
+	TRANSFER_LOCAL,   /* something here is, until transfer_wake */
 	TRANSFER_PAUSE,   /* until pause_until_ms, then its act */
 	TRANSFER_PROCEED, /* CREATED was sent: no body byte before PROCEED */
 	TRANSFER_HOLD,    /* its next body may not begin yet: the timetable, or an expedited one */
@@ -51,7 +52,6 @@ struct transfer {
 	int64_t pause_until_ms;
 	bool appended, proven;
 	bool asked;          /* the act's request is under way, or its answer not looked at */
-	bool more;           /* while it is: the driver has something to do meanwhile */
 	uint64_t told_bytes; /* of sent_bytes, what the line knows of */
 	char reason[PROTO_TEXT_LEN]; /* why the address before was given up */
 	bool broken;                 /* the core could not be told: the process ends */
@@ -95,6 +95,9 @@ enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, co
  * ACT_DONE: it was answered; else the act's result, with t->failed filled.
  */
 enum act_result transfer_heard(struct transfer *t);
+
+/* For drivers: what ACT_LOCAL waited for is there. */
+void transfer_wake(struct transfer *t);
 
 /* Names the state of a failure by its word in the destination's page; call before or after. */
 void transfer_state(struct transfer *t, const char *word);

@@ -27,7 +27,10 @@ int sandbox_die_with_parent(int parent_pid);
  */
 int sandbox_camera(void);
 
-/* Verify: seccomp allow-list without ioctl; open and openat give EACCES. 0 or -errno. */
+/*
+ * Verify, and the uploader's process that takes digests: seccomp allow-list without ioctl; open and
+ * openat give EACCES. 0 or -errno.
+ */
 int sandbox_verify(void);
 
 /*

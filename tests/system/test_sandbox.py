@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -445,6 +446,53 @@ def test_uploader_is_shut_in_before_it_is_ready(place, tmp_path):
         assert core.open(fake_core.DIR, folder).status == 0
         check_shut_in(core.process.pid)
         assert core.close() == 0
+
+
+@pytest.fixture
+def s3_uploader(place):
+    """With a destination that is not there, and the process that takes digests: (core, its pid)."""
+    place = Path(tempfile.mkdtemp(dir=place))
+    place.chmod(0o755)
+    program = place / "dockd-uploader"
+    shutil.copy(BUILD / "dockd-uploader", program)
+    keys = place / "keys"
+    keys.write_text("access-key: A\nsecret-key: B\n")
+    keys.chmod(0o444)
+    with fake_core.Core(place, program, uid=USER) as core:
+        r = core.open(fake_core.S3, "http://127.0.0.1:9", bucket="evidence", secrets=keys)
+        assert r.status == 0
+        pid = core.process.pid
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        yield core, int(child)
+
+
+def wait_for_the_end_of(pidfd):
+    assert select.select([pidfd], [], [], DEADLINE_S)[0], "it has not ended"
+    os.close(pidfd)
+
+
+def test_digests_are_taken_by_a_process_with_nothing(s3_uploader):
+    core, child = s3_uploader
+    check_shut_in(child)
+    assert sorted(os.listdir(f"/proc/{child}/fd")) == ["0", "1", "2", "3"]
+    assert os.readlink(f"/proc/{child}/fd/3").startswith("socket:")
+    pidfd = os.pidfd_open(child)
+    assert core.close() == 0
+    wait_for_the_end_of(pidfd)
+
+
+def test_digests_end_with_a_killed_uploader(s3_uploader):
+    core, child = s3_uploader
+    pidfd = os.pidfd_open(child)
+    core.process.kill()
+    wait_for_the_end_of(pidfd)
+
+
+def test_uploader_ends_with_its_digests(s3_uploader):
+    core, child = s3_uploader
+    os.kill(child, signal.SIGKILL)
+    assert core.process.wait(DEADLINE_S) == 1
+    assert "digests-lost" in (core.folder / "uploader.log").read_text()
 
 
 def test_verify_not_its_parent(place):

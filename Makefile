@@ -333,6 +333,7 @@ unit_tests := \
 	staging \
 	journal \
 	index \
+	index_rebuild \
 	index_receipt \
 	index_queue \
 	index_proof \
@@ -472,6 +473,8 @@ unit_objs_recorded := dockd/recorded.c dockd/brief.c dockd/sealed.c dockd/base/z
 unit_pkg_recorded := sqlite3 libcrypto
 unit_objs_index_queue := $(index_src)
 unit_pkg_index_queue := sqlite3 libcrypto
+unit_objs_index_rebuild := $(index_src)
+unit_pkg_index_rebuild := sqlite3 libcrypto
 unit_objs_index_receipt := $(index_src)
 unit_pkg_index_receipt := sqlite3 libcrypto
 unit_objs_index_proof := $(index_src)

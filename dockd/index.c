@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 4 /* as at the end of schema */
+#define SCHEMA_VERSION 5 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -59,7 +59,7 @@ static const char schema[] =
     " address TEXT, confirmed_at INTEGER, bundle INTEGER, lost INTEGER, version TEXT, key TEXT,"
     " began INTEGER, refusals INTEGER, watch INTEGER, since INTEGER, lock INTEGER,"
     " retain_until INTEGER, held INTEGER, expires INTEGER, doubted INTEGER,"
-    " passed INTEGER,"
+    " passed INTEGER, found INTEGER,"
     " PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
     "CREATE INDEX upload_bundle ON upload(destination, asset) WHERE rung = 5 AND bundle <= 0;"
     "CREATE INDEX upload_watch ON upload(destination, watch, since, asset) WHERE watch > 0;"
@@ -104,7 +104,7 @@ static const char schema[] =
     "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, docking INTEGER,"
     " reason TEXT, given INTEGER);" /* in force; asset 0: all of the camera up to the docking */
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 4;";
+    "PRAGMA user_version = 5;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

@@ -66,7 +66,7 @@ struct index_counts {
 	uint64_t assets, receipted, erased, dockings;
 	uint64_t unsent_bytes;   /* sealed here, not receipted as the policy asks */
 	int64_t oldest_unsent_s; /* staged_at of the oldest one not receipted; 0 none */
-	uint64_t needs_person;   /* assets with trouble, and uploads refused */
+	uint64_t needs_person; /* assets with trouble; refusals of what is not receipted (policy) */
 };
 int index_counts(struct index *ix, struct index_counts *out); /* kept, not counted: O(1) */
 
@@ -178,7 +178,8 @@ int index_to_retire(struct index *ix, struct confirm_place *place);
 int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset);
 /*
  * Uploads that a destination has lost and does not have again, of assets not receipted as the policy
- * asks and not settled by a person's `retry`; and uploads whose last receipt was no good.
+ * asks and not settled by a person's `retry`; and uploads of such assets whose last receipt was no
+ * good.
  */
 int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused);
 

@@ -504,6 +504,7 @@ static int noted(struct act *a)
 /* ---- the table ---- */
 
 static const struct rule rules[] = {
+	{ "policy", apply_policy, NULL, { NULL } },
 	{ "docked", docked, NULL, { "#docking", "$bay", "$port", "$serial", "$profile" } },
 	{ "camera", camera, NULL, { "#docking", "$camera" } },
 	{ "undocked", undocked, NULL, { "#docking" } },
@@ -637,6 +638,7 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 	struct act a = {
 		.ix = ix,
 		.r = r,
+		.seq = seq,
 		.time_s = time_of(r),
 		.asset = (uint64_t)record_get_number(r, "asset", 0),
 		.docking = (uint64_t)record_get_number(r, "docking", 0),

@@ -149,6 +149,37 @@ static int queue_follow(struct index *ix, const struct entry *before, const stru
 	return rc;
 }
 
+/* How many destinations have refused it. Count or -errno. */
+static int refusals_of(struct index *ix, uint64_t asset)
+{
+	sqlite3_stmt *st;
+	int n,
+	    rc = db_query(ix, Q_REFUSALS,
+		"SELECT count(*) FROM upload WHERE asset = ?1 AND refused = 1", &st, "i",
+		(int64_t)asset);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -EIO;
+	n = sqlite3_column_int(st, 0);
+	sqlite3_reset(st);
+	return n;
+}
+
+/* A refusal calls a person for as long as the asset is not where the policy asks for it. */
+static int call_person(struct index *ix, const struct entry *before, const struct entry *after)
+{
+	int n;
+
+	if (!before || before->receipted == after->receipted)
+		return 0;
+	n = refusals_of(ix, after->a.number);
+	if (n > 0)
+		ix->counts.needs_person += after->receipted ? -(uint64_t)n : (uint64_t)n;
+	return n < 0 ? n : 0;
+}
+
 int entry_write(struct index *ix, const struct entry *before, struct entry *after)
 {
 	struct asset *a = &after->a;
@@ -168,6 +199,8 @@ int entry_write(struct index *ix, const struct entry *before, struct entry *afte
 		rc = queue_follow(ix, before, after);
 	if (rc == 0)
 		rc = listing_follow(ix, before, after);
+	if (rc == 0)
+		rc = call_person(ix, before, after);
 	if (rc < 0)
 		return rc;
 	if (before)
@@ -191,7 +224,7 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 #define UPLOAD_COLUMNS                                                                             \
 	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
 	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held,"    \
-	" expires, passed, doubted, EXISTS(SELECT 1 FROM bound AS b"                               \
+	" expires, passed, doubted, found, EXISTS(SELECT 1 FROM bound AS b"                        \
 	" WHERE b.destination = upload.destination AND b.other <> '')"
 
 static void upload_load(sqlite3_stmt *st, struct upload *u)
@@ -220,7 +253,8 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	u->expires_s = sqlite3_column_int64(st, 20);
 	u->passed = sqlite3_column_int(st, 21) != 0;
 	u->doubted = sqlite3_column_int(st, 22) != 0;
-	u->astray = sqlite3_column_int(st, 23) != 0;
+	u->found = sqlite3_column_int(st, 23) != 0;
+	u->astray = sqlite3_column_int(st, 24) != 0;
 }
 
 static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
@@ -301,22 +335,23 @@ int upload_write(struct index *ix, const struct upload *u)
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	ix->counts.needs_person += (uint64_t)u->refused - (rc == 0 && was.refused);
-	ix->changed = true;
 	rc = entry_read(ix, u->asset, &e);
+	if (rc == 0 && !e.receipted)
+		ix->counts.needs_person += (uint64_t)u->refused - (known == 0 && was.refused);
+	ix->changed = true;
 	if (rc == 0)
 		rc = db_run(ix, Q_UPLOAD_SET,
 		    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
 		    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-		    " ?20, ?21, ?22, ?23, ?24, ?25)",
-		    "itiiiiitttiiittiiiiiiiiii", (int64_t)u->asset, u->destination,
+		    " ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+		    "itiiiiitttiiittiiiiiiiiiii", (int64_t)u->asset, u->destination,
 		    (int64_t)u->rung, (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s,
 		    (int64_t)u->length_bytes, u->sha256, u->reason, u->address, u->confirmed_at_s,
 		    (int64_t)u->bundle, (int64_t)u->lost, u->version, u->key, u->began_s,
 		    (int64_t)u->refusals, watch_of(u, &e.a),
 		    u->confirmed_at_s ? u->confirmed_at_s : u->receipted_at_s, (int64_t)u->lock,
 		    u->retain_until_s, (int64_t)u->held, u->expires_s, (int64_t)u->doubted,
-		    (int64_t)u->passed);
+		    (int64_t)u->passed, (int64_t)u->found);
 	if (rc != 0 || !is_to_send(&e.a) || (known == 0 && !moves(&was, u)))
 		return rc;
 	/* where one is enough, who has begun it is everyone's affair */

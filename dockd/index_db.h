@@ -22,6 +22,7 @@ enum statement {
 	Q_UPLOAD,
 	Q_UPLOAD_ROW,
 	Q_UPLOAD_SET,
+	Q_REFUSALS,
 	Q_ASSETS,
 	Q_ASSETS_QUEUED,
 	Q_UPLOADS,
@@ -185,6 +186,7 @@ struct entry {
 struct act {
 	struct index *ix;
 	const struct record *r;
+	uint64_t seq;
 	int64_t time_s;
 	uint64_t asset, docking;
 };
@@ -304,6 +306,8 @@ int apply_lift(struct act *a);
 int apply_marked(struct act *a);
 int apply_dispose_intent(struct act *a);
 int apply_disposed(struct act *a);
+/* `policy`, where an index is being rebuilt (index_policy). */
+int apply_policy(struct act *a);
 /* Records about bindings (index_binding). */
 int apply_bound(struct act *a);
 int apply_another(struct act *a);

@@ -122,9 +122,8 @@ int apply_expedited(struct act *a)
 		asset = e.a.merged_into;
 	if (rc == 0)
 		rc = db_run(a->ix, Q_EXPEDITE_PUT,
-		    "INSERT INTO expedite(asset, camera, docking, reason, given)"
-		    " VALUES(?1, ?2, ?3, ?4, ?5)",
-		    "ititi", (int64_t)asset, camera, (int64_t)a->docking, reason, a->time_s);
+		    "INSERT INTO expedite VALUES(?6, ?1, ?2, ?3, ?4, ?5)", "ititii", (int64_t)asset,
+		    camera, (int64_t)a->docking, reason, a->time_s, (int64_t)a->seq);
 	if (rc < 0)
 		return rc;
 	a->ix->expedites++;
@@ -177,7 +176,7 @@ int expedite_end(struct index *ix)
 {
 	int rc = 1;
 
-	/* in a replay nobody has said yet what the policy asks */
+	/* nobody has said yet what the policy asks */
 	if (ix->required_n == 0 || ix->expedites == 0)
 		return 0;
 	while (rc == 1)

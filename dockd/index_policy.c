@@ -189,6 +189,60 @@ int index_set_routes(struct index *ix, const struct index_route *routes, size_t 
 	return rc;
 }
 
+/* "clip,log" as bits; a word that is not known is passed over. */
+static uint32_t kinds_of_words(char *words)
+{
+	enum object_kind kind;
+	uint32_t kinds = 0;
+	char *word;
+
+	while ((word = strsep(&words, ",")) != NULL) {
+		if (kind_of_word(word, &kind) == 0)
+			kinds |= 1u << kind;
+	}
+	return kinds;
+}
+
+/* The routes of a `policy` record; texts: as long as a record's may be. Count. */
+static size_t routes_of(
+    const struct act *a, char *names, char *takes, size_t room, struct index_route *routes)
+{
+	char *name, *kinds;
+	size_t n = 0;
+
+	act_text(a, "destinations", names, room);
+	act_text(a, "takes", takes, room);
+	while (n < INDEX_DESTINATIONS && (name = strsep(&names, " ")) != NULL && name[0]) {
+		kinds = strsep(&takes, " ");
+		routes[n++] = (struct index_route){ name,
+			kinds && kinds[0] ? kinds_of_words(kinds) : KINDS_ALL, 0 };
+	}
+	return n;
+}
+
+/*
+ * What a record ends (an expediting) it ended as the policy was then. With queues there is one who
+ * has told what it is now, and who knows more than the record.
+ */
+int apply_policy(struct act *a)
+{
+	char names[RECORD_TEXT_MAX], takes[RECORD_TEXT_MAX];
+	struct index_route routes[INDEX_DESTINATIONS];
+	bool any = act_is(a, "need", "any");
+	size_t n;
+	int rc;
+
+	if (a->ix->destinations_n > 0)
+		return 0;
+	n = routes_of(a, names, takes, sizeof(names), routes);
+	if (policy_is(a->ix, routes, n, any))
+		return 0;
+	rc = set_required(a->ix, routes, n, any);
+	if (rc == 0)
+		rc = policy_apply(a->ix);
+	return rc == 0 ? expedite_end(a->ix) : rc;
+}
+
 int index_set_policy(struct index *ix, const char *const *destinations, size_t n, bool any)
 {
 	struct index_route routes[INDEX_DESTINATIONS];

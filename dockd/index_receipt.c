@@ -18,7 +18,7 @@ void upload_anew(struct upload *u)
 	u->refusals = 0;
 	u->length_bytes = 0;
 	u->lock = LOCK_NONE;
-	u->held = u->doubted = false;
+	u->held = u->doubted = u->found = false;
 	u->retain_until_s = u->expires_s = PROTO_NO_TIME;
 	u->sha256[0] = u->address[0] = u->version[0] = u->key[0] = '\0';
 }
@@ -62,8 +62,11 @@ int apply_created(struct act *a)
 		return rc;
 	if (u.rung < RUNG_SENT)
 		u.rung = RUNG_SENT;
-	if (strcmp(u.address, record_get_text(a->r, "address")) != 0)
+	if (strcmp(u.address, record_get_text(a->r, "address")) != 0) {
 		u.began_s = a->time_s; /* else told again, with another day on which it ends */
+		u.found = false;
+	}
+	u.found |= act_number(a, "found") != 0;
 	u.expires_s = record_get_number(a->r, "expires", PROTO_NO_TIME);
 	act_text(a, "address", u.address, sizeof(u.address));
 	return upload_write(a->ix, &u);
@@ -320,5 +323,7 @@ int index_receipt_troubles(struct index *ix, uint64_t *lost, uint64_t *refused)
 
 	return rc < 0 ? rc :
 			count(ix, Q_RECEIPTS_REFUSED,
-			    "SELECT count(*) FROM upload WHERE refusals > 0 AND rung < 5", refused);
+			    "SELECT count(*) FROM upload JOIN asset ON number = upload.asset"
+			    " WHERE refusals > 0 AND upload.rung < 5 AND asset.receipted = 0",
+			    refused);
 }

@@ -197,6 +197,14 @@ static void on_abandon(void *arg, uint64_t asset, const struct uplink_answer *a)
 	}
 }
 
+/* What is there was not begun by this station, as far as it knows: it is not its to give up. */
+static bool is_found(const struct uplink *u, const struct destination *d, uint64_t asset)
+{
+	static struct upload up;
+
+	return index_upload(ix(u), asset, d->name, &up) < 0 || up.found;
+}
+
 static void give_up(struct uplink *u, struct destination *d)
 {
 	static struct proto_upload what;
@@ -209,6 +217,11 @@ static void give_up(struct uplink *u, struct destination *d)
 	if (d->abandoning || waits_now_ms() < d->abandon_ms || uplink_room(d) == 0 ||
 	    index_to_abandon(ix(u), d->name, &asset) < 0)
 		return;
+	if (is_found(u, d, asset)) {
+		abandoned(u, d, asset, "kept",
+		    "it was there before this station began: another one may go on with it");
+		return;
+	}
 	if (uplink_describe(u, asset, d->name, &what) < 0)
 		return;
 	e.key = asset;

@@ -2,10 +2,13 @@
 
 CLOCK_FILE (tests/double/clock_file.c) moves the core's clocks: hours pass when a test says so.
 """
+import fcntl
 import hashlib
+import os
 import pathlib
 import shutil
 import socket
+import struct
 import tempfile
 import threading
 import time
@@ -14,7 +17,7 @@ import pytest
 
 import vcam
 from servers import FaultServer, TusServer, answer, honest
-from station import Station, until
+from station import UPLOADER, Station, until
 
 MIB = 1 << 20
 RECORDED = 1790000000
@@ -24,7 +27,7 @@ HOUR = 3600
 class Several(Station):
     """A station with destinations of these addresses, whose clock a test moves."""
 
-    def __init__(self, urls, die=None, each=None, **settings):
+    def __init__(self, urls, die=None, each=None, folders=(), **settings):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="dockd-several-"))
         self.top.chmod(0o755)
         self.clock = self.top / "clock"
@@ -37,12 +40,17 @@ class Several(Station):
         if die:
             env["DIE_AT"] = f"{die}:1"
         (self.top / "station").mkdir()
+        for name in folders:
+            (self.top / name).mkdir()
+            os.chown(self.top / name, UPLOADER, UPLOADER)
         super().__init__(
             folder=self.top / "station", env=env, keep_core=True,
             bays=[{"name": "1", "port": "1-1"}], profile={"settle_seconds": 1, "logs": "none"},
             destinations=[{"name": name, "driver": "tus", "url": url, "slots": 2,
                            "stall-seconds": 5, "answer-seconds": 5, **(each or {})}
-                          for name, url in urls.items()], **settings)
+                          for name, url in urls.items()] +
+            [{"name": name, "driver": "dir", "folder": self.top / name} for name in folders],
+            **settings)
 
     def __exit__(self, kind, value, trace):
         try:
@@ -187,6 +195,44 @@ def test_refused_by_one_goes_to_the_other():
         assert len(s.records("refused")) == 2 and len(s.records("switched")) == 2
         assert sorted(hashlib.sha256(d).hexdigest()
                       for _, d in second.uploads.values()) == digests(camera)
+        # it is there: nobody is called for the refusal, which the clip still tells
+        assert "need a person" not in s.ctl("status")["text"]
+        assert s.at(1, "first")["reason"]
+
+
+def lock_of(path):
+    """As another station's uploader, in the midst of writing it."""
+    part = open(path, "r+b")
+    fcntl.fcntl(part, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    return part
+
+
+def test_what_was_found_is_not_given_up():
+    """Another station has begun it in the same folder: it may go on when this one does not."""
+    with Several({}, folders=["first", "second"], policy="any", switch_after_minutes=120,
+                 retry_max_seconds=1) as s:
+        s.uploaders["first"].stop()
+        s.dock(1, MIB)
+        s.wait("all", "checked")
+        name = s.records("checked")[0]["id"]
+        part = s.top / "first" / name[:2] / f"{name}.part"
+        (s.top / "first" / ".dockd-destination").write_text("0123456789abcdef" * 2 + "\n")
+        part.parent.mkdir()
+        part.write_bytes(b"another station's")
+        for path in s.top.joinpath("first").rglob("*"):
+            os.chown(path, UPLOADER, UPLOADER)
+        with lock_of(part):
+            s.start_uploader("first")
+            s.tried_again()
+            assert [r.get("found") for r in s.records("created")] == [1]
+            s.move(3 * HOUR)
+            s.until_all("receipted")
+            assert s.at(1, "second")["rung"] == "receipted"
+        s.move(61)
+        until(s, lambda: s.records("abandoned"), "no more of its affair")
+        told, = s.records("abandoned")
+        assert (told["destination"], told["result"]) == ("first", "kept")
+        assert part.read_bytes() == b"another station's"
 
 
 def test_what_cannot_be_given_up_keeps_nothing_else():

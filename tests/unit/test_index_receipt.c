@@ -307,6 +307,65 @@ static void receipts_refused_are_counted_in_a_row(void **state)
 	assert_int_equal(refused, 0);
 }
 
+/* What was there before is another's until it was begun anew; told again it stays what it was. */
+static void what_was_found(void **state)
+{
+	struct upload u;
+
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_checked_clip(1);
+	begin("created", 1);
+	record_text(&rec, "destination", "one");
+	record_text(&rec, "address", "https://example/1");
+	record_number(&rec, "found", 1);
+	put();
+	put_there("created", 1, "one"); /* the same address, with another day of expiry */
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_true(u.found);
+	put_there("recreated", 1, "one");
+	put_there("created", 1, "one");
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_false(u.found);
+}
+
+static uint64_t attention(void)
+{
+	struct index_counts n;
+
+	assert_int_equal(index_counts(ix, &n), 0);
+	return n.needs_person;
+}
+
+/* Where one is enough, a refusal calls nobody once another one has it; if that loses it, it does. */
+static void a_refusal_ends_with_the_receipt(void **state)
+{
+	static const char *const names[] = { "one", "two" };
+	uint64_t lost, refused;
+	struct upload u;
+
+	(void)state;
+	assert_int_equal(index_set_policy(ix, names, 2, true), 0);
+	put_docked(1, "3", "CAM");
+	put_checked_clip(1);
+	put_there("created", 1, "one");
+	put_there("receipt-refused", 1, "one");
+	put_there("refused", 1, "one");
+	assert_int_equal(attention(), 1);
+	put_there("receipted", 1, "two");
+	assert_int_equal(attention(), 0);
+	assert_int_equal(index_receipt_troubles(ix, &lost, &refused), 0);
+	assert_int_equal(refused, 0);
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_true(u.refused);
+	assert_string_equal(u.reason, "why");
+	put_there("lost", 1, "two");
+	assert_int_equal(attention(), 1);
+	put_there("receipted", 1, "two");
+	assert_int_equal(index_set_policy(ix, names, 2, false), 0);
+	assert_int_equal(attention(), 1);
+}
+
 static void put_bound(const char *type, const char *identity)
 {
 	record_begin(&rec, type);
@@ -438,6 +497,8 @@ int main(void)
 		    all_must_confirm_before_a_copy_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_loss_undoes_the_receipt, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_loss_that_only_a_person_mends, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_refusal_ends_with_the_receipt, setup, teardown),
 		cmocka_unit_test_setup_teardown(marked_and_preserved, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_one_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(bound_anew, setup, teardown),

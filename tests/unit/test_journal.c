@@ -321,7 +321,8 @@ static void expect_counters_right(void)
 	    ask_number("SELECT dockings FROM state"), ask_number("SELECT count(*) FROM docking"));
 	assert_int_equal(ask_number("SELECT needs_person FROM state"),
 	    ask_number("SELECT (SELECT count(*) FROM asset WHERE needs_person = 1) +"
-		       " (SELECT count(*) FROM upload WHERE refused = 1)"));
+		       " (SELECT count(*) FROM upload JOIN asset ON number = upload.asset"
+		       " WHERE refused = 1 AND receipted = 0)"));
 	assert_int_equal(ask_number("SELECT unsent_bytes FROM state"),
 	    ask_number("SELECT coalesce(sum(size), 0) FROM asset WHERE queued = 1 AND file = 2"));
 	assert_int_equal(ask_number("SELECT coalesce(sum(count), 0) FROM destination"),

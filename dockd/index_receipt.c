@@ -154,6 +154,9 @@ int apply_confirmed(struct act *a)
 
 	if (rc < 0 || u.rung != RUNG_RECEIPTED)
 		return rc;
+	/* of a folder that was bound anew nobody can tell any more whether it is another disk */
+	if (u.doubted && act_is(a, "level", level_word(LEVEL_LOCAL)))
+		u.level = LEVEL_LOCAL;
 	u.confirmed_at_s = a->time_s;
 	u.doubted = false;
 	if (record_has(a->r, "lock"))

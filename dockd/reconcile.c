@@ -153,10 +153,24 @@ static void add_stated(
 		record_number(rec, "held", c->held);
 }
 
+/*
+ * What the answer proves. Whether a folder that was bound anew is another disk than the station's
+ * is seen beside the station's copy, and there is none any more: what was read back there may lie
+ * on the station's own disk.
+ */
+static enum receipt_level level_of(
+    const struct reconcile *r, const struct upload *u, const struct proto_receipt *c)
+{
+	return u->doubted && c->level != LEVEL_SIGNED &&
+		uplink_is_folder(r->uplink, u->destination) ?
+	    LEVEL_LOCAL :
+	    (enum receipt_level)c->level;
+}
+
 static void confirmed(struct reconcile *r, const struct upload *u, const struct proto_receipt *c)
 {
 	struct record *rec = begin("confirmed", u->asset, u->destination);
-	enum receipt_level level = (enum receipt_level)c->level;
+	enum receipt_level level = level_of(r, u, c);
 	const char *destination = u->destination;
 	uint64_t asset = u->asset;
 
@@ -221,7 +235,7 @@ static void missing(struct reconcile *r, const char *destination, const struct a
 /*
  * What was receipted before a rebinding may be on the station's own disk now, which only a new
  * beginning tells: it is found there and compared, not sent again, and the new receipt's level is
- * that of where it is. Where no copy is left here, or it is signed, the answer has to do.
+ * that of where it is. Where no copy is left here, or it is signed, the answer has to do (level_of).
  */
 static bool is_found_anew(
     const struct reconcile *r, const struct asset *a, const struct upload *u, uint32_t level)

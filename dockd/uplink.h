@@ -108,6 +108,8 @@ struct uplink_state {
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out);
 /* What it offers now, READY_...; 0 where it is not connected. */
 uint32_t uplink_can(const struct uplink *u, const char *destination);
+/* Whether it is a folder: of those only a new beginning tells on which disk they are. */
+bool uplink_is_folder(const struct uplink *u, const char *destination);
 /* Progress of an asset at a destination while it is in a slot, and when it is tried next. */
 struct uplink_asset {
 	bool active;

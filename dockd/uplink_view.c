@@ -59,6 +59,13 @@ uint32_t uplink_can(const struct uplink *u, const char *destination)
 	return d && d->peer && d->ready ? d->can : 0;
 }
 
+bool uplink_is_folder(const struct uplink *u, const char *destination)
+{
+	const struct destination *d = uplink_find(u, destination);
+
+	return d && d->wire.driver == DESTINATION_DIR;
+}
+
 void uplink_asset(
     struct uplink *u, const char *destination, uint64_t asset, struct uplink_asset *out)
 {

@@ -205,6 +205,42 @@ def test_what_the_new_one_has_is_not_sent_again():
         assert {p: p.stat().st_ino for p in there} == there, "not sent again"
 
 
+def test_where_no_copy_is_left_the_disk_cannot_be_told(tmp_path):
+    """Read back from the exchanged folder it is the same file; that may lie on the station's disk."""
+    with TusServer(tmp_path / "far") as far:
+        with Bound() as s:
+            s.settings["destinations"].append(
+                {"name": "far", "driver": "tus", "url": far.url, "read-back": True})
+            s.settings.update({"accept-receipt": "readback", "confirm-after-days": 0})
+            s.write_config()
+            s.core.send(signal.SIGHUP)
+            until(s, lambda: len(s.ctl("status", connect=True)["destinations"]) == 2, "two")
+            s.start_uploader("far")
+            s.dock(1)
+            s.settle(1)
+            assert not s.records("retired"), "the folder's receipt is a local one"
+            s.settings["policy"] = "any"  # the other one's is enough for the copy here to go
+            s.write_config()
+            s.core.send(signal.SIGHUP)
+            s.until_records("retired")
+            s.exchange()
+            s.stop_core()
+            mark = s.marker()
+            shutil.rmtree(s.store)
+            shutil.copytree(s.away, s.store)
+            (s.store / ".dockd-destination").write_text(mark + "\n")
+            for path in (s.store, *s.store.rglob("*")):
+                os.chown(path, UPLOADER, UPLOADER)
+            s.start_core()
+            s.unused()
+            s.rebind()
+            rebound, = s.records("rebound")
+            anew, = until(s, lambda: [r for r in s.records("confirmed") if r["seq"] > rebound["seq"]
+                                      and r["destination"] == "store"], "asked")
+            assert anew["level"] == "local"
+            assert not s.records("recreated") and not s.records("lost")
+
+
 def test_a_changed_url_holds_back_erasing(tmp_path):
     """Receipts of the old server do not erase anything while another one answers, nor after it is
     meant, before that one has the file."""

@@ -489,6 +489,29 @@ static void bound_anew(void **state)
 	assert_true(u.doubted); /* what is not here any more cannot be sent */
 }
 
+/* Confirmed by a folder that is another one now, with no copy here: it is there, and no more. */
+static void confirmed_where_the_disk_cannot_be_told(void **state)
+{
+	struct upload u;
+
+	(void)state;
+	put_four();
+	put_bound("bound", "dir a");
+	put_bound("another", "dir b");
+	put_bound("rebound", "dir b");
+	for (uint64_t i = 1; i <= 2; i++) {
+		begin("confirmed", i);
+		record_text(&rec, "destination", "one");
+		record_text(&rec, "level", i == 2 ? "local" : "stored-digest");
+		put();
+		assert_int_equal(index_upload(ix, i, "one", &u), 0);
+		assert_false(u.doubted);
+		assert_int_equal(u.level, i == 2 ? LEVEL_LOCAL : LEVEL_READBACK);
+	}
+	assert_true(index_is_receipted(ix, 2));
+	expect("one", false, now_s, ""); /* asked, and nothing could be mended */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,6 +525,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(marked_and_preserved, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_one_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(bound_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    confirmed_where_the_disk_cannot_be_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    receipts_refused_are_counted_in_a_row, setup, teardown),
 	};

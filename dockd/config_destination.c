@@ -123,10 +123,11 @@ static const struct setting_choice kinds[] = {
 /* clang-format off */
 enum { /* places in destination_settings */
 	DEST_NAME, DEST_DRIVER, DEST_SLOTS, DEST_DISPOSE, DEST_TAKES, DEST_DELIVER,
+	DEST_RATE, DEST_TIMETABLE,
 	DEST_FOLDER, /* from here on: only driver = "dir" */
 	DEST_URL,    /* from here on: "tus" and "s3" */
 	DEST_STALL, DEST_ANSWER, DEST_CA, DEST_CERTIFICATE, DEST_KEY, DEST_READ_BACK, DEST_TLS_MIN,
-	DEST_PINS, DEST_PROXY, DEST_PROXY_FILE, DEST_RATE, DEST_TIMETABLE,
+	DEST_PINS, DEST_PROXY, DEST_PROXY_FILE,
 	DEST_CHUNK_MIN, /* from here on: "tus" */
 	DEST_CHUNK_MAX, DEST_HEADERS, DEST_CHECKSUM, DEST_OVERRIDE, DEST_STORED_DIGEST,
 	DEST_RECEIPT_PATH, DEST_RECEIPT_KEYS, DEST_FIND_PATH,
@@ -151,6 +152,8 @@ static const struct setting destination_settings[DEST_SETTINGS] = {
 	[DEST_TAKES] = { .name = "takes", .type = SETTING_LATER },
 	[DEST_DELIVER] = { .name = "deliver-within-hours", .type = SETTING_NUMBER, AT(d.deliver_s),
 	  .min = 0, .max = 8760, .scale = 3600 },
+	[DEST_RATE] = { .name = "rate-kbit", .type = SETTING_LATER },
+	[DEST_TIMETABLE] = { .name = "timetable", .type = SETTING_LATER },
 	[DEST_FOLDER] = { .name = "folder", .type = SETTING_TEXT, AT(folder), .good = good_folder,
 	  .allowed = FOLDER_ALLOWED },
 	[DEST_URL] = { .name = "url", .type = SETTING_TEXT, AT(url) },
@@ -167,8 +170,6 @@ static const struct setting destination_settings[DEST_SETTINGS] = {
 	[DEST_PINS] = { .name = "pins", .type = SETTING_LATER },
 	[DEST_PROXY] = { .name = "proxy", .type = SETTING_TEXT, AT(d.wire.proxy) },
 	[DEST_PROXY_FILE] = FILE_SETTING("proxy-file", proxy_file),
-	[DEST_RATE] = { .name = "rate-kbit", .type = SETTING_LATER },
-	[DEST_TIMETABLE] = { .name = "timetable", .type = SETTING_LATER },
 	[DEST_CHUNK_MIN] = { .name = "chunk-min", .type = SETTING_NUMBER,
 	  AT(d.wire.chunk_min_bytes), .min = 4096, .max = 1ll << 30 },
 	[DEST_CHUNK_MAX] = { .name = "chunk-max", .type = SETTING_NUMBER,

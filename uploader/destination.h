@@ -38,6 +38,7 @@ enum act_result {
 	ACT_AGAIN,  /* there is more to this act: call it again in the next turn of the loop */
 	ACT_WAIT,   /* a request is under way: call again when t->http has ended */
 	ACT_LOCAL,  /* no request is, but something here: call again after transfer_wake */
+	ACT_HELD,   /* the line gives nothing now: call again at t->pause_until_ms */
 	ACT_ASK,    /* passing trouble (t->failed says what): after a pause, query */
 	ACT_GONE,   /* the destination has no such upload (t->failed says why); create anew */
 	ACT_FAILED, /* t->failed says why: the slot ends */

@@ -10,6 +10,7 @@
 
 #include "disk.h"
 #include "facts.h"
+#include "http.h"
 
 #include "../dockd/base/handover.h"
 #include "../dockd/base/log.h"
@@ -325,17 +326,33 @@ static int write_all(int fd, const unsigned char *from, size_t len, uint64_t at)
 	return 0;
 }
 
+/* How much of it the line has room for: a NAS is at the end of one. 0: when to ask again is set. */
+static size_t pay(struct transfer *t, size_t want)
+{
+	int64_t now_ms = transfer_now_ms();
+	unsigned wait_ms;
+	size_t n =
+	    bucket_take(&t->dest->room->line.bucket, now_ms, t->upload.urgency > 0, want, &wait_ms);
+
+	if (n == 0)
+		t->pause_until_ms = now_ms + wait_ms;
+	return n;
+}
+
 static enum act_result dir_append(struct transfer *t)
 {
 	struct dir_upload *u = t->own;
-	uint64_t size = t->upload.size_bytes;
+	uint64_t size = t->upload.size_bytes, began = t->offset_bytes;
 
 	for (size_t done = 0; done < DIR_SLICE_BYTES && t->offset_bytes < size;
 	     done += BUFFER_BYTES) {
 		uint64_t left = size - t->offset_bytes;
-		size_t len = left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES;
-		int err = read_all(t->fd, buffer[0], len, t->offset_bytes);
+		size_t len = pay(t, left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES);
+		int err;
 
+		if (len == 0)
+			return t->offset_bytes > began ? ACT_DONE : ACT_HELD;
+		err = read_all(t->fd, buffer[0], len, t->offset_bytes);
 		if (err < 0)
 			return bad_source(t, -err);
 		err = write_all(u->file, buffer[0], len, t->offset_bytes);

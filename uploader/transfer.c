@@ -350,6 +350,9 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 	case ACT_LOCAL:
 		t->state = TRANSFER_LOCAL;
 		break;
+	case ACT_HELD:
+		t->state = TRANSFER_PAUSE;
+		break;
 	case ACT_ASK:
 		pause_and_ask(t);
 		break;

@@ -49,7 +49,7 @@ struct transfer {
 	unsigned recreated;
 	unsigned gone;       /* times that RECONFIRM has not found it */
 	uint64_t best_bytes; /* furthest offset ever stated */
-	int64_t pause_until_ms;
+	int64_t pause_until_ms; /* a driver's, before ACT_HELD */
 	bool appended, proven;
 	bool asked;          /* the act's request is under way, or its answer not looked at */
 	uint64_t told_bytes; /* of sent_bytes, what the line knows of */

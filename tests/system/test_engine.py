@@ -6,6 +6,7 @@ its turns and says so when it ends: one that does not wait shows there.
 import base64
 import gzip
 import hashlib
+import os
 import re
 import time
 
@@ -57,6 +58,27 @@ def test_rate_is_kept_and_shared(uploader, clip):
         assert time.monotonic() - begun >= (size * count - rate / 4) / rate
         assert not s.seen("HEAD"), "nothing stalled"
         assert turns(uploader) < 4000
+
+
+def test_a_folder_pays_as_well(uploader, folder, clip):
+    """A NAS is at the end of the line, too: the rate in all slots together, and nobody is turning idly."""
+    store = folder / "nas"
+    store.mkdir()
+    os.chown(store, core.USER, core.USER) if os.getuid() == 0 else None
+    rate, size = 512 * KIB, 512 * KIB
+    uploader.open(core.DIR, store, slots=2, rate=rate)
+    begun = time.monotonic()
+    for slot in range(2):
+        begin(uploader, clip(size, f"c{slot}"), slot)
+    ends = [uploader.get("RECEIPT") for _ in range(2)]
+    assert [(e.length, e.sent) for e in ends] == [(size, size)] * 2
+    assert time.monotonic() - begun >= (2 * size - rate / 4) / rate
+    # what is expedited is paid for like the rest, and goes in front
+    begin(uploader, clip(size, "other"), 0)
+    begin(uploader, clip(size // 2, "urgent"), 1, urgency=1)
+    assert uploader.get("RECEIPT").slot == 1
+    assert uploader.get("RECEIPT").slot == 0
+    assert turns(uploader) < 2000
 
 
 def test_slow_rate_is_no_stall(uploader, clip):

@@ -236,6 +236,15 @@ static void timetables_become_rows(void **state)
 }
 
 /* PROTO_RATES rows are as many as there may be; one over midnight is two. */
+/* A NAS lies at the end of a line as a server does. */
+static void a_folder_has_its_hours(void **state)
+{
+	(void)state;
+	good(DIR("rate-kbit = 2000; timetable = ( { from = \"08:00\"; rate-kbit = 64; } );"));
+	assert_int_equal(first->wire.bytes_per_s, 250000);
+	assert_int_equal(first->wire.rate[0].bytes_per_s, 8000);
+}
+
 static void timetables_are_bounded(void **state)
 {
 	static const char late[] = "{ from = \"23:00\"; until = \"01:00\"; rate-kbit = 1; }";
@@ -295,7 +304,6 @@ static void a_bad_destination_names_its_place(void **state)
 		    D "part-bytes = 5242880: only with driver = \"s3\"" },
 		{ DIR("tls-min = \"1.3\";"),
 		    D "tls-min = \"1.3\": only with driver = \"tus\" or \"s3\"" },
-		{ DIR("rate-kbit = 5;"), D "rate-kbit = 5: only with driver = \"tus\" or \"s3\"" },
 		{ "destinations = ( { name = \"o\"; driver = \"s3\"; bucket = \"abc\"; } );",
 		    D "url is missing: the S3 server" },
 		{ "destinations = ( { name = \"o\"; driver = \"s3\"; bucket = \"abc\"; } );",
@@ -421,6 +429,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_object_store_arrives, setup, teardown),
 		cmocka_unit_test_setup_teardown(moments_are_exact, setup, teardown),
 		cmocka_unit_test_setup_teardown(timetables_become_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_folder_has_its_hours, setup, teardown),
 		cmocka_unit_test_setup_teardown(timetables_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bad_destination_names_its_place, setup, teardown),
 	};

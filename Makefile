@@ -266,6 +266,7 @@ dockd-uploader_src := \
 	$(filter-out $(s3_pure),$(tus_pure)) \
 	uploader/s3.c \
 	uploader/s3_upload.c \
+	uploader/s3_append.c \
 	uploader/s3_sum.c \
 	uploader/digester.c \
 	uploader/s3_proof.c \

@@ -92,6 +92,7 @@ static int read_keys(const struct destination *d)
 		err = s3_keys_read(s->secret.text, &keys);
 	if (!err)
 		s->keys = keys;
+	s->keys_read++;
 	explicit_bzero(&keys, sizeof(keys));
 	return err;
 }
@@ -511,9 +512,29 @@ static int s3_open(struct destination *d)
 
 static void answered(struct http *h)
 {
-	struct transfer *t = h->owner;
+	transfer_wake(h->owner);
+}
 
-	t->state = TRANSFER_TURN;
+unsigned s3_lanes(const struct transfer *t)
+{
+	const struct s3_upload *u = t->own;
+	uint64_t n = t->dest->conf.part_bytes / u->a.part_bytes;
+
+	return n < 1 ? 1 : n < S3_LANES ? (unsigned)n : S3_LANES;
+}
+
+bool s3_lane_ready(struct transfer *t, unsigned i)
+{
+	struct s3_upload *u = t->own;
+	struct s3_lane *l = &u->lane[i];
+	struct http **own = i ? &s3_of(t)->more[t->slot][i - 1] : &t->http;
+
+	if (!*own)
+		*own = http_new(t->dest->room, &t->dest->conf, t, answered);
+	if (!l->text)
+		l->text = malloc(S3_TEXT_MAX);
+	l->http = *own;
+	return l->http && l->text;
 }
 
 static void s3_end(struct transfer *t)
@@ -524,6 +545,11 @@ static void s3_end(struct transfer *t)
 		http_stop(t->http);
 	if (!u)
 		return;
+	for (unsigned i = 0; i < S3_LANES; i++) {
+		if (u->lane[i].http)
+			http_stop(u->lane[i].http);
+		free(u->lane[i].text);
+	}
 	s3_of(t)->at[t->slot] = NULL;
 	EVP_MD_CTX_free(u->back);
 	free(u->list);

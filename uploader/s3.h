@@ -18,7 +18,8 @@
 
 #define S3_TEXT_MAX 16384 /* of a small document: an error, an id, an ETag */
 #define S3_MD5_LEN DIGEST_MD5_LEN
-#define S3_SUMS 4 /* parts of a file whose digests are asked for at once */
+#define S3_SUMS 4  /* parts of a file whose digests are asked for at once */
+#define S3_LANES 3 /* parts of a file on the line at once */
 
 /* What is learnt about the store holds for all uploads of this process. */
 struct s3 {
@@ -38,6 +39,9 @@ struct s3 {
 	uint64_t asked;                   /* of it, ever */
 	uint64_t files;                   /* whose digests were asked for, ever */
 	struct transfer *at[PROTO_SLOTS]; /* by slot; NULL: none */
+	/* a slot's requests beside its transfer's own; NULL: never needed yet */
+	struct http *more[PROTO_SLOTS][S3_LANES - 1];
+	unsigned keys_read; /* times that the keys were read */
 };
 
 /* MD5, and SHA-256 where it is not known, of a range of the file. */
@@ -81,6 +85,14 @@ enum s3_step {
 	STEP_SERVICE, /* does the bucket answer: only then is something lost */
 };
 
+/* A request that carries a part. */
+struct s3_lane {
+	struct http *http;
+	unsigned part; /* its number; 0: none */
+	unsigned keys; /* s3.keys_read when it was signed */
+	char *text;    /* S3_TEXT_MAX */
+};
+
 struct s3_upload {
 	bool asked;  /* the step's request has been made */
 	bool reread; /* credentials were read again already, and nothing was good since */
@@ -100,9 +112,13 @@ struct s3_upload {
 	uint64_t file;               /* among s3.files */
 	struct s3_sum sum;           /* of the whole file, where it goes by one PUT */
 	struct s3_sum next[S3_SUMS]; /* of parts that are to be sent or compared */
-	unsigned sending;            /* the part under way */
 	uint64_t whole_bytes;
 	uint8_t whole[PROTO_SHA256_LEN]; /* SHA-256 of the file's first whole_bytes */
+	struct s3_lane lane[S3_LANES];
+	unsigned on_line; /* of them */
+	enum act_result
+	    trouble; /* 0: none; the first that came of a part, while others are on the line */
+	struct proto_failed trouble_is;
 	unsigned mismatches;
 	bool doubted; /* the store refused the digest: our copy is hashed before it is sent again */
 	bool found;   /* it was there whole before this transfer sent anything */
@@ -139,13 +155,20 @@ enum act_result s3_ask_head(struct transfer *t, const char *version);
 /* Whether what HEAD tells of is this asset, as far as it tells. */
 bool s3_is_it(const struct transfer *t, const struct s3_head *h);
 
-/* ---- s3_upload.c ---- */
+/* Parts that may be on the line at once: no more than one interruption may cost. */
+unsigned s3_lanes(const struct transfer *t);
+/* Makes what the lane needs; false: no memory. */
+bool s3_lane_ready(struct transfer *t, unsigned i);
+
+/* ---- s3_upload.c, s3_append.c ---- */
 
 enum act_result s3_upload_create(struct transfer *t);
 enum act_result s3_upload_query(struct transfer *t);
 enum act_result s3_upload_append(struct transfer *t);
 /* Asks for a page of parts after u->marker; read into *out when it is called again: ACT_DONE. */
 enum act_result s3_page(struct transfer *t, struct s3_parts *out, enum s3_verdict *v);
+/* The bytes from the beginning that the store has without a hole. */
+uint64_t s3_held_bytes(const struct transfer *t);
 /* PUT of the whole file. */
 enum act_result s3_send_whole(struct transfer *t);
 /* Bytes that part number of the upload has. */
@@ -169,6 +192,8 @@ bool s3_sum_ahead(struct transfer *t, unsigned number, bool sha256);
  * t->upload (UPLOAD_SOURCE).
  */
 enum act_result s3_sum_file(struct transfer *t, bool check);
+/* The part's MD5 is kept with what is known of it; its place is free for another part's. */
+void s3_sum_use(struct transfer *t, unsigned number, const struct s3_sum *sum);
 /* Forgets what was digested: it is read again. */
 void s3_sum_drop(struct s3_sum *s);
 void s3_sum_drop_parts(struct s3_upload *u);

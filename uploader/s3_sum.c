@@ -58,7 +58,8 @@ int s3_sum_hear(struct destination *dest)
 		take_answer(u, &u->sum, &a);
 		for (unsigned i = 0; i < S3_SUMS; i++)
 			take_answer(u, &u->next[i], &a);
-		transfer_wake(t);
+		if (t->state == TRANSFER_LOCAL || u->on_line > 0)
+			transfer_wake(t);
 	}
 	if (err == -EAGAIN)
 		return 0;
@@ -160,6 +161,16 @@ enum act_result s3_sum_part(
 		*out = s;
 	}
 	return outcome(t, s, err);
+}
+
+void s3_sum_use(struct transfer *t, unsigned number, const struct s3_sum *sum)
+{
+	struct s3_upload *u = t->own;
+	struct s3_known *p = &u->part[number - 1];
+
+	memcpy(p->md5, sum->md5, S3_MD5_LEN);
+	p->summed = true;
+	s3_sum_drop(&u->next[sum - u->next]);
 }
 
 bool s3_sum_ahead(struct transfer *t, unsigned number, bool sha256)

@@ -1,5 +1,5 @@
 /*
- * s3_upload: sending to an S3 store: create, query and append; see s3.h.
+ * s3_upload: what an S3 store has of a file: create and query; see s3.h.
  *
  * What fits into one part goes by one PUT, all else by a multipart upload, whose parts' size stands
  * in its address. The key is the asset's id, so that a camera read at two stations makes one
@@ -20,7 +20,6 @@
 
 #define LIST_MS 60000
 #define CREATE_MS 60000
-#define MISMATCHES_MAX 3u
 
 static struct s3 *s3_of(const struct transfer *t)
 {
@@ -71,8 +70,7 @@ static int know_parts(struct transfer *t, const struct s3_address *a)
 	return u->part ? 0 : -ENOMEM;
 }
 
-/* The bytes from the beginning that the store has without a hole. */
-static uint64_t held_bytes(const struct transfer *t)
+uint64_t s3_held_bytes(const struct transfer *t)
 {
 	const struct s3_upload *u = t->own;
 	unsigned n = 0;
@@ -258,6 +256,14 @@ static enum act_result create_uploads(struct transfer *t)
 	return s3_next(t, STEP_SIZES);
 }
 
+/* Of a new upload: those on the line together are what conf says one interruption may cost. */
+static uint64_t new_part_bytes(const struct transfer *t)
+{
+	uint64_t each = (t->dest->conf.part_bytes / S3_LANES) >> 20 << 20;
+
+	return s3_part_bytes(t->upload.size_bytes, each);
+}
+
 /* The size of parts of an upload that has these; 0: none that this file can have. */
 static uint64_t size_of_parts(const struct transfer *t, const struct s3_parts *l)
 {
@@ -265,7 +271,7 @@ static uint64_t size_of_parts(const struct transfer *t, const struct s3_parts *l
 	unsigned n;
 
 	if (l->n == 0)
-		return s3_part_bytes(size, t->dest->conf.part_bytes);
+		return new_part_bytes(t);
 	for (size_t i = 0; i < l->n; i++) {
 		if (l->part[i].size_bytes > part)
 			part = l->part[i].size_bytes;
@@ -329,7 +335,7 @@ static enum act_result create_new(struct transfer *t)
 		transfer_state(t, "answer");
 		return transfer_ask(t, UPLOAD_LATER, "the store gave no upload id");
 	}
-	u->a.part_bytes = s3_part_bytes(t->upload.size_bytes, c->part_bytes);
+	u->a.part_bytes = new_part_bytes(t);
 	return have_address(t, false);
 }
 
@@ -414,17 +420,6 @@ static unsigned unproved(const struct transfer *t, unsigned i)
 	return i;
 }
 
-/* Its MD5 is kept; its place is free for another part's. */
-static void take_sum(struct transfer *t, unsigned number, const struct s3_sum *sum)
-{
-	struct s3_upload *u = t->own;
-	struct s3_known *p = &u->part[number - 1];
-
-	memcpy(p->md5, sum->md5, S3_MD5_LEN);
-	p->summed = true;
-	s3_sum_drop(&u->next[sum - u->next]);
-}
-
 /* The parts that this run has not sent itself, one by one. */
 static enum act_result query_check(struct transfer *t)
 {
@@ -436,7 +431,7 @@ static enum act_result query_check(struct transfer *t)
 	if (i == u->parts_n) {
 		u->step = STEP_NONE;
 		s3_sum_drop_parts(u);
-		t->offset_bytes = held_bytes(t);
+		t->offset_bytes = s3_held_bytes(t);
 		t->offset_known = true;
 		return ACT_DONE;
 	}
@@ -449,7 +444,7 @@ static enum act_result query_check(struct transfer *t)
 			}
 			return r;
 		}
-		take_sum(t, i + 1, sum);
+		s3_sum_use(t, i + 1, sum);
 	}
 	u->part[i].proved =
 	    u->part[i].has_etag && memcmp(u->part[i].etag, u->part[i].md5, S3_MD5_LEN) == 0;
@@ -511,134 +506,4 @@ enum act_result s3_upload_query(struct transfer *t)
 		return query_look(t);
 	}
 	return query_first(t);
-}
-
-/* ---- append ---- */
-
-/* After an answer to a body; v is not S3_GOOD. */
-static enum act_result not_taken(struct transfer *t, enum s3_verdict v, enum act_result result)
-{
-	struct s3_upload *u = t->own;
-
-	if (v == S3_GONE) /* query finds out what is there instead */
-		return ACT_ASK;
-	if (v != S3_DIGEST)
-		return result;
-	s3_sum_drop(&u->sum);
-	u->doubted = true;
-	if (++u->mismatches < MISMATCHES_MAX)
-		return result;
-	return transfer_fail(t, UPLOAD_SOURCE,
-	    "what arrived had another digest %u times: the station's copy or its memory",
-	    MISMATCHES_MAX);
-}
-
-enum act_result s3_send_whole(struct transfer *t)
-{
-	/* Of nothing: see create_new. */
-	struct http_request q = { .has_body = true,
-		.fd = t->fd,
-		.length_bytes = t->upload.size_bytes,
-		.sent_bytes = &t->sent_bytes,
-		.fresh = t->upload.size_bytes == 0 };
-	struct s3_upload *u = t->own;
-	char digest[68], md5[28];
-	enum act_result result;
-	enum s3_verdict v;
-	struct s3_head h;
-	int err;
-
-	if (!u->asked) {
-		result = s3_sum_file(t, u->doubted);
-		if (result != ACT_DONE)
-			return result;
-		s3_sum_texts(t->upload.sha256, u->sum.md5, digest, md5);
-		err = s3_put(&t->dest->conf, t->dest->station, &t->upload, u->a.key, time(NULL),
-		    digest, md5, s3_form());
-		if (!err && !facts_is_side(&t->upload) && !s3_of(t)->unconditional)
-			err = s3_only_if_new(s3_form());
-		return s3_ask(t, err, &q);
-	}
-	v = s3_heard(t, S3_PUT, &h, &result);
-	if (v == S3_DESTINATION && h.status == 501 && !s3_of(t)->unconditional) {
-		s3_of(t)->unconditional = true;
-		return ACT_AGAIN;
-	}
-	if (v != S3_GOOD)
-		return not_taken(t, v, result);
-	u->stored = u->ended = true;
-	memcpy(u->etag, h.etag, sizeof(u->etag));
-	memcpy(u->version, h.version, sizeof(u->version));
-	t->offset_bytes = t->upload.size_bytes;
-	return ACT_DONE;
-}
-
-static enum act_result part_taken(struct transfer *t, const struct s3_head *h)
-{
-	struct s3_upload *u = t->own;
-	struct s3_known *p = &u->part[u->sending - 1];
-
-	p->shown = p->proved = true;
-	p->has_etag = s3_etag_md5(h->etag, p->etag);
-	if ((!p->has_etag || memcmp(p->etag, p->md5, S3_MD5_LEN) != 0) &&
-	    !s3_of(t)->etag_is_no_md5) {
-		s3_of(t)->etag_is_no_md5 = true;
-		/* Then other ETags than ours told nothing of the parts before either. */
-		for (unsigned i = 0; i < u->parts_n; i++)
-			u->part[i].shown = u->part[i].shown || u->part[i].listed;
-	}
-	t->offset_bytes = held_bytes(t);
-	return ACT_DONE;
-}
-
-/* The digests of the parts that come next are taken while one is on the line. */
-static void read_ahead(struct transfer *t)
-{
-	const struct s3_upload *u = t->own;
-
-	for (unsigned next = u->sending + 1; next <= u->parts_n; next++) {
-		if (!u->part[next - 1].shown && !s3_sum_ahead(t, next, true))
-			return;
-	}
-}
-
-static enum act_result send_part(struct transfer *t)
-{
-	struct s3_upload *u = t->own;
-	uint64_t from = (uint64_t)(u->sending - 1) * u->a.part_bytes;
-	struct http_request q = { .has_body = true,
-		.fd = t->fd,
-		.from_bytes = from,
-		.length_bytes = s3_part_size(t, u->sending),
-		.sent_bytes = &t->sent_bytes };
-	char digest[68], md5[28];
-	const struct s3_sum *sum;
-	enum act_result r = s3_sum_part(t, u->sending, true, &sum);
-
-	read_ahead(t);
-	if (r != ACT_DONE)
-		return r;
-	s3_sum_texts(sum->sha256, sum->md5, digest, md5);
-	take_sum(t, u->sending, sum);
-	return s3_ask(
-	    t, s3_upload_part(&t->dest->conf, &u->a, u->sending, digest, md5, s3_form()), &q);
-}
-
-enum act_result s3_upload_append(struct transfer *t)
-{
-	struct s3_upload *u = t->own;
-	enum act_result result;
-	enum s3_verdict v;
-	struct s3_head h;
-
-	if (!u->a.upload_id[0])
-		return s3_send_whole(t);
-	if (!u->asked) {
-		u->sending = 1;
-		while (u->sending < u->parts_n && u->part[u->sending - 1].shown)
-			u->sending++;
-		return send_part(t);
-	}
-	v = s3_heard(t, S3_PART, &h, &result);
-	return v == S3_GOOD ? part_taken(t, &h) : not_taken(t, v, result);
 }

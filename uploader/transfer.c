@@ -74,7 +74,7 @@ void transfer_state(struct transfer *t, const char *word)
 
 void transfer_wake(struct transfer *t)
 {
-	if (t->state == TRANSFER_LOCAL)
+	if (t->state == TRANSFER_LOCAL || t->state == TRANSFER_WAIT)
 		t->state = TRANSFER_TURN;
 }
 
@@ -102,6 +102,14 @@ enum act_result transfer_heard(struct transfer *t)
 static bool is_expedited(const struct transfer *t)
 {
 	return t->job == MSG_UPLOAD && t->upload.urgency > 0;
+}
+
+bool transfer_begins_another(struct transfer *t)
+{
+	if (!line_admits(&t->dest->room->line, is_expedited(t)))
+		return false;
+	line_began(&t->dest->room->line, is_expedited(t));
+	return true;
 }
 
 static void let_go(struct transfer *t)
@@ -268,6 +276,16 @@ static void not_there(struct transfer *t)
 	send_failed(t);
 }
 
+/* Whether the destination has more than ever before: then what did not go is forgotten. */
+static bool note_progress(struct transfer *t)
+{
+	if (t->offset_bytes <= t->best_bytes)
+		return false;
+	t->best_bytes = t->offset_bytes;
+	t->tries = 0;
+	return true;
+}
+
 static void act_done(struct transfer *t)
 {
 	const struct driver *d = t->dest->driver;
@@ -293,10 +311,7 @@ static void act_done(struct transfer *t)
 		send_receipt(t);
 		return;
 	}
-	if (t->offset_bytes > t->best_bytes) {
-		t->best_bytes = t->offset_bytes;
-		t->tries = 0;
-	} else if (t->act == d->append) {
+	if (!note_progress(t) && t->act == d->append) {
 		transfer_state(t, "stands-still");
 		transfer_ask(
 		    t, UPLOAD_LATER, "the destination takes data but its offset stands still");
@@ -345,6 +360,7 @@ void transfer_turn(struct transfer *t, int64_t now_ms)
 	case ACT_AGAIN:
 		break;
 	case ACT_WAIT:
+		note_progress(t);
 		t->state = TRANSFER_WAIT;
 		break;
 	case ACT_LOCAL:

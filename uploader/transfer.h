@@ -96,8 +96,17 @@ enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, co
  */
 enum act_result transfer_heard(struct transfer *t);
 
-/* For drivers: what ACT_LOCAL waited for is there. */
+/*
+ * For drivers: what ACT_LOCAL waited for is there, or a request has ended: its act is called. An act
+ * with several requests under way looks itself which.
+ */
 void transfer_wake(struct transfer *t);
+
+/*
+ * For drivers, in an append with a body on the line: whether another one may begin now; if so it
+ * counts as begun.
+ */
+bool transfer_begins_another(struct transfer *t);
 
 /* Names the state of a failure by its word in the destination's page; call before or after. */
 void transfer_state(struct transfer *t, const char *word);

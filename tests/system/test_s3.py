@@ -1,13 +1,14 @@
 """dockd-uploader and an S3 store: Ceph's gateway, and one that gives the answers of bad days.
 
 What is there in the end is fetched by python3-boto3. The same holds throughout: one object of one
-version with the clip's bytes, no upload left over, no more sent than the clip and one part for each
+version with the clip's bytes, no upload left over, no more sent than the clip and part-bytes for each
 interruption; or the core is told why not, by a word and what a person is to do.
 """
 import hashlib
 import os
 import random
 import signal
+import threading
 import time
 
 import pytest
@@ -23,6 +24,7 @@ from waiting import until
 
 MIB = 1 << 20
 PART = 5 * MIB
+WIDE = 3 * PART  # as part-bytes: three parts on the line at once
 DAY = 86400
 KEYS = "access-key: {}\nsecret-key: {}\n"
 
@@ -182,17 +184,19 @@ def test_sixteen_at_once(rgw, uploader, clip, ready):
 
 # ---- interruptions ----
 
-def test_cut_at_twenty_random_bytes(rgw, uploader, clip, ready):
+@pytest.mark.parametrize("part", [PART, WIDE])
+def test_cut_at_twenty_random_bytes(rgw, uploader, clip, ready, part):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     path = clip(8 * PART)
     bucket = rgw.bucket(lock=True)
     with Relay(rgw.port) as line:
-        ready(uploader, line.endpoint, bucket)
+        ready(uploader, line.endpoint, bucket, part=part)
         line.cut_at(*random.Random(seed).sample(range(line.up + 1, line.up + 9 * PART), 20))
         addresses, failed, end = persist(uploader, path)
         assert not line.cuts or line.up < line.cuts[0]
     sent = end.sent + sum(f.sent for f in failed)
+    # one connection breaks: those beside it bring their parts to an end
     assert sent <= 8 * PART + (20 - len(line.cuts)) * PART, f"seed {seed}"
     assert len(addresses) == 1 and end.level == core.TRANSFER_DIGEST
     assert_one(rgw, bucket, path)
@@ -217,11 +221,12 @@ def test_lost_answer(rgw, uploader, clip, ready, size, method, part):
     assert_one(rgw, bucket, path, version=end.version)
 
 
-def test_gateway_killed_and_started(rgw, uploader, clip, ready):
+@pytest.mark.parametrize("part", [PART, WIDE])
+def test_gateway_killed_and_started(rgw, uploader, clip, ready, part):
     path = clip(10 * PART)
     bucket = rgw.bucket()
     with rgw.gateway() as gateway:
-        ready(uploader, gateway.endpoint, bucket, rate=40 * MIB)
+        ready(uploader, gateway.endpoint, bucket, rate=40 * MIB, part=part)
         address, sent = "", 0
         for kill_at in (2 * PART, 5 * PART, 8 * PART, None):
             generation = uploader.upload(path, address=address)
@@ -242,7 +247,7 @@ def test_gateway_killed_and_started(rgw, uploader, clip, ready):
                 break
             assert m.failure in (core.AWAY, core.LATER), m
             gateway.start()
-    assert m.kind == "RECEIPT" and sent <= 13 * PART
+    assert m.kind == "RECEIPT" and sent <= 10 * PART + 3 * part
     assert_one(rgw, bucket, path)
 
 
@@ -759,6 +764,7 @@ def half_of_the_answer(server, request):
     return None
 
 
+@pytest.mark.parametrize("wide", [PART, WIDE])
 @pytest.mark.parametrize("method,part,step", [
     ("POST", "uploadId=", slow_error), ("POST", "uploadId=", half_of_the_answer),
     ("POST", "uploadId=", refuse(500, "InternalError")),
@@ -774,13 +780,13 @@ def half_of_the_answer(server, request):
     # the keys are read again, once: a store may take a while to know new ones
     ("PUT", "partNumber=2", refuse(403, "InvalidAccessKeyId")),
     ("HEAD", "", say(500))])
-def test_passing_trouble(uploader, clip, ready, store, method, part, step):
-    path = clip(3 * PART)
-    assert ready(uploader, store.endpoint, "evidence").text == ""
+def test_passing_trouble(uploader, clip, ready, store, method, part, step, wide):
+    path = clip(4 * PART)
+    assert ready(uploader, store.endpoint, "evidence", part=wide).text == ""
     store.on(method, part, step)
     _, end = uploader.whole(path)
     assert (end.kind, end.level) == ("RECEIPT", core.TRANSFER_DIGEST), end
-    assert not store.faults and end.sent <= 4 * PART
+    assert not store.faults and end.sent <= 5 * PART
     assert_kept(store, path)
 
 
@@ -804,6 +810,48 @@ def test_what_a_person_must_mend(uploader, clip, ready, store, method, part, ste
     assert not store.objects
     store.faults = []
     assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert_kept(store, path)
+
+
+def test_parts_on_the_line_together(uploader, clip, ready, store):
+    """Three, no more; the first may be the last to end."""
+    path = clip(9 * PART + 3)
+    ready(uploader, store.endpoint, "evidence", part=WIDE)
+    under_way, most = set(), []
+
+    def late(server, request):
+        until(lambda: len(store.uploads["id1"][1]) == 9)
+        return seen(server, request)
+
+    def seen(server, request):
+        number = request.path.split("partNumber=")[1].split("&")[0]
+        under_way.add(number)
+        most.append(len(under_way))
+        whole = server.otherwise.honest(server, request)
+        under_way.discard(number)
+        return whole
+    store.on("PUT", "partNumber=1&", late)
+    store.on("PUT", "partNumber=", seen, times=9)
+    end = uploader.whole(path)[1]
+    assert (end.kind, end.level, end.sent) == ("RECEIPT", core.TRANSFER_DIGEST, 9 * PART + 3)
+    assert not store.faults and max(most) <= 3
+    assert_kept(store, path)
+
+
+def test_keys_refused_to_several_at_once(uploader, clip, ready, store):
+    """All were signed before the keys were read again: that is one refusal."""
+    path = clip(5 * PART)
+    ready(uploader, store.endpoint, "evidence", part=WIDE)
+    together = threading.Barrier(3)
+
+    def step(server, request):
+        request.read()
+        together.wait(20)
+        return refuse(403, "InvalidAccessKeyId", read=False)(server, request)
+    for number in (1, 2, 3):
+        store.on("PUT", f"partNumber={number}&", step)
+    end = uploader.whole(path)[1]
+    assert (end.kind, end.sent) == ("RECEIPT", 8 * PART) and not store.faults
     assert_kept(store, path)
 
 

@@ -251,8 +251,13 @@ def test_what_was_set_aside_goes_as_well():
 def test_a_flag_on_a_second_copy_counts():
     """The same bytes under two names are one asset; that the officer flagged one of them holds both."""
     with Month() as s:
-        s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at()),
-                       clip("DCIM/b.mp4", 50000, 1, mtime=at(), protected=True)])
+        mtime = at()
+        camera = s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=mtime)])
+        camera.unplug()
+        s.wait("bay", "1", "empty")
+        camera.add("DCIM/b.mp4", size=50000, seed=1, mtime=mtime, protected=True)
+        camera.plug("1-1")
+        s.until(lambda: s.records("merged"), "merged")
         merged, = s.records("merged")
         assert s.number("DCIM/b.mp4") == merged["asset"]
         s.day(33)

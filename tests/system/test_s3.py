@@ -275,7 +275,7 @@ def test_thin_line(rgw, uploader, clip, ready):
     path = clip(24000)
     bucket = rgw.bucket()
     with Relay(rgw.port, rate=8000, delay_s=0.02) as line:
-        ready(uploader, line.endpoint, bucket, stall_ms=4000)
+        ready(uploader, line.endpoint, bucket, stall_ms=4000, answer_ms=60000)
         end = uploader.whole(path)[1]
     assert (end.kind, end.sent) == ("RECEIPT", 24000)
     assert_one(rgw, bucket, path)

@@ -73,13 +73,14 @@ static struct index *ix(const struct holder *h)
 	return journal_index(h->journal);
 }
 
-static const struct store *store_of(const struct holder *h, const char *destination)
+/* n: none of this name. */
+static size_t place_of(const struct holder *h, const char *destination)
 {
-	for (size_t i = 0; i < h->n; i++) {
-		if (strcmp(h->store[i].destination, destination) == 0)
-			return &h->store[i];
-	}
-	return NULL;
+	size_t i = 0;
+
+	while (i < h->n && strcmp(h->store[i].destination, destination) != 0)
+		i++;
+	return i;
 }
 
 static void begin_walk(struct store *s)
@@ -197,11 +198,13 @@ static void failed(struct store *s, uint64_t asset, const struct proto_failed *f
 
 static void answered(void *arg, uint64_t key, const struct uplink_answer *answer)
 {
-	struct store *s = arg;
-	struct holder *h = s->holder;
+	struct holder *h = arg;
+	/* by its name: a reload may have given its place to another one */
+	size_t place = place_of(h, answer->destination);
+	struct store *s = &h->store[place];
 	static struct upload u;
 
-	if (!s->asked)
+	if (place == h->n || !s->asked)
 		return;
 	s->asked = false;
 	s->next_ms = waits_now_ms() + PACE_MS;
@@ -257,7 +260,7 @@ static enum look look_at(struct store *s, uint64_t number)
 {
 	static struct proto_upload what;
 	struct uplink_errand e = {
-		.type = MSG_PRESERVE, .what = &what, .fd = -1, .done = answered, .arg = s
+		.type = MSG_PRESERVE, .what = &what, .fd = -1, .done = answered, .arg = s->holder
 	};
 	int rc;
 
@@ -423,9 +426,9 @@ void holder_act(struct holder *h)
 
 const char *holder_trouble(const struct holder *h, const char *destination)
 {
-	const struct store *s = store_of(h, destination);
+	size_t place = place_of(h, destination);
 
-	return s ? s->why : "";
+	return place < h->n ? h->store[place].why : "";
 }
 
 void holder_text(const struct holder *h, char *out, size_t room)

@@ -28,7 +28,6 @@
 
 /* One destination: what it was asked, and when it is asked next. */
 struct query {
-	struct reconcile *reconcile;
 	char destination[PROTO_NAME_LEN];
 	bool asked;                      /* an answer is due, from uplink or from acceptance */
 	char address[PROTO_ADDRESS_LEN]; /* of what it was asked about */
@@ -111,7 +110,6 @@ void reconcile_configure(struct reconcile *r, const struct config *c)
 				*q = old[k];
 		}
 		memcpy(q->destination, c->destination[i].name, sizeof(q->destination));
-		q->reconcile = r;
 		q->next_ms = 0; /* the pace may be another one */
 	}
 }
@@ -316,12 +314,13 @@ static void failed(struct reconcile *r, struct query *q, const struct asset *a,
 
 static void answered(void *arg, uint64_t key, const struct uplink_answer *answer)
 {
-	struct query *q = arg;
-	struct reconcile *r = q->reconcile;
+	struct reconcile *r = arg;
+	/* by its name: a reload may have given its place to another one */
+	struct query *q = query_of(r, answer->destination);
 	static struct asset a;
 	static struct upload u;
 
-	if (!q->asked)
+	if (!q || !q->asked)
 		return;
 	q->asked = false;
 	if (answer->end == UPLINK_BROKEN) {
@@ -389,7 +388,7 @@ static void ask(struct reconcile *r, struct query *q)
 {
 	static struct proto_upload what;
 	struct uplink_errand e = {
-		.type = MSG_RECONFIRM, .what = &what, .fd = -1, .done = answered, .arg = q
+		.type = MSG_RECONFIRM, .what = &what, .fd = -1, .done = answered, .arg = r
 	};
 	uint64_t now = waits_now_ms(), asset;
 	struct confirm_place doubted, first, further;

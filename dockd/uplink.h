@@ -62,6 +62,7 @@ enum uplink_end {
 };
 
 struct uplink_answer {
+	const char *destination; /* that was asked */
 	enum uplink_end end;
 	const struct proto_receipt *receipt;
 	const struct proto_failed *failed;

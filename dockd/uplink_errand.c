@@ -75,21 +75,22 @@ int uplink_errand(struct uplink *u, const char *destination, const struct uplink
 }
 
 /* The slot is free before the asker hears of it: it may have the next errand at hand. */
-static void end(struct slot *s, const struct uplink_answer *a)
+static void end(const struct destination *d, struct slot *s, struct uplink_answer a)
 {
 	struct uplink_errand e = s->errand;
 
 	*s = (struct slot){ 0 };
-	e.done(e.arg, e.key, a);
+	a.destination = d->name;
+	e.done(e.arg, e.key, &a);
 }
 
 void errands_break(struct destination *d)
 {
-	static const struct uplink_answer broken = { .end = UPLINK_BROKEN };
+	const struct uplink_answer broken = { .end = UPLINK_BROKEN };
 
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 		if (d->slot[i].state != SLOT_FREE && d->slot[i].errand.type)
-			end(&d->slot[i], &broken);
+			end(d, &d->slot[i], broken);
 	}
 }
 
@@ -131,7 +132,7 @@ static const char *on_receipt(struct destination *d, struct slot *s, const struc
 		    "the destination states another length or digest");
 		a = (struct uplink_answer){ .end = UPLINK_FAILED, .failed = &differs };
 	}
-	end(s, &a);
+	end(d, s, a);
 	return NULL;
 }
 
@@ -148,7 +149,7 @@ static const char *on_status(struct destination *d, struct slot *s, const struct
 	memcpy(&status, m->body, sizeof(status));
 	a.status = status.status;
 	uplink_works(d, true);
-	end(s, &a);
+	end(d, s, a);
 	return NULL;
 }
 
@@ -168,7 +169,7 @@ static const char *on_failed(
 	/* what was refused to this question says nothing of uploads: another right may be needed */
 	if (f.failure != UPLOAD_DESTINATION || f.http_status == 0)
 		uplink_fails(u, d, 0, &f);
-	end(s, &a);
+	end(d, s, a);
 	return NULL;
 }
 

@@ -107,6 +107,45 @@ def test_a_hold_that_is_denied_stops_no_upload():
         s.until(lambda: len(s.records("held", on=1)) == 2, "held")
 
 
+class Two(Month):
+    """Two destinations; the second one does not get to read what it is asked, and they change places."""
+
+    def __init__(self):
+        super().__init__(fakes=["one", "two"], accept_receipt="stored-digest", start=False, destinations=[
+            {"name": n, "driver": "tus", "url": f"http://127.0.0.1:1/{n}"} for n in ("one", "two")])
+        for fake in self.fakes.values():
+            fake.rule(holds_at_once=False)
+        self.start()
+
+    def __enter__(self):
+        super().__enter__()
+        self.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        self.uploaders["two"].send(signal.SIGSTOP)
+        return self
+
+    def change_places(self):
+        self.settings["destinations"].reverse()
+        self.write_config()
+        self.core.send(signal.SIGHUP)
+        self.until(lambda: self.events("reloaded"), "reloaded")
+        self.uploaders["two"].send(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("what", ["confirmed", "held"])
+def test_an_answer_finds_its_asker(what):
+    """A reload between question and answer: whoever stands in the other's place now has not answered."""
+    with Two() as s:
+        if what == "confirmed":
+            s.day(8)
+        else:
+            s.ctl("preserve", "asset", 1, "--reason", "a test", check=False)
+        s.until(lambda: s.records(what, destination="one"), "of the one that can answer")
+        assert not s.records(what, destination="two")
+        s.change_places()
+        s.until(lambda: s.records(what, destination="two"), "of the other")
+        assert len(s.records(what)) == 2
+
+
 def test_a_hold_does_not_wait_for_an_upload():
     """One that keeps its slot for as long as the line, or the timetable, makes it."""
     with Held({"holds_at_once": False, "stuck": ["late.mp4"]}, slots=1) as s:

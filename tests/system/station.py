@@ -297,7 +297,9 @@ class Station:
         return [self.clip(n) for n in range(1, self.ctl("status")["assets"] + 1)]
 
     def ledger(self):
+        """Its whole records: what a core that was killed had begun of one is being cut off just then."""
         records = []
         for segment in sorted((self.folder / "state/ledger").glob("*.jsonl")):
-            records += [json.loads(line) for line in segment.read_bytes().splitlines()]
+            data = segment.read_bytes()
+            records += [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
         return records

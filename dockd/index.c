@@ -101,6 +101,8 @@ static const char schema[] =
     "CREATE TABLE mention(what INTEGER, number INTEGER, seq INTEGER,"
     " PRIMARY KEY(what, number, seq)) WITHOUT ROWID;" /* enum mention */
     "CREATE TABLE bound(destination TEXT PRIMARY KEY, identity TEXT, other TEXT) WITHOUT ROWID;"
+    "CREATE TABLE failing(destination TEXT PRIMARY KEY, seconds INTEGER, at INTEGER, boot TEXT)"
+    " WITHOUT ROWID;"
     "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, docking INTEGER,"
     " reason TEXT, given INTEGER);" /* in force; asset 0: all of the camera up to the docking */
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"

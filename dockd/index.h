@@ -190,6 +190,13 @@ struct bound {
 	char other[PROTO_ADDRESS_LEN + 256];    /* what answers under its name instead; "" none */
 };
 int index_bound(struct index *ix, const char *destination, struct bound *out); /* 0, -ENOENT */
+/* How long a destination had failed when that was put on record. 0, -ENOENT. */
+struct failing {
+	int64_t seconds;
+	int64_t at_s; /* steady clock of that boot */
+	char boot[40];
+};
+int index_failing(struct index *ix, const char *destination, struct failing *out);
 /* Whether another one answers for a destination that takes such things. */
 bool index_astray(struct index *ix, enum object_kind kind);
 /* Receipts of a destination from before it was bound anew, of which there is a copy here. */

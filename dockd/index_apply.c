@@ -551,6 +551,8 @@ static const struct rule rules[] = {
 	{ "bound", apply_bound, NULL, { "$destination", "$identity" } },
 	{ "another", apply_another, NULL, { "$destination", "$identity" } },
 	{ "rebound", apply_rebound, NULL, { "$destination", "$identity", "$reason", "#uid" } },
+	{ "failing", apply_failing, NULL, { "$destination", "#for", "#at", "$boot" } },
+	{ "working", apply_working, NULL, { "$destination" } },
 	/* preservation and retention */
 	{ "retention", NULL, retention, { "#asset", "$class" } },
 	{ "preserve", apply_preserve, NULL, { "#order", "$scope", "$value", "$reason", "#uid" } },

@@ -1,5 +1,6 @@
 /*
- * index_binding: what each destination is bound to, and what a rebinding makes of what is there.
+ * index_binding: what each destination is bound to, what a rebinding makes of what is there, and
+ * how long one has failed.
  *
  * Called by index_apply for the records about bindings, and by binding and the gate for questions.
  * A receipt from before a rebinding stays on record and counts for nothing (`doubted`) until the
@@ -126,6 +127,8 @@ int apply_rebound(struct act *a)
 	int rc = bind(a, "");
 
 	if (rc == 0)
+		rc = apply_working(a); /* the old one's time is not the new one's */
+	if (rc == 0)
 		rc = begin_anew(a->ix, destination);
 	if (rc == 0)
 		rc = db_run(a->ix, Q_REBOUND,
@@ -143,6 +146,37 @@ int apply_rebound(struct act *a)
 		rc = renew(a->ix, destination);
 	a->ix->changed = true;
 	return rc == 0 ? listing_resum(a->ix) : rc;
+}
+
+int apply_failing(struct act *a)
+{
+	return db_run(a->ix, Q_FAILING_PUT, "INSERT OR REPLACE INTO failing VALUES(?1, ?2, ?3, ?4)",
+	    "tiit", record_get_text(a->r, "destination"), (int64_t)act_number(a, "for"),
+	    (int64_t)act_number(a, "at"), record_get_text(a->r, "boot"));
+}
+
+int apply_working(struct act *a)
+{
+	return db_run(a->ix, Q_FAILING_END, "DELETE FROM failing WHERE destination = ?1", "t",
+	    record_get_text(a->r, "destination"));
+}
+
+int index_failing(struct index *ix, const char *destination, struct failing *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_FAILING,
+	    "SELECT seconds, at, boot FROM failing WHERE destination = ?1", &st, "t", destination);
+
+	memset(out, 0, sizeof(*out));
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	out->seconds = sqlite3_column_int64(st, 0);
+	out->at_s = sqlite3_column_int64(st, 1);
+	db_text(st, 2, out->boot, sizeof(out->boot));
+	sqlite3_reset(st);
+	return 0;
 }
 
 int index_bound(struct index *ix, const char *destination, struct bound *out)

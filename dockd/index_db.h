@@ -167,6 +167,10 @@ enum statement {
 	Q_REBOUND_ALL,
 	Q_REBOUND_HERE,
 	Q_REBOUND_SHIPPED,
+	Q_FAILING,
+	Q_FAILING_PUT,
+	Q_FAILING_END,
+	Q_FAILING_DROP,
 	Q_DOUBTED,
 	Q_HELD,
 	Q_STATEMENTS
@@ -312,6 +316,8 @@ int apply_policy(struct act *a);
 int apply_bound(struct act *a);
 int apply_another(struct act *a);
 int apply_rebound(struct act *a);
+int apply_failing(struct act *a);
+int apply_working(struct act *a);
 /* Forgets what is at the destination: the next upload there begins anew. */
 void upload_anew(struct upload *u);
 

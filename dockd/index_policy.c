@@ -232,8 +232,12 @@ int apply_policy(struct act *a)
 	size_t n;
 	int rc;
 
-	if (a->ix->destinations_n > 0)
-		return 0;
+	/* one that is named no more, and comes back, begins anew */
+	rc = db_run(a->ix, Q_FAILING_DROP,
+	    "DELETE FROM failing WHERE instr(' ' || ?1 || ' ', ' ' || destination || ' ') = 0", "t",
+	    record_has(a->r, "destinations") ? record_get_text(a->r, "destinations") : "");
+	if (rc < 0 || a->ix->destinations_n > 0)
+		return rc;
 	n = routes_of(a, names, takes, sizeof(names), routes);
 	if (policy_is(a->ix, routes, n, any))
 		return 0;

@@ -14,6 +14,7 @@
 
 /* One that has failed is tried with something new this often, to see whether it works again. */
 #define STICKY_PROBE_MS (3600 * UINT64_C(1000))
+#define STICKY_FIRST_MS (300 * UINT64_C(1000)) /* shorter failures are not put on record */
 
 struct sticky {
 	uint64_t since_ms; /* steady clock: failing since; 0: it works */
@@ -22,6 +23,17 @@ struct sticky {
 
 /* Of two times since which something fails, the earlier; 0 is none. */
 uint64_t sticky_since(uint64_t a_ms, uint64_t b_ms);
+/*
+ * How long one had failed before this start, from what is on record: for_ms when it was recorded,
+ * at_ms, in this boot or another. Of the time since then no more is counted than passes between two
+ * records: the service may have been stopped, and the clock of another boot says nothing.
+ */
+uint64_t sticky_carried(
+    uint64_t for_ms, uint64_t at_ms, bool same_boot, uint64_t now_ms, uint64_t switch_ms);
+/* How often it is put on record how long one has failed. */
+uint64_t sticky_step_ms(uint64_t switch_ms);
+/* Whether it is to be put on record again; told_ms: as it stands there, 0 it does not. */
+bool sticky_is_news(uint64_t for_ms, uint64_t told_ms, uint64_t switch_ms);
 /* It has failed for so long that another may begin. */
 bool sticky_failed(uint64_t since_ms, uint64_t now_ms, uint64_t switch_ms);
 /* Of n in the order of the configuration, who begins what is not begun; n: nobody that works. */

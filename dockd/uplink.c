@@ -90,6 +90,7 @@ void uplink_configure(struct uplink *u, const struct config *c)
 	u->n = 0;
 	for (size_t i = 0; i < c->destinations_n; i++) {
 		struct destination *d = NULL;
+		bool is_new;
 
 		for (size_t k = 0; k < old_n; k++) {
 			if (old[k] && strcmp(old[k]->name, c->destination[i].name) == 0) {
@@ -97,7 +98,8 @@ void uplink_configure(struct uplink *u, const struct config *c)
 				old[k] = NULL;
 			}
 		}
-		if (!d)
+		is_new = !d;
+		if (is_new)
 			d = destination_new();
 		if (d->peer && memcmp(&d->wire, &c->destination[i].wire, sizeof(d->wire)) != 0)
 			stale[stale_n++] = d->peer;
@@ -107,6 +109,8 @@ void uplink_configure(struct uplink *u, const struct config *c)
 		outlook_again(d);
 		d->breaker.slots = d->wire.slots;
 		d->uplink = u;
+		if (is_new)
+			uplink_recall(u, d);
 		u->destination[u->n++] = d;
 	}
 	for (size_t k = 0; k < old_n; k++) {
@@ -254,6 +258,7 @@ int uplink_rebind(struct uplink *u, const char *destination, const char *reason,
 	if (rc < 0)
 		return rc;
 	memset(&d->waits, 0, sizeof(d->waits));
+	d->breaker.since_ms = d->before_ms = d->told_ms = 0;
 	d->doomed = "bound anew: its uploader begins afresh";
 	return 0;
 }
@@ -263,6 +268,7 @@ void uplink_works(struct destination *d, bool whole)
 	if (d->breaker.open)
 		log_info("destination-back", "destination=%s", d->name);
 	breaker_works(&d->breaker, whole);
+	d->before_ms = 0;
 	d->trouble[0] = d->state[0] = '\0';
 }
 

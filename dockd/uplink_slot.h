@@ -54,7 +54,9 @@ struct destination {
 	char trouble[PROTO_TEXT_LEN * 2]; /* "" works */
 	char state[PROTO_CLASS_LEN];      /* of the trouble: a word of its page; "" none */
 	struct breaker breaker;
-	uint64_t down_ms; /* steady clock: its uploader is not there, or cannot work, since; 0 */
+	uint64_t down_ms;   /* steady clock: its uploader is not there, or cannot work, since; 0 */
+	uint64_t before_ms; /* it had failed for so long before this start */
+	uint64_t told_ms;   /* it has failed for so long, as it is on record; 0 it is not */
 	struct upload_turns turns;
 	struct uplink *uplink; /* whose it is */
 	uint64_t fresh_ms;     /* any: failed, and tried with something new not before */
@@ -116,6 +118,8 @@ void uplink_works(struct destination *d, bool whole);
 bool uplink_begins(const struct uplink *u, const struct destination *d, enum object_kind kind);
 /* Policy any: the asset goes to another destination than this one, where there is one. */
 void uplink_pass(struct uplink *u, struct destination *from, uint64_t asset, const char *text);
+/* A destination that is new here: how long it has failed, as far as it is on record. */
+void uplink_recall(const struct uplink *u, struct destination *d);
 /* Each turn, before slots are filled: who takes over, and what is given up. */
 void uplink_switch(struct uplink *u);
 

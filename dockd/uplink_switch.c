@@ -17,16 +17,64 @@
 #include <string.h>
 
 #define ABANDON_AGAIN_MS 60000
+#define BEFORE_BOOT_MS (UINT64_C(1) << 48)
 
 static struct index *ix(const struct uplink *u)
 {
 	return journal_index(u->journal);
 }
 
+/* The steady clock begins with the boot; how long one had failed before goes in front of that. */
+static uint64_t now(void)
+{
+	return waits_now_ms() + BEFORE_BOOT_MS;
+}
+
 static uint64_t since_of(const struct destination *d)
 {
-	return sticky_since(d->breaker.since_ms, d->down_ms);
+	uint64_t since_ms = sticky_since(d->breaker.since_ms, d->down_ms);
+
+	return since_ms ? since_ms + BEFORE_BOOT_MS - d->before_ms : 0;
 }
+
+/* ---- how long one has failed, on record ---- */
+
+void uplink_recall(const struct uplink *u, struct destination *d)
+{
+	uint64_t now_ms = waits_now_ms();
+	struct failing f;
+
+	if (index_failing(ix(u), d->name, &f) < 0)
+		return;
+	d->told_ms = (uint64_t)f.seconds * 1000;
+	d->before_ms = sticky_carried(d->told_ms, (uint64_t)f.at_s * 1000,
+	    strcmp(f.boot, staging_boot(u->staging)) == 0, now_ms, u->switch_ms);
+	if (d->before_ms >= BEFORE_BOOT_MS)
+		d->before_ms = 0;
+	d->breaker.since_ms = now_ms ? now_ms : 1;
+}
+
+static void keep_on_record(struct uplink *u, struct destination *d)
+{
+	uint64_t since_ms = since_of(d), for_ms = since_ms ? now() - since_ms : 0;
+	struct record r;
+
+	if (since_ms == 0)
+		d->before_ms = 0;
+	if (since_ms ? !sticky_is_news(for_ms, d->told_ms, u->switch_ms) : d->told_ms == 0)
+		return;
+	record_begin(&r, since_ms ? "failing" : "working");
+	record_text(&r, "destination", d->name);
+	if (since_ms) {
+		record_number(&r, "for", (int64_t)(for_ms / 1000));
+		record_number(&r, "at", (int64_t)(waits_now_ms() / 1000));
+		record_text(&r, "boot", staging_boot(u->staging));
+	}
+	journal_write(u->journal, &r);
+	d->told_ms = for_ms;
+}
+
+/* ---- who begins, who takes over ---- */
 
 static void standing(const struct uplink *u, enum object_kind kind, struct sticky *out)
 {
@@ -47,17 +95,16 @@ static size_t place_of(const struct uplink *u, const struct destination *d)
 bool uplink_begins(const struct uplink *u, const struct destination *d, enum object_kind kind)
 {
 	struct sticky all[CONFIG_DESTINATIONS];
-	uint64_t now_ms = waits_now_ms();
 	size_t first;
 
 	if (!u->any)
 		return true;
 	standing(u, kind, all);
-	first = sticky_first(all, u->n, now_ms, u->switch_ms);
+	first = sticky_first(all, u->n, now(), u->switch_ms);
 	if (first == place_of(u, d))
 		return true;
 	/* one that would come first, were it well, is tried now and then */
-	return place_of(u, d) < first && now_ms >= d->fresh_ms;
+	return place_of(u, d) < first && waits_now_ms() >= d->fresh_ms;
 }
 
 void uplink_pass(struct uplink *u, struct destination *from, uint64_t asset, const char *text)
@@ -74,7 +121,7 @@ void uplink_pass(struct uplink *u, struct destination *from, uint64_t asset, con
 	for (size_t i = 0; i < u->n; i++)
 		all[i].takes = all[i].takes &&
 		    (index_upload(ix(u), asset, u->destination[i]->name, &up) < 0 || !up.refused);
-	to = sticky_heir(all, u->n, place_of(u, from), waits_now_ms(), u->switch_ms);
+	to = sticky_heir(all, u->n, place_of(u, from), now(), u->switch_ms);
 	if (to == u->n)
 		return;
 	record_begin(&r, "switched");
@@ -122,7 +169,7 @@ static size_t room_elsewhere(const struct uplink *u, const struct destination *f
 		const struct destination *d = u->destination[i];
 
 		if (d != from && !d->breaker.open &&
-		    !sticky_failed(since_of(d), waits_now_ms(), u->switch_ms))
+		    !sticky_failed(since_of(d), now(), u->switch_ms))
 			room += uplink_room(d);
 	}
 	return room < PROTO_SLOTS ? room : PROTO_SLOTS;
@@ -133,7 +180,7 @@ static void pass_all(struct uplink *u, struct destination *d)
 	size_t room = room_elsewhere(u, d);
 	struct candidate c[PROTO_SLOTS];
 
-	if (room == 0 || !sticky_failed(since_of(d), waits_now_ms(), u->switch_ms))
+	if (room == 0 || !sticky_failed(since_of(d), now(), u->switch_ms))
 		return;
 	for (unsigned large = 0; large < 2; large++) {
 		struct index_wish wish = { .large = large, .each = room };
@@ -243,6 +290,7 @@ void uplink_switch(struct uplink *u)
 		give_up(u, d);
 		if (!u->any || u->n < 2)
 			continue;
+		keep_on_record(u, d);
 		pass_failing(u, d);
 		pass_all(u, d);
 	}

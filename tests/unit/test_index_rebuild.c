@@ -7,6 +7,7 @@
 #include "folder.h"
 #include "write.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,6 +127,7 @@ static const char *const tables[] = {
 	"SELECT * FROM upload ORDER BY asset, destination",
 	"SELECT * FROM bound ORDER BY destination",
 	"SELECT * FROM expedite ORDER BY seq",
+	"SELECT * FROM failing ORDER BY destination",
 	"SELECT * FROM required ORDER BY name",
 	"SELECT * FROM preservation ORDER BY number",
 	"SELECT * FROM disposal ORDER BY asset, place",
@@ -229,6 +231,8 @@ static void what_was_expedited(void **state)
 
 static void all_that_uploads_write(void **state)
 {
+	struct failing f;
+
 	(void)state;
 	policy(false, "one two logs");
 	put_docked(1, "1", "A");
@@ -273,9 +277,17 @@ static void all_that_uploads_write(void **state)
 	put_words("dispose-intent", 3, NULL, "where", "station one", "by", "age", NULL);
 	put_words("disposed", 3, NULL, "where", "one", "result", "done", NULL);
 	same_when_rebuilt(true, "one two");
+	put_words("failing", 0, "one", "for", "7200", "at", "9000", "boot", "b", NULL);
+	put_words("failing", 0, "two", "for", "300", "at", "9000", "boot", "b", NULL);
+	same_when_rebuilt(true, "one two");
+	put_words("working", 0, "two", NULL);
+	assert_int_equal(index_failing(ix, "one", &f), 0);
+	assert_int_equal(f.seconds, 7200);
+	assert_int_equal(index_failing(ix, "two", &f), -ENOENT);
 	/* and as one destination alone has it */
 	policy(false, "two");
 	same_when_rebuilt(false, "two");
+	assert_int_equal(index_failing(ix, "one", &f), -ENOENT);
 }
 
 int main(void)

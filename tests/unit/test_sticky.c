@@ -53,9 +53,30 @@ static void since(void **state)
 	assert_true(sticky_failed(NOW, NOW, 0));
 }
 
+#define H (3600 * UINT64_C(1000))
+
+/* A restart takes nothing from it; a stop, or another boot, adds nothing that nobody has seen. */
+static void how_long_survives(void **state)
+{
+	(void)state;
+	assert_int_equal(sticky_carried(10 * H, 50 * H, true, 52 * H, 24 * H), 12 * H);
+	assert_int_equal(sticky_carried(10 * H, 50 * H, true, 999 * H, 24 * H), 16 * H);
+	assert_int_equal(sticky_carried(10 * H, 50 * H, false, 52 * H, 24 * H), 10 * H);
+	assert_int_equal(sticky_carried(10 * H, 50 * H, true, 1 * H, 24 * H), 10 * H);
+	/* few records: after five minutes, at each quarter, and when it begins anew */
+	assert_false(sticky_is_news(H / 20, 0, 24 * H));
+	assert_true(sticky_is_news(H / 12, 0, 24 * H));
+	assert_false(sticky_is_news(6 * H, H / 12, 24 * H));
+	assert_true(sticky_is_news(7 * H, H / 12, 24 * H));
+	assert_true(sticky_is_news(H, 7 * H, 24 * H));
+	assert_false(sticky_is_news(99 * H, 25 * H, 24 * H));
+	assert_true(sticky_is_news(H / 60, 0, H / 15));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(how_long_survives),
 		cmocka_unit_test(order_of_the_configuration),
 		cmocka_unit_test(heirs),
 		cmocka_unit_test(since),

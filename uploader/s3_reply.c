@@ -105,6 +105,8 @@ static int take_length(struct http_span value, struct s3_head *out)
 static int take_header(
     struct http_span name, struct http_span value, int64_t now_s, struct s3_head *out)
 {
+	uint64_t age;
+
 	if (http_span_is(name, "content-length"))
 		return take_length(value, out);
 	if (http_span_is(name, "etag"))
@@ -132,6 +134,8 @@ static int take_header(
 		out->retry_after_ms = http_span_wait_ms(value, now_s);
 	else if (http_span_is(name, "date"))
 		out->date_s = http_span_date(value);
+	else if (http_span_is(name, "age"))
+		out->cached |= http_span_number(value, &age) && age > 0;
 	return 0;
 }
 

@@ -34,6 +34,7 @@ enum s3_asked {
 struct s3_head {
 	int status;
 	bool has_length, held, delete_marker;
+	bool cached; /* Age says that it came from a cache (RFC 9111 5.1) */
 	bool locked; /* a mode and a date are there */
 	uint64_t length_bytes;
 	uint64_t retry_after_ms;

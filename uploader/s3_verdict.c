@@ -239,12 +239,24 @@ static bool is_good(enum s3_asked asked, int status)
 	return status == 204 && (asked == S3_DELETE || asked == S3_ABORT || asked == S3_HOLD);
 }
 
+/* What is only read the store has to say itself, now: what it has, and what it has not. */
+static bool is_from_cache(enum s3_asked asked, const struct s3_head *h)
+{
+	return h->cached &&
+	    (asked == S3_HEAD || asked == S3_GET || asked == S3_PARTS || asked == S3_UPLOADS ||
+		asked == S3_BUCKET || asked == S3_LOCK);
+}
+
 enum s3_verdict s3_judge(enum s3_asked asked, const struct s3_head *h, const struct s3_error *e,
     const char **word, const char **text)
 {
 	enum s3_verdict v = 0;
 
 	*word = *text = "";
+	if (is_from_cache(asked, h))
+		return say(S3_ASK, "cached",
+		    "a cache answers in the store's place (Age): let HEAD and GET through", word,
+		    text);
 	if (!e->code[0] && is_good(asked, h->status))
 		return S3_GOOD;
 	if (e->code[0])

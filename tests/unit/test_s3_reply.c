@@ -543,6 +543,30 @@ static void judges_by_status(void **state)
 }
 
 /* Whatever is asked and answered, there is a verdict, a word and a text. */
+static void judges_a_cache(void **state)
+{
+	static const enum s3_asked read[] = { S3_HEAD, S3_GET, S3_PARTS, S3_UPLOADS, S3_BUCKET,
+		S3_LOCK };
+	static const char *const heads[] = { "HTTP/1.1 200 OK\r\nAge: 30\r\n\r\n",
+		"HTTP/1.1 404 Not Found\r\nage: 7\r\nRetry-After: 9\r\n\r\n" };
+	static const char fresh[] = "HTTP/1.1 200 OK\r\nAge: 0\r\nAge: -1\r\n\r\n";
+	struct s3_error e = { .server_s = PROTO_NO_TIME };
+	const char *word, *text;
+	struct s3_head h;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(s3_head_read(heads[i], strlen(heads[i]), 0, &h), 0);
+		for (size_t k = 0; k < sizeof(read) / sizeof(read[0]); k++) {
+			assert_int_equal(s3_judge(read[k], &h, &e, &word, &text), S3_ASK);
+			assert_string_equal(word, "cached");
+		}
+		assert_string_not_equal((s3_judge(S3_PART, &h, &e, &word, &text), word), "cached");
+	}
+	assert_int_equal(s3_head_read(fresh, strlen(fresh), 0, &h), 0);
+	assert_int_equal(s3_judge(S3_HEAD, &h, &e, &word, &text), S3_GOOD);
+}
+
 static void judges_everything(void **state)
 {
 	const char *word;
@@ -574,6 +598,7 @@ int main(void)
 		cmocka_unit_test(reads_errors),
 		cmocka_unit_test(judges_by_code),
 		cmocka_unit_test(judges_by_status),
+		cmocka_unit_test(judges_a_cache),
 		cmocka_unit_test(judges_everything),
 	};
 

@@ -47,8 +47,8 @@ struct transfer {
 	enum transfer_state state;
 	enum act_result (*act)(struct transfer *t);
 	unsigned recreated;
-	unsigned gone;       /* times that RECONFIRM has not found it */
-	uint64_t best_bytes; /* furthest offset ever stated */
+	unsigned gone;          /* times that RECONFIRM has not found it */
+	uint64_t best_bytes;    /* furthest offset ever stated */
 	int64_t pause_until_ms; /* a driver's, before ACT_HELD */
 	bool appended, proven;
 	bool asked;          /* the act's request is under way, or its answer not looked at */

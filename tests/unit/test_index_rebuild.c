@@ -74,11 +74,11 @@ static void put(void)
 static void policy(bool any, const char *names)
 {
 	struct index_route routes[4];
-	char text[80];
+	char text[80], *rest = text, *name;
 	size_t n = 0;
 
 	snprintf(text, sizeof(text), "%s", names);
-	for (char *name = strtok(text, " "); name; name = strtok(NULL, " "))
+	while ((name = strsep(&rest, " ")))
 		routes[n++] = (struct index_route){ name,
 			strcmp(name, "logs") == 0 ? 1u << KIND_LOG :
 						    1u << KIND_CLIP | 1u << KIND_LOG,
@@ -104,7 +104,7 @@ static void put_words(const char *type, uint64_t asset, const char *destination,
 	while ((key = va_arg(more, const char *)) != NULL) {
 		value = va_arg(more, const char *);
 		if (value[strspn(value, "0123456789")] == '\0' && value[0])
-			record_number(&rec, key, atoll(value));
+			record_number(&rec, key, strtoll(value, NULL, 10));
 		else
 			record_text(&rec, key, value);
 	}

@@ -271,6 +271,7 @@ dockd-uploader_src := \
 	uploader/digester.c \
 	uploader/s3_proof.c \
 	uploader/s3_errand.c \
+	uploader/s3_hold.c \
 	$(s3_pure) \
 	dockd/base/base64.c
 dockd-uploader_pkg := libcurl jansson libcrypto libseccomp expat

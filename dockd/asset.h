@@ -92,7 +92,7 @@ struct upload {
 	int64_t began_s;           /* when what is at the address was begun; 0 not known */
 	enum lock_mode lock;       /* as the store states it of this version */
 	int64_t retain_until_s;    /* of the lock; PROTO_NO_TIME none */
-	bool held;                 /* the store states a legal hold */
+	uint32_t held;             /* enum hold, as the store states it */
 	int64_t expires_s;         /* the server forgets what is not whole by then; PROTO_NO_TIME */
 	char sha256[PROTO_ID_LEN]; /* hex, of the receipt; "" where it states none */
 	uint64_t length_bytes;

@@ -377,7 +377,7 @@ static void take_receipt(
 	copy(out->signer, sizeof(out->signer), r, "key");
 	copy(out->version, sizeof(out->version), r, "version");
 	take_lock(out, r);
-	out->held = record_get_number(r, "held", 0) != 0;
+	out->held = (uint32_t)record_get_number(r, "held", 0);
 	if (note)
 		check_receipt(v, r, note, keys, out);
 }
@@ -395,7 +395,7 @@ static void take_stated(struct bundle_view *v, const struct record *r)
 	if (record_has(r, "lock"))
 		take_lock(out, r);
 	if (is(r, "held") || record_has(r, "held"))
-		out->held = record_get_number(r, is(r, "held") ? "on" : "held", 0) != 0;
+		out->held = (uint32_t)record_get_number(r, is(r, "held") ? "on" : "held", 0);
 }
 
 /* ---- what the records say of the file ---- */

@@ -38,7 +38,7 @@ struct bundle_receipt {
 	char version[PROTO_TEXT_LEN];
 	char lock[32];          /* "" none */
 	int64_t retain_until_s; /* PROTO_NO_TIME none */
-	bool held;
+	uint32_t held; /* enum hold */
 	int64_t began_s; /* when what is there was begun; PROTO_NO_TIME not known */
 };
 

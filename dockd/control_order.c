@@ -97,7 +97,7 @@ static int destination_preserved(struct client *k, const struct asset *a, const 
 
 	if (!u->address[0])
 		return send_copy(k, a->number, COPY_GONE, u->destination, "nothing is there");
-	if (u->held) {
+	if (u->held == HOLD_LEGAL) {
 		snprintf(
 		    text, sizeof(text), "the store states a legal hold on it%s", locked_text(u));
 		return send_copy(k, a->number, COPY_CONFIRMED, u->destination, text);
@@ -112,7 +112,10 @@ static int destination_preserved(struct client *k, const struct asset *a, const 
 	}
 	if (disposer_owns(k->control->p.disposer, u->destination))
 		return send_copy(k, a->number, COPY_PRESERVED, u->destination,
-		    "dockd alone disposes there, and does not");
+		    u->held ?
+			"marked there: no station of dockd's removes it; the store itself knows "
+			"no hold" :
+			"dockd alone disposes there, and does not");
 	snprintf(text, sizeof(text),
 	    "ask the keeper of %.60s to hold asset %.64s: dockd has no say there", u->destination,
 	    a->id);

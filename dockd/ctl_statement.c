@@ -309,8 +309,10 @@ static void held(struct sheet *s)
 	char at[64];
 
 	say(s, STORED, "On %s \"%s\" stated that %s.", when(s, at), text_of(s, "destination"),
-	    number_of(s, "on") ? "it holds it, as an order to preserve it asks" :
-				 "it holds it no more, since no order asks for that");
+	    number_of(s, "on") == HOLD_MARK ?
+		"it keeps this station's mark, as an order to preserve it asks" :
+		number_of(s, "on") ? "it holds it, as an order to preserve it asks" :
+				     "it holds it no more, since no order asks for that");
 }
 
 static void preserve(struct sheet *s)
@@ -437,7 +439,12 @@ static void tell_lock(struct sheet *s, const struct bundle_receipt *r)
 		say(s, STORED, "\"%s\" states that it is locked there against deletion (%s)%s%s.",
 		    r->destination, r->lock, until[0] ? " until " : "", until);
 	}
-	if (r->held)
+	if (r->held == HOLD_MARK)
+		say(s, STORED,
+		    "\"%s\" keeps this station's mark that it is preserved: no station of dockd's "
+		    "removes it while that is there; the store itself knows no hold.",
+		    r->destination);
+	else if (r->held)
 		say(s, STORED,
 		    "\"%s\" states a legal hold on it: there it is not deleted while that is on.",
 		    r->destination);

@@ -491,7 +491,9 @@ void text_upload(FILE *out, const struct proto_ctl_upload *u)
 		put_line(out, "  Lock", line);
 	}
 	if (u->held)
-		put_line(out, "  Hold", "the store states a legal hold on it");
+		put_line(out, "  Hold",
+		    u->held == HOLD_MARK ? "marked: no station of dockd's removes it" :
+					   "the store states a legal hold on it");
 	if (u->version[0])
 		put_line(out, "  Version", u->version);
 	if (u->reason[0])

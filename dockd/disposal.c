@@ -187,12 +187,16 @@ static void disposed(
 	put_down(d, asset, where, result, text, 0);
 }
 
-/* The store does not let it go: its lock, or a hold that is none of ours; later it may. */
-static void kept(struct disposer *d, const struct upload *u, const char *text)
+/*
+ * The store does not let it go: its lock, or a hold that is none of ours, or another station that
+ * preserves it (state of dockd-s3(5)); later it may.
+ */
+static void kept(struct disposer *d, const struct upload *u, const char *state, const char *text)
 {
 	int64_t now_s = clock_now_s(), again_s = 0;
 
-	if (u->lock != LOCK_NONE || u->held)
+	if (u->lock != LOCK_NONE || u->held || strcmp(state, "preserved") == 0 ||
+	    strcmp(state, "locked") == 0)
 		again_s = now_s + KEPT_AGAIN_S;
 	if (u->lock != LOCK_NONE && u->retain_until_s != PROTO_NO_TIME && u->retain_until_s > now_s)
 		again_s = u->retain_until_s + 1;
@@ -241,7 +245,7 @@ static void plan_removal(struct disposer *d, const struct disposal *copy)
 		return;
 	if (index_upload(ix(d), copy->asset, copy->place, &u) == 0) {
 		if (is_locked(&u)) {
-			kept(d, &u, "it is locked there");
+			kept(d, &u, "locked", "it is locked there");
 			return;
 		}
 		if (holds_yet(d, copy->asset, &u))
@@ -315,7 +319,7 @@ static void on_removed(void *arg, uint64_t key, const struct uplink_answer *a)
 		return;
 	if (a->end == UPLINK_FAILED && stays(a->failed) &&
 	    index_upload(ix(d), m.asset, m.place, &u) == 0)
-		kept(d, &u, a->failed->text);
+		kept(d, &u, a->failed->state, a->failed->text);
 	else if (a->end == UPLINK_FAILED)
 		put_off(p, m.asset, a->failed->text);
 	else if (a->status != 0 && a->status != -ENOENT)

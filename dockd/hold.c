@@ -144,12 +144,14 @@ void holder_asset_changed(struct holder *h, uint64_t asset)
 
 static void held(struct store *s, uint64_t asset)
 {
+	uint32_t can = uplink_can(s->holder->uplink, s->destination);
+	enum hold on = !s->on ? HOLD_NONE : can & READY_MARKS ? HOLD_MARK : HOLD_LEGAL;
 	struct record r;
 
 	record_begin(&r, "held");
 	record_number(&r, "asset", (int64_t)asset);
 	record_text(&r, "destination", s->destination);
-	record_number(&r, "on", s->on);
+	record_number(&r, "on", on);
 	journal_write(s->holder->journal, &r);
 	log_info(
 	    "held", "destination=%s asset=%" PRIu64 " on=%" PRIu32, s->destination, asset, s->on);
@@ -247,7 +249,7 @@ static bool is_wanted(struct store *s, uint64_t number, uint64_t *root)
 	    !u.address[0])
 		return false;
 	on = retention_preserves(index, &a) && !a.disposed;
-	if (on == u.held || (!on && !retention_preserved_before(index, &a)))
+	if (on == (u.held != HOLD_NONE) || (!on && !retention_preserved_before(index, &a)))
 		return false;
 	s->on = on;
 	*root = a.number;

@@ -68,7 +68,7 @@ static const char schema[] =
     "CREATE INDEX upload_refusals ON upload(asset) WHERE refusals > 0 AND rung < 5;"
     "CREATE INDEX upload_refused ON upload(destination, asset) WHERE refused = 1;"
     "CREATE INDEX upload_passed ON upload(destination, asset) WHERE passed = 1 AND address <> '';"
-    "CREATE INDEX upload_held ON upload(destination, asset) WHERE held = 1;"
+    "CREATE INDEX upload_held ON upload(destination, asset) WHERE held > 0;"
     "CREATE TABLE erase(asset INTEGER PRIMARY KEY, docking INTEGER);"
     "CREATE TABLE destination(number INTEGER PRIMARY KEY, name TEXT UNIQUE, count INTEGER,"
     " bytes INTEGER, kinds INTEGER, deliver INTEGER);"

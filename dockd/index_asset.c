@@ -249,7 +249,7 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	u->refusals = (uint32_t)sqlite3_column_int64(st, 16);
 	u->lock = (enum lock_mode)sqlite3_column_int(st, 17);
 	u->retain_until_s = sqlite3_column_int64(st, 18);
-	u->held = sqlite3_column_int(st, 19) != 0;
+	u->held = (uint32_t)sqlite3_column_int(st, 19);
 	u->expires_s = sqlite3_column_int64(st, 20);
 	u->passed = sqlite3_column_int(st, 21) != 0;
 	u->doubted = sqlite3_column_int(st, 22) != 0;

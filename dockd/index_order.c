@@ -172,7 +172,7 @@ int index_held(
 {
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_HELD,
-	    "SELECT asset FROM upload WHERE destination = ?1 AND held = 1 AND asset > ?2"
+	    "SELECT asset FROM upload WHERE destination = ?1 AND held > 0 AND asset > ?2"
 	    " ORDER BY asset LIMIT ?3",
 	    &st, "tii", destination, (int64_t)after, (int64_t)room);
 

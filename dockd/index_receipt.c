@@ -116,7 +116,7 @@ int apply_receipted(struct act *a)
 	u.doubted = false;
 	u.refusals = 0;
 	take_lock(a, &u);
-	u.held = act_number(a, "held") != 0;
+	u.held = (uint32_t)act_number(a, "held");
 	u.expires_s = PROTO_NO_TIME; /* what is whole does not expire */
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
@@ -162,7 +162,7 @@ int apply_confirmed(struct act *a)
 	if (record_has(a->r, "lock"))
 		take_lock(a, &u);
 	if (record_has(a->r, "held"))
-		u.held = act_number(a, "held") != 0;
+		u.held = (uint32_t)act_number(a, "held");
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
 }
@@ -175,7 +175,7 @@ int apply_held(struct act *a)
 
 	if (rc < 0 || u.rung != RUNG_RECEIPTED)
 		return rc;
-	u.held = act_number(a, "on") != 0;
+	u.held = (uint32_t)act_number(a, "on");
 	return upload_write(a->ix, &u);
 }
 

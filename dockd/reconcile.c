@@ -147,7 +147,7 @@ static void add_stated(
 		if (c->retain_until_s != PROTO_NO_TIME)
 			record_number(rec, "retain-until", c->retain_until_s);
 	}
-	if ((c->held != 0) != u->held)
+	if (c->held != u->held)
 		record_number(rec, "held", c->held);
 }
 

@@ -104,7 +104,7 @@ struct stated {
 	int64_t server_s;
 	enum lock_mode lock; /* of this version */
 	int64_t retain_until_s;
-	bool held;
+	uint32_t held; /* enum hold */
 };
 
 static void receipted(
@@ -126,7 +126,7 @@ static void receipted(
 			record_number(r, "retain-until", what->retain_until_s);
 	}
 	if (what->held)
-		record_number(r, "held", 1);
+		record_number(r, "held", what->held);
 	if (what->note) {
 		record_text(r, "key", what->key);
 		record_number(r, "server-time", what->server_s);
@@ -397,7 +397,7 @@ const char *uplink_receipt_form(const struct proto_receipt *c)
 {
 	if (c->level <= LEVEL_NONE || c->level > LEVEL_SIGNED || c->raw_len > sizeof(c->raw))
 		return "RECEIPT of a level that it cannot have";
-	if (c->lock_mode > LOCK_COMPLIANCE || c->held > 1 ||
+	if (c->lock_mode > LOCK_COMPLIANCE || c->held > HOLD_MARK ||
 	    (c->retain_until_s != PROTO_NO_TIME && c->retain_until_s < 0))
 		return "RECEIPT with a lock that it cannot have";
 	return NULL;

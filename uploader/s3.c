@@ -325,8 +325,10 @@ static void say_ready(struct destination *d, int status, const char *text)
 {
 	struct s3 *s = d->own;
 	uint32_t f = d->conf.flags;
+	bool known = status == 0 && !text[0]; /* what the bucket has */
 	uint32_t can = READY_CONFIRMS | READY_ABANDONS | READY_FINDS |
-	    (s->lock ? READY_PRESERVES : 0) | (f & DESTINATION_DISPOSE ? READY_REMOVES : 0);
+	    (known || s->lock ? READY_PRESERVES : 0) | (known && !s->lock ? READY_MARKS : 0) |
+	    (f & DESTINATION_DISPOSE ? READY_REMOVES : 0);
 
 	if (d->told && d->ready.status < 0) {
 		d->mended = status == 0 && !text[0];

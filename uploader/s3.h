@@ -1,7 +1,7 @@
 /*
  * s3: what the files of the S3 driver share: s3.c (the bucket, keys, requests), s3_upload.c (create,
  * query, append), s3_sum.c (digests of what is sent), s3_proof.c (what proves that all is there),
- * s3_errand.c (whether it still is, its removal, holds).
+ * s3_errand.c (whether it still is, its removal), s3_hold.c (what keeps it there).
  *
  * Source: Amazon S3 API Reference; where Ceph's gateway differs, it is said. What is asked is built
  * by s3_request.c and signed by s3_sign.c; what answers mean is s3_reply.c's. No answer is followed
@@ -74,6 +74,8 @@ enum s3_step {
 	STEP_CHECK,    /* parts that another run sent, against their ETags */
 	STEP_EMPTY,    /* PUT of nothing */
 	STEP_WHOLE,    /* the digest of the whole, as it was read for sending */
+	STEP_BEFORE,   /* HEAD: has another station completed one? */
+	STEP_ABORT,    /* then ours is given up */
 	STEP_COMPLETE, /* CompleteMultipartUpload */
 	STEP_STATED,   /* HEAD: what the store says of it */
 	STEP_LOCK,     /* PUT of the lock, where it states none */
@@ -83,6 +85,12 @@ enum s3_step {
 	STEP_HOLD,    /* PUT of a legal hold */
 	STEP_HELD,    /* GET of it */
 	STEP_SERVICE, /* does the bucket answer: only then is something lost */
+	STEP_MARK,    /* HEAD of this station's mark */
+	STEP_MARK_PUT,
+	STEP_MARKED, /* HEAD of it once more */
+	STEP_UNMARK, /* it goes */
+	STEP_OTHERS, /* which stations' marks stand */
+	STEP_BUNDLE, /* the proof bundle goes */
 };
 
 /* A request that carries a part. */
@@ -101,6 +109,7 @@ struct s3_upload {
 	char text[S3_TEXT_MAX];
 	char *list;                 /* S3_XML_MAX, of a listing under way */
 	struct s3_uploads *uploads; /* candidates to go on with */
+	unsigned pages;             /* of their list that were read */
 	size_t candidate;
 
 	struct s3_known *part;
@@ -128,7 +137,13 @@ struct s3_upload {
 	char version[PROTO_TEXT_LEN];
 	EVP_MD_CTX *back;
 	char body[320]; /* of a legal hold or a lock */
-	bool lock_put, hold_put;
+	bool lock_put, hold_put, mark_put;
+	bool marked; /* this station's mark stands */
+	bool gone;   /* REMOVE: the object was not there */
+	/* of s3_drop: the version that goes now, and how many have gone */
+	bool dropping;
+	unsigned drops;
+	char drop_version[PROTO_TEXT_LEN];
 };
 
 /* ---- s3.c ---- */
@@ -169,6 +184,8 @@ enum act_result s3_upload_append(struct transfer *t);
 enum act_result s3_page(struct transfer *t, struct s3_parts *out, enum s3_verdict *v);
 /* The bytes from the beginning that the store has without a hole. */
 uint64_t s3_held_bytes(const struct transfer *t);
+/* What is at the key is another object: it is never overwritten. */
+enum act_result s3_refuse_other(struct transfer *t);
 /* PUT of the whole file. */
 enum act_result s3_send_whole(struct transfer *t);
 /* Bytes that part number of the upload has. */
@@ -209,19 +226,49 @@ bool s3_etag_md5(const char *etag, uint8_t md5[S3_MD5_LEN]);
 /* Whether the ETag is what S3 makes of parts: the MD5 of their MD5s, and their number. */
 bool s3_etag_is_of(const struct s3_known *part, unsigned n, const char *etag);
 
-/* ---- s3_proof.c, s3_errand.c ---- */
+/* ---- s3_proof.c ---- */
 
 enum act_result s3_finish(struct transfer *t);
 /* What the store says of it, into t->receipt; its own words into raw. */
 void s3_take_facts(struct transfer *t, const struct s3_head *h);
 /* GET of it, digested: t->receipt has level, digest and length. */
 enum act_result s3_read_back(struct transfer *t, const char *version, enum s3_verdict *v);
-/* PUT of a legal hold, on or off, or of the lock, on this version. ACT_DONE: it was taken. */
-enum act_result s3_put_hold(struct transfer *t, const char *version, bool on, enum s3_verdict *v);
-enum act_result s3_put_lock(struct transfer *t, const char *version, enum s3_verdict *v);
+
+/* ---- s3_errand.c ---- */
+
+/* u->a of the address on record, and on to step. */
+enum act_result s3_begin_errand(struct transfer *t, enum s3_step step);
+/* HEAD of what is on record: *h tells of it. ACT_GONE after the bucket was asked (STEP_SERVICE). */
+enum act_result s3_look(struct transfer *t, struct s3_head *h);
+/* A 404 proves something only where the bucket itself answers: ACT_GONE then. */
+enum act_result s3_service(struct transfer *t);
 enum act_result s3_confirm(struct transfer *t);
 enum act_result s3_remove(struct transfer *t);
 enum act_result s3_abandon(struct transfer *t);
+
+/* ---- s3_hold.c ---- */
+
+/* Whether the bucket has object lock, so legal holds; whether it is known to have none. */
+bool s3_knows_holds(const struct transfer *t);
+bool s3_marks_only(const struct transfer *t);
+/* PUT of a legal hold, on or off, or of the lock, on this version. ACT_DONE: it was taken. */
+enum act_result s3_put_hold(struct transfer *t, const char *version, bool on, enum s3_verdict *v);
+enum act_result s3_put_lock(struct transfer *t, const char *version, enum s3_verdict *v);
+/* GET of the hold: ACT_DONE with *held. */
+enum act_result s3_ask_hold(struct transfer *t, const char *version, bool *held);
+/* The key of this station's mark beside u->a. 0, -EINVAL: it can have none. */
+int s3_own_mark(const struct transfer *t, char key[S3_KEY_LEN]);
+/* HEAD of it: S3_GOOD or S3_GONE. */
+enum act_result s3_look_mark(struct transfer *t, enum s3_verdict *v);
+/* From STEP_MARK on: puts it where it does not stand. ACT_DONE: the store has it. */
+enum act_result s3_mark(struct transfer *t);
+/* ListObjectsV2: ACT_DONE with *out. */
+enum act_result s3_ask_marks(struct transfer *t, struct s3_marks *out);
+/*
+ * All versions of a small object, in the step that it is called in. ACT_DONE: it is not shown any
+ * more. S3_LOCKED: it may not be deleted.
+ */
+enum act_result s3_drop(struct transfer *t, const char *key, enum s3_verdict *v);
 enum act_result s3_preserve(struct transfer *t);
 
 #endif

@@ -366,6 +366,64 @@ int s3_uploads_read(const char *text, size_t len, const char *key, struct s3_upl
 	return err;
 }
 
+/* ---- ListObjectsV2 ---- */
+
+struct marks_walk {
+	struct s3_marks *marks;
+	const char *prefix, *station;
+	size_t keys, contents;
+	bool ended; /* there is no page behind this one */
+};
+
+static int take_mark(struct marks_walk *m, const char *key)
+{
+	size_t len = strlen(m->prefix);
+	const char *name = key + len;
+
+	/* what was not asked for: the store passes over the prefix, and tells nothing then */
+	if (strncmp(key, m->prefix, len) != 0 || !name[0])
+		return -EPROTO;
+	m->keys++;
+	if (strcmp(name, m->station) == 0) {
+		m->marks->ours = true;
+		return 0;
+	}
+	if (m->marks->others++ == 0 && is_visible(name) && strlen(name) < PROTO_NAME_LEN)
+		memcpy(m->marks->other, name, strlen(name) + 1);
+	return 0;
+}
+
+static int marks_leaf(struct walk *w, const char *in, const char *name)
+{
+	struct marks_walk *m = w->out;
+
+	if (!in[0] && strcmp(name, "Contents") == 0) {
+		m->contents++;
+	} else if (!in[0] && strcmp(name, "IsTruncated") == 0) {
+		m->ended = strcmp(w->text, "false") == 0;
+	} else if (w->depth == 3 && strcmp(in, "Contents") == 0 && strcmp(name, "Key") == 0) {
+		return take_mark(m, w->text);
+	}
+	return 0;
+}
+
+int s3_marks_read(
+    const char *text, size_t len, const char *prefix, const char *station, struct s3_marks *out)
+{
+	struct marks_walk m = { .marks = out, .prefix = prefix, .station = station };
+	struct walk w = { .root = "ListBucketResult", .leaf = marks_leaf, .out = &m };
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	err = walk(&w, text, len);
+	/* nobody is taken for absent who may stand on a page that was not read */
+	if (!err && (m.keys != m.contents || (out->others == 0 && !m.ended)))
+		err = -EPROTO;
+	if (err)
+		memset(out, 0, sizeof(*out));
+	return err;
+}
+
 /* ---- single values ---- */
 
 struct wanted {

@@ -1,6 +1,6 @@
 /*
  * s3_errand: what is asked of an S3 store after an upload: whether it still has it, its removal, an
- * upload given up, holds; see s3.h.
+ * upload given up; see s3.h. Holds are s3_hold.c's.
  *
  * Goes by the version on record, so that nothing that was put over it later is taken for it. A
  * version is deleted only when it was looked at and no lock or hold was on it.
@@ -9,6 +9,8 @@
 
 #include "facts.h"
 
+#include "../dockd/base/log.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,19 +18,19 @@
 
 #define ANSWER_MS 60000
 
-/* u->a of the address on record. */
-static enum act_result begin(struct transfer *t, enum s3_step step)
+enum act_result s3_begin_errand(struct transfer *t, enum s3_step step)
 {
 	struct s3_upload *u = t->own;
 
+	u->gone = u->marked = u->dropping = false;
+	u->drops = 0;
 	if (s3_address_read(t->upload.address, &u->a) < 0)
 		return transfer_fail(
 		    t, UPLOAD_CANNOT, "the address on record is none of a store's");
 	return s3_next(t, step);
 }
 
-/* A 404 proves something only where the bucket itself answers. */
-static enum act_result service(struct transfer *t)
+enum act_result s3_service(struct transfer *t)
 {
 	struct http_request q = { .timeout_ms = ANSWER_MS };
 	struct s3_upload *u = t->own;
@@ -56,8 +58,7 @@ static bool may_be_it(const struct transfer *t, const struct s3_head *h)
 	    (!h->sha256[0] || strcmp(h->sha256, hex) == 0);
 }
 
-/* ACT_DONE: h tells of it. ACT_GONE after the bucket was asked. */
-static enum act_result look(struct transfer *t, struct s3_head *h)
+enum act_result s3_look(struct transfer *t, struct s3_head *h)
 {
 	struct s3_upload *u = t->own;
 	enum act_result result;
@@ -84,19 +85,35 @@ static enum act_result look(struct transfer *t, struct s3_head *h)
 static enum act_result confirm_look(struct transfer *t)
 {
 	struct s3_head h = { 0 };
-	enum act_result r = look(t, &h);
+	enum act_result r = s3_look(t, &h);
 
 	if (r != ACT_DONE)
 		return r;
 	s3_take_facts(t, &h);
-	return t->dest->conf.flags & DESTINATION_READ_BACK ? s3_next(t, STEP_BACK) : ACT_DONE;
+	return s3_next(t, s3_marks_only(t) ? STEP_MARK : STEP_BACK);
+}
+
+/* In a bucket that knows no holds: this station's mark. */
+static enum act_result confirm_mark(struct transfer *t)
+{
+	enum s3_verdict v;
+	enum act_result r = s3_look_mark(t, &v);
+
+	if (v != S3_GOOD && v != S3_GONE)
+		return r;
+	if (v == S3_GOOD)
+		t->receipt.held = HOLD_MARK;
+	return s3_next(t, STEP_BACK);
 }
 
 static enum act_result confirm_back(struct transfer *t)
 {
 	enum s3_verdict v;
-	enum act_result r = s3_read_back(t, t->upload.version, &v);
+	enum act_result r;
 
+	if (!(t->dest->conf.flags & DESTINATION_READ_BACK))
+		return ACT_DONE;
+	r = s3_read_back(t, t->upload.version, &v);
 	if (v == S3_GONE)
 		return s3_next(t, STEP_SERVICE);
 	if (r == ACT_DONE &&
@@ -113,12 +130,14 @@ enum act_result s3_confirm(struct transfer *t)
 	switch ((int)u->step) {
 	case STEP_HEAD:
 		return confirm_look(t);
+	case STEP_MARK:
+		return confirm_mark(t);
 	case STEP_BACK:
 		return confirm_back(t);
 	case STEP_SERVICE:
-		return service(t);
+		return s3_service(t);
 	}
-	return begin(t, STEP_HEAD);
+	return s3_begin_errand(t, STEP_HEAD);
 }
 
 /* ---- remove ---- */
@@ -130,7 +149,7 @@ static enum act_result begin_remove(struct transfer *t)
 		    "this store is not dockd's to dispose of: its operator must remove it");
 	if (t->upload.kind == KIND_LEDGER || t->upload.kind == KIND_CHECKPOINT)
 		return transfer_fail(t, UPLOAD_CANNOT, "the continuity ledger is never removed");
-	return begin(t, STEP_HEAD);
+	return s3_begin_errand(t, STEP_HEAD);
 }
 
 static enum act_result locked(struct transfer *t, const struct s3_head *h)
@@ -149,7 +168,7 @@ static enum act_result remove_look(struct transfer *t)
 {
 	struct s3_upload *u = t->own;
 	struct s3_head h = { 0 };
-	enum act_result r = look(t, &h);
+	enum act_result r = s3_look(t, &h);
 
 	if (r != ACT_DONE)
 		return r;
@@ -164,7 +183,43 @@ static enum act_result remove_look(struct transfer *t)
 		return locked(t, &h);
 	/* A version by its name: without it a bucket with versions would only hide it. */
 	memcpy(u->version, h.version, sizeof(u->version));
-	return s3_next(t, STEP_DELETE);
+	return s3_next(t, s3_knows_holds(t) ? STEP_HELD : STEP_OTHERS);
+}
+
+/* HEAD tells of a hold only whom the store allows to see it. */
+static enum act_result remove_held(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	bool held = false;
+	enum act_result r = s3_ask_hold(t, u->version, &held);
+
+	if (r != ACT_DONE)
+		return r;
+	if (!held)
+		return s3_next(t, STEP_OTHERS);
+	transfer_state(t, "locked");
+	return transfer_fail(t, UPLOAD_CANNOT, "a legal hold is on it: it must be lifted first");
+}
+
+/* Who preserves it; asked immediately before it is deleted. */
+static enum act_result remove_others(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	struct s3_marks m;
+	enum act_result r = s3_ask_marks(t, &m);
+
+	if (r != ACT_DONE)
+		return r;
+	u->marked = m.ours;
+	if (m.others == 0)
+		return s3_next(t, u->gone ? STEP_BUNDLE : STEP_DELETE);
+	u->step = STEP_NONE;
+	if (u->gone)
+		return ACT_GONE;
+	transfer_state(t, "preserved");
+	return transfer_fail(t, UPLOAD_CANNOT,
+	    "station %s preserves it: its order must be lifted there first",
+	    m.other[0] ? m.other : "(of no possible name)");
 }
 
 static enum act_result remove_ask(struct transfer *t)
@@ -195,13 +250,49 @@ static enum act_result remove_check(struct transfer *t)
 		return s3_ask_head(t, u->version);
 	switch ((int)s3_heard(t, S3_HEAD, &h, &result)) {
 	case S3_GONE:
-		return ACT_DONE;
+		return s3_next(t, STEP_BUNDLE);
 	case S3_GOOD:
 		u->step = STEP_NONE;
 		return transfer_fail(
 		    t, UPLOAD_LATER, "the store says that it removed it, and still has it");
 	}
 	return result;
+}
+
+/* It is not there: what was put beside it goes all the same, as after a removal cut short. */
+static enum act_result remove_gone(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	char prefix[S3_KEY_LEN];
+	enum act_result r = s3_service(t);
+
+	if (r != ACT_GONE || s3_mark_key(u->a.key, t->upload.asset, "", prefix) < 0)
+		return r;
+	u->gone = true;
+	return s3_next(t, STEP_OTHERS);
+}
+
+/* Its proof bundle, then a mark of ours that nobody wants any more. */
+static enum act_result remove_beside(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	bool bundle = u->step == STEP_BUNDLE;
+	char key[S3_KEY_LEN];
+	int n = snprintf(key, sizeof(key), "%s.bundle", u->a.key);
+	enum s3_verdict v = S3_GOOD;
+	enum act_result r = ACT_DONE;
+
+	if (bundle ? n < (int)sizeof(key) : u->marked && s3_own_mark(t, key) == 0)
+		r = s3_drop(t, key, &v);
+	if (r != ACT_DONE && (r != ACT_FAILED || v != S3_LOCKED))
+		return r;
+	if (r != ACT_DONE)
+		log_warn("kept-beside", "slot=%u object=\"%s\" text=\"%s\"", t->slot, log_text(key),
+		    log_text(t->failed.text));
+	u->step = STEP_NONE;
+	if (bundle)
+		return s3_next(t, STEP_UNMARK);
+	return u->gone ? ACT_GONE : ACT_DONE;
 }
 
 enum act_result s3_remove(struct transfer *t)
@@ -215,8 +306,15 @@ enum act_result s3_remove(struct transfer *t)
 		return remove_ask(t);
 	case STEP_AWAY:
 		return remove_check(t);
+	case STEP_HELD:
+		return remove_held(t);
+	case STEP_OTHERS:
+		return remove_others(t);
+	case STEP_BUNDLE:
+	case STEP_UNMARK:
+		return remove_beside(t);
 	case STEP_SERVICE:
-		return service(t);
+		return remove_gone(t);
 	}
 	return begin_remove(t);
 }
@@ -240,7 +338,7 @@ static enum act_result abandon_ask(struct transfer *t)
 static enum act_result abandon_look(struct transfer *t)
 {
 	struct s3_head h;
-	enum act_result r = look(t, &h);
+	enum act_result r = s3_look(t, &h);
 
 	return r == ACT_DONE || (r == ACT_FAILED && t->failed.failure == UPLOAD_DIFFERS) ?
 	    transfer_fail(t, UPLOAD_CANNOT, "it is whole there, and is left alone") :
@@ -255,118 +353,7 @@ enum act_result s3_abandon(struct transfer *t)
 	case STEP_HEAD:
 		return u->a.upload_id[0] ? abandon_ask(t) : abandon_look(t);
 	case STEP_SERVICE:
-		return service(t);
+		return s3_service(t);
 	}
-	return begin(t, STEP_HEAD);
-}
-
-/* ---- locks and holds ---- */
-
-/* Sends u->body, len bytes of it. */
-static enum act_result put_body(struct transfer *t, int len, const char *version,
-    int (*build)(const struct proto_destination *c, const char *key, const char *version,
-	const char *digest, const char *md5, struct s3_request *r))
-{
-	struct http_request q = { .has_body = true };
-	struct s3_upload *u = t->own;
-	char digest[68], md5[28];
-
-	if (len < 0 || s3_sum_memory(u->body, (size_t)len, digest, md5) < 0)
-		return transfer_fail(t, UPLOAD_LATER, "no memory");
-	q.body = u->body;
-	q.length_bytes = (uint64_t)len;
-	return s3_ask(t, build(&t->dest->conf, u->a.key, version, digest, md5, s3_form()), &q);
-}
-
-static enum act_result body_taken(struct transfer *t, enum s3_verdict *v)
-{
-	enum act_result result;
-	struct s3_head h;
-
-	*v = s3_heard(t, S3_HOLD, &h, &result);
-	return result;
-}
-
-enum act_result s3_put_hold(struct transfer *t, const char *version, bool on, enum s3_verdict *v)
-{
-	struct s3_upload *u = t->own;
-
-	*v = 0;
-	return u->asked ?
-	    body_taken(t, v) :
-	    put_body(t, s3_legal_hold_body(on, u->body, sizeof(u->body)), version, s3_legal_hold);
-}
-
-enum act_result s3_put_lock(struct transfer *t, const char *version, enum s3_verdict *v)
-{
-	const struct proto_destination *c = &t->dest->conf;
-	struct s3_upload *u = t->own;
-	int64_t until = s3_retain_until(c, &t->upload, time(NULL));
-
-	*v = 0;
-	return u->asked ?
-	    body_taken(t, v) :
-	    put_body(t, s3_retention_body(c->lock_mode, until, u->body, sizeof(u->body)), version,
-		s3_retention);
-}
-
-/* ---- preserve ---- */
-
-static enum act_result preserve_put(struct transfer *t)
-{
-	enum s3_verdict v;
-	enum act_result r = s3_put_hold(t, t->upload.version, t->upload.preserved != 0, &v);
-
-	if (v == S3_GONE)
-		return s3_next(t, STEP_SERVICE);
-	return r == ACT_DONE ? s3_next(t, STEP_HELD) : r;
-}
-
-/* Only the store's own word counts. */
-static enum act_result look_hold(struct transfer *t)
-{
-	struct http_request q = { .timeout_ms = ANSWER_MS };
-	struct s3_upload *u = t->own;
-	enum act_result result;
-	struct s3_head h;
-	int held = -1;
-
-	if (!u->asked)
-		return s3_ask(t,
-		    s3_legal_hold_ask(&t->dest->conf, u->a.key, t->upload.version, s3_form()), &q);
-	switch ((int)s3_heard(t, S3_HOLD, &h, &result)) {
-	case S3_GOOD:
-		held = s3_hold_read(u->text, s3_text_len(t));
-		break;
-	case S3_GONE:
-		held = 0;
-		break;
-	default:
-		return result;
-	}
-	u->step = STEP_NONE;
-	if (held < 0)
-		return transfer_ask(t, UPLOAD_LATER, "the store's word on the hold makes no sense");
-	if ((held != 0) != (t->upload.preserved != 0))
-		return transfer_fail(
-		    t, UPLOAD_LATER, "the store took the hold and does not state it");
-	return ACT_DONE;
-}
-
-enum act_result s3_preserve(struct transfer *t)
-{
-	const struct s3 *s = t->dest->own;
-	const struct s3_upload *u = t->own;
-
-	switch ((int)u->step) {
-	case STEP_HOLD:
-		return preserve_put(t);
-	case STEP_HELD:
-		return look_hold(t);
-	case STEP_SERVICE:
-		return service(t);
-	}
-	return s->lock ? begin(t, STEP_HOLD) :
-			 transfer_fail(t, UPLOAD_CANNOT,
-			     "the bucket has no object lock, so it knows no legal hold");
+	return s3_begin_errand(t, STEP_HEAD);
 }

@@ -18,6 +18,13 @@
 #include <time.h>
 
 #define XML_PART_MAX 256 /* of one part in Complete's body */
+#define ABORT_MS 60000
+#define LOCK_SLACK_S 3600 /* where the lock's end moves with the clock: retain-days, due already */
+
+static struct s3 *s3_of(const struct transfer *t)
+{
+	return t->dest->own;
+}
 
 static enum act_result ask_anew(struct transfer *t, const char *text)
 {
@@ -75,7 +82,47 @@ static enum act_result whole(struct transfer *t)
 {
 	enum act_result r = s3_sum_whole(t);
 
-	return r == ACT_DONE ? s3_next(t, STEP_COMPLETE) : r;
+	return r == ACT_DONE ? s3_next(t, STEP_BEFORE) : r;
+}
+
+/* Another station may have begun one as well, at the same moment, and be done with it. */
+static enum act_result before(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	enum act_result result;
+	struct s3_head h;
+
+	if (!u->asked)
+		return s3_ask_head(t, "");
+	switch ((int)s3_heard(t, S3_HEAD, &h, &result)) {
+	case S3_GONE:
+		return s3_next(t, STEP_COMPLETE);
+	case S3_GOOD:
+		if (s3_is_it(t, &h))
+			return s3_next(t, STEP_ABORT);
+		return s3_refuse_other(t);
+	}
+	return result;
+}
+
+/* The object is what was found; a store that keeps our upload all the same is asked by its rules. */
+static enum act_result give_up(struct transfer *t)
+{
+	struct http_request q = { .timeout_ms = ABORT_MS };
+	struct s3_upload *u = t->own;
+	enum act_result result;
+	enum s3_verdict v;
+	struct s3_head h;
+
+	if (!u->asked)
+		return s3_ask(t, s3_abort(&t->dest->conf, &u->a, s3_form()), &q);
+	v = s3_heard(t, S3_ABORT, &h, &result);
+	if (v == 0 || result == ACT_AGAIN)
+		return result;
+	log_info("found-before-complete", "slot=%u asset=%.16s text=\"%s\"", t->slot,
+	    log_text(t->upload.asset), v == S3_GOOD ? "" : log_text(t->failed.text));
+	u->found = u->stored = true;
+	return s3_next(t, STEP_STATED);
 }
 
 static enum act_result ask_complete(struct transfer *t)
@@ -84,7 +131,7 @@ static enum act_result ask_complete(struct transfer *t)
 	struct s3_upload *u = t->own;
 	size_t room = (size_t)u->parts_n * XML_PART_MAX + 256;
 	char digest[68], md5[28];
-	int len;
+	int len, err;
 
 	free(u->xml);
 	u->xml = malloc(room);
@@ -93,7 +140,10 @@ static enum act_result ask_complete(struct transfer *t)
 		return transfer_fail(t, UPLOAD_LATER, "no memory");
 	q.body = u->xml;
 	q.length_bytes = (uint64_t)len;
-	return s3_ask(t, s3_complete(&t->dest->conf, &u->a, digest, md5, s3_form()), &q);
+	err = s3_complete(&t->dest->conf, &u->a, digest, md5, s3_form());
+	if (!err && !s3_of(t)->unconditional)
+		err = s3_only_if_new(s3_form());
+	return s3_ask(t, err, &q);
 }
 
 static enum act_result complete(struct transfer *t)
@@ -108,6 +158,10 @@ static enum act_result complete(struct transfer *t)
 	v = s3_heard(t, S3_COMPLETE, &h, &result);
 	if (v == S3_GONE) /* completed by an answer that was lost, or by another */
 		return ACT_ASK;
+	if (v == S3_DESTINATION && h.status == 501 && !s3_of(t)->unconditional) {
+		s3_of(t)->unconditional = true;
+		return s3_next(t, STEP_COMPLETE);
+	}
 	if (v != S3_GOOD)
 		return result;
 	if (s3_completed_read(u->text, s3_text_len(t), u->etag) < 0) {
@@ -131,7 +185,7 @@ void s3_take_facts(struct transfer *t, const struct s3_head *h)
 	snprintf(p->version, sizeof(p->version), "%s", h->version);
 	p->lock_mode = h->locked ? h->lock_mode : LOCK_NONE;
 	p->retain_until_s = h->locked ? h->retain_until_s : PROTO_NO_TIME;
-	p->held = h->held;
+	p->held = h->held ? HOLD_LEGAL : HOLD_NONE;
 	p->level = LEVEL_LENGTH;
 	p->length_bytes = h->length_bytes;
 	memset(p->sha256, 0, sizeof(p->sha256));
@@ -158,25 +212,56 @@ static bool is_proved(const struct transfer *t, const struct s3_head *h)
 	return same || s3_etag_is_of(u->part, u->parts_n, h->etag);
 }
 
-/* The lock, then the hold, that were asked for and are not stated; each is put once. */
-static enum s3_step lacking(struct transfer *t, const struct s3_head *h)
+/* Whether what is stated is less than what the asset must have: no lock, a shorter, a weaker one. */
+static bool lock_lacks(const struct transfer *t, const struct s3_head *h)
 {
 	const struct proto_destination *c = &t->dest->conf;
-	struct s3_upload *u = t->own;
-	bool lock = s3_retain_until(c, &t->upload, time(NULL)) != PROTO_NO_TIME && !h->locked;
-	bool hold = c->lock_mode != LOCK_NONE && t->upload.preserved && !h->held &&
-	    !facts_is_side(&t->upload);
+	int64_t until = s3_retain_until(c, &t->upload, time(NULL));
+	bool moves = until != t->upload.dispose_by_s;
 
+	if (until == PROTO_NO_TIME)
+		return false;
+	return !h->locked || h->lock_mode < c->lock_mode ||
+	    h->retain_until_s < until - (moves ? LOCK_SLACK_S : 0);
+}
+
+/* The mark, the lock, the hold that are wanted and not stated; each is put once. */
+static enum s3_step lacking(struct transfer *t, const struct s3_head *h)
+{
+	struct s3_upload *u = t->own;
+	bool lock = lock_lacks(t, h);
+	bool preserved = t->upload.preserved && !facts_is_side(&t->upload);
+	bool hold = t->dest->conf.lock_mode != LOCK_NONE && preserved && !h->held;
+
+	if (preserved && !u->mark_put)
+		return STEP_MARK;
 	if (lock && !u->lock_put)
 		return STEP_LOCK;
 	if (hold && !u->hold_put)
 		return STEP_HOLD;
-	if (lock || hold)
+	if ((lock && !h->locked) || hold)
 		log_warn("not-locked",
 		    "slot=%u asset=%.16s text=\"the store takes a %s and states "
 		    "none: may the access key read it?\"",
 		    t->slot, log_text(t->upload.asset), lock ? "lock" : "legal hold");
 	return STEP_NONE;
+}
+
+/* A receipt must not stand where another's lock ends before ours would. */
+static enum act_result refuse_lock(struct transfer *t)
+{
+	const struct proto_receipt *p = &t->receipt;
+	const struct proto_destination *c = &t->dest->conf;
+	char stands[FACTS_TIME_LEN], wanted[FACTS_TIME_LEN];
+
+	facts_time(p->retain_until_s, stands);
+	facts_time(s3_retain_until(c, &t->upload, time(NULL)), wanted);
+	transfer_state(t, "weaker-lock");
+	return transfer_fail(t, UPLOAD_REFUSED,
+	    "it is there under another's lock (%s until %s), and the store does not make that %s "
+	    "until %s: its operator must",
+	    p->lock_mode == LOCK_COMPLIANCE ? "compliance" : "governance", stands,
+	    c->lock_mode == LOCK_COMPLIANCE ? "compliance" : "governance", wanted);
 }
 
 static enum act_result put_lacking(struct transfer *t)
@@ -187,9 +272,26 @@ static enum act_result put_lacking(struct transfer *t)
 	enum act_result r = lock ? s3_put_lock(t, t->receipt.version, &v) :
 				   s3_put_hold(t, t->receipt.version, true, &v);
 
+	/* a lock that stands, and the store's word that it stays as it is */
+	if (r == ACT_FAILED && lock && t->receipt.lock_mode != LOCK_NONE &&
+	    (v == S3_CREDENTIALS || v == S3_DESTINATION || v == S3_LOCKED || v == S3_REFUSED))
+		return refuse_lock(t);
 	if (r != ACT_DONE)
 		return r;
 	*(lock ? &u->lock_put : &u->hold_put) = true;
+	return s3_next(t, STEP_STATED);
+}
+
+/* Where the access key may put none, a person is told when the core asks for it (PRESERVE). */
+static enum act_result put_own_mark(struct transfer *t)
+{
+	struct s3_upload *u = t->own;
+	enum act_result r = s3_mark(t);
+
+	if (r != ACT_DONE && (r != ACT_FAILED || t->failed.failure != UPLOAD_DESTINATION))
+		return r;
+	u->mark_put = true;
+	u->marked = r == ACT_DONE;
 	return s3_next(t, STEP_STATED);
 }
 
@@ -230,6 +332,10 @@ static enum act_result stated(struct transfer *t)
 	step = lacking(t, &h);
 	if (step != STEP_NONE)
 		return s3_next(t, step);
+	if (h.locked && lock_lacks(t, &h))
+		return refuse_lock(t);
+	if (u->marked && s3_marks_only(t))
+		t->receipt.held = HOLD_MARK;
 	if (!proved || (t->dest->conf.flags & DESTINATION_READ_BACK))
 		return s3_next(t, STEP_BACK);
 	t->receipt.level = LEVEL_TRANSFER_DIGEST;
@@ -321,8 +427,16 @@ enum act_result s3_finish(struct transfer *t)
 		return list_all(t);
 	case STEP_WHOLE:
 		return whole(t);
+	case STEP_BEFORE:
+		return before(t);
+	case STEP_ABORT:
+		return give_up(t);
 	case STEP_COMPLETE:
 		return complete(t);
+	case STEP_MARK:
+	case STEP_MARK_PUT:
+	case STEP_MARKED:
+		return put_own_mark(t);
 	case STEP_LOCK:
 	case STEP_HOLD:
 		return put_lacking(t);

@@ -28,6 +28,8 @@ enum s3_asked {
 	S3_HOLD,
 	S3_BUCKET,
 	S3_LOCK,
+	S3_MARKS,
+	S3_HELD, /* GET of a hold: S3_GONE, there is none */
 };
 
 /* Status line and headers. */
@@ -89,6 +91,16 @@ struct s3_uploads {
 	} upload[64];
 };
 int s3_uploads_read(const char *text, size_t len, const char *key, struct s3_uploads *out);
+
+/* ListObjectsV2 of s3_mark_key's prefix: which stations preserve the asset. */
+struct s3_marks {
+	bool ours;
+	size_t others;
+	char other[PROTO_NAME_LEN]; /* the first of them; "" it cannot be a station's name */
+};
+/* -EPROTO also: keys that were not asked for; a page that is cut and tells of no other. */
+int s3_marks_read(
+    const char *text, size_t len, const char *prefix, const char *station, struct s3_marks *out);
 
 /* CreateMultipartUpload's UploadId; CompleteMultipartUpload's ETag, "" where it names none. */
 int s3_created_read(const char *text, size_t len, char id[S3_UPLOAD_ID_LEN]);

@@ -159,6 +159,18 @@ int s3_key(const struct proto_destination *c, const char *station, const struct 
 	return n > 0 && n < S3_KEY_LEN && key_is_plain(out) ? 0 : -EINVAL;
 }
 
+int s3_mark_key(const char *key, const char *asset, const char *station, char out[S3_KEY_LEN])
+{
+	size_t len = strlen(key), id = strlen(asset);
+	int n;
+
+	if (id != 64 || len < id || strcmp(key + len - id, asset) != 0 ||
+	    (station[0] && !is_own_name(station)))
+		return -EINVAL;
+	n = snprintf(out, S3_KEY_LEN, "%.*spreserve/%s/%s", (int)(len - id), key, asset, station);
+	return n > 0 && n < S3_KEY_LEN && key_is_plain(out) ? 0 : -EINVAL;
+}
+
 /* ---- sizes and times ---- */
 
 static uint64_t whole_mib(uint64_t bytes)
@@ -445,6 +457,27 @@ int s3_put(const struct proto_destination *c, const char *station, const struct 
 	return err ? err : put_lock(r, c, u, now_s);
 }
 
+int s3_put_mark(const struct proto_destination *c, const char *key, const char *digest,
+    const char *md5, struct s3_request *r)
+{
+	int err = start(c, "PUT", key, r);
+
+	if (!err)
+		err = body(r, digest, md5);
+	return err ? err : header(r, "content-type", "text/plain");
+}
+
+int s3_list_marks(const struct proto_destination *c, const char *prefix, struct s3_request *r)
+{
+	int err = start(c, "GET", NULL, r);
+
+	if (!err)
+		err = param(r, "list-type", "2");
+	if (!err)
+		err = number(r, "max-keys", S3_LISTED_MARKS);
+	return err ? err : param(r, "prefix", prefix);
+}
+
 /* RFC 9110 13.1.2; radosgw keeps it where the bucket has no versions. */
 int s3_only_if_new(struct s3_request *r)
 {
@@ -622,6 +655,13 @@ int s3_legal_hold_body(bool on, char *out, size_t size)
 {
 	int n = snprintf(out, size,
 	    "<LegalHold xmlns=\"" XMLNS "\"><Status>%s</Status></LegalHold>", on ? "ON" : "OFF");
+
+	return n > 0 && (size_t)n < size ? n : -ENOSPC;
+}
+
+int s3_mark_body(const char *station, const char *asset, char *out, size_t size)
+{
+	int n = snprintf(out, size, "station %s preserves asset %s\n", station, asset);
 
 	return n > 0 && (size_t)n < size ? n : -ENOSPC;
 }

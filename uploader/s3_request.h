@@ -23,6 +23,7 @@
 #define S3_PART_MIN (5u << 20)
 #define S3_LISTED_PARTS 1000u /* asked for at once */
 #define S3_LISTED_UPLOADS 200u
+#define S3_LISTED_MARKS 100u
 
 struct s3_address {
 	char key[S3_KEY_LEN];
@@ -35,6 +36,13 @@ int s3_address_write(const struct s3_address *a, char *out, size_t size); /* 0, 
 /* prefix ASSETID; prefix "ledger/" station "/" name; prefix ASSETID ".bundle". 0, -EINVAL. */
 int s3_key(const struct proto_destination *c, const char *station, const struct proto_upload *u,
     char out[S3_KEY_LEN]);
+
+/*
+ * What stations put beside an asset that they preserve: "preserve/" ASSETID "/" station, where the
+ * asset's own key, which ends with its id, has its ASSETID; with station "" what all of these begin
+ * with. 0, -EINVAL.
+ */
+int s3_mark_key(const char *key, const char *asset, const char *station, char out[S3_KEY_LEN]);
 
 /* At least part_bytes, in whole MiB, and so that S3_PARTS_MAX parts hold size_bytes. */
 uint64_t s3_part_bytes(uint64_t size_bytes, uint64_t part_bytes);
@@ -61,7 +69,12 @@ int s3_get(
  */
 int s3_put(const struct proto_destination *c, const char *station, const struct proto_upload *u,
     const char *key, int64_t now_s, const char *digest, const char *md5, struct s3_request *r);
-/* Added to s3_put: what is there already is not replaced (412). */
+/* A few bytes without metadata and lock: a mark. */
+int s3_put_mark(const struct proto_destination *c, const char *key, const char *digest,
+    const char *md5, struct s3_request *r);
+/* ListObjectsV2: the first S3_LISTED_MARKS keys that begin with prefix. */
+int s3_list_marks(const struct proto_destination *c, const char *prefix, struct s3_request *r);
+/* Added to s3_put and s3_complete: what is there already is not replaced (412). */
 int s3_only_if_new(struct s3_request *r);
 int s3_create(const struct proto_destination *c, const char *station, const struct proto_upload *u,
     const char *key, int64_t now_s, struct s3_request *r);
@@ -99,6 +112,7 @@ struct s3_part {
 };
 int s3_complete_body(const struct s3_part *parts, size_t n, char *out, size_t size);
 int s3_legal_hold_body(bool on, char *out, size_t size);
+int s3_mark_body(const char *station, const char *asset, char *out, size_t size);
 int s3_retention_body(enum lock_mode mode, int64_t until_s, char *out, size_t size);
 
 /* The endpoint, bucket and prefix, as the identity of a destination. 0, -EINVAL or -ENOSPC. */

@@ -20,6 +20,7 @@
 
 #define LIST_MS 60000
 #define CREATE_MS 60000
+#define UPLOAD_PAGES_MAX 64u
 
 static struct s3 *s3_of(const struct transfer *t)
 {
@@ -161,13 +162,14 @@ static enum act_result create_first(struct transfer *t)
 
 	memset(&u->a, 0, sizeof(u->a));
 	u->found = u->stored = u->ended = false;
+	u->pages = 0;
 	if (s3_key(&t->dest->conf, t->dest->station, &t->upload, u->a.key) < 0)
 		return transfer_fail(t, UPLOAD_REFUSED, "no key can be made of prefix and name");
 	/* What is sent again replaces what was there. */
 	return facts_is_side(&t->upload) ? have_address(t, false) : s3_next(t, STEP_HEAD);
 }
 
-static enum act_result refuse_other(struct transfer *t)
+enum act_result s3_refuse_other(struct transfer *t)
 {
 	transfer_state(t, "another-object");
 	return transfer_fail(t, UPLOAD_REFUSED,
@@ -186,7 +188,7 @@ static enum act_result create_look(struct transfer *t)
 	switch ((int)s3_heard(t, S3_HEAD, &h, &result)) {
 	case S3_GOOD:
 		if (!s3_is_it(t, &h))
-			return refuse_other(t);
+			return s3_refuse_other(t);
 		result = have_address(t, true);
 		if (result != ACT_DONE)
 			return result;
@@ -222,28 +224,61 @@ static void sort_uploads(struct s3_uploads *l)
 	}
 }
 
+/* Adds a page to those found. Whether another one may have more of this key. */
+static bool add_uploads(struct transfer *t, const struct s3_uploads *page)
+{
+	struct s3_upload *u = t->own;
+	struct s3_uploads *all = u->uploads;
+	size_t room = sizeof(all->upload) / sizeof(all->upload[0]) - all->n;
+	size_t n = page->n < room ? page->n : room;
+	/* one that leads nowhere, or behind the key: they come in the order of keys */
+	bool onward = strcmp(page->next_key, u->a.key) <= 0 &&
+	    (strcmp(page->next_key, all->next_key) != 0 ||
+		strcmp(page->next_id, all->next_id) != 0);
+
+	memcpy(all->upload + all->n, page->upload, n * sizeof(all->upload[0]));
+	all->n += n;
+	memcpy(all->next_key, page->next_key, sizeof(all->next_key));
+	memcpy(all->next_id, page->next_id, sizeof(all->next_id));
+	return page->truncated && onward && n == page->n && ++u->pages < UPLOAD_PAGES_MAX;
+}
+
+static enum act_result ask_uploads(struct transfer *t)
+{
+	struct http_request q = { .timeout_ms = LIST_MS, .text_room = S3_XML_MAX };
+	struct s3_upload *u = t->own;
+
+	if (!u->list)
+		u->list = malloc(S3_XML_MAX);
+	if (!u->uploads)
+		u->uploads = malloc(sizeof(*u->uploads));
+	if (!u->list || !u->uploads)
+		return no_memory(t);
+	if (u->pages == 0) {
+		u->uploads->n = 0;
+		u->uploads->next_key[0] = u->uploads->next_id[0] = '\0';
+	}
+	q.text = u->list;
+	return s3_ask(t,
+	    s3_list_uploads(
+		&t->dest->conf, u->a.key, u->uploads->next_key, u->uploads->next_id, s3_form()),
+	    &q);
+}
+
 /* An upload of this key that is under way: of another station, or ours, its answer lost. */
 static enum act_result create_uploads(struct transfer *t)
 {
-	struct http_request q = { .timeout_ms = LIST_MS, .text_room = S3_XML_MAX };
+	static struct s3_uploads page;
 	struct s3_upload *u = t->own;
 	enum act_result result;
 	struct s3_head h;
 	int err;
 
-	if (!u->asked) {
-		if (!u->list)
-			u->list = malloc(S3_XML_MAX);
-		if (!u->uploads)
-			u->uploads = malloc(sizeof(*u->uploads));
-		if (!u->list || !u->uploads)
-			return no_memory(t);
-		q.text = u->list;
-		return s3_ask(t, s3_list_uploads(&t->dest->conf, u->a.key, "", "", s3_form()), &q);
-	}
+	if (!u->asked)
+		return ask_uploads(t);
 	if (s3_heard(t, S3_UPLOADS, &h, &result) != S3_GOOD)
 		return result;
-	err = s3_uploads_read(u->list, s3_text_len(t), u->a.key, u->uploads);
+	err = s3_uploads_read(u->list, s3_text_len(t), u->a.key, &page);
 	free(u->list);
 	u->list = NULL;
 	if (err < 0) {
@@ -251,6 +286,8 @@ static enum act_result create_uploads(struct transfer *t)
 		transfer_state(t, "answer");
 		return transfer_ask(t, UPLOAD_LATER, "a list of uploads that makes no sense");
 	}
+	if (add_uploads(t, &page))
+		return s3_next(t, STEP_UPLOADS);
 	sort_uploads(u->uploads);
 	u->candidate = 0;
 	return s3_next(t, STEP_SIZES);
@@ -471,7 +508,7 @@ static enum act_result query_look(struct transfer *t)
 		u->step = STEP_NONE;
 		u->stored = s3_is_it(t, &h);
 		if (!u->stored && !side)
-			return refuse_other(t);
+			return s3_refuse_other(t);
 		break;
 	case S3_GONE:
 		u->stored = u->ended = false;

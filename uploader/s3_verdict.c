@@ -179,11 +179,14 @@ static enum s3_verdict judge_code(
 		    text);
 	if (asked == S3_LOCK && strcmp(e->code, "ObjectLockConfigurationNotFoundError") == 0)
 		return say(S3_GONE, "no-object-lock", "the bucket has no object lock", word, text);
+	/* so Ceph's gateway of an object; Amazon: NoSuchObjectLockConfiguration */
+	if (asked == S3_HELD && strcmp(e->code, "ObjectLockConfigurationNotFoundError") == 0)
+		return say(S3_GONE, "no-lock", "it has no lock and no hold", word, text);
 	if (locks && strcmp(e->code, "InvalidRequest") == 0)
 		return say(S3_DESTINATION, "no-object-lock", LOCK_TEXT, word, text);
 	if (strcmp(e->code, "MethodNotAllowed") == 0) {
 		/* of a version: it is a delete marker (S3 API, GetObject) */
-		if (asked == S3_GET || asked == S3_DELETE || asked == S3_HOLD)
+		if (asked == S3_GET || asked == S3_DELETE || asked == S3_HOLD || asked == S3_HELD)
 			return say(
 			    S3_GONE, "no-object", "that version is a delete marker", word, text);
 		return say(

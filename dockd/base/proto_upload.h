@@ -53,6 +53,9 @@ _Static_assert(sizeof(struct proto_pin) == 48, "crank PROTO_VERSION");
 
 enum lock_mode { LOCK_NONE = 0, LOCK_GOVERNANCE, LOCK_COMPLIANCE };
 
+/* What keeps it there beside a lock: the store itself, or stations of dockd alone among themselves. */
+enum hold { HOLD_NONE = 0, HOLD_LEGAL, HOLD_MARK };
+
 /*
  * What an uploader is told of its destination. Files of secrets are named, never their content; a
  * path, or "credential:NAME" for a file of that name in $CREDENTIALS_DIRECTORY (systemd.exec(5)).
@@ -92,6 +95,7 @@ _Static_assert(sizeof(struct proto_destination) == 3776, "crank PROTO_VERSION");
 #define READY_PRESERVES (1u << 2) /* PRESERVE can be done */
 #define READY_ABANDONS (1u << 3)  /* ABANDON can be done */
 #define READY_FINDS (1u << 4)     /* it is asked for an asset before that is sent */
+#define READY_MARKS (1u << 5)     /* PRESERVE leaves a mark, and the store itself knows no hold */
 
 struct proto_ready {
 	int32_t status; /* 0, or -errno: this destination cannot work (text says why) */
@@ -153,7 +157,7 @@ struct proto_receipt {
 	char version[PROTO_TEXT_LEN];
 	int64_t retain_until_s; /* as the store states it of this version; PROTO_NO_TIME: no lock */
 	uint32_t lock_mode;     /* enum lock_mode, as the store states it */
-	uint32_t held;          /* 1: the store states a legal hold */
+	uint32_t held;          /* enum hold, as the store states it */
 	uint8_t raw[2048]; /* the server's own words, not parsed here; SIGNED: the whole note */
 };
 _Static_assert(sizeof(struct proto_receipt) == 3272, "crank PROTO_VERSION");

@@ -44,7 +44,7 @@ static void check_verdicts(const struct s3_head *h, const struct s3_error *e)
 {
 	const char *word, *text;
 
-	for (int q = S3_HEAD; q <= S3_LOCK; q++) {
+	for (int q = S3_HEAD; q <= S3_HELD; q++) {
 		enum s3_verdict v = s3_judge((enum s3_asked)q, h, e, &word, &text);
 
 		check(v >= S3_GOOD && v <= S3_DESTINATION);
@@ -124,15 +124,27 @@ static void values(const char *text, size_t len)
 	check(s3_hold_read(text, len) <= 1 && s3_lock_read(text, len) <= 1);
 }
 
+static void marks(const char *text, size_t len)
+{
+	struct s3_marks m;
+
+	if (s3_marks_read(text, len, "k/preserve/a/", "north", &m) < 0)
+		check(!m.ours && m.others == 0);
+	check(strlen(m.other) < sizeof(m.other) && (m.others > 0 || !m.other[0]));
+}
+
 static void address(const char *text)
 {
-	char out[PROTO_ADDRESS_LEN * 3];
+	char out[PROTO_ADDRESS_LEN * 3], mark[S3_KEY_LEN];
 	struct s3_address a, b;
 
 	if (s3_address_read(text, &a) < 0)
 		return;
 	check(s3_address_write(&a, out, sizeof(out)) == 0 && s3_address_read(out, &b) == 0);
 	check(strcmp(a.key, b.key) == 0 && strcmp(a.upload_id, b.upload_id) == 0);
+	if (strlen(a.key) >= 64 &&
+	    s3_mark_key(a.key, a.key + strlen(a.key) - 64, "north", mark) == 0)
+		check_request(s3_head(&c, mark, "", &r));
 	check(a.part_bytes == b.part_bytes && (a.part_bytes != 0) == (a.upload_id[0] != '\0'));
 	check_request(s3_head(&c, a.key, "", &r));
 	if (a.upload_id[0])
@@ -193,6 +205,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'u':
 		uploads(text, len);
+		break;
+	case 'm':
+		marks(text, len);
 		break;
 	case 'v':
 		values(text, len);

@@ -43,8 +43,9 @@ LOCAL, LENGTH, TRANSFER_DIGEST, STORED_DIGEST, READBACK, SIGNED = 1, 2, 3, 4, 5,
 LATER, AWAY, REFUSED, BAD_DESTINATION, SOURCE, STOPPED, LOST, DIFFERS, CANNOT = range(1, 10)
 DIR, TUS, S3 = 1, 2, 3
 READ_BACK, CHECKSUM, OVERRIDE, RECEIPTS, DISPOSE, STATED, PATH_STYLE = 1, 2, 4, 8, 16, 32, 64
-CONFIRMS, REMOVES, PRESERVES, ABANDONS, FINDS = 1, 2, 4, 8, 16
+CONFIRMS, REMOVES, PRESERVES, ABANDONS, FINDS, MARKS = 1, 2, 4, 8, 16, 32
 GOVERNANCE, COMPLIANCE = 1, 2
+LEGAL, MARK = 1, 2
 CLIP, LEDGER, CHECKPOINT, BUNDLE = 2, 8, 9, 10
 
 
@@ -88,10 +89,11 @@ class Message:
 class Core:
     """Listens, starts one uploader as a made-up user, and speaks to it."""
 
-    def __init__(self, folder, program, uid=64123, env=None):
+    def __init__(self, folder, program, uid=64123, env=None, station="station-1"):
         self.folder = pathlib.Path(folder)
         self.path = str(self.folder / "core.sock")
         self.program, self.uid, self.env = str(program), uid, env or {}
+        self.station = station
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(self.path)
         os.chmod(self.path, 0o777)
@@ -114,8 +116,14 @@ class Core:
         self.sock, _ = self.listener.accept()
         hello = self.get("HELLO")
         assert (hello.version, hello.role, hello.name) == (proto.VERSION, 2, "test")
-        self.put("WELCOME", WELCOME.pack(proto.VERSION, 7, b"station-1"))
+        self.put("WELCOME", WELCOME.pack(proto.VERSION, 7, self.station.encode()))
         return self
+
+    def preserve(self, path, slot=0, on=1, **what):
+        """PRESERVE of what was a file, on or off; the message that ends it."""
+        self.generation += 1
+        self.put("PRESERVE", self.what(path, preserved=on, **what), slot, self.generation)
+        return self.get("PRESERVED", "FAILED")
 
     def open(self, driver, where, flags=0, slots=4, stall_ms=5000, answer_ms=5000,
              chunk_min=None, chunk_max=256 << 20, ca="", cert="", key="", headers="", receipt_path="",

@@ -84,6 +84,11 @@ class Store:
                 return error(404, "ObjectLockConfigurationNotFoundError")
             return answer(200, body=f"{HEAD}<ObjectLockConfiguration {NS}><ObjectLockEnabled>Enabled"
                           "</ObjectLockEnabled></ObjectLockConfiguration>".encode())
+        if "list-type" in q:
+            keys = "".join(f"<Contents><Key>{escape(key)}</Key></Contents>" for key in sorted(self.objects)
+                           if key.startswith(q["prefix"]))
+            return answer(200, body=f"{HEAD}<ListBucketResult {NS}><IsTruncated>false</IsTruncated>{keys}"
+                          "</ListBucketResult>".encode())
         listed = "".join(
             f"<Upload><Key>{escape(key)}</Key><UploadId>{i}</UploadId>"
             f"<Initiated>2026-11-21T17:00:{n:02}.000Z</Initiated></Upload>"

@@ -235,21 +235,59 @@ def test_the_proof_tells_of_lock_hold_and_orders():
         assert "lifted preservation order 1" in people and "gave preservation order 2" in people
 
 
+def s3_destination(s, rgw, bucket, **settings):
+    keys = s.folder / "s3.keys"
+    keys.write_text(f"access-key: {rgw.ACCESS}\nsecret-key: {rgw.SECRET}\n")
+    os.chown(keys, UPLOADER, UPLOADER)
+    keys.chmod(0o400)
+    s.settings["destinations"] = [{
+        "name": "store", "driver": "s3", "url": rgw.endpoint, "bucket": bucket, "path-style": True,
+        "secrets-file": keys, "read-back": True, "dispose": True, **settings}]
+    s.write_config()
+    s.start()
+
+
+def test_a_store_without_object_lock():
+    """Marks: ours while an order stands; and what another station has marked is not disposed of."""
+    rgw = RadosGW.shared()
+    bucket, client = rgw.bucket(), rgw.client()
+
+    def there(bundles=False):
+        keys = {o["Key"] for o in client.list_objects_v2(Bucket=bucket).get("Contents", [])}
+        return {k for k in keys if not k.startswith("ledger/") and (bundles or not k.endswith(".bundle"))}
+    with Month(start=False, accept_receipt="readback", destinations=[]) as s:
+        s3_destination(s, rgw, bucket)
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        first = s.number("DCIM/1.mp4")
+        asset = s.clip(first)["uploads"][0]["address"]
+        told = s.ctl("preserve", "asset", first, "--reason", "case 7", check=False)
+        store, = (c for c in told["copies"] if c["where"] == "store")
+        assert store["state"] == "preserved" and "knows no hold" in store["text"], store
+        ours, = there() - {asset}
+        assert ours.startswith(f"preserve/{asset}/") and s.records("held", on=2)
+        assert "no station of dockd's removes it" in " ".join(s.ctl("statement", first)["stored"])
+        s.ctl("lift", 1, "--reason", "closed", check=False)
+        s.until(lambda: there() == {asset}, "let go")
+        s.until(lambda: not s.clip(first)["uploads"][0]["held"], "on record")
+
+        mark = f"preserve/{asset}/south"
+        client.put_object(Bucket=bucket, Key=mark, Body=b"x")
+        told = s.ctl("dispose", first, "--reason", "order", "--order", "J 12", check=False)
+        store, = (c for c in told["copies"] if c["where"] == "store")
+        assert store["state"] == "kept" and "station south preserves it" in store["text"], store
+        assert there() == {asset, mark}
+        client.delete_object(Bucket=bucket, Key=mark)
+        s.day(2)
+        s.until(lambda: s.gone(first), "gone")
+        assert there(bundles=True) == set()
+
+
 def test_a_store_with_object_lock(tmp_path):
     """The whole station against Ceph's gateway; what is there is seen with a client that is not ours."""
     rgw = RadosGW.shared()
     bucket, client = rgw.bucket(lock=True), rgw.client()
     with Month(start=False, accept_receipt="readback", destinations=[]) as s:
-        keys = s.folder / "s3.keys"
-        keys.write_text(f"access-key: {rgw.ACCESS}\nsecret-key: {rgw.SECRET}\n")
-        os.chown(keys, UPLOADER, UPLOADER)
-        keys.chmod(0o400)
-        s.settings["destinations"] = [{
-            "name": "store", "driver": "s3", "url": rgw.endpoint, "bucket": bucket, "path-style": True,
-            "secrets-file": keys, "object-lock": "governance", "retain-days": 40, "read-back": True,
-            "dispose": True}]
-        s.write_config()
-        s.start()
+        s3_destination(s, rgw, bucket, **{"object-lock": "governance", "retain-days": 40})
         s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at()), clip("DCIM/2.mp4", 5001, 2, mtime=at())])
         first = s.number("DCIM/1.mp4")
         up, other = (s.clip(n)["uploads"][0] for n in (first, 3 - first))

@@ -110,7 +110,7 @@ def test_whole(rgw, uploader, clip, ready, size, lock):
     r = ready(uploader, rgw.endpoint, bucket)
     assert (r.status, r.text, r.level) == (0, "", core.TRANSFER_DIGEST)
     assert r.can & core.CONFIRMS and r.can & core.ABANDONS and r.can & core.FINDS
-    assert bool(r.can & core.PRESERVES) == lock and not r.can & core.REMOVES
+    assert r.can & core.PRESERVES and bool(r.can & core.MARKS) != lock and not r.can & core.REMOVES
     assert r.identity == f"s3 {rgw.endpoint} {bucket} "
     path = clip(size)
     created, end = uploader.whole(path)
@@ -452,14 +452,143 @@ def test_killed_behind_a_hold(rgw, folder, clip, ready):
         assert c.get("PRESERVED", "FAILED").kind == "PRESERVED"
 
 
-def test_no_hold_without_a_lock(rgw, uploader, clip, ready):
+def mark_of(path, station, prefix=""):
+    return f"{prefix}preserve/{key_of(path)}/{station}"
+
+
+def shown(rgw, bucket):
+    """Keys as a client that knows no versions sees them."""
+    return sorted(o["Key"] for o in rgw.client().list_objects_v2(Bucket=bucket).get("Contents", []))
+
+
+@pytest.mark.parametrize("lock", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+def test_what_another_station_preserves_is_not_removed(rgw, another, clip, ready, lock, before):
+    """Also where its order was there before; and what is lifted may go, with all beside it."""
+    bucket = rgw.bucket(lock)
+    path = clip(1000)
+    north, south = another(station="north"), another(station="south")
+    for c in (north, south):
+        ready(c, rgw.endpoint, bucket, flags=core.DISPOSE, prefix="p/")
+    ends = {}
+    for c in (south, north) if before else (north, south):
+        ends[c] = c.whole(path)[1]
+        at = dict(address=ends[c].object, version=ends[c].version)
+        if c is south:
+            for _ in range(2):  # asked again, as after a lost answer
+                assert south.preserve(path, **at).kind == "PRESERVED"
+        if before and c is south:  # and its keeper loses it
+            rgw.client().put_object_legal_hold(
+                Bucket=bucket, Key=at["address"], VersionId=at["version"],
+                LegalHold={"Status": "OFF"}) if lock else None
+            rgw.client().delete_object(Bucket=bucket, Key=at["address"],
+                                       **({"VersionId": at["version"]} if lock else {}))
+    assert mark_of(path, "south", "p/") in shown(rgw, bucket)
+    held = core.LEGAL if lock else 0
+    if lock and before:
+        assert south.preserve(path, **at).kind == "PRESERVED"
+    assert north.errand("RECONFIRM", path, **at).held == held
+    assert south.errand("RECONFIRM", path, **at).held == held or core.MARK
+    if lock:
+        m = north.errand("REMOVE", path, **at)
+        assert (m.kind, m.failure, m.state) == ("FAILED", core.CANNOT, "locked")
+        # another's order that ends takes no hold off that is wanted here
+        for on in (1, 0):
+            assert north.preserve(path, on=on, **at).kind == "PRESERVED"
+        assert south.errand("RECONFIRM", path, **at).held == core.LEGAL
+        # somebody takes it off by hand: the mark still stands
+        rgw.client().put_object_legal_hold(Bucket=bucket, Key=at["address"], VersionId=at["version"],
+                                           LegalHold={"Status": "OFF"})
+    m = north.errand("REMOVE", path, **at)
+    assert (m.kind, m.failure, m.state) == ("FAILED", core.CANNOT, "preserved"), m
+    assert "station south preserves it" in m.text
+    assert rgw.fetch(bucket, at["address"]) == path.read_bytes()
+    assert south.preserve(path, on=0, **at).kind == "PRESERVED"
+    assert south.errand("RECONFIRM", path, **at).held == 0
+    m = north.errand("REMOVE", path, **at)
+    assert (m.kind, m.status) == ("REMOVED", 0)
+    assert shown(rgw, bucket) == [] and rgw.objects(bucket) == ([], 0)
+
+
+def test_mark_that_is_not_there_afterwards(uploader, clip, ready, store):
+    path = clip(10)
+    ready(uploader, store.endpoint, "evidence")
+    end = uploader.whole(path)[1]
+    store.on("PUT", "preserve/", say(200), times=9)
+    m = uploader.preserve(path, address=end.object)
+    assert (m.kind, m.failure) == ("FAILED", core.LATER) and "mark" in m.text
+
+
+def test_mark_that_may_not_be_put(uploader, clip, ready, store):
+    """An upload that is preserved goes on without; who asks for the mark itself is told."""
+    path = clip(10)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("PUT", "preserve/", refuse(403, "AccessDenied"), times=9)
+    end = uploader.whole(path, preserved=1)[1]
+    assert (end.kind, end.held) == ("RECEIPT", 0)
+    m = uploader.preserve(path, address=end.object)
+    assert (m.failure, m.state) == (core.BAD_DESTINATION, "denied")
+    store.faults.clear()
+    assert uploader.preserve(path, address=end.object).kind == "PRESERVED"
+    other = clip(11, "other")
+    assert uploader.whole(other, preserved=1)[1].held == core.MARK
+    assert mark_of(other, "station-1") in store.objects
+
+
+@pytest.mark.parametrize("step", [
+    say(503), refuse(403, "AccessDenied"), refuse(501, "NotImplemented"),
+    answer(200, body=f"{HEAD}<ListBucketResult {NS}></ListBucketResult>".encode()),
+    answer(200, body=f"{HEAD}<ListBucketResult {NS}><IsTruncated>false</IsTruncated><Contents><Key>a"
+                     "</Key></Contents></ListBucketResult>".encode())])
+def test_not_removed_where_marks_cannot_be_read(uploader, clip, ready, store, step):
+    path = clip(10)
+    ready(uploader, store.endpoint, "evidence", flags=core.DISPOSE)
+    end = uploader.whole(path)[1]
+    store.on("GET", "list-type=2", step if callable(step) else lambda *_: step, times=9)
+    assert uploader.errand("REMOVE", path, address=end.object).kind == "FAILED"
+    assert count(store, "DELETE") == 0 and key_of(path) in store.objects
+
+
+def test_lost_is_not_preserved(rgw, uploader, clip, ready):
     bucket = rgw.bucket()
     path = clip(10)
     ready(uploader, rgw.endpoint, bucket)
     end = uploader.whole(path)[1]
-    uploader.put("PRESERVE", core.Core.what(path, preserved=1, address=end.object), 0, 99)
-    m = uploader.get("PRESERVED", "FAILED")
-    assert (m.kind, m.failure) == ("FAILED", core.CANNOT) and "object lock" in m.text
+    rgw.client().delete_object(Bucket=bucket, Key=end.object)
+    m = uploader.preserve(path, address=end.object)
+    assert (m.kind, m.failure) == ("FAILED", core.LOST)
+
+
+def test_bundle_goes_with_its_asset(rgw, uploader, clip, ready):
+    """Each version of it; and after a removal that was cut short behind the asset."""
+    bucket = rgw.bucket(lock=True)
+    path = clip(1000)
+    asset = key_of(path)
+    ready(uploader, rgw.endpoint, bucket, flags=core.DISPOSE)
+    for status in (0, -2):
+        end = uploader.whole(path)[1]
+        for size in (50, 60):
+            assert uploader.whole(clip(size, "bundle"), asset=asset, kind=core.BUNDLE)[1].kind == "RECEIPT"
+        if status:
+            rgw.client().delete_object(Bucket=bucket, Key=end.object, VersionId=end.version)
+        m = uploader.errand("REMOVE", path, address=end.object, version=end.version)
+        assert (m.kind, m.status) == ("REMOVED", status)
+        assert rgw.objects(bucket) == ([], 0)
+
+
+def test_bundle_that_the_bucket_locks(rgw, uploader, clip, ready):
+    """It is hidden, and the asset goes all the same."""
+    bucket = rgw.bucket(lock=True)
+    path = clip(1000)
+    asset = key_of(path)
+    ready(uploader, rgw.endpoint, bucket, flags=core.DISPOSE)
+    end = uploader.whole(path)[1]
+    at = uploader.whole(clip(50, "bundle"), asset=asset, kind=core.BUNDLE)[1]
+    rgw.client().put_object_retention(
+        Bucket=bucket, Key=at.object, VersionId=at.version,
+        Retention={"Mode": "COMPLIANCE", "RetainUntilDate": time.time() + DAY})
+    assert uploader.errand("REMOVE", path, address=end.object, version=end.version).kind == "REMOVED"
+    assert shown(rgw, bucket) == [] and rgw.objects(bucket)[0] == [(at.object, at.version)]
 
 
 def test_hold_that_is_not_stated(uploader, clip, ready):
@@ -525,7 +654,7 @@ def test_remove(rgw, uploader, clip, ready, versions):
     rgw.client().put_object(Bucket=bucket, Key="bystander", Body=b"x")
     # The version on record was looked up: without it, a bucket with versions would only hide it.
     m = uploader.errand("REMOVE", path, address=end.object)
-    assert (m.kind, m.status) == ("REMOVED", 0)
+    assert m.kind == "REMOVED" and m.status == 0, m
     assert [k for k, _ in rgw.objects(bucket)[0]] == ["bystander"]
     m = uploader.errand("REMOVE", path, address=end.object)
     assert (m.kind, m.status) == ("REMOVED", -2)

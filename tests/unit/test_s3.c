@@ -332,6 +332,24 @@ static void makes_keys_of_what_is_ours_alone(void **state)
 	assert_int_equal(s3_key(&c, "dock-1", &u, key), -EINVAL);
 }
 
+static void puts_marks_beside_the_asset(void **state)
+{
+	char key[S3_KEY_LEN], long_key[S3_KEY_LEN];
+
+	(void)state;
+	assert_int_equal(s3_mark_key("n/" ASSET, ASSET, "north", key), 0);
+	assert_string_equal(key, "n/preserve/" ASSET "/north");
+	assert_int_equal(s3_mark_key(ASSET, ASSET, "", key), 0);
+	assert_string_equal(key, "preserve/" ASSET "/");
+	assert_int_equal(s3_mark_key("n/" ASSET ".bundle", ASSET, "north", key), -EINVAL);
+	assert_int_equal(s3_mark_key("n/" HEX64, ASSET, "north", key), -EINVAL);
+	assert_int_equal(s3_mark_key("k", "k", "north", key), -EINVAL);
+	assert_int_equal(s3_mark_key("n/" ASSET, ASSET, "a/b", key), -EINVAL);
+	assert_int_equal(s3_mark_key("n/" ASSET, ASSET, "..", key), -EINVAL);
+	snprintf(long_key, sizeof(long_key), "%0*d/" ASSET, S3_KEY_LEN - 70, 0);
+	assert_int_equal(s3_mark_key(long_key, ASSET, "north", key), -EINVAL);
+}
+
 static void keeps_addresses(void **state)
 {
 	struct s3_address a = { .key = "n\xc3\xb6rth?/a&b",
@@ -539,6 +557,13 @@ static void asks_as_the_api_says(void **state)
 	    s3_legal_hold(&c, "k", "v1", HEX64, "bWQ1", &r), "PUT", "?legal-hold=&versionId=v1");
 	assert_string_equal(sent("content-md5"), "bWQ1");
 	assert_asks(s3_legal_hold_ask(&c, "k", "v1", &r), "GET", "?legal-hold=&versionId=v1");
+	assert_asks(s3_list_marks(&c, "p/preserve/k/", &r), "GET",
+	    "?list-type=2&max-keys=100&prefix=p%2Fpreserve%2Fk%2F");
+	assert_string_equal(r.path, "/");
+	assert_asks(s3_put_mark(&c, "p/preserve/k/north", HEX64, "bWQ1", &r), "PUT", "");
+	assert_string_equal(r.path, "/p/preserve/k/north");
+	assert_string_equal(r.payload, HEX64);
+	assert_string_equal(sent("content-md5"), "bWQ1");
 	assert_asks(s3_bucket_head(&c, &r), "HEAD", "");
 	assert_string_equal(r.path, "/");
 	c.flags = DESTINATION_PATH_STYLE;
@@ -598,6 +623,7 @@ int main(void)
 		cmocka_unit_test(puts_the_bucket_where_it_belongs),
 		cmocka_unit_test(refuses_endpoints_and_buckets),
 		cmocka_unit_test(makes_keys_of_what_is_ours_alone),
+		cmocka_unit_test(puts_marks_beside_the_asset),
 		cmocka_unit_test(keeps_addresses),
 		cmocka_unit_test(refuses_addresses),
 		cmocka_unit_test(sizes_parts_for_the_whole_file),

@@ -316,6 +316,63 @@ static void refuses_uploads(void **state)
 	}
 }
 
+#define MARKS "k/preserve/" ASSET "/"
+#define MARK(name) "<Contents><Key>" MARKS name "</Key><Size>4</Size></Contents>"
+#define ENDED "<IsTruncated>false</IsTruncated>"
+#define CUT "<IsTruncated>true</IsTruncated>"
+
+static int read_marks(const char *text, struct s3_marks *m)
+{
+	return s3_marks_read(text, strlen(text), MARKS, "north", m);
+}
+
+static void reads_marks(void **state)
+{
+	struct s3_marks m;
+
+	(void)state;
+	assert_int_equal(
+	    read_marks(
+		XML "<ListBucketResult" NS "><Prefix>x</Prefix>" ENDED "</ListBucketResult>", &m),
+	    0);
+	assert_true(!m.ours && m.others == 0);
+	assert_int_equal(
+	    read_marks("<ListBucketResult>" ENDED MARK("north") "</ListBucketResult>", &m), 0);
+	assert_true(m.ours && m.others == 0 && !m.other[0]);
+	assert_int_equal(read_marks("<ListBucketResult>" MARK("a&amp;b") MARK("north") MARK("south")
+					ENDED "</ListBucketResult>",
+			     &m),
+	    0);
+	assert_true(m.ours && m.others == 2);
+	assert_string_equal(m.other, "a&b");
+	/* a page that is cut has said enough, where it tells of another */
+	assert_int_equal(
+	    read_marks("<ListBucketResult>" CUT MARK("north/x") "</ListBucketResult>", &m), 0);
+	assert_true(!m.ours && m.others == 1);
+	assert_int_equal(
+	    read_marks("<ListBucketResult>" ENDED MARK("a b") "</ListBucketResult>", &m), 0);
+	assert_true(m.others == 1 && !m.other[0]);
+}
+
+static void refuses_marks(void **state)
+{
+	static const char *const bad[] = { "", "<ListPartsResult/>", "<ListBucketResult/>",
+		"<ListBucketResult>" CUT "</ListBucketResult>",
+		"<ListBucketResult>" CUT MARK("north") "</ListBucketResult>",
+		"<ListBucketResult>" MARK("north") "</ListBucketResult>",
+		"<ListBucketResult>" ENDED MARK("") "</ListBucketResult>",
+		"<ListBucketResult>" ENDED "<Contents><Size>1</Size></Contents></ListBucketResult>",
+		"<ListBucketResult>" ENDED "<Contents><Key>k/" ASSET
+		"</Key></Contents></ListBucketResult>" };
+	struct s3_marks m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(read_marks(bad[i], &m), -EPROTO);
+		assert_true(!m.ours && m.others == 0);
+	}
+}
+
 static void reads_single_values(void **state)
 {
 	static const char created[] = "<InitiateMultipartUploadResult" NS "><Bucket>b</Bucket>"
@@ -462,6 +519,9 @@ static void judges_by_code(void **state)
 		{ S3_HOLD, 404, "ObjectLockConfigurationNotFoundError", S3_DESTINATION,
 		    "no-object-lock" },
 		{ S3_LOCK, 404, "ObjectLockConfigurationNotFoundError", S3_GONE, "no-object-lock" },
+		{ S3_HELD, 404, "ObjectLockConfigurationNotFoundError", S3_GONE, "no-lock" },
+		{ S3_HELD, 403, "AccessDenied", S3_CREDENTIALS, "denied" },
+		{ S3_MARKS, 403, "AccessDenied", S3_CREDENTIALS, "denied" },
 		{ S3_HOLD, 404, "NoSuchObjectLockConfiguration", S3_GONE, "no-lock" },
 		{ S3_PART, 403, "QuotaExceeded", S3_DESTINATION, "full" },
 		{ S3_CREATE, 301, "PermanentRedirect", S3_DESTINATION, "redirect" },
@@ -572,7 +632,7 @@ static void judges_everything(void **state)
 	const char *word;
 
 	(void)state;
-	for (int asked = S3_HEAD; asked <= S3_LOCK; asked++) {
+	for (int asked = S3_HEAD; asked <= S3_HELD; asked++) {
 		for (int status = 100; status < 1000; status++) {
 			enum s3_verdict v = judge((enum s3_asked)asked, status, "", &word);
 
@@ -594,6 +654,8 @@ int main(void)
 		cmocka_unit_test(refuses_parts),
 		cmocka_unit_test(reads_uploads),
 		cmocka_unit_test(refuses_uploads),
+		cmocka_unit_test(reads_marks),
+		cmocka_unit_test(refuses_marks),
 		cmocka_unit_test(reads_single_values),
 		cmocka_unit_test(reads_errors),
 		cmocka_unit_test(judges_by_code),

@@ -120,6 +120,8 @@ dockd_src := \
 	dockd/asset.c \
 	dockd/base/record.c \
 	dockd/ledger.c \
+	dockd/ledger_segment.c \
+	dockd/ledger_read.c \
 	dockd/bundle.c \
 	dockd/shipping.c \
 	dockd/control_proof.c \
@@ -461,13 +463,14 @@ test-programs: $(test_programs) all
 
 # Unit tests: tests/unit/test_NAME.c, with the objects and libraries that its line here names.
 unit_objs_record := dockd/base/record.c
-unit_objs_ledger := dockd/base/record.c $(clock_src)
+ledger_src := $(filter dockd/ledger.c dockd/ledger_segment.c dockd/ledger_read.c,$(dockd_src))
+unit_objs_ledger := $(filter-out dockd/ledger.c,$(ledger_src)) dockd/base/record.c $(clock_src)
 unit_objs_asset := dockd/asset.c
 unit_objs_retention := dockd/retention_rules.c dockd/order.c dockd/ctl_time.c dockd/asset.c dockd/base/zone.c
 unit_pkg_retention := libcrypto
 unit_pkg_asset := libcrypto
 index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c
-unit_objs_journal := dockd/journal.c dockd/ledger.c $(clock_src) $(index_src)
+unit_objs_journal := dockd/journal.c $(ledger_src) $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
@@ -481,7 +484,7 @@ unit_objs_index_receipt := $(index_src)
 unit_pkg_index_receipt := sqlite3 libcrypto
 unit_objs_index_proof := $(index_src)
 unit_pkg_index_proof := sqlite3 libcrypto
-unit_objs_bundle := dockd/sealed.c dockd/ledger.c dockd/tlog.c dockd/base/base64.c $(clock_src) $(index_src)
+unit_objs_bundle := dockd/sealed.c $(ledger_src) dockd/tlog.c dockd/base/base64.c $(clock_src) $(index_src)
 unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c $(clock_src)
@@ -490,7 +493,7 @@ unit_pkg_trust := libcurl libcrypto
 unit_objs_breaker := dockd/waits.c $(clock_src)
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto
-unit_objs_checkpoint := dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \
+unit_objs_checkpoint := $(filter-out dockd/ledger.c,$(ledger_src)) dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \
 	dockd/tlog.c dockd/journal.c dockd/base/log.c $(note_src) $(clock_src) $(index_src)
 unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
@@ -529,7 +532,7 @@ unit_objs_ctl := $(filter-out dockd/ctl.c,$(dockctl_src)) dockd/base/proto.c doc
 unit_pkg_ctl := jansson libcrypto
 unit_objs_ctl_ledger := $(unit_objs_ctl)
 unit_pkg_ctl_ledger := jansson libcrypto
-unit_objs_ctl_bundle := $(sort $(unit_objs_ctl) dockd/bundle.c dockd/sealed.c dockd/ledger.c $(index_src))
+unit_objs_ctl_bundle := $(sort $(unit_objs_ctl) dockd/bundle.c dockd/sealed.c $(ledger_src) $(index_src))
 unit_pkg_ctl_bundle := jansson sqlite3 libcrypto
 unit_objs_audit := $(audit_src) dockd/base/record.c
 unit_pkg_audit := jansson libcrypto

@@ -9,6 +9,7 @@
 #include "ledger.h"
 #include "sealed.h"
 #include "shipping.h"
+#include "ledger_read.h"
 
 #include "base/log.h"
 

@@ -8,6 +8,7 @@
 
 #include "base/handover.h"
 #include "ledger.h"
+#include "ledger_read.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 #define DOCKD_LEDGER_CHECK_H
 
 #include "tree.h"
+#include "ledger_read.h"
 
 struct ledger_check {
 	struct ledger *ledger;

@@ -3,6 +3,7 @@
 #include "ledger.h"
 #include "sealed.h"
 #include "waits.h"
+#include "ledger_read.h"
 
 #include "base/log.h"
 

@@ -1,5 +1,7 @@
 #include "tree.h"
 
+#include "ledger_read.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

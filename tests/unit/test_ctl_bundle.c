@@ -11,6 +11,7 @@ int ctl_main(int argc, char **argv);
 
 #include "../../dockd/bundle.h"
 #include "../../dockd/clock.h"
+#include "../../dockd/ledger_read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,6 +6,8 @@
 
 #include "folder.h"
 
+#include "../../dockd/ledger_read.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -346,7 +348,7 @@ static void replay_seeks(void **state)
 	assert_int_equal(ledger_commit(l), 0);
 	assert_int_equal(l->segments, 1);
 	for (uint64_t from = 1; from <= 20001; from += 997) {
-		uint64_t at = seek(l, l->fd, from, l->size_bytes);
+		uint64_t at = segment_seek(l, l->fd, from, l->size_bytes);
 
 		assert_true(at + 3 * READ_BYTES > (from - 1) * l->size_bytes / 20000);
 		expect_replay(l, from, 20000);

@@ -71,6 +71,7 @@ config_whole := $(config_src) dockd/retention_rules.c dockd/asset.c dockd/base/z
 
 dockd_src := \
 	dockd/main.c \
+	dockd/core.c \
 	$(config_src) \
 	dockd/profile.c \
 	dockd/base/zone.c \
@@ -445,7 +446,7 @@ $(eval $(call link,$(BUILD)/test/probe_s3,tests/unit/probe_s3.c $(s3_pure) uploa
 test_programs += $(BUILD)/test/probe_s3
 # The simulated week: the core whole, its time, disk and other ends of its sockets played.
 week_src := tests/sim/week.c tests/sim/week_core.c tests/sim/week_dock.c tests/sim/week_server.c \
-	tests/double/clock_virtual.c $(filter-out dockd/main.c dockd/child.c,$(dockd_src)) $(base_src) \
+	tests/double/clock_virtual.c $(filter-out dockd/main.c dockd/core.c dockd/child.c,$(dockd_src)) $(base_src) \
 	$(handover_src)
 $(eval $(call link,$(BUILD)/test/week,$(week_src),$(filter-out libseccomp,$(dockd_pkg))))
 $(BUILD)/test/week: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,clock_gettime time fallocate fstatvfs \

@@ -5,6 +5,8 @@
 #include "config_retention.h"
 #include "setting.h"
 
+#include "base/log.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -422,4 +424,19 @@ out:
 	}
 	free(d);
 	return err;
+}
+
+struct config *config_new(const char *path, const char *profiles_dir, char **errors)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		fatal("reason=\"out of memory\"");
+	r = config_read(path, profiles_dir, c, errors);
+	if (r < 0) {
+		free(c);
+		return NULL;
+	}
+	return c;
 }

@@ -91,4 +91,7 @@ struct config {
  */
 int config_read(const char *path, const char *profiles_dir, struct config *out, char **errors);
 
+/* The same, made for it (free() it), or NULL with *errors as above. */
+struct config *config_new(const char *path, const char *profiles_dir, char **errors);
+
 #endif

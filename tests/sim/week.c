@@ -1,7 +1,7 @@
 /*
  * week: forty cameras, a line of 10 Mbit/s and three days without it, hour by hour.
  *
- * Real: the whole core, dockd/main.c with every file it is made of (its turns, ledger, index,
+ * Real: the whole core, dockd/core.c with every file it is made of (its turns, ledger, index,
  * staging, bays, intake, uplink with order, waits and breaker, forecasts, retention, retirement,
  * shipping, checkpoints, control), its sockets and their messages; what was told was asked of the
  * control socket. Simulated: time; the room on the disk (files are sparse, of true length); cameras
@@ -561,7 +561,7 @@ static void print_about(FILE *out)
 	    "stated the"
 	    " digest of what it stored; the station's copy goes when it has said so again a day"
 	    " later.\n\n"
-	    "**Real:** the whole core, linked with its own `main.c`, turn by turn: configuration,"
+	    "**Real:** the whole core, linked with its own `core.c`, turn by turn: configuration,"
 	    " ledger and its checkpoints, index, staging on a real (sparse) file system with its"
 	    " leases, renames and syncs, bays and dockings, intake, uplink with order, waits and"
 	    " breaker, forecasts, the gate, erasing, confirmation, retention and retirement, "

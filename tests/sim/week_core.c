@@ -1,5 +1,5 @@
 /*
- * week_core: the core itself, dockd/main.c, whose wait for events is the passing of virtual time.
+ * week_core: the core itself, dockd/core.c, whose wait for events is the passing of virtual time.
  *
  * The core's loop calls sd_event_run; where that would wait, the simulated cameras, the simulated
  * server and then the clock get their turn instead, until something has come for the core. Its
@@ -13,14 +13,11 @@ static int week_event_run(sd_event *event, uint64_t usec);
 static int week_add_time(sd_event *event, sd_event_source **out, clockid_t clock, uint64_t usec,
     uint64_t accuracy, sd_event_time_handler_t fn, void *arg);
 static int sandboxed(void);
-int core_main(int argc, char **argv);
 
-#define main core_main
 #define sd_event_run week_event_run
 #define sd_event_add_time_relative week_add_time
 #define sandbox_basics sandboxed
-#include "../../dockd/main.c"
-#undef main
+#include "../../dockd/core.c"
 #undef sd_event_run
 #undef sd_event_add_time_relative
 
@@ -78,7 +75,7 @@ struct index *core_index(void)
 
 int core_run(const char *config, const char *profiles)
 {
-	return serve(config, profiles);
+	return core_serve(config, profiles);
 }
 
 int core_ask(const char *socket_path, struct proto_ask ask, void (*part)(const struct msg *m))

@@ -1,0 +1,607 @@
+/*
+ * core: the root of the program. The order in which things are set up, the loop, the hand-overs
+ * between the rooms, the end; nothing else.
+ *
+ * A turn: events (messages of children and peers write records) -> commit -> plan (intents) ->
+ * commit -> act. What is permitted by a record happens after that record is on disk.
+ */
+#include "core.h"
+
+#include "acceptance.h"
+#include "bay.h"
+#include "checkpoint.h"
+#include "config.h"
+#include "control.h"
+#include "hold.h"
+#include "inquiry.h"
+#include "intake.h"
+#include "journal.h"
+#include "judge.h"
+#include "light.h"
+#include "link.h"
+#include "policy.h"
+#include "predecessor.h"
+#include "reconcile.h"
+#include "retention.h"
+#include "retirement.h"
+#include "shipping.h"
+#include "staging.h"
+#include "uplink.h"
+#include "volume.h"
+
+#include "base/log.h"
+#include "base/sandbox.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define TURN_EVENTS 256  /* events taken before a turn's commit */
+#define BROKEN_TICKS 240 /* a minute to be read in `dockctl status`, then a new start may mend it */
+
+/* The root of the program. */
+struct core {
+	sd_event *event;
+	struct config *config; /* of which the bays keep the profiles */
+	const char *config_path, *profiles_dir;
+	char
+	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
+	struct journal *journal;
+	struct checkpoint *checkpoint;
+	struct staging *staging;
+	struct lights *lights;
+	struct verifier *verifier;
+	struct intake *intake;
+	struct judge *judge;
+	struct acceptance *acceptance;
+	struct inquiry *inquiry;
+	struct uplink *uplink;
+	struct shipping *shipping;
+	struct disposer *disposer;
+	struct retention *retention;
+	struct reconcile *reconcile;
+	struct holder *holder;
+	struct retirement *retirement;
+	struct bays *bays;
+	struct link *link;
+	struct control *control;
+	sd_event_source *tick, *again, *work;
+	uint64_t ticks, broken_ticks;
+	uint64_t shown_records, shown_states;
+};
+
+/* ---- hand-overs between the rooms ---- */
+
+static void on_pulled(void *arg, uint64_t asset)
+{
+	intake_pulled(((struct core *)arg)->intake, asset);
+}
+
+static void on_changed(void *arg, uint64_t asset)
+{
+	struct core *c = arg;
+
+	judge_changed(c->judge, asset);
+	uplink_asset_changed(c->uplink, asset);
+	bays_asset_changed(c->bays);
+}
+
+/* Judged, receipted: the bays, and what its stores are to hold. */
+static void on_told(void *arg, uint64_t asset)
+{
+	struct core *c = arg;
+
+	holder_asset_changed(c->holder, asset);
+	bays_asset_changed(c->bays);
+}
+
+static void on_confirmed(void *arg, uint64_t asset)
+{
+	holder_asset_changed(((struct core *)arg)->holder, asset);
+}
+
+static void on_lost(void *arg, uint64_t asset)
+{
+	on_changed(arg, asset);
+}
+
+static void hotplug_up(void *arg)
+{
+	bays_hotplug_up(((struct core *)arg)->bays);
+}
+
+static void hotplug_message(void *arg, struct msg *m)
+{
+	bays_hotplug_message(((struct core *)arg)->bays, m);
+}
+
+static void hotplug_down(void *arg)
+{
+	bays_hotplug_down(((struct core *)arg)->bays);
+}
+
+static bool uploader_known(void *arg, const char *name)
+{
+	return uplink_known(((struct core *)arg)->uplink, name);
+}
+
+static void uploader_up(void *arg, const char *name, struct peer *p)
+{
+	uplink_up(((struct core *)arg)->uplink, name, p);
+}
+
+static void uploader_message(void *arg, const char *name, struct peer *p, struct msg *m)
+{
+	uplink_message(((struct core *)arg)->uplink, name, p, m);
+}
+
+static void uploader_down(void *arg, const char *name, struct peer *p)
+{
+	uplink_down(((struct core *)arg)->uplink, name, p);
+}
+
+/* ---- configuration ---- */
+
+static void reload(struct core *c)
+{
+	char *errors = NULL;
+	struct config *fresh;
+	int r = log_reopen();
+
+	if (r < 0)
+		log_warn("log-not-reopened", "reason=\"%s\"", strerror(-r));
+	sd_notify(0, "RELOADING=1");
+	fresh = config_new(c->config_path, c->profiles_dir, &errors);
+	if (!fresh || strcmp(fresh->station, c->config->station) != 0 ||
+	    strcmp(fresh->state_dir, c->config->state_dir) != 0 ||
+	    strcmp(fresh->run_dir, c->config->run_dir) != 0) {
+		log_error("reload-refused", "reason=\"%s\"",
+		    errors ? log_text(errors) :
+			     "station, state-dir and run-dir change only with a restart");
+		free(fresh);
+	} else {
+		struct config *old = c->config;
+
+		c->config = fresh;
+		bays_configure(c->bays, fresh);
+		intake_configure(c->intake, fresh->profile, fresh->profiles_n);
+		judge_configure(c->judge, fresh->profile, fresh->profiles_n);
+		acceptance_configure(c->acceptance, fresh);
+		inquiry_configure(c->inquiry, fresh);
+		uplink_configure(c->uplink, fresh);
+		shipping_configure(c->shipping, fresh);
+		disposer_configure(c->disposer, fresh);
+		retention_configure(c->retention, fresh);
+		reconcile_configure(c->reconcile, fresh);
+		holder_configure(c->holder, fresh);
+		retirement_configure(c->retirement, fresh);
+		policy_route(c->journal, fresh);
+		policy_tell(c->journal, fresh, old);
+		free(old);
+		log_info("reloaded", "%s", "");
+	}
+	free(errors);
+	sd_notify(0, "READY=1");
+}
+
+/* ---- the loop ---- */
+
+static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
+{
+	struct core *c = arg;
+
+	(void)s;
+	if (si->ssi_signo == SIGHUP) {
+		reload(c);
+		return 0;
+	}
+	log_info("stopping", "signal=%s by=%u", sigabbrev_np((int)si->ssi_signo), si->ssi_pid);
+	return sd_event_exit(c->event, 0);
+}
+
+static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
+{
+	struct core *c = arg;
+
+	bays_tick(c->bays, c->ticks);
+	verifier_tick(c->verifier);
+	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));
+	if (c->ticks % 20 == 0)
+		sd_notify(0, "WATCHDOG=1");
+	c->ticks++;
+	if (!journal_works(c->journal) && ++c->broken_ticks == BROKEN_TICKS) {
+		log_error("giving-up", "reason=\"%s\"", log_text(journal_why(c->journal)));
+		return sd_event_exit(c->event, EXIT_FAILURE);
+	}
+	sd_event_source_set_time(s, usec + LIGHT_TICK_MS * 1000);
+	return sd_event_source_set_enabled(s, SD_EVENT_ON);
+}
+
+/* The turn that follows goes on with the ledger's tree and its check. */
+static int on_work(sd_event_source *s, uint64_t usec, void *arg)
+{
+	(void)usec;
+	(void)arg;
+	return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+}
+
+static int on_again(sd_event_source *s, void *arg)
+{
+	(void)arg;
+	return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+}
+
+/* A number that changes when something that dockctl shows has changed. */
+static uint64_t states(const struct core *c)
+{
+	struct uplink_state d;
+	uint64_t sum = c->bays->n + (checkpoint_trouble(c->checkpoint)[0] ? 1u << 16 : 0);
+
+	for (size_t i = 0; i < c->bays->n; i++) {
+		const struct bay *b = c->bays->bay[i];
+
+		sum = sum * 31 + (uint64_t)b->state * 7 + bay_light(b);
+		if (b->state == BAY_FETCHING)
+			sum = sum * 31 + c->ticks / 4;
+	}
+	for (size_t i = 0; uplink_state(c->uplink, i, &d) == 0; i++) {
+		sum = sum * 31 + d.active + (d.connected ? 64 : 0) + (d.away ? 128 : 0) +
+		    (d.late[0] ? 256 : 0);
+		if (d.active)
+			sum = sum * 31 + c->ticks / 4;
+	}
+	return sum;
+}
+
+static void commit(struct core *c)
+{
+	static bool told;
+
+	if (journal_commit(c->journal) < 0 && !told) {
+		told = true;
+		log_error("journal-failed", "reason=\"%s\"", journal_why(c->journal));
+	}
+}
+
+static void sign(struct core *c)
+{
+	bool stopped = checkpoint_trouble(c->checkpoint)[0] != '\0';
+	uint32_t more_ms = checkpoint_turn(c->checkpoint);
+
+	if (stopped && !checkpoint_trouble(c->checkpoint)[0])
+		bays_asset_changed(c->bays);
+	if (more_ms == 0)
+		return;
+	sd_event_source_set_time_relative(c->work, more_ms * UINT64_C(1000));
+	sd_event_source_set_enabled(c->work, SD_EVENT_ONESHOT);
+}
+
+static void turn(struct core *c)
+{
+	uint64_t records, sum;
+
+	commit(c);
+	bays_plan(c->bays);
+	intake_plan(c->intake);
+	if (judge_plan(c->judge))
+		c->bays->again = true;
+	inquiry_plan(c->inquiry);
+	if (!checkpoint_trouble(c->checkpoint)[0])
+		retention_plan(c->retention);
+	acceptance_plan(c->acceptance);
+	uplink_plan(c->uplink);
+	retirement_plan(c->retirement, !bays_stop_why(c->bays)[0]);
+	commit(c);
+	bays_act(c->bays);
+	intake_act(c->intake);
+	inquiry_act(c->inquiry);
+	disposer_act(c->disposer);
+	uplink_act(c->uplink);
+	reconcile_act(c->reconcile);
+	holder_act(c->holder);
+	retirement_act(c->retirement);
+	sign(c);
+	shipping_turn(c->shipping);
+	commit(c);
+	records = journal_records(c->journal);
+	sum = states(c);
+	control_turn(c->control, records != c->shown_records || sum != c->shown_states);
+	c->shown_records = records;
+	c->shown_states = sum;
+	if (c->bays->again)
+		sd_event_source_set_enabled(c->again, SD_EVENT_ON);
+}
+
+static int loop(struct core *c)
+{
+	for (;;) {
+		int r = sd_event_run(c->event, UINT64_MAX);
+
+		for (unsigned i = 0; i < TURN_EVENTS && r > 0; i++) {
+			if (sd_event_get_state(c->event) == SD_EVENT_FINISHED)
+				return 0;
+			r = sd_event_run(c->event, 0);
+		}
+		if (sd_event_get_state(c->event) == SD_EVENT_FINISHED)
+			return 0;
+		if (r < 0)
+			return r;
+		turn(c);
+	}
+}
+
+/* ---- start ---- */
+
+/* May evidence lie on this volume? Exits where it may not. */
+static bool check_volume(const struct config *c)
+{
+	int volume = volume_is_encrypted(c->state_dir);
+	int swap = volume_swap_is_encrypted();
+
+	if (volume == 1 && swap == 1)
+		return false;
+	if (!c->allow_plaintext)
+		fatal(
+		    "reason=\"%s does not lie on an encrypted volume (dm-crypt)%s: nothing is taken in; "
+		    "encrypt it, or set allow-plaintext = true\"",
+		    c->state_dir, swap == 1 ? "" : ", or swap does not");
+	log_warn("plaintext",
+	    "path=%s swap=%s reason=\"evidence lies on a plain volume, by "
+	    "allow-plaintext\"",
+	    c->state_dir, swap == 1 ? "encrypted" : "plain");
+	return true;
+}
+
+static void make_dir(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		fatal("path=%s reason=\"%s: make it, owned by this user\"", path, strerror(errno));
+}
+
+/* The key, the newest checkpoint, and in a new folder the station that this one replaces. */
+static void open_checkpoint(struct core *c)
+{
+	struct checkpoint_settings settings = {
+		.state_dir = c->config->state_dir,
+		.station = c->config->station,
+		.key_file = c->config->key_file,
+		.every_s = c->config->checkpoint_s,
+	};
+	const char *path = c->config->replaces.checkpoint, *why = "";
+	int r = checkpoint_open(&settings, c->journal, &c->checkpoint, &why);
+
+	if (r < 0)
+		fatal("reason=\"%s (%s)\"", why, strerror(-r));
+	if (journal_records(c->journal) > 0 || !c->config->replaces.station[0])
+		return;
+	r = predecessor_cite(c->journal, c->config->replaces.station, path, &why);
+	if (r < 0)
+		fatal("path=%s reason=\"replaces: %s (%s)\"", path, why, strerror(-r));
+}
+
+static void open_state(struct core *c)
+{
+	const char *why = "";
+	int r = journal_open(c->config->state_dir, c->config->station, &c->journal, &why);
+	struct record rec;
+
+	if (r < 0)
+		fatal("path=%s reason=\"%s%s%s\"", c->config->state_dir, why ? why : "",
+		    why && *why ? ": " : "", strerror(-r));
+	r = staging_open(c->config->state_dir, c->config->reserve_bytes, &c->staging);
+	if (r < 0)
+		fatal("path=%s/staging reason=\"%s\"", c->config->state_dir,
+		    r == -EOPNOTSUPP ? "this file system has no file leases: use a local disk" :
+				       strerror(-r));
+	open_checkpoint(c);
+	record_begin(&rec, "began");
+	record_text(&rec, "station", c->config->station);
+	record_text(&rec, "version", DOCKD_VERSION);
+	record_text(&rec, "boot", staging_boot(c->staging));
+	checkpoint_tell(c->checkpoint, &rec);
+	journal_write(c->journal, &rec);
+	policy_tell(c->journal, c->config, NULL);
+	policy_route(c->journal, c->config);
+	if (journal_commit(c->journal) < 0)
+		fatal("path=%s reason=\"the ledger cannot be written: %s\"", c->config->state_dir,
+		    journal_why(c->journal));
+}
+
+/* Each after those that it calls; what calls back is told of the others by the root. */
+static void open_rooms(struct core *c)
+{
+	static const struct bays_handlers bay_handlers = { on_pulled };
+	static const struct intake_handlers intake_handlers = { on_changed };
+	static const struct judge_handlers judge_handlers = { on_told };
+	static const struct inquiry_handlers inquiry_handlers = { on_pulled };
+	static const struct uplink_handlers uplink_handlers = { on_told };
+	static const struct reconcile_handlers reconcile_handlers = { on_lost, on_confirmed };
+
+	c->lights = lights_new(c->config->leds_dir);
+	c->verifier = verifier_new(c->event, c->config->verify_jobs);
+	c->intake = intake_new(c->journal, c->staging, c->verifier, &intake_handlers, c);
+	intake_configure(c->intake, c->config->profile, c->config->profiles_n);
+	c->judge = judge_new(c->journal, c->staging, c->verifier, &judge_handlers, c);
+	judge_configure(c->judge, c->config->profile, c->config->profiles_n);
+	c->acceptance = acceptance_new(c->journal, c->verifier);
+	c->uplink =
+	    uplink_new(c->journal, c->staging, c->intake, c->acceptance, &uplink_handlers, c);
+	c->reconcile =
+	    reconcile_new(c->journal, c->staging, c->uplink, c->acceptance, &reconcile_handlers, c);
+	c->holder = holder_new(c->journal, c->uplink);
+	c->retirement = retirement_new(c->journal, c->staging);
+	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
+	c->bays->ledger_trouble = checkpoint_trouble(c->checkpoint);
+	bays_configure(c->bays, c->config);
+	acceptance_configure(c->acceptance, c->config);
+	c->inquiry = inquiry_new(
+	    &(struct inquiry_parts){ c->journal, c->staging, c->verifier, c->bays, c->judge },
+	    &inquiry_handlers, c);
+	inquiry_configure(c->inquiry, c->config);
+	uplink_configure(c->uplink, c->config);
+	c->shipping = shipping_new(c->journal, c->uplink, c->checkpoint, c->config->station);
+	shipping_configure(c->shipping, c->config);
+	c->disposer = disposer_new(c->journal, c->staging, c->uplink);
+	disposer_configure(c->disposer, c->config);
+	c->retention = retention_new(c->journal, c->uplink, c->disposer);
+	retention_configure(c->retention, c->config);
+	reconcile_configure(c->reconcile, c->config);
+	holder_configure(c->holder, c->config);
+	retirement_configure(c->retirement, c->config);
+}
+
+static void open_sockets(struct core *c, bool plaintext)
+{
+	static const struct link_handlers handlers = {
+		hotplug_up,
+		hotplug_message,
+		hotplug_down,
+		uploader_known,
+		uploader_up,
+		uploader_message,
+		uploader_down,
+	};
+	struct control_parts parts = {
+		.station = c->station,
+		.plaintext = plaintext,
+		.journal = c->journal,
+		.checkpoint = c->checkpoint,
+		.staging = c->staging,
+		.bays = c->bays,
+		.intake = c->intake,
+		.judge = c->judge,
+		.inquiry = c->inquiry,
+		.uplink = c->uplink,
+		.retention = c->retention,
+		.disposer = c->disposer,
+		.reconcile = c->reconcile,
+		.holder = c->holder,
+	};
+	char path[sizeof(c->config->run_dir) + 16];
+	int r;
+
+	memcpy(c->station, c->config->station, sizeof(c->station));
+	snprintf(path, sizeof(path), "%s/control.sock", c->config->run_dir);
+	r = control_open(c->event, path, c->config->admin_gid, &parts, &c->control);
+	if (r < 0)
+		fatal("path=%s reason=\"%s\"", path, strerror(-r));
+	snprintf(path, sizeof(path), "%s/core.sock", c->config->run_dir);
+	r = link_open(c->event, path, c->config->core_gid, c->config->hotplug_uid,
+	    c->config->uploader_uid, c->config->station, &handlers, c, &c->link);
+	if (r < 0)
+		fatal("path=%s reason=\"%s\"", path, strerror(-r));
+	bays_set_link(c->bays, c->link);
+}
+
+static void open_loop(struct core *c)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&mask, signals[i]);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* inherited by workers: a write past their limit is EFBIG */
+	r = sd_event_default(&c->event);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]) && r >= 0; i++)
+		r = sd_event_add_signal(c->event, NULL, signals[i], on_signal, c);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+		    c->event, &c->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, c);
+	if (r >= 0)
+		r = sd_event_add_defer(c->event, &c->again, on_again, c);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+		    c->event, &c->work, CLOCK_MONOTONIC, 0, 1000, on_work, c);
+	if (r < 0)
+		fatal("reason=\"event loop: %s\"", strerror(-r));
+}
+
+static void stop(struct core *c)
+{
+	struct record r;
+	int failed;
+
+	sd_notify(0, "STOPPING=1");
+	lights_all_off(c->lights);
+	link_close(c->link);
+	control_close(c->control);
+	bays_free(c->bays);
+	verifier_free(c->verifier);
+	intake_free(c->intake);
+	judge_free(c->judge);
+	inquiry_free(c->inquiry);
+	record_begin(&r, "ended");
+	journal_write(c->journal, &r);
+	journal_commit(c->journal);
+	failed = checkpoint_now(c->checkpoint);
+	if (failed < 0)
+		log_warn("checkpoint-not-signed", "reason=\"%s\"", strerror(-failed));
+	uplink_free(c->uplink);
+	shipping_free(c->shipping);
+	retention_free(c->retention);
+	disposer_free(c->disposer);
+	reconcile_free(c->reconcile);
+	holder_free(c->holder);
+	retirement_free(c->retirement);
+	acceptance_free(c->acceptance);
+	lights_free(c->lights);
+	staging_close(c->staging);
+	checkpoint_close(c->checkpoint);
+	journal_close(c->journal);
+	log_info("stopped", "%s", "");
+	sd_event_source_unref(c->tick);
+	sd_event_source_unref(c->again);
+	sd_event_source_unref(c->work);
+	sd_event_unref(c->event);
+	free(c->config);
+}
+
+int core_serve(const char *config_path, const char *profiles_dir)
+{
+	static struct core core;
+	struct core *c = &core;
+	char *errors = NULL;
+	bool plaintext, failed;
+	int r;
+
+	c->config_path = config_path;
+	c->profiles_dir = profiles_dir;
+	c->config = config_new(config_path, profiles_dir, &errors);
+	if (!c->config) {
+		fprintf(stderr, "%s", errors ? errors : "the configuration cannot be read\n");
+		return EXIT_FAILURE;
+	}
+	r = log_open("dockd", c->config->log_file[0] ? c->config->log_file : NULL);
+	if (r < 0)
+		fatal("path=%s reason=\"the log cannot be opened: %s\"", c->config->log_file,
+		    strerror(-r));
+	r = sandbox_basics();
+	if (r < 0)
+		fatal("reason=\"%s\"", sandbox_why());
+	make_dir(c->config->run_dir, 0755);
+	make_dir(c->config->state_dir, 0700);
+	plaintext = check_volume(c->config);
+	open_loop(c);
+	open_state(c);
+	open_rooms(c);
+	open_sockets(c, plaintext); /* last: nobody may connect to half a core */
+	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,
+	    c->config->state_dir);
+	sd_notify(0, "READY=1");
+	r = loop(c);
+	if (r < 0)
+		log_error("loop", "reason=\"%s\"", strerror(-r));
+	failed = r < 0 || c->broken_ticks > 0;
+	stop(c);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

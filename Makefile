@@ -112,6 +112,9 @@ dockd_src := \
 	dockd/link.c \
 	dockd/child.c \
 	dockd/control.c \
+	dockd/control_status.c \
+	dockd/control_bay.c \
+	dockd/control_asset.c \
 	dockd/control_destination.c \
 	dockd/control_order.c \
 	dockd/control_uplink.c \

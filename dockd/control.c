@@ -1,9 +1,6 @@
 #include "control_client.h"
 #include "control_evidence.h"
 
-#include "errand.h"
-#include "outlook.h"
-
 #include "base/log.h"
 
 #include <errno.h>
@@ -13,11 +10,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define EXPORT_PAGE 4
 #define ALL_PAGES 64
 
 static void client_drop(struct client *k)
@@ -56,321 +50,6 @@ bool client_gave_reason(struct client *k)
 		return true;
 	client_end(k, -EINVAL, 0, "a reason is needed: --reason TEXT");
 	return false;
-}
-
-/* ---- status ---- */
-
-enum station_light control_station_light(const struct control *c)
-{
-	char text[PROTO_TEXT_LEN * 2];
-	struct uplink_state d;
-	bool away = false;
-
-	retention_text(c->p.retention, text, sizeof(text));
-	if (text[0])
-		return STATION_NEEDS_IT;
-	if (!journal_works(c->p.journal) || bays_stop_why(c->p.bays)[0] || !c->p.bays->hotplug)
-		return STATION_NEEDS_IT;
-	if (outlook_text(c->p.uplink, text, sizeof(text)))
-		return STATION_NEEDS_IT;
-	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++) {
-		if (d.another || d.person)
-			return STATION_NEEDS_IT;
-		away = away || d.away;
-	}
-	return away ? STATION_AWAY : STATION_WELL;
-}
-
-static void need(char *text, size_t room, const char *what)
-{
-	size_t used = strlen(text);
-
-	snprintf(text + used, room - used, "%s%s", used ? "; " : "", what);
-}
-
-static int answer_status(struct client *k)
-{
-	struct control *c = k->control;
-	struct proto_ctl_status s = {
-		.generation = c->generation,
-		.records = journal_records(c->p.journal),
-		.hotplug_connected = c->p.bays->hotplug,
-		.station_light = control_station_light(c),
-		.plaintext = c->p.plaintext,
-		.intake_stopped = bays_stop_why(c->p.bays)[0] || !journal_works(c->p.journal),
-		.erase = c->p.bays->settings.erase,
-		.accept_level = c->p.bays->settings.accept,
-	};
-	struct staging_space space = { 0 };
-	struct index_counts n = { 0 };
-	char receipts[PROTO_TEXT_LEN * 2];
-	int r;
-
-	snprintf(s.station, sizeof(s.station), "%s", c->p.station);
-	snprintf(s.version, sizeof(s.version), "%s", DOCKD_VERSION);
-	s.checked_records = checkpoint_checked(c->p.checkpoint);
-	s.checkpoint_size = checkpoint_size(c->p.checkpoint);
-	index_counts(control_index(c), &n);
-	s.assets = n.assets;
-	s.receipted = n.receipted;
-	s.erased = n.erased;
-	s.unsent_bytes = n.unsent_bytes;
-	s.oldest_unsent_s = n.oldest_unsent_s;
-	s.dockings = n.dockings;
-	staging_space(c->p.staging, &space);
-	s.disk_free_bytes = space.free_bytes;
-	s.disk_reserve_bytes = space.reserve_bytes;
-	for (size_t i = 0; i < c->p.bays->n; i++) {
-		const struct bay *b = c->p.bays->bay[i];
-
-		s.bays += b->state != BAY_FOREIGN;
-		s.occupied +=
-		    b->state != BAY_EMPTY && b->state != BAY_LEFT && b->state != BAY_FOREIGN;
-	}
-	if (!journal_works(c->p.journal))
-		need(s.text, sizeof(s.text), journal_why(c->p.journal));
-	if (bays_stop_why(c->p.bays)[0])
-		need(s.text, sizeof(s.text), bays_stop_why(c->p.bays));
-	if (!c->p.bays->hotplug)
-		need(s.text, sizeof(s.text),
-		    "dockd-hotplug is not connected: no camera is seen; start it");
-	if (n.needs_person) {
-		char some[64];
-
-		snprintf(some, sizeof(some), "%" PRIu64 " files need a person: dockctl queue",
-		    n.needs_person);
-		need(s.text, sizeof(s.text), some);
-	}
-	reconcile_text(c->p.reconcile, receipts, sizeof(receipts));
-	if (receipts[0])
-		need(s.text, sizeof(s.text), receipts);
-	control_destination_needs(c, s.text, sizeof(s.text));
-	control_fill_retention(c, &s);
-	retention_text(c->p.retention, receipts, sizeof(receipts));
-	if (receipts[0])
-		need(s.text, sizeof(s.text), receipts);
-	if (outlook_text(c->p.uplink, receipts, sizeof(receipts)))
-		need(s.text, sizeof(s.text), receipts);
-	holder_text(c->p.holder, receipts, sizeof(receipts));
-	if (receipts[0])
-		need(s.text, sizeof(s.text), receipts);
-	s.findings = index_findings_count(control_index(c));
-	control_needs(c, s.text, sizeof(s.text));
-	r = client_send(k, MSG_STATUS, &s, -1);
-	if (r == 0)
-		r = control_destinations(k);
-	return r < 0 ? r : client_end(k, 0, 0, "");
-}
-
-/* ---- bays ---- */
-
-static void fill_bay(const struct bay *b, struct proto_ctl_bay *row)
-{
-	struct stat st;
-
-	memset(row, 0, sizeof(*row));
-	memcpy(row->bay, b->name, sizeof(row->bay));
-	memcpy(row->port, b->port, sizeof(row->port));
-	snprintf(row->state, sizeof(row->state), "%s", bay_state_word(b));
-	memcpy(row->camera, b->identity, sizeof(row->camera));
-	memcpy(row->model, b->device.model, sizeof(row->model));
-	if (b->profile)
-		memcpy(row->profile, b->profile->name, sizeof(row->profile));
-	bay_text(b, row->text, sizeof(row->text));
-	row->light = bay_light(b);
-	row->features = b->camera.features;
-	row->battery_percent =
-	    b->camera.features & CAMERA_BATTERY ? (int32_t)b->camera.battery_percent : -1;
-	row->objects = (uint32_t)b->sum.objects;
-	row->pending = (uint32_t)b->sum.pending;
-	row->held = (uint32_t)b->sum.held;
-	row->receipted = (uint32_t)b->sum.receipted;
-	row->docking = b->docking;
-	row->pending_bytes = b->sum.pending_bytes;
-	row->pulled_bytes = b->pulled_bytes;
-	row->clock_offset_ms = b->clock_known ? b->clock_offset_ms : INT64_MIN;
-	row->docked_at_s = b->docking ? b->docked_at_s : 0;
-	if (b->state == BAY_EMPTY || b->state == BAY_LEFT) {
-		memset(row->model, 0, sizeof(row->model));
-		row->battery_percent = -1;
-		row->features = 0;
-	}
-	if (b->state == BAY_FETCHING) {
-		row->now_asset = b->asset.number;
-		row->now_size = b->row.size_bytes;
-		if (b->part_fd >= 0 && fstat(b->part_fd, &st) == 0)
-			row->now_bytes = (uint64_t)st.st_size;
-	}
-}
-
-static int answer_bays(struct client *k)
-{
-	struct bays *h = k->control->p.bays;
-	const char *name = k->ask.text;
-	unsigned sent = 0;
-
-	for (size_t i = k->ask.cursor; i < h->n; i++) {
-		struct proto_ctl_bay row;
-		int r;
-
-		if (name[0] && strcmp(name, h->bay[i]->name) != 0)
-			continue;
-		if (sent == CONTROL_PAGE)
-			return client_end(k, 0, i, "");
-		fill_bay(h->bay[i], &row);
-		control_bay_findings(k->control, row.docking, row.text, sizeof(row.text));
-		r = client_send(k, MSG_BAY, &row, -1);
-		if (r < 0)
-			return r;
-		sent++;
-	}
-	if (name[0] && sent == 0)
-		return client_end(k, -ENOENT, 0, "no bay of that name");
-	return client_end(k, 0, 0, "");
-}
-
-/* ---- assets ---- */
-
-static enum rung rung_of(const struct control *c, const struct asset *a)
-{
-	static struct upload up[CONFIG_DESTINATIONS];
-	const struct upload *ups[CONFIG_DESTINATIONS];
-	const struct bays *h = c->p.bays;
-	size_t n = 0;
-
-	for (size_t i = 0; i < h->destinations_n; i++) {
-		uint64_t number = a->merged_into ? a->merged_into : a->number;
-
-		if (!index_takes(control_index(c), h->destination[i], a->kinds))
-			continue;
-		ups[n++] = index_upload(control_index(c), number, h->destination[i], &up[i]) == 0 ?
-		    &up[i] :
-		    NULL;
-	}
-	return asset_rung(a, ups, n, h->settings.any);
-}
-
-void control_fill_asset(const struct control *c, const struct asset *a, struct proto_ctl_asset *row)
-{
-	struct docking d;
-	int64_t part;
-
-	memset(row, 0, sizeof(*row));
-	row->number = a->number;
-	row->docking = a->docking;
-	row->merged_into = a->merged_into;
-	row->recorded_s = a->recorded_s;
-	row->dispose_by_s = a->dispose_by_s;
-	row->recorded_proved = a->recorded_proved;
-	row->preserved = retention_preserves(control_index(c), a);
-	row->retired = a->disposed ? 2 : a->file == FILE_RETIRED && !a->merged_into;
-	row->size_bytes = a->size_bytes;
-	row->pulled_bytes = a->pulled_bytes;
-	row->mtime_s = a->mtime_s;
-	row->staged_at_s = a->staged_at_s;
-	row->rung = rung_of(c, a);
-	row->kind = a->kind;
-	row->interruptions = a->interruptions;
-	if (a->file == FILE_SEALED)
-		row->staged_bytes = a->size_bytes;
-	else if (a->file == FILE_PART && (part = staging_part_length(c->p.staging, a->number)) > 0)
-		row->staged_bytes = (uint64_t)part;
-	memcpy(row->asset, a->id, sizeof(row->asset));
-	memcpy(row->sha256, a->sha256, sizeof(row->sha256));
-	memcpy(row->camera, a->camera, sizeof(row->camera));
-	if (index_docking(control_index(c), a->docking, &d) == 0)
-		memcpy(row->bay, d.bay, sizeof(row->bay));
-	snprintf(row->signature, sizeof(row->signature), "%s", a->signature);
-	snprintf(row->signature_text, sizeof(row->signature_text), "%.140s%s%.110s%s",
-	    a->kind == KIND_REPORT && !a->signature_text[0] ? "the station's own" :
-							      signature_sentence(a->signature),
-	    a->signature_text[0] ? " (" : "", a->signature_text, a->signature_text[0] ? ")" : "");
-	memcpy(row->class, a->class, sizeof(row->class));
-	memcpy(row->reason, a->trouble, sizeof(row->reason));
-	memcpy(row->path, a->path, sizeof(row->path));
-}
-
-static int answer_assets(struct client *k)
-{
-	static struct asset page[CONTROL_PAGE];
-	static struct proto_ctl_asset row;
-	struct control *c = k->control;
-	bool queued = k->ask.flags & ASSETS_QUEUED;
-	int n = index_assets(control_index(c), k->ask.cursor, queued, page, CONTROL_PAGE);
-
-	if (n < 0)
-		return client_end(k, n, 0, "the index cannot be read");
-	for (int i = 0; i < n; i++) {
-		int r;
-
-		control_fill_asset(c, &page[i], &row);
-		if (!row.reason[0] && index_is_expedited(control_index(c), page[i].number))
-			snprintf(row.reason, sizeof(row.reason), "expedited");
-		r = client_send(k, MSG_ASSET, &row, -1);
-		if (r < 0)
-			return r;
-	}
-	return client_end(k, 0, n == CONTROL_PAGE ? page[n - 1].number : 0, "");
-}
-
-static int answer_asset(struct client *k)
-{
-	static struct proto_ctl_asset row;
-	static struct asset a;
-	struct control *c = k->control;
-	int r;
-
-	if (index_asset(control_index(c), k->ask.number, &a) < 0)
-		return client_end(k, -ENOENT, 0, "no clip of that number");
-	control_fill_asset(c, &a, &row);
-	if (a.disposed && !row.reason[0])
-		snprintf(row.reason, sizeof(row.reason), "disposed of");
-	if (!row.reason[0])
-		snprintf(row.reason, sizeof(row.reason), "%s", errand_gate_text(c->p.bays, &a));
-	control_asset_findings(c, a.number, row.reason, sizeof(row.reason));
-	r = client_send(k, MSG_ASSET, &row, -1);
-	if (r == 0)
-		r = control_uploads(k, &a);
-	return r < 0 ? r : client_end(k, 0, 0, "");
-}
-
-static int answer_export(struct client *k)
-{
-	static struct asset page[EXPORT_PAGE];
-	static struct proto_ctl_asset row;
-	struct control *c = k->control;
-	int n = index_assets(control_index(c), k->ask.cursor, false, page, EXPORT_PAGE);
-	struct record r;
-
-	if (!client_gave_reason(k))
-		return 0;
-	if (n < 0)
-		return client_end(k, n, 0, "the index cannot be read");
-	for (int i = 0; i < n; i++) {
-		if (page[i].file != FILE_SEALED)
-			continue;
-		record_begin(&r, "exported");
-		record_number(&r, "asset", (int64_t)page[i].number);
-		record_text(&r, "reason", k->ask.reason);
-		record_number(&r, "uid", k->uid);
-		journal_write(c->p.journal, &r);
-	}
-	if (journal_commit(c->p.journal) < 0)
-		return client_end(k, -EIO, 0, "the export cannot be put on record");
-	for (int i = 0; i < n; i++) {
-		int fd =
-		    page[i].file == FILE_SEALED ? staging_read(c->p.staging, page[i].number) : -1;
-		int err;
-
-		control_fill_asset(c, &page[i], &row);
-		err = client_send(k, MSG_ASSET, &row, fd);
-		if (fd >= 0)
-			close(fd);
-		if (err < 0)
-			return err;
-	}
-	log_info("exported", "uid=%u assets=%d after=%" PRIu64, (unsigned)k->uid, n, k->ask.cursor);
-	return client_end(k, 0, n == EXPORT_PAGE ? page[n - 1].number : 0, "");
 }
 
 /* ---- changes ---- */
@@ -422,7 +101,7 @@ static bool all_have(struct control *c, struct client *k)
 			return false;
 		n = index_assets(control_index(c), k->passed, false, page, CONTROL_PAGE);
 		for (int i = 0; i < n; i++) {
-			if (!page[i].gone && rung_of(c, &page[i]) < k->ask.rung)
+			if (!page[i].gone && control_rung(c, &page[i]) < k->ask.rung)
 				return false;
 			k->passed = page[i].number;
 		}
@@ -442,7 +121,7 @@ static bool holds(struct control *c, struct client *k)
 	switch ((enum wait_for)k->ask.wait_for) {
 	case WAIT_ASSET_RUNG:
 		return index_asset(control_index(c), k->ask.number, &a) == 0 &&
-		    rung_of(c, &a) >= k->ask.rung;
+		    control_rung(c, &a) >= k->ask.rung;
 	case WAIT_ALL_RUNG:
 		return all_have(c, k);
 	case WAIT_BAY_LIGHT:
@@ -508,20 +187,20 @@ static int answer(struct client *k)
 		    k, -EPROTONOSUPPORT, 0, "dockctl and dockd are of different versions");
 	switch ((enum ask)k->ask.ask) {
 	case ASK_STATUS:
-		return answer_status(k);
+		return control_status(k);
 	case ASK_BAYS:
-		return answer_bays(k);
+		return control_bays(k);
 	case ASK_ASSETS:
-		return answer_assets(k);
+		return control_assets(k);
 	case ASK_ASSET:
-		return answer_asset(k);
+		return control_asset(k);
 	case ASK_RETRY:
 		return answer_retry(k);
 	case ASK_WAIT:
 	case ASK_CHANGED:
 		return park(k);
 	case ASK_EXPORT:
-		return answer_export(k);
+		return control_export(k);
 	case ASK_LEDGER:
 		return control_ledger(k);
 	case ASK_BUNDLE:

@@ -1,8 +1,8 @@
 /*
  * control_client: what the files of the control socket share: who asks, and how he is answered.
  *
- * Included by control*.c only. control.c owns the sockets and answers status, bays, assets and
- * waiting; each other file answers the questions of one room, by functions named below.
+ * Included by control*.c only. control.c owns the sockets, those who wait, and `retry`; each other
+ * file answers the questions about one noun, by functions named below.
  */
 #ifndef DOCKD_CONTROL_CLIENT_H
 #define DOCKD_CONTROL_CLIENT_H
@@ -51,8 +51,20 @@ bool client_gave_reason(struct client *k);
 int control_ledger(struct client *k);
 int control_bundle(struct client *k);
 
+/* control_status.c */
+int control_status(struct client *k);
+
+/* control_bay.c */
+int control_bays(struct client *k);
+
+/* control_asset.c */
+int control_assets(struct client *k);
+int control_asset(struct client *k);
+int control_export(struct client *k);
 void control_fill_asset(
     const struct control *c, const struct asset *a, struct proto_ctl_asset *row);
+/* Over all destinations, as the policy asks. */
+enum rung control_rung(const struct control *c, const struct asset *a);
 
 /* control_uplink.c: rows of destinations, of the uploads of an asset; and what goes first. */
 int control_destinations(struct client *k);

@@ -76,6 +76,8 @@ dockd_src := \
 	dockd/profile.c \
 	dockd/base/zone.c \
 	dockd/bay.c \
+	dockd/bays.c \
+	dockd/arrival.c \
 	dockd/bay_view.c \
 	dockd/schedule.c \
 	dockd/docking.c \

@@ -1,26 +1,18 @@
 /*
- * bay: the places where cameras are docked: who is there, since when, what its light says.
+ * bay: one place where a camera is docked: who is there, since when, what its light says.
  *
- * Owns every struct bay. Told by link (hotplug) who arrived and left, asks for device nodes, starts
- * one dockd-camera for each docked camera and hands its messages to docking. Called by main each
- * turn: plan (write intents), then, after the journal's commit, act. It never looks into bytes of a
- * camera.
+ * The facts of it, which arrival, docking, errand and books keep; its light and its words
+ * (bay_view.c); and how its camera or its worker is given up. Owned by bays.
  */
 #ifndef DOCKD_BAY_H
 #define DOCKD_BAY_H
 
-#include "child.h"
-#include "config.h"
-#include "journal.h"
-#include "light.h"
-#include "link.h"
-#include "staging.h"
+#include "index.h"
+#include "profile.h"
 
 #include "base/proto_camera.h"
 #include "base/proto_ctl.h"
 #include "base/proto_hotplug.h"
-
-#define BAYS_MAX 256
 
 enum bay_state {
 	BAY_EMPTY = 0,
@@ -52,6 +44,10 @@ enum bay_plan {
 };
 
 #define BAY_NOT_ERASED 16
+#define BAY_SECOND_US UINT64_C(1000000)
+
+struct bays;
+struct child;
 
 struct bay {
 	struct bays *house;
@@ -103,9 +99,8 @@ struct bay {
 	bool erase_scan;   /* the gate is being asked, from erase_cursor on */
 	uint64_t erase_cursor, erase_scan_us;
 	bool erased_some;
-	uint64_t
-	    not_erased[BAY_NOT_ERASED]; /* assets that the camera kept when told to erase them */
-	unsigned not_erased_n;          /* full: nothing more is erased in this docking */
+	uint64_t not_erased[BAY_NOT_ERASED]; /* assets that it kept when told to erase them */
+	unsigned not_erased_n;               /* full: nothing more is erased in this docking */
 	uint64_t looked_us;
 	struct listing_sum sum;
 	uint64_t found; /* new assets of this docking: bounded, whatever the camera lists */
@@ -120,71 +115,6 @@ struct bay {
 	int part_fd;       /* our own descriptor of the staging file, for progress; -1 */
 };
 
-/* What the bays need to be told, by main from the configuration; copied. */
-struct bays_settings {
-	bool erase, any, take_when_server;
-	enum receipt_level accept;
-	uint32_t pulls_per_port, rejoin_s;
-};
-
-struct bays_handlers {
-	void (*pulled)(void *arg, uint64_t asset); /* its .part is whole: intake seals it */
-};
-
-struct bays {
-	sd_event *event;
-	struct journal *journal;
-	struct staging *staging;
-	struct link *link;
-	struct lights *lights;
-	const struct bays_handlers *handlers;
-	void *arg;
-	struct bays_settings settings;
-	const struct profile *profiles;
-	size_t profiles_n;
-	char destination[CONFIG_DESTINATIONS][PROTO_NAME_LEN];
-	size_t destinations_n;
-	struct bay *bay[BAYS_MAX];
-	size_t n;
-	bool hotplug; /* connected */
-	bool synced;  /* and all that is there has been told */
-	uint64_t synced_us;
-	bool stopped; /* intake is stopped: stop_why says why */
-	char stop_why[PROTO_TEXT_LEN * 2];
-	const char *ledger_trouble; /* checkpoint's, live: while not "", intake and erasing stop */
-	const struct bay *disk_bay; /* whose worker told of the last of them; never followed */
-	unsigned disk_errors;       /* EIO on staging, in a row */
-	bool again;                 /* another turn is wanted at once */
-};
-
-struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, struct lights *l,
-    const struct bays_handlers *handlers, void *arg);
-/* Takes names, ports, lamps, profiles and settings; at reload dockings go on with what they had. */
-void bays_configure(struct bays *b, const struct config *c);
-void bays_set_link(struct bays *b, struct link *l);
-/* Stops all workers (BYE where they wait, else killed). */
-void bays_free(struct bays *b);
-
-/* From link. */
-void bays_hotplug_up(struct bays *b);
-void bays_hotplug_message(struct bays *b, struct msg *m);
-void bays_hotplug_down(struct bays *b);
-
-/* Once a turn; plan may only write to the journal, act comes after its commit. */
-void bays_plan(struct bays *b);
-void bays_act(struct bays *b);
-/* Every LIGHT_TICK_MS: time-outs, lamps. */
-void bays_tick(struct bays *b, uint64_t tick);
-
-/* An asset moved on (checked, receipted, put back): bays that show it look again. */
-void bays_asset_changed(struct bays *b);
-/* A person asks to try again: this bay, or all (name NULL). Number of bays that heard it. */
-unsigned bays_retry(struct bays *b, const char *name);
-/* Why nothing is taken in or erased, at no bay; "" when that is not so. */
-const char *bays_stop_why(const struct bays *b);
-/* No pull, erase or listing is to be done now. */
-bool bays_idle(const struct bays *b);
-
 enum light_state bay_light(const struct bay *b);
 const char *bay_state_word(const struct bay *b);
 /* All that the camera shows is held safely: on the station's disk, sealed and checked. */
@@ -195,6 +125,10 @@ void bay_text(const struct bay *b, char *out, size_t room);
 /* For docking: the worker is given up; opened again after a while, or FAULT after too many. */
 void bay_worker_lost(struct bay *b, const char *why);
 void bay_fault(struct bay *b, const char *why);
-uint64_t bay_now_us(void);
+/* Its worker and descriptors are let go, and what was planned is not done. */
+void bay_drop_worker(struct bay *b);
+/* The camera has left: its docking waits rejoin_s for it. */
+void bay_leave(struct bay *b);
+uint64_t bay_now_us(void); /* CLOCK_MONOTONIC */
 
 #endif

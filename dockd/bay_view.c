@@ -3,6 +3,7 @@
  * facts of one struct bay in, words out.
  */
 #include "bay.h"
+#include "bays.h"
 
 #include <stdio.h>
 
@@ -114,44 +115,4 @@ void bay_text(const struct bay *b, char *out, size_t room)
 	else if (b->final && b->profile && is_nearly_full(b))
 		text = "the camera is nearly full: its clips are held here but not erased from it";
 	snprintf(out, room, "%s", text);
-}
-
-const char *bays_stop_why(const struct bays *h)
-{
-	if (h->ledger_trouble && h->ledger_trouble[0])
-		return h->ledger_trouble;
-	return h->stopped ? h->stop_why : "";
-}
-
-bool bays_idle(const struct bays *h)
-{
-	for (size_t i = 0; i < h->n; i++) {
-		const struct bay *b = h->bay[i];
-
-		switch (b->state) {
-		case BAY_EMPTY:
-		case BAY_FOREIGN:
-		case BAY_BLOCKED:
-		case BAY_FAULT:
-		case BAY_LOOKING:
-			continue;
-		case BAY_READY:
-			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) ||
-			    b->sum.pending || b->erased_some ||
-			    (h->settings.erase && (b->erase_wanted || b->erase_scan)))
-				return false;
-			continue;
-		case BAY_CLOSED:
-		case BAY_OPENING:
-		case BAY_ATTACHING:
-		case BAY_CLOCK:
-		case BAY_LISTING:
-		case BAY_FETCHING:
-		case BAY_COMPARING:
-		case BAY_ERASING:
-		case BAY_LEFT:
-			return false;
-		}
-	}
-	return true;
 }

@@ -1,5 +1,6 @@
 #include "books.h"
 
+#include "bays.h"
 #include "clock.h"
 
 #include "base/log.h"

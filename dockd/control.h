@@ -8,7 +8,7 @@
 #ifndef DOCKD_CONTROL_H
 #define DOCKD_CONTROL_H
 
-#include "bay.h"
+#include "bays.h"
 #include "checkpoint.h"
 #include "hold.h"
 #include "inquiry.h"

@@ -8,7 +8,7 @@
 #include "core.h"
 
 #include "acceptance.h"
-#include "bay.h"
+#include "arrival.h"
 #include "checkpoint.h"
 #include "config.h"
 #include "control.h"
@@ -112,17 +112,17 @@ static void on_lost(void *arg, uint64_t asset)
 
 static void hotplug_up(void *arg)
 {
-	bays_hotplug_up(((struct core *)arg)->bays);
+	arrival_hotplug_up(((struct core *)arg)->bays);
 }
 
 static void hotplug_message(void *arg, struct msg *m)
 {
-	bays_hotplug_message(((struct core *)arg)->bays, m);
+	arrival_message(((struct core *)arg)->bays, m);
 }
 
 static void hotplug_down(void *arg)
 {
-	bays_hotplug_down(((struct core *)arg)->bays);
+	arrival_hotplug_down(((struct core *)arg)->bays);
 }
 
 static bool uploader_known(void *arg, const char *name)

@@ -1,6 +1,8 @@
 #include "docking.h"
 
+#include "bays.h"
 #include "books.h"
+#include "child.h"
 #include "clock.h"
 
 #include "base/handover.h"

@@ -10,6 +10,8 @@
 
 #include "bay.h"
 
+#include "base/msg.h"
+
 /* Starts or ends a docking in the books. */
 void docking_begin(struct bay *b);
 void docking_end(struct bay *b, const char *reason);

@@ -1,5 +1,6 @@
 #include "errand.h"
 
+#include "bays.h"
 #include "books.h"
 #include "clock.h"
 #include "docking.h"

@@ -10,7 +10,7 @@
 #ifndef DOCKD_INQUIRY_H
 #define DOCKD_INQUIRY_H
 
-#include "bay.h"
+#include "bays.h"
 #include "config.h"
 #include "judge.h"
 #include "verifier.h"

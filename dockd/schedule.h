@@ -8,7 +8,7 @@
 #ifndef DOCKD_SCHEDULE_H
 #define DOCKD_SCHEDULE_H
 
-#include "bay.h"
+#include "bays.h"
 
 /* All h->n bays into order: those a person wants first, those with logs or sidecars left, then those with least left. */
 void schedule_order(const struct bays *h, struct bay **order);

@@ -1,0 +1,360 @@
+#include "bays.h"
+
+#include "arrival.h"
+#include "child.h"
+#include "docking.h"
+#include "errand.h"
+#include "schedule.h"
+
+#include "base/handover.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, struct lights *l,
+    const struct bays_handlers *handlers, void *arg)
+{
+	struct bays *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		fatal("reason=\"out of memory\"");
+	b->event = event;
+	b->journal = j;
+	b->staging = s;
+	b->lights = l;
+	b->handlers = handlers;
+	b->arg = arg;
+	return b;
+}
+
+struct bay *bays_add(struct bays *h, const char *name, const char *port)
+{
+	struct bay *b;
+
+	if (h->n == BAYS_MAX)
+		return NULL;
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		fatal("reason=\"out of memory\"");
+	b->house = h;
+	b->device_fd = b->part_fd = -1;
+	snprintf(b->name, sizeof(b->name), "%s", name);
+	snprintf(b->port, sizeof(b->port), "%s", port);
+	h->bay[h->n++] = b;
+	return b;
+}
+
+struct bay *bays_find(struct bays *h, const char *port)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		if (strcmp(h->bay[i]->port, port) == 0)
+			return h->bay[i];
+	}
+	return NULL;
+}
+
+static void drop_bay(struct bays *h, size_t at)
+{
+	free(h->bay[at]);
+	h->bay[at] = h->bay[--h->n];
+}
+
+void bays_configure(struct bays *h, const struct config *c)
+{
+	h->settings = (struct bays_settings){
+		.erase = c->erase,
+		.any = c->any,
+		.take_when_server = c->take_when_server,
+		.accept = c->accept,
+		.pulls_per_port = c->pulls_per_port,
+		.rejoin_s = c->rejoin_s,
+	};
+	h->destinations_n = c->destinations_n;
+	for (size_t i = 0; i < c->destinations_n; i++)
+		memcpy(h->destination[i], c->destination[i].name, sizeof(h->destination[i]));
+	for (size_t i = 0; i < h->n; i++)
+		h->bay[i]->configured = false;
+	for (size_t i = 0; i < c->bays_n; i++) {
+		struct bay *b = bays_find(h, c->bay[i].port);
+
+		if (!b)
+			b = bays_add(h, c->bay[i].name, c->bay[i].port);
+		if (!b)
+			break;
+		memcpy(b->name, c->bay[i].name, sizeof(b->name));
+		if (strcmp(b->lamp, c->bay[i].light) != 0)
+			lights_set(h->lights, b->lamp, LIGHT_OFF);
+		memcpy(b->lamp, c->bay[i].light, sizeof(b->lamp));
+		b->configured = true;
+	}
+	/* a profile in use moves with the array; dockings keep theirs by name */
+	for (size_t i = 0; i < h->n; i++) {
+		const struct profile *old = h->bay[i]->profile;
+
+		h->bay[i]->profile = NULL;
+		for (size_t k = 0; old && k < c->profiles_n; k++) {
+			if (strcmp(c->profile[k].name, old->name) == 0)
+				h->bay[i]->profile = &c->profile[k];
+		}
+		if (old && !h->bay[i]->profile) {
+			docking_interrupted(h->bay[i], "fault");
+			if (h->bay[i]->child)
+				child_drop(h->bay[i]->child);
+			h->bay[i]->child = NULL;
+			docking_end(h->bay[i], "inferred");
+			h->bay[i]->state = BAY_FOREIGN;
+		}
+	}
+	h->profiles = c->profile;
+	h->profiles_n = c->profiles_n;
+	arrival_match_again(h);
+	bays_asset_changed(h); /* another policy may open the gate */
+}
+
+void bays_set_link(struct bays *h, struct link *l)
+{
+	h->link = l;
+}
+
+void bays_free(struct bays *h)
+{
+	if (!h)
+		return;
+	for (size_t i = 0; i < h->n; i++) {
+		struct bay *b = h->bay[i];
+
+		docking_interrupted(b, "stopped");
+		if (b->child && b->state == BAY_READY)
+			child_send(b->child, MSG_BYE, NULL, NULL, 0);
+		else
+			bay_drop_worker(b);
+		free(b);
+	}
+	free(h);
+}
+
+unsigned bays_retry(struct bays *h, const char *name)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < h->n; i++) {
+		struct bay *b = h->bay[i];
+
+		if (name && strcmp(b->name, name) != 0)
+			continue;
+		n++;
+		b->deaths = 0;
+		b->arrivals = 0;
+		b->trouble[0] = '\0';
+		b->not_erased_n = 0;
+		if (b->state == BAY_FAULT && b->profile) {
+			b->fault[0] = '\0';
+			b->listings = 0;
+			b->linked = b->final = false;
+			b->state = BAY_CLOSED;
+			b->due_us = 0;
+		} else if (b->state == BAY_READY) {
+			b->listings = 0;
+			b->linked = b->final = false;
+		}
+	}
+	h->stopped = false;
+	h->disk_errors = 0;
+	return n;
+}
+
+void bays_asset_changed(struct bays *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		h->bay[i]->erase_wanted = true;
+	}
+}
+
+const char *bays_stop_why(const struct bays *h)
+{
+	if (h->ledger_trouble && h->ledger_trouble[0])
+		return h->ledger_trouble;
+	return h->stopped ? h->stop_why : "";
+}
+
+bool bays_idle(const struct bays *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		const struct bay *b = h->bay[i];
+
+		switch (b->state) {
+		case BAY_EMPTY:
+		case BAY_FOREIGN:
+		case BAY_BLOCKED:
+		case BAY_FAULT:
+		case BAY_LOOKING:
+			continue;
+		case BAY_READY:
+			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) ||
+			    b->sum.pending || b->erased_some ||
+			    (h->settings.erase && (b->erase_wanted || b->erase_scan)))
+				return false;
+			continue;
+		case BAY_CLOSED:
+		case BAY_OPENING:
+		case BAY_ATTACHING:
+		case BAY_CLOCK:
+		case BAY_LISTING:
+		case BAY_FETCHING:
+		case BAY_COMPARING:
+		case BAY_ERASING:
+		case BAY_LEFT:
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- each turn ---- */
+
+static void plan_open(struct bay *b)
+{
+	if (b->state == BAY_CLOSED && b->house->hotplug && b->house->synced &&
+	    (!b->due_us || bay_now_us() >= b->due_us)) {
+		b->due_us = 0;
+		b->plan = PLAN_OPEN;
+	}
+}
+
+void bays_plan(struct bays *h)
+{
+	struct bay *order[BAYS_MAX];
+
+	h->again = false;
+	for (size_t i = 0; i < h->n; i++) {
+		struct bay *b = h->bay[i];
+
+		b->plan = PLAN_NONE;
+		b->expedited =
+		    b->docking && index_expedites_camera(journal_index(h->journal), b->identity);
+		/* what has come in since the last turn changes whose turn it is */
+		if (b->state == BAY_READY && b->linked)
+			listing_sum(journal_index(h->journal), b->docking, &b->sum);
+	}
+	schedule_order(h, order);
+	for (size_t i = 0; i < h->n; i++) {
+		struct bay *b = order[i];
+
+		plan_open(b);
+		if (b->state == BAY_READY && !b->leaving_us)
+			errand_plan(b, schedule_may_pull(h, b));
+	}
+}
+
+void bays_act(struct bays *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct bay *b = h->bay[i];
+		struct proto_port open = { .generation = b->device.generation };
+
+		if (!journal_works(h->journal)) {
+			b->plan = PLAN_NONE;
+			continue;
+		}
+		if (b->plan == PLAN_OPEN && b->state == BAY_CLOSED) {
+			b->plan = PLAN_NONE;
+			b->state = BAY_OPENING;
+			b->sign_us = bay_now_us();
+			memcpy(open.port, b->port, sizeof(open.port));
+			handover("bay-open");
+			if (link_send_hotplug(h->link, MSG_OPEN, &open) < 0)
+				b->state = BAY_CLOSED;
+			continue;
+		}
+		errand_act(b);
+	}
+}
+
+/* A request is out and nothing has been heard: how long may that last? */
+static void watch_silence(struct bay *b, uint64_t now)
+{
+	uint64_t limit_us;
+	struct stat st;
+
+	if (b->state == BAY_OPENING) {
+		if (now - b->sign_us > 15 * BAY_SECOND_US)
+			bay_worker_lost(b, "hotplug did not open the device node");
+		return;
+	}
+	if (!b->child || b->state == BAY_READY || b->state == BAY_FAULT || b->state == BAY_CLOSED)
+		return;
+	if (b->state == BAY_FETCHING && b->part_fd >= 0 && fstat(b->part_fd, &st) == 0 &&
+	    (uint64_t)st.st_size != b->sign_bytes) {
+		b->sign_bytes = (uint64_t)st.st_size;
+		b->sign_us = now;
+	}
+	/* the worker gives up by itself first: its own time-outs, three tries and a reset */
+	limit_us = b->profile->timeout_ms * UINT64_C(8000) + 20 * BAY_SECOND_US;
+	if (now - b->sign_us > limit_us) {
+		b->sign_us = now;
+		child_kill(b->child, "the camera and its worker were silent for too long");
+	}
+}
+
+static void end_absence(struct bay *b)
+{
+	docking_end(b, "left");
+	b->state = BAY_EMPTY;
+	b->profile = NULL;
+	b->fault[0] = '\0';
+}
+
+/* Dockings that the books have open, whose camera did not show up after a restart. */
+static void end_missed(struct bays *h)
+{
+	static struct docking open[BAYS_MAX];
+	int n = index_open_dockings(journal_index(h->journal), open, BAYS_MAX);
+
+	for (int i = 0; i < n; i++) {
+		bool here = false;
+
+		for (size_t k = 0; k < h->n; k++)
+			here = here || h->bay[k]->docking == open[i].number;
+		if (!here) {
+			struct record r;
+
+			record_begin(&r, "undocked");
+			record_number(&r, "docking", (int64_t)open[i].number);
+			record_text(&r, "reason", "inferred");
+			journal_write(h->journal, &r);
+			log_info("undocked", "bay=%s docking=%" PRIu64 " reason=inferred",
+			    open[i].bay, open[i].number);
+		}
+	}
+}
+
+void bays_tick(struct bays *h, uint64_t tick)
+{
+	uint64_t now = bay_now_us();
+
+	for (size_t i = h->n; i > 0; i--) {
+		struct bay *b = h->bay[i - 1];
+
+		watch_silence(b, now);
+		if (b->leaving_us && (now >= b->leaving_us || b->state != BAY_FETCHING))
+			bay_leave(b);
+		if (b->state == BAY_LEFT && now >= b->due_us)
+			end_absence(b);
+		if (b->state == BAY_EMPTY && !b->configured) {
+			lights_set(h->lights, b->lamp, LIGHT_OFF);
+			drop_bay(h, i - 1);
+		} else {
+			lights_set(h->lights, b->lamp, bay_light(b));
+		}
+	}
+	if (h->synced && h->synced_us &&
+	    now - h->synced_us > h->settings.rejoin_s * BAY_SECOND_US) {
+		h->synced_us = 0;
+		end_missed(h);
+	}
+	lights_tick(h->lights, tick);
+}

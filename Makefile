@@ -143,6 +143,7 @@ dockd_src := \
 	dockd/index_policy.c \
 	dockd/index_ask.c \
 	dockd/index_apply.c \
+	dockd/index_retry.c \
 	dockd/index_binding.c \
 	dockd/index_receipt.c \
 	dockd/index_listing.c \

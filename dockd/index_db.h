@@ -312,6 +312,8 @@ int apply_dispose_intent(struct act *a);
 int apply_disposed(struct act *a);
 /* `policy`, where an index is being rebuilt (index_policy). */
 int apply_policy(struct act *a);
+/* `retry` (index_retry). */
+int apply_retry(struct act *a);
 /* Records about bindings (index_binding). */
 int apply_bound(struct act *a);
 int apply_another(struct act *a);

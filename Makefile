@@ -278,6 +278,7 @@ dockd-uploader_src := \
 	uploader/s3_append.c \
 	uploader/s3_sum.c \
 	uploader/digester.c \
+	uploader/md5_lanes.c \
 	uploader/s3_proof.c \
 	uploader/s3_errand.c \
 	uploader/s3_hold.c \
@@ -323,6 +324,7 @@ unit_tests := \
 	s3 \
 	s3_reply \
 	s3_sum \
+	md5_lanes \
 	http_head \
 	sysfs \
 	ports \
@@ -515,8 +517,9 @@ unit_objs_s3 := $(s3_pure) uploader/facts.c
 unit_pkg_s3 := libcurl libcrypto expat
 unit_objs_s3_reply := $(s3_pure) uploader/facts.c
 unit_pkg_s3_reply := libcurl libcrypto expat
-unit_objs_s3_sum := uploader/digester.c dockd/base/sandbox_none.c dockd/base/log.c
+unit_objs_s3_sum := uploader/digester.c uploader/md5_lanes.c dockd/base/sandbox_none.c dockd/base/log.c
 unit_pkg_s3_sum := libcurl libcrypto
+unit_pkg_md5_lanes := libcrypto
 unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c

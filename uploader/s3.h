@@ -18,7 +18,7 @@
 
 #define S3_TEXT_MAX 16384 /* of a small document: an error, an id, an ETag */
 #define S3_MD5_LEN DIGEST_MD5_LEN
-#define S3_SUMS 4  /* parts of a file whose digests are asked for at once */
+#define S3_SUMS 8  /* parts of a file whose digests are asked for at once */
 #define S3_LANES 3 /* parts of a file on the line at once */
 
 /* What is learnt about the store holds for all uploads of this process. */
@@ -209,6 +209,8 @@ bool s3_sum_ahead(struct transfer *t, unsigned number, bool sha256);
  * t->upload (UPLOAD_SOURCE).
  */
 enum act_result s3_sum_file(struct transfer *t, bool check);
+/* For how many more there is room. */
+unsigned s3_sum_room(const struct s3_upload *u);
 /* The part's MD5 is kept with what is known of it; its place is free for another part's. */
 void s3_sum_use(struct transfer *t, unsigned number, const struct s3_sum *sum);
 /* Forgets what was digested: it is read again. */

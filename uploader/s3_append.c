@@ -244,7 +244,8 @@ static enum act_result send_parts(struct transfer *t)
 	}
 	if (r == ACT_WAIT && u->on_line == 0)
 		return transfer_fail(t, UPLOAD_LATER, "no memory for a request");
-	for (next = number; next && s3_sum_ahead(t, next, true);)
+	/* several at a time: their MD5s are taken together for little more than one's */
+	for (next = s3_sum_room(u) < S3_SUMS / 2 ? 0 : number; next && s3_sum_ahead(t, next, true);)
 		next = part_after(u, next);
 	return r;
 }

@@ -132,6 +132,15 @@ static struct s3_sum *asked_for(struct s3_upload *u, uint64_t from, uint64_t end
 	return NULL;
 }
 
+unsigned s3_sum_room(const struct s3_upload *u)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < S3_SUMS; i++)
+		n += !u->next[i].begun;
+	return n;
+}
+
 static struct s3_sum *room_for_one(struct s3_upload *u)
 {
 	for (unsigned i = 0; i < S3_SUMS; i++) {

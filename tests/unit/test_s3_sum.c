@@ -180,10 +180,48 @@ static void ahead_of_need(void **state)
 	check(part(0, 1, true), 0, 1);
 	assert_int_equal(store.asked, asked + 2);
 	/* All its places are taken; what is needed now is had all the same. */
-	assert_false(s3_sum_ahead(&slot[0], 1, true) && s3_sum_ahead(&slot[0], 3, false) &&
-	    s3_sum_ahead(&slot[0], 2, false) && s3_sum_ahead(&slot[0], 4, false) &&
-	    s3_sum_ahead(&slot[0], 5, false));
+	for (asked = 0; s3_sum_ahead(&slot[0], 10 + (unsigned)asked, true); asked++)
+		assert_true(asked < S3_SUMS);
 	check(part(0, 2, true), 0, 2);
+}
+
+/* Many at once, of all lengths, are taken together; what cannot be read spoils no other. */
+static void together(void **state)
+{
+	static const size_t len[] = { PART, PART + 1, PART - 63, 200000, 64, 63, 1, 0 };
+	struct digest_question q = { .slot = 0, .flags = DIGEST_SHA256, .file = own[0].file };
+	struct pollfd p = { .fd = store.digester.fd, .events = POLLIN };
+	struct digest_answer a;
+
+	(void)state;
+	for (unsigned round = 0; round < 64; round++) {
+		unsigned n = 3 + round % 6;
+
+		for (unsigned i = 0; i < n; i++) {
+			q.number = i;
+			q.from_bytes = round;
+			q.end_bytes = i == 2 ? SIZE + 1 : round + len[(i + round) % 8];
+			assert_int_equal(digester_ask(&store.digester, &q, slot[0].fd), 0);
+		}
+		for (unsigned i = 0; i < n; i++) {
+			uint8_t md5[S3_MD5_LEN], sha256[PROTO_SHA256_LEN];
+			int err;
+
+			while ((err = digester_hear(&store.digester, &a)) == -EAGAIN)
+				assert_int_equal(poll(&p, 1, 30000), 1);
+			assert_int_equal(err, 1);
+			assert_int_equal(a.number, i);
+			assert_int_equal(a.status, i == 2 ? -ENODATA : 0);
+			if (i == 2)
+				continue;
+			EVP_Digest(
+			    bytes[0] + round, len[(i + round) % 8], md5, NULL, EVP_md5(), NULL);
+			EVP_Digest(bytes[0] + round, len[(i + round) % 8], sha256, NULL,
+			    EVP_sha256(), NULL);
+			assert_memory_equal(a.md5, md5, sizeof(md5));
+			assert_memory_equal(a.sha256, sha256, sizeof(sha256));
+		}
+	}
 }
 
 /* Nobody gets the answer to what an ended transfer has asked in the same slot. */
@@ -258,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(parts_and_the_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(ahead_of_need, setup, teardown),
+		cmocka_unit_test_setup_teardown(together, setup, teardown),
 		cmocka_unit_test_setup_teardown(slot_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(checked_when_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(shorter_than_it_was, setup, teardown),

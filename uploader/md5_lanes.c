@@ -42,8 +42,8 @@ void md5_lanes_begin(struct md5_lanes *m, unsigned lane)
 #define I(x, y, z) ((y) ^ ((x) | ~(z)))
 #define STEP(f, a, b, c, d, i, k, s)                                                               \
 	do {                                                                                       \
-		a += f(b, c, d) + w[(k)&15] + sines[i];                                            \
-		a = (a << (s) | a >> (32 - (s))) + b;                                              \
+		(a) += f(b, c, d) + w[(k)&15] + sines[i];                                          \
+		(a) = ((a) << (s) | (a) >> (32 - (s))) + (b);                                      \
 	} while (0)
 /* Four steps: which word each takes, and how far it turns. */
 #define STEPS(f, i, first, by, s1, s2, s3, s4)                                                     \

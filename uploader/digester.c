@@ -288,6 +288,21 @@ static int shut_in(int fd, pid_t parent)
 	return err ? err : sandbox_verify();
 }
 
+/* Its exit status. It says first that it is shut in: the uploader waits for that. */
+static int live(int fd, pid_t parent)
+{
+	int err = shut_in(fd, parent);
+
+	if (err < 0) {
+		log_error(
+		    "sandbox", "error=\"%s\" text=\"digests: %s\"", strerror(-err), sandbox_why());
+		return EXIT_FAILURE;
+	}
+	if (send(OWN_FD, "", 1, MSG_NOSIGNAL) < 0)
+		return EXIT_FAILURE;
+	return serve();
+}
+
 /* ---- the uploader's side ---- */
 
 int digester_start(struct digester *d)
@@ -295,6 +310,8 @@ int digester_start(struct digester *d)
 	pid_t parent = getpid();
 	int pair[2];
 	pid_t child;
+	ssize_t n;
+	char shut;
 	int err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -306,16 +323,14 @@ int digester_start(struct digester *d)
 		close(pair[1]);
 		return err;
 	}
-	if (child == 0) {
-		err = shut_in(pair[1], parent);
-		if (err < 0)
-			log_error("sandbox", "error=\"%s\" text=\"digests: %s\"", strerror(-err),
-			    sandbox_why());
-		_exit(err ? EXIT_FAILURE : serve());
-	}
+	if (child == 0)
+		_exit(live(pair[1], parent));
 	close(pair[1]);
 	d->fd = pair[0];
-	return 0;
+	do {
+		n = recv(d->fd, &shut, sizeof(shut), 0);
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(shut) ? 0 : -EPIPE;
 }
 
 int digester_ask(const struct digester *d, const struct digest_question *q, int file)

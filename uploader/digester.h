@@ -41,7 +41,10 @@ struct digester {
 	int fd; /* our end, non-blocking; -1: none */
 };
 
-/* Makes the process. 0 or -errno. Call while there is one thread, before the sandbox. */
+/*
+ * Makes the process and waits until it is shut in. 0 or -errno; -EPIPE: it could not be. Call while
+ * there is one thread, before the sandbox.
+ */
 int digester_start(struct digester *d);
 
 /* Puts a question; the file stays the caller's. 0, -EAGAIN (too many are unanswered) or -errno. */

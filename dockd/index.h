@@ -123,12 +123,18 @@ struct index_ahead {
  * The first `room` of them, in the order in which they are sent: each to take, which ends it by
  * another number than 0. How many were given, or -errno, or what take said below 0.
  */
-int index_ahead(struct index *ix, const char *destination, int64_t now_s, size_t room,
+int index_ahead(struct index *ix, const char *destination, size_t room,
     int (*take)(void *arg, const struct index_ahead *row), void *arg);
 /* Whether this one waits for it. */
 bool index_waits(struct index *ix, const char *destination, uint64_t asset);
-/* When the newest of all that wait was staged. 0, -ENOENT, -errno. */
-int index_newest_waiting(struct index *ix, int64_t *since_s);
+/* What waits of one class and hour. */
+struct index_hour {
+	uint64_t bytes, count;
+	int64_t deadline_s; /* of none of them earlier; 0 no day */
+};
+/* All that waits, by the hour, in the order in which it is sent, each to take. As index_ahead. */
+int index_hours(struct index *ix, const char *destination,
+    int (*take)(void *arg, const struct index_hour *hour), void *arg);
 
 /* ---- what a person wants first (index_expedite) ---- */
 

@@ -35,27 +35,31 @@
 /*
  * ?1 the destination's number, ?2 its name, ?3 its kinds, ?4 1 for policy any, ?5 when what is
  * staged is due, 0 never. With policy any one that another destination has begun does not wait.
+ * promised: when it should be there; whose day of disposal was over when it came has the time that
+ * all have.
  */
-#define ROWS                                                                                       \
-	"INSERT INTO queue SELECT ?1, number, fresh, size > " LARGE ", class, deadline / 3600,"    \
-	" docking, recorded, size, deadline FROM (SELECT a.number AS number, a.size AS size,"      \
-	" a.docking AS docking, ?4 = 1 AND u.asset IS NULL AS fresh,"                              \
-	" CASE WHEN EXISTS(SELECT 1 FROM expedite AS x WHERE " EXPEDITES ") THEN 0"                \
-	" WHEN a.kind IN (3, 4) THEN 1"                                                            \
-	" WHEN a.protected = 1 OR " PRESERVED " THEN 2 ELSE 3 END AS class,"                       \
-	" CASE WHEN a.mtime BETWEEN " EARLIEST " AND a.since + " AHEAD                             \
-	" THEN a.mtime ELSE a.since END AS recorded,"                                              \
-	" min(a.since + CASE WHEN ?5 > 0 THEN ?5 ELSE " NEVER_DUE " END,"                          \
-	" CASE WHEN a.dispose_by > 0 THEN a.dispose_by ELSE 9223372036854775807 END,"              \
-	" CASE WHEN u.expires > 0 THEN u.expires ELSE 9223372036854775807 END) AS deadline"        \
-	" FROM asset AS a LEFT JOIN upload AS u ON u.asset = a.number AND u.destination = ?2"      \
-	" WHERE a.file = 2 AND a.rung = 3 AND a.merged_into = 0 AND a.disposed = 0"                \
-	" AND ?3 & a.kinds"                                                                        \
-	" AND (u.asset IS NULL OR (u.rung <> 5 AND u.refused = 0 AND (?4 = 0 OR u.passed = 0)))"   \
-	" AND (?4 = 0 OR (a.receipted = 0 AND (u.asset IS NOT NULL OR NOT EXISTS("                 \
-	"SELECT 1 FROM upload AS o WHERE o.asset = a.number AND o.destination <> ?2"               \
-	" AND o.refused = 0 AND o.passed = 0"                                                      \
-	" AND o.destination IN (SELECT name FROM required"                                         \
+#define ROWS                                                                                                  \
+	"INSERT INTO queue SELECT ?1, number, fresh, size > " LARGE ", class, deadline / 3600,"               \
+	" docking, recorded, size, deadline, CASE WHEN since < deadline THEN deadline ELSE since + grant END" \
+	" FROM (SELECT a.number AS number, a.size AS size, a.since AS since,"                                 \
+	" CASE WHEN ?5 > 0 THEN ?5 ELSE " NEVER_DUE " END AS grant,"                                          \
+	" a.docking AS docking, ?4 = 1 AND u.asset IS NULL AS fresh,"                                         \
+	" CASE WHEN EXISTS(SELECT 1 FROM expedite AS x WHERE " EXPEDITES ") THEN 0"                           \
+	" WHEN a.kind IN (3, 4) THEN 1"                                                                       \
+	" WHEN a.protected = 1 OR " PRESERVED " THEN 2 ELSE 3 END AS class,"                                  \
+	" CASE WHEN a.mtime BETWEEN " EARLIEST " AND a.since + " AHEAD                                        \
+	" THEN a.mtime ELSE a.since END AS recorded,"                                                         \
+	" min(a.since + CASE WHEN ?5 > 0 THEN ?5 ELSE " NEVER_DUE " END,"                                     \
+	" CASE WHEN a.dispose_by > 0 THEN a.dispose_by ELSE 9223372036854775807 END,"                         \
+	" CASE WHEN u.expires > 0 THEN u.expires ELSE 9223372036854775807 END) AS deadline"                   \
+	" FROM asset AS a LEFT JOIN upload AS u ON u.asset = a.number AND u.destination = ?2"                 \
+	" WHERE a.file = 2 AND a.rung = 3 AND a.merged_into = 0 AND a.disposed = 0"                           \
+	" AND ?3 & a.kinds"                                                                                   \
+	" AND (u.asset IS NULL OR (u.rung <> 5 AND u.refused = 0 AND (?4 = 0 OR u.passed = 0)))"              \
+	" AND (?4 = 0 OR (a.receipted = 0 AND (u.asset IS NOT NULL OR NOT EXISTS("                            \
+	"SELECT 1 FROM upload AS o WHERE o.asset = a.number AND o.destination <> ?2"                          \
+	" AND o.refused = 0 AND o.passed = 0"                                                                 \
+	" AND o.destination IN (SELECT name FROM required"                                                    \
 	" WHERE required.kinds & a.kinds & ?3 = a.kinds & ?3)))))"
 _Static_assert(UPLOAD_LARGE_BYTES == 1073741824 && UPLOAD_GRAIN_S == 3600, "as in the statement");
 

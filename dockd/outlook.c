@@ -12,8 +12,9 @@
 
 #define JUDGE_MS 30000
 #define JUDGE_NEWS_MS 1000 /* where something else waits than then */
-#define ROWS 2048          /* of the queue that are looked at, in the order of sending */
-#define UNSEEN_MS 60000    /* a turn that comes later than this saw nothing of what was between */
+#define HOUR_S 3600
+#define ROWS 2048       /* of the queue that are looked at, in the order of sending */
+#define UNSEEN_MS 60000 /* a turn that comes later than this saw nothing of what was between */
 #define TELLING_BYTES                                                                              \
 	(UINT64_C(1) << 20) /* smaller files tell how long asking takes, not the line */
 #define SAMPLE_MS 1000
@@ -184,7 +185,8 @@ struct walk {
 	unsigned sharing;         /* slots that share the line */
 	uint64_t expedited_bytes; /* of them, in front of all others, */
 	uint64_t expedited_n;     /* and how many files that is */
-	uint64_t front_bytes;     /* up to and with the row */
+	uint64_t front_bytes;     /* up to and with the row, or the hour; */
+	uint64_t front_n;         /* so many files, by the hour */
 	uint64_t own_bytes;       /* of the row */
 	bool expedited;           /* the row is */
 	uint64_t there_bytes;     /* sent by when the row is there: others go beside it */
@@ -238,7 +240,7 @@ static bool in_slot(const struct destination *d, uint64_t asset)
 	return false;
 }
 
-/* A folder's bytes are nobody's but the disk's: there nothing gives way. */
+/* In a folder what others have begun is not stopped (uplink_hurry): told as if none gave way. */
 static bool gives_way(const struct destination *d)
 {
 	return d->wire.driver != DESTINATION_DIR;
@@ -316,6 +318,23 @@ static int take(void *arg, const struct index_ahead *row)
 	return 0;
 }
 
+/* All of the hour is there when the last of it is, and due when the first of it is. */
+static int take_hour(void *arg, const struct index_hour *hour)
+{
+	int64_t deadline_s = hour->deadline_s;
+	struct walk *w = arg;
+
+	/* in this very hour: the first of it may still be in time */
+	if (deadline_s <= w->now_s && deadline_s + HOUR_S > w->now_s)
+		deadline_s = w->now_s + 1;
+	w->front_n += hour->count;
+	w->front_bytes += hour->bytes;
+	w->there_bytes = least(w->front_bytes, w->all_bytes);
+	if (w->front_n > ROWS) /* the others were looked at each by itself */
+		weigh(w, 0, deadline_s);
+	return 0;
+}
+
 /* Begins a walk: what is in slots and not yet there, and what waits, in all. Count of files. */
 static uint64_t walk_begin(struct uplink *u, struct destination *d, struct walk *w)
 {
@@ -331,7 +350,7 @@ static uint64_t walk_begin(struct uplink *u, struct destination *d, struct walk 
 	w->all_bytes = bytes > there ? bytes - there : 0;
 	w->sharing = count < d->wire.slots ? (unsigned)count : d->wire.slots;
 	if (count > 0 && index_expedites(ix(u)) > 0 &&
-	    index_ahead(ix(u), d->name, w->now_s, ROWS, take_expedited, w) < 0)
+	    index_ahead(ix(u), d->name, ROWS, take_expedited, w) < 0)
 		return 0;
 	return count;
 }
@@ -420,7 +439,7 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 {
 	struct outlook *o = &d->outlook;
 	struct walk w;
-	int64_t newest_s, granted_s = d->deliver_s, due_s, assumed_s, spare_s;
+	int64_t granted_s = d->deliver_s, due_s, assumed_s, spare_s;
 	bool blind = o->pace.bytes_per_s == 0 || d->breaker.open || !d->peer || !d->ready;
 	enum forecast_trouble t;
 	bool in_time;
@@ -428,12 +447,11 @@ static void judge(struct uplink *u, struct destination *d, uint64_t now_ms)
 
 	o->allowed_per_s = timetable_rate(&d->wire, minute_now());
 	o->expected_s = count ? arrival(d, w.now_s, w.all_bytes, w.expedited_n == count) : 0;
-	if (count > 0 && index_ahead(ix(u), d->name, w.now_s, ROWS, take, &w) == ROWS &&
-	    count > ROWS && index_newest_waiting(ix(u), &newest_s) == 0) {
-		/* too many to look at each: the last of them, then */
-		w.there_bytes = w.all_bytes;
+	if (count > 0 && index_ahead(ix(u), d->name, ROWS, take, &w) == ROWS && count > ROWS) {
+		/* too many to look at each: those behind them by the hour, none later than it is */
+		w.front_bytes = w.front_n = 0;
 		w.expedited = false;
-		weigh(&w, 0, d->deliver_s ? newest_s + d->deliver_s : 0);
+		index_hours(ix(u), d->name, take_hour, &w);
 	}
 	if (w.first.deadline_s && w.now_s >= w.first.deadline_s) /* what is over is said first */
 		w.urgent = w.first;
@@ -491,7 +509,7 @@ int64_t outlook_expected(struct uplink *u, struct destination *d, uint64_t asset
 	uint64_t count = walk_begin(u, d, &w);
 
 	w.wanted = asset;
-	if (count == 0 || index_ahead(ix(u), d->name, w.now_s, ROWS, take, &w) < 0)
+	if (count == 0 || index_ahead(ix(u), d->name, ROWS, take, &w) < 0)
 		return 0;
 	if (!w.found && count <= ROWS)
 		return 0;

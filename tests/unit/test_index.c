@@ -480,14 +480,14 @@ static void ahead_of_a_destination(void **state)
 	put_whole(1, 1, "CAM", KIND_CLIP, "young", 10, T + 50, "1");
 	put_whole(2, 1, "CAM", KIND_CLIP, "large", UINT64_C(5) << 30, T, "2");
 	put_whole(3, 1, "CAM", KIND_LOG, "log", 30, T + 70, "3");
-	assert_int_equal(index_ahead(ix, "one", T, 8, note_ahead, seen), 3);
+	assert_int_equal(index_ahead(ix, "one", 8, note_ahead, seen), 3);
 	assert_int_equal(seen[1].asset, 3);
 	assert_int_equal(seen[2].asset, 2);
 	assert_int_equal(seen[2].size_bytes, UINT64_C(5) << 30);
 	assert_int_equal(seen[3].asset, 1);
 	assert_true(seen[3].deadline_s >= seen[1].deadline_s - 60 && seen[1].deadline_s > 3600);
 	seen[0].asset = 0;
-	assert_int_equal(index_ahead(ix, "one", T, 2, note_ahead, seen), 2);
+	assert_int_equal(index_ahead(ix, "one", 2, note_ahead, seen), 2);
 	assert_true(index_waits(ix, "one", 2));
 	put_at("receipted", 2, "one");
 	assert_false(index_waits(ix, "one", 2));
@@ -495,7 +495,7 @@ static void ahead_of_a_destination(void **state)
 	route.deliver_s = 0;
 	assert_int_equal(index_set_routes(ix, &route, 1, false), 0);
 	seen[0].asset = 0;
-	assert_int_equal(index_ahead(ix, "one", INT64_MAX, 8, note_ahead, seen), 2);
+	assert_int_equal(index_ahead(ix, "one", 8, note_ahead, seen), 2);
 	assert_int_equal(seen[2].deadline_s, 0);
 }
 

@@ -329,6 +329,14 @@ static void expect_counters_right(void)
 	    ask_number("SELECT count(*) FROM queue"));
 	assert_int_equal(ask_number("SELECT coalesce(sum(bytes), 0) FROM destination"),
 	    ask_number("SELECT coalesce(sum(size), 0) FROM queue"));
+	assert_int_equal(
+	    ask_number("SELECT count(*) FROM (SELECT destination, class, due, promised,"
+		       " count, bytes FROM hour EXCEPT SELECT destination, class, due,"
+		       " promised / 3600, count(*), sum(size) FROM queue GROUP BY 1, 2,"
+		       " 3, 4)"),
+	    0);
+	assert_int_equal(ask_number("SELECT coalesce(sum(count), 0) FROM hour"),
+	    ask_number("SELECT count(*) FROM queue"));
 	assert_int_equal(ask_number("SELECT count(*) FROM queue"),
 	    ask_number(
 		"SELECT count(*) FROM destination AS d JOIN asset AS a WHERE file = 2 AND"

@@ -14,7 +14,7 @@
 #define NOON_S INT64_C(1795521600)
 
 static uint64_t now_ms_;
-static struct index_ahead queue[8];
+static struct index_ahead queue[3 * ROWS];
 static size_t queue_n;
 static struct destination d, other;
 static struct uplink u;
@@ -45,24 +45,37 @@ int index_queued(struct index *index, const char *destination, uint64_t *count, 
 	return 0;
 }
 
-int index_ahead(struct index *index, const char *destination, int64_t now_s, size_t room,
+int index_ahead(struct index *index, const char *destination, size_t room,
     int (*fn)(void *arg, const struct index_ahead *row), void *arg)
 {
 	(void)index;
 	(void)destination;
-	(void)now_s;
 	for (size_t i = 0; i < queue_n && i < room; i++) {
 		if (fn(arg, &queue[i]) != 0)
 			return (int)i + 1;
 	}
-	return (int)queue_n;
+	return (int)(queue_n < room ? queue_n : room);
 }
 
-int index_newest_waiting(struct index *index, int64_t *since_s)
+int index_hours(struct index *index, const char *destination,
+    int (*fn)(void *arg, const struct index_hour *hour), void *arg)
 {
+	size_t i = 0;
+
 	(void)index;
-	(void)since_s;
-	return -1;
+	(void)destination;
+	while (i < queue_n) {
+		struct index_hour h = { .deadline_s = queue[i].deadline_s / 3600 * 3600 };
+		int64_t hour = queue[i].deadline_s / 3600;
+
+		for (; i < queue_n && queue[i].deadline_s / 3600 == hour; i++) {
+			h.bytes += queue[i].size_bytes;
+			h.count++;
+		}
+		if (fn(arg, &h) != 0)
+			break;
+	}
+	return 0;
 }
 
 uint64_t index_expedites(const struct index *index)
@@ -262,6 +275,28 @@ static void says_it_before_the_deadline_and_not_twice_a_minute(void **state)
 	assert_int_equal(d.outlook.trouble, FORECAST_WELL);
 }
 
+/* Behind so many that they are not looked at one by one, some that will be late are told of. */
+static void behind_thousands_nothing_goes_untold(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i <= ROWS; i++) /* logs: two thousand seconds at 1 MB/s */
+		waits(i, MB, NOON_S + 72 * 3600);
+	carries(begins(1, MB * 60), 0, 60, MB);
+	d.slot[0] = (struct slot){ .state = SLOT_FREE };
+	assert_int_equal(d.outlook.pace.bytes_per_s, MB);
+	for (uint64_t i = 1; i <= ROWS; i++) /* and as many clips, due when they can be there */
+		waits(ROWS + i, MB, NOON_S + 5 * 3600);
+	waits(2 * ROWS + 1, MB, NOON_S + 72 * 3600);
+	passes(1000);
+	assert_int_equal(d.outlook.trouble, FORECAST_WELL);
+	for (size_t i = ROWS; i < 2 * ROWS; i++) /* or not: the last of all still is in time */
+		queue[i].deadline_s = NOON_S + 3600;
+	d.outlook.judged_ms = 0;
+	passes(1000);
+	assert_int_equal(d.outlook.trouble, FORECAST_LATE);
+	assert_int_equal(d.outlook.urgent_deadline_s, NOON_S + 3600);
+}
+
 static void what_has_been_away_for_so_long_may_stay_away(void **state)
 {
 	(void)state;
@@ -397,6 +432,7 @@ int main(void)
 		cmocka_unit_test_setup(a_bound_that_is_reached_is_not_the_line, fresh),
 		cmocka_unit_test_setup(what_is_lost_again_and_again_is_told, fresh),
 		cmocka_unit_test_setup(says_it_before_the_deadline_and_not_twice_a_minute, fresh),
+		cmocka_unit_test_setup(behind_thousands_nothing_goes_untold, fresh),
 		cmocka_unit_test_setup(what_has_been_away_for_so_long_may_stay_away, fresh),
 		cmocka_unit_test_setup(any_destination_in_time_is_enough, fresh),
 		cmocka_unit_test_setup(one_file_is_expected_by_its_place, fresh),

@@ -255,6 +255,7 @@ tus_pure := \
 dockd-uploader_src := \
 	uploader/main.c \
 	uploader/transfer.c \
+	uploader/server.c \
 	uploader/http.c \
 	uploader/http_answer.c \
 	uploader/http_room.c \

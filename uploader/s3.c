@@ -8,6 +8,7 @@
 #include "s3.h"
 
 #include "facts.h"
+#include "server.h"
 
 #include "../dockd/base/log.h"
 
@@ -206,22 +207,6 @@ static int judge(const struct http *h, enum s3_asked asked, struct s3_head *head
 	return 0;
 }
 
-static enum act_result credentials(struct transfer *t, const char *text)
-{
-	struct s3_upload *u = t->own;
-	int err;
-
-	if (u->reread)
-		return transfer_fail(t, UPLOAD_DESTINATION, "%s", text);
-	u->reread = true;
-	err = read_keys(t->dest);
-	if (err < 0)
-		return transfer_fail(t, UPLOAD_DESTINATION, "%s; %s: %s", text,
-		    t->dest->conf.secrets_file, strerror(-err));
-	log_info("credentials-read-again", "slot=%u", t->slot);
-	return ACT_AGAIN;
-}
-
 static void skew_text(
     const struct s3_head *h, const struct s3_error *e, const char *text, char *out, size_t size)
 {
@@ -236,6 +221,7 @@ static void skew_text(
 static enum act_result result_of(struct transfer *t, enum s3_verdict v, const struct s3_head *h,
     const struct s3_error *e, const char *text)
 {
+	struct s3_upload *u = t->own;
 	char skew[sizeof(t->failed.text)];
 
 	switch (v) {
@@ -251,7 +237,7 @@ static enum act_result result_of(struct transfer *t, enum s3_verdict v, const st
 		(void)transfer_ask(t, UPLOAD_LATER, "%s", text);
 		return ACT_GONE;
 	case S3_CREDENTIALS:
-		return credentials(t, text);
+		return server_renew(t, &u->reread, t->dest->conf.secrets_file, read_keys, text);
 	case S3_SKEW:
 		skew_text(h, e, text, skew, sizeof(skew));
 		return transfer_fail(t, UPLOAD_DESTINATION, "%s", skew);
@@ -340,11 +326,8 @@ static void say_ready(struct destination *d, int status, const char *text)
 		d->mended = can != d->ready.can || status < 0;
 		return;
 	}
-	d->ready.status = status;
-	d->ready.level = f & DESTINATION_READ_BACK ? LEVEL_READBACK : LEVEL_TRANSFER_DIGEST;
-	d->ready.can = can;
-	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
-	d->told = true;
+	server_ready(d, status, f & DESTINATION_READ_BACK ? LEVEL_READBACK : LEVEL_TRANSFER_DIGEST,
+	    can, text);
 }
 
 static void say_no_lock(struct destination *d)
@@ -456,15 +439,8 @@ static bool check_conf(struct destination *d)
 		    "bucket's name");
 		return false;
 	}
-	err = trust_check(&d->room->trust, c);
+	err = server_files(d, text, sizeof(text));
 	if (err < 0) {
-		say_ready(d, err, d->room->trust.why);
-		return false;
-	}
-	err = c->headers_file[0] ? http_room_credentials(d->room, c->headers_file) : 0;
-	if (err < 0) {
-		snprintf(text, sizeof(text), "headers-file: %.120s: %s", c->headers_file,
-		    strerror(-err));
 		say_ready(d, err, text);
 		return false;
 	}
@@ -512,11 +488,6 @@ static int s3_open(struct destination *d)
 
 /* ---- a transfer ---- */
 
-static void answered(struct http *h)
-{
-	transfer_wake(h->owner);
-}
-
 unsigned s3_lanes(const struct transfer *t)
 {
 	const struct s3_upload *u = t->own;
@@ -531,12 +502,12 @@ bool s3_lane_ready(struct transfer *t, unsigned i)
 	struct s3_lane *l = &u->lane[i];
 	struct http **own = i ? &s3_of(t)->more[t->slot][i - 1] : &t->http;
 
-	if (!*own)
-		*own = http_new(t->dest->room, &t->dest->conf, t, answered);
+	if (server_http(t, own) < 0)
+		return false;
 	if (!l->text)
 		l->text = malloc(S3_TEXT_MAX);
 	l->http = *own;
-	return l->http && l->text;
+	return l->text != NULL;
 }
 
 static void s3_end(struct transfer *t)
@@ -571,9 +542,7 @@ static int s3_begin(struct transfer *t)
 		return -ENOMEM;
 	t->own = u;
 	u->back = EVP_MD_CTX_new();
-	if (!t->http)
-		t->http = http_new(t->dest->room, &t->dest->conf, t, answered);
-	if (!t->http || !u->back) {
+	if (server_http(t, &t->http) < 0 || !u->back) {
 		s3_end(t);
 		return -ENOMEM;
 	}

@@ -8,6 +8,7 @@
 #include "s3.h"
 
 #include "facts.h"
+#include "server.h"
 
 #include "../dockd/base/log.h"
 
@@ -116,9 +117,7 @@ static enum act_result confirm_back(struct transfer *t)
 	r = s3_read_back(t, t->upload.version, &v);
 	if (v == S3_GONE)
 		return s3_next(t, STEP_SERVICE);
-	if (r == ACT_DONE &&
-	    (t->receipt.length_bytes != t->upload.size_bytes ||
-		memcmp(t->receipt.sha256, t->upload.sha256, PROTO_SHA256_LEN) != 0))
+	if (r == ACT_DONE && !server_has_it(t))
 		return transfer_fail(t, UPLOAD_DIFFERS, "it has another length or SHA-256 there");
 	return r;
 }

@@ -8,6 +8,7 @@
 #include "s3.h"
 
 #include "facts.h"
+#include "server.h"
 
 #include "../dockd/base/log.h"
 
@@ -178,10 +179,8 @@ static enum act_result complete(struct transfer *t)
 void s3_take_facts(struct transfer *t, const struct s3_head *h)
 {
 	struct proto_receipt *p = &t->receipt;
-	size_t len = t->http->head_len;
 
-	p->raw_len = (uint32_t)(len < sizeof(p->raw) ? len : sizeof(p->raw));
-	memcpy(p->raw, t->http->head, p->raw_len);
+	server_words(t);
 	snprintf(p->version, sizeof(p->version), "%s", h->version);
 	p->lock_mode = h->locked ? h->lock_mode : LOCK_NONE;
 	p->retain_until_s = h->locked ? h->retain_until_s : PROTO_NO_TIME;
@@ -360,27 +359,19 @@ static enum act_result get(struct transfer *t, const char *version)
 enum act_result s3_read_back(struct transfer *t, const char *version, enum s3_verdict *v)
 {
 	struct s3_upload *u = t->own;
-	const struct http *h = t->http;
 	enum act_result result;
 	struct s3_head head;
 
 	*v = 0;
 	if (!u->asked)
 		return get(t, version);
-	if (h->end == HTTP_BAD && h->got_bytes > t->upload.size_bytes && http_is_ok(h)) {
-		/* Longer than the clip: a finding, not a trouble of the line. */
+	if (server_gives_more(t->http, t->upload.size_bytes)) {
 		u->asked = false;
 		*v = S3_GOOD;
 	} else {
 		*v = s3_heard(t, S3_GET, &head, &result);
 	}
-	if (*v != S3_GOOD)
-		return result;
-	if (EVP_DigestFinal_ex(u->back, t->receipt.sha256, NULL) != 1)
-		return transfer_fail(t, UPLOAD_LATER, "the digest failed");
-	t->receipt.level = LEVEL_READBACK;
-	t->receipt.length_bytes = h->got_bytes;
-	return ACT_DONE;
+	return *v == S3_GOOD ? server_gave_back(t, u->back) : result;
 }
 
 /* ---- finish ---- */

@@ -8,6 +8,7 @@
 #include "tus.h"
 
 #include "facts.h"
+#include "server.h"
 
 #include "../dockd/base/log.h"
 
@@ -47,18 +48,14 @@ static void say_ready(struct destination *d, int status, const char *text)
 {
 	const struct tus *s = d->own;
 	uint32_t f = d->conf.flags;
-
-	d->ready.status = status;
-	d->ready.level = level_of(d);
-	d->ready.can = (f & (DESTINATION_READ_BACK | DESTINATION_RECEIPTS) ? READY_CONFIRMS : 0) |
+	uint32_t can = (f & (DESTINATION_READ_BACK | DESTINATION_RECEIPTS) ? READY_CONFIRMS : 0) |
 	    ((f & DESTINATION_DISPOSE) && !s->keeps ? READY_REMOVES : 0);
 	/* What is found by all stations may be whole by another one's hand before it is deleted. */
 	if (d->conf.find_path[0])
-		d->ready.can |= READY_FINDS;
+		can |= READY_FINDS;
 	else if (s->terminates || !s->known) /* not known yet: it is asked before */
-		d->ready.can |= READY_ABANDONS;
-	snprintf(d->ready.text, sizeof(d->ready.text), "%s", text);
-	d->told = true;
+		can |= READY_ABANDONS;
+	server_ready(d, status, level_of(d), can, text);
 }
 
 /* What the server says of itself; "" or what is missing of what is configured. */
@@ -116,23 +113,13 @@ static bool check_urls(struct destination *d)
 
 static bool check_conf(struct destination *d)
 {
-	const struct proto_destination *c = &d->conf;
 	char text[sizeof(d->ready.text)];
 	int err;
 
 	if (!check_urls(d))
 		return false;
-	err = trust_check(&d->room->trust, c);
+	err = server_files(d, text, sizeof(text));
 	if (err < 0) {
-		say_ready(d, err, d->room->trust.why);
-		return false;
-	}
-	err = c->headers_file[0] ? http_room_credentials(d->room, c->headers_file) : 0;
-	if (err < 0) {
-		snprintf(text, sizeof(text), "headers-file: %.120s: %s", c->headers_file,
-		    err == -EINVAL ?
-			"a line is not \"Name: value\", or sets what dockd sets itself" :
-			strerror(-err));
 		say_ready(d, err, text);
 		return false;
 	}
@@ -166,13 +153,6 @@ static int tus_open(struct destination *d)
 
 /* ---- a transfer's requests ---- */
 
-static void answered(struct http *h)
-{
-	struct transfer *t = h->owner;
-
-	t->state = TRANSFER_TURN;
-}
-
 static void tus_end(struct transfer *t)
 {
 	struct tus_upload *u = t->own;
@@ -198,9 +178,7 @@ static int tus_begin(struct transfer *t)
 	u->sent = EVP_MD_CTX_new();
 	u->chunk = EVP_MD_CTX_new();
 	u->back = EVP_MD_CTX_new();
-	if (!t->http)
-		t->http = http_new(t->dest->room, &t->dest->conf, t, answered);
-	if (!t->http || !u->sent || !u->chunk || !u->back ||
+	if (server_http(t, &t->http) < 0 || !u->sent || !u->chunk || !u->back ||
 	    EVP_DigestInit_ex(u->sent, EVP_sha256(), NULL) != 1) {
 		tus_end(t);
 		return -ENOMEM;
@@ -246,26 +224,16 @@ enum act_result tus_learn(struct transfer *t)
 	return ACT_AGAIN;
 }
 
-static enum act_result credentials(struct transfer *t, const char *text)
+static int read_headers(const struct destination *d)
 {
-	const char *path = t->dest->conf.headers_file;
-	struct tus_upload *u = t->own;
-	int err;
-
-	if (u->reread || !path[0])
-		return transfer_fail(t, UPLOAD_DESTINATION, "%s", text);
-	u->reread = true;
-	err = http_room_credentials(t->dest->room, path);
-	if (err < 0)
-		return transfer_fail(
-		    t, UPLOAD_DESTINATION, "%s; %s: %s", text, path, strerror(-err));
-	log_info("credentials-read-again", "slot=%u", t->slot);
-	return ACT_AGAIN;
+	return http_room_credentials(d->room, d->conf.headers_file);
 }
 
 static enum act_result judged(
     struct transfer *t, enum tus_verdict v, const struct tus_reply *r, const char *text)
 {
+	struct tus_upload *u = t->own;
+
 	switch (v) {
 	case TUS_ASK:
 		t->failed.retry_after_ms = r->retry_after_ms;
@@ -274,7 +242,7 @@ static enum act_result judged(
 		t->failed.retry_after_ms = r->retry_after_ms;
 		return transfer_fail(t, UPLOAD_LATER, "%s", text);
 	case TUS_CREDENTIALS:
-		return credentials(t, text);
+		return server_renew(t, &u->reread, t->dest->conf.headers_file, read_headers, text);
 	case TUS_REFUSED:
 		return transfer_fail(t, UPLOAD_REFUSED, "%s (HTTP %d)", text, r->status);
 	case TUS_DESTINATION:

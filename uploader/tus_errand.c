@@ -1,6 +1,7 @@
 #include "tus.h"
 
 #include "facts.h"
+#include "server.h"
 
 #include <string.h>
 
@@ -128,9 +129,7 @@ static enum act_result ask_proof(struct transfer *t)
 	if (v != 0 && v != TUS_GOOD && (status == 404 || status == 410) &&
 	    t->failed.retry_after_ms == 0)
 		return next(t, STEP_HEAD);
-	if (r == ACT_DONE && !note &&
-	    (t->receipt.length_bytes != t->upload.size_bytes ||
-		memcmp(t->receipt.sha256, t->upload.sha256, PROTO_SHA256_LEN) != 0))
+	if (r == ACT_DONE && !note && !server_has_it(t))
 		return transfer_fail(t, UPLOAD_DIFFERS, "it has another length or SHA-256 there");
 	return r;
 }

@@ -1,6 +1,7 @@
 #include "tus.h"
 
 #include "facts.h"
+#include "server.h"
 
 #include "../dockd/base/log.h"
 
@@ -32,27 +33,19 @@ static enum act_result get(struct transfer *t)
 enum act_result tus_read_back(struct transfer *t, enum tus_verdict *v)
 {
 	struct tus_upload *u = t->own;
-	const struct http *h = t->http;
 	enum act_result result;
 	struct tus_reply r;
 
 	*v = 0;
 	if (!u->asked)
 		return get(t);
-	if (h->end == HTTP_BAD && h->got_bytes > t->upload.size_bytes && http_is_ok(h)) {
-		/* Longer than the clip: a finding, not a trouble of the line. */
+	if (server_gives_more(t->http, t->upload.size_bytes)) {
 		u->asked = false;
 		*v = TUS_GOOD;
 	} else {
 		*v = tus_judge(t, TUS_GET, &r, &result);
 	}
-	if (*v != TUS_GOOD)
-		return result;
-	if (EVP_DigestFinal_ex(u->back, t->receipt.sha256, NULL) != 1)
-		return transfer_fail(t, UPLOAD_LATER, "the digest failed");
-	t->receipt.level = LEVEL_READBACK;
-	t->receipt.length_bytes = h->got_bytes;
-	return ACT_DONE;
+	return *v == TUS_GOOD ? server_gave_back(t, u->back) : result;
 }
 
 /* ---- the signed receipt ---- */
@@ -104,8 +97,7 @@ enum act_result tus_take_note(struct transfer *t, enum tus_verdict *v)
 	*v = 0;
 	if (!u->asked)
 		return get_note(t);
-	if (t->http->end == HTTP_BAD && t->http->got_bytes > sizeof(u->note) &&
-	    http_is_ok(t->http)) {
+	if (server_gives_more(t->http, sizeof(u->note))) {
 		u->asked = false;
 		return transfer_fail(t, UPLOAD_LATER,
 		    "what the server gives as a receipt is longer than %zu bytes", sizeof(u->note));
@@ -146,15 +138,6 @@ static enum act_result ask_stored(struct transfer *t, enum tus_verdict *v)
 
 /* ---- finish ---- */
 
-static void own_words(struct transfer *t)
-{
-	struct proto_receipt *p = &t->receipt;
-	size_t len = t->http->head_len;
-
-	p->raw_len = (uint32_t)(len < sizeof(p->raw) ? len : sizeof(p->raw));
-	memcpy(p->raw, t->http->head, p->raw_len);
-}
-
 static enum act_result plain(struct transfer *t)
 {
 	struct tus_upload *u = t->own;
@@ -173,14 +156,6 @@ static enum act_result plain(struct transfer *t)
 	return ACT_DONE;
 }
 
-static bool is_the_clip(const struct transfer *t)
-{
-	const struct proto_receipt *p = &t->receipt;
-
-	return p->length_bytes == t->upload.size_bytes &&
-	    memcmp(p->sha256, t->upload.sha256, sizeof(p->sha256)) == 0;
-}
-
 /* The next proof that the configuration asks for. Other bytes there are the core's to judge. */
 static enum act_result next_proof(struct transfer *t)
 {
@@ -191,7 +166,7 @@ static enum act_result next_proof(struct transfer *t)
 		u->step = STEP_BACK;
 	else if (u->step < STEP_STORED && has(t, DESTINATION_STORED_DIGEST) && !some)
 		u->step = STEP_STORED;
-	else if (some && !is_the_clip(t))
+	else if (some && !server_has_it(t))
 		return ACT_DONE;
 	else if (u->step < STEP_NOTE && has(t, DESTINATION_RECEIPTS) && !facts_is_side(&t->upload))
 		u->step = STEP_NOTE;
@@ -207,7 +182,7 @@ enum act_result tus_finish(struct transfer *t)
 	enum act_result r;
 
 	if (u->step == STEP_NONE) {
-		own_words(t);
+		server_words(t);
 		return next_proof(t);
 	}
 	if (u->step == STEP_NOTE)

@@ -15,12 +15,31 @@ struct rule {
 	const char *word, *text;
 };
 
+/* Verdict, word and text of rules that stand under several codes. */
 #define ASK_PASSING S3_ASK, "server", "the store is in trouble and says that it passes"
 #define SLOW S3_ASK, "slow-down", "the store asks for fewer requests"
 #define LOCK_TEXT                                                                                  \
 	"the store refuses the lock: was the bucket made with object lock, and does it take this " \
 	"mode and this date?"
-#define KEYS_TEXT "the store refuses the access key: renew the secrets file"
+#define DENIED                                                                                     \
+	S3_CREDENTIALS, "denied",                                                                  \
+	    "the store denies this to the access key: its policy must allow what dockd-s3(5) lists"
+#define CLOSED                                                                                     \
+	S3_DESTINATION, "account", "the store has closed the account: its operator must open it"
+#define SKEWED                                                                                     \
+	S3_SKEW, "clock-skew",                                                                     \
+	    "the clocks of station and store are too far apart: check NTP at both"
+#define PARTS S3_PARTS_DIFFER, "parts", "the store has other parts than were listed"
+#define LOCKED S3_LOCKED, "locked", "a lock or a legal hold is on it"
+#define FULL S3_DESTINATION, "full", "the store is full: its operator must make room"
+#define ELSEWHERE                                                                                  \
+	S3_DESTINATION, "redirect",                                                                \
+	    "the bucket is elsewhere, and redirects are not followed: configure its own url and region"
+#define REGION S3_DESTINATION, "region", "the store expects another region: configure the bucket's"
+#define TOO_LARGE S3_REFUSED, "too-large", "it is larger than the store takes"
+#define NO_LOCK S3_DESTINATION, "no-object-lock", LOCK_TEXT
+#define BAD_KEY                                                                                    \
+	S3_CREDENTIALS, "access-key", "the store refuses the access key: renew the secrets file"
 
 /* clang-format off */
 static const struct rule codes[] = {
@@ -31,7 +50,7 @@ static const struct rule codes[] = {
 	    "there is no such bucket: check bucket, url and path-style" },
 	{ "InvalidBucketName", 0, S3_DESTINATION, "no-bucket",
 	    "there can be no bucket of this name: check bucket and path-style" },
-	{ "InvalidAccessKeyId", 0, S3_CREDENTIALS, "access-key", KEYS_TEXT },
+	{ "InvalidAccessKeyId", 0, BAD_KEY },
 	{ "SignatureDoesNotMatch", 0, S3_CREDENTIALS, "signature",
 	    "the store refuses the signature: check the secret key, and that no proxy "
 	    "changes headers" },
@@ -41,25 +60,17 @@ static const struct rule codes[] = {
 	    "the session token is refused: renew the secrets file" },
 	{ "TokenRefreshRequired", 0, S3_CREDENTIALS, "token",
 	    "the session token must be renewed: renew the secrets file" },
-	{ "AccessDenied", 0, S3_CREDENTIALS, "denied",
-	    "the store denies this to the access key: its policy must allow what "
-	    "dockd-s3(5) lists" },
-	{ "Forbidden", 0, S3_CREDENTIALS, "denied",
-	    "the store denies this to the access key: its policy must allow what "
-	    "dockd-s3(5) lists" },
-	{ "InvalidSecurity", 0, S3_CREDENTIALS, "access-key", KEYS_TEXT },
-	{ "AccountProblem", 0, S3_DESTINATION, "account",
-	    "the store has closed the account: its operator must open it" },
-	{ "AllAccessDisabled", 0, S3_DESTINATION, "account",
-	    "the store has closed the account: its operator must open it" },
+	{ "AccessDenied", 0, DENIED },
+	{ "Forbidden", 0, DENIED },
+	{ "InvalidSecurity", 0, BAD_KEY },
+	{ "AccountProblem", 0, CLOSED },
+	{ "AllAccessDisabled", 0, CLOSED },
 	{ "UserSuspended", 0, S3_DESTINATION, "account",
 	    "the store has suspended the user: its operator must open it" },
 	{ "NotSignedUp", 0, S3_DESTINATION, "account",
 	    "the account has no S3: its operator must open it" },
-	{ "RequestTimeTooSkewed", 0, S3_SKEW, "clock-skew",
-	    "the clocks of station and store are too far apart: check NTP at both" },
-	{ "RequestExpired", 0, S3_SKEW, "clock-skew",
-	    "the clocks of station and store are too far apart: check NTP at both" },
+	{ "RequestTimeTooSkewed", 0, SKEWED },
+	{ "RequestExpired", 0, SKEWED },
 	{ "SlowDown", 0, SLOW },
 	{ "Slowdown", 0, SLOW },
 	{ "SlowDownRead", 0, SLOW },
@@ -81,43 +92,29 @@ static const struct rule codes[] = {
 	    "what arrived is not what was sent (SHA-256)" },
 	{ "XAmzContentChecksumMismatch", 0, S3_DIGEST, "digest",
 	    "what arrived is not what was sent" },
-	{ "InvalidPart", 0, S3_PARTS_DIFFER, "parts",
-	    "the store has other parts than were listed" },
-	{ "InvalidPartOrder", 0, S3_PARTS_DIFFER, "parts",
-	    "the store has other parts than were listed" },
+	{ "InvalidPart", 0, PARTS },
+	{ "InvalidPartOrder", 0, PARTS },
 	{ "EntityTooSmall", 0, S3_PARTS_DIFFER, "parts",
 	    "a part is smaller than the store allows" },
-	{ "EntityTooLarge", 0, S3_REFUSED, "too-large", "it is larger than the store takes" },
-	{ "MaxMessageLengthExceeded", 0, S3_REFUSED, "too-large",
-	    "it is larger than the store takes" },
-	{ "ObjectLocked", 0, S3_LOCKED, "locked", "a lock or a legal hold is on it" },
-	{ "FileImmutable", 0, S3_LOCKED, "locked", "a lock or a legal hold is on it" },
+	{ "EntityTooLarge", 0, TOO_LARGE },
+	{ "MaxMessageLengthExceeded", 0, TOO_LARGE },
+	{ "ObjectLocked", 0, LOCKED },
+	{ "FileImmutable", 0, LOCKED },
 	{ "ObjectLockConfigurationNotFoundError", 0, S3_DESTINATION, "no-object-lock",
 	    "the bucket has no object lock: it can only be switched on when a bucket is made" },
 	{ "NoSuchObjectLockConfiguration", 0, S3_GONE, "no-lock", "it has no lock and no hold" },
-	{ "InvalidBucketState", 0, S3_DESTINATION, "no-object-lock", LOCK_TEXT },
-	{ "InvalidRetentionPeriod", 0, S3_DESTINATION, "no-object-lock", LOCK_TEXT },
+	{ "InvalidBucketState", 0, NO_LOCK },
+	{ "InvalidRetentionPeriod", 0, NO_LOCK },
 	{ "QuotaExceeded", 0, S3_DESTINATION, "full",
 	    "the bucket's quota is used up: its operator must make room" },
-	{ "InsufficientCapacity", 0, S3_DESTINATION, "full",
-	    "the store is full: its operator must make room" },
-	{ "InsufficientStorage", 0, S3_DESTINATION, "full",
-	    "the store is full: its operator must make room" },
-	{ "XMinioStorageFull", 0, S3_DESTINATION, "full",
-	    "the store is full: its operator must make room" },
-	{ "PermanentRedirect", 0, S3_DESTINATION, "redirect",
-	    "the bucket is elsewhere, and redirects are not followed: configure its own "
-	    "url and region" },
-	{ "TemporaryRedirect", 0, S3_DESTINATION, "redirect",
-	    "the bucket is elsewhere, and redirects are not followed: configure its own "
-	    "url and region" },
-	{ "Redirect", 0, S3_DESTINATION, "redirect",
-	    "the bucket is elsewhere, and redirects are not followed: configure its own "
-	    "url and region" },
-	{ "AuthorizationHeaderMalformed", 0, S3_DESTINATION, "region",
-	    "the store expects another region: configure the bucket's" },
-	{ "IllegalLocationConstraintException", 0, S3_DESTINATION, "region",
-	    "the store expects another region: configure the bucket's" },
+	{ "InsufficientCapacity", 0, FULL },
+	{ "InsufficientStorage", 0, FULL },
+	{ "XMinioStorageFull", 0, FULL },
+	{ "PermanentRedirect", 0, ELSEWHERE },
+	{ "TemporaryRedirect", 0, ELSEWHERE },
+	{ "Redirect", 0, ELSEWHERE },
+	{ "AuthorizationHeaderMalformed", 0, REGION },
+	{ "IllegalLocationConstraintException", 0, REGION },
 	{ "NotImplemented", 0, S3_DESTINATION, "not-s3",
 	    "the store cannot do this: does it speak S3 with multipart uploads?" },
 	{ "InvalidURI", 0, S3_DESTINATION, "not-s3",
@@ -183,7 +180,7 @@ static enum s3_verdict judge_code(
 	if (asked == S3_HELD && strcmp(e->code, "ObjectLockConfigurationNotFoundError") == 0)
 		return say(S3_GONE, "no-lock", "it has no lock and no hold", word, text);
 	if (locks && strcmp(e->code, "InvalidRequest") == 0)
-		return say(S3_DESTINATION, "no-object-lock", LOCK_TEXT, word, text);
+		return say(NO_LOCK, word, text);
 	if (strcmp(e->code, "MethodNotAllowed") == 0) {
 		/* of a version: it is a delete marker (S3 API, GetObject) */
 		if (asked == S3_GET || asked == S3_DELETE || asked == S3_HOLD || asked == S3_HELD)

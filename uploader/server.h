@@ -17,7 +17,7 @@
  */
 int server_files(struct destination *d, char *text, size_t size);
 
-/* Fills READY, which may be sent then. can: enum ready_can. */
+/* Fills READY, which may be sent then. can: READY_CONFIRMS and the like. */
 void server_ready(
     struct destination *d, int status, enum receipt_level level, uint32_t can, const char *text);
 

@@ -270,6 +270,7 @@ dockd-uploader_src := \
 	uploader/dir.c \
 	uploader/dir_errand.c \
 	uploader/tus.c \
+	uploader/tus_upload.c \
 	uploader/tus_find.c \
 	uploader/tus_proof.c \
 	uploader/tus_errand.c \

@@ -18,8 +18,9 @@
  *   end       lets go of all that the transfer holds; cuts what is under way
  *
  * An address stands in the ledger for good, and another run goes on from it: all that is needed for
- * that is in it (the size of parts), and no secret is (tokens are fetched anew). A destination without resume holds 0 bytes until it holds all: its query says 0,
- * not ACT_GONE. What an interruption costs there, the core's forecast must know (outlook.c).
+ * that is in it (the size of parts), and no secret is (tokens are fetched anew). A destination
+ * without resume holds 0 bytes until it holds all: its query says 0, not ACT_GONE. What an
+ * interruption costs there, the core's forecast must know (outlook.c).
  *
  * A side object (ledger, checkpoint, bundle) goes through the same acts as an asset; one that is
  * sent again replaces what was there.

@@ -34,7 +34,7 @@ int secret_read(struct secret *s, const char *name);
 /* Notes which file it is now, without reading it: for files that libcurl itself reads. */
 void secret_mark(struct secret *s, const char *name);
 
-/* Whether the file is another one than was read or marked (one stat). False where it cannot be seen. */
+/* Whether it is another file than was read or marked (one stat). False where it cannot be seen. */
 bool secret_changed(const struct secret *s, const char *name);
 
 void secret_wipe(struct secret *s);

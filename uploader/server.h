@@ -12,8 +12,8 @@
 #include "transfer.h"
 
 /*
- * Whether trust's files and headers-file can be used; the latter is read. 0 or -errno, and then text
- * says what is wrong, for READY.
+ * Whether trust's files and headers-file can be used; the latter is read. 0 or -errno, and then
+ * text says what is wrong, for READY.
  */
 int server_files(struct destination *d, char *text, size_t size);
 
@@ -34,7 +34,7 @@ enum act_result server_renew(struct transfer *t, bool *reread, const char *path,
 /* The server's own words, the answer's head, into t->receipt. */
 void server_words(struct transfer *t);
 
-/* A 200 that was cut because its body goes on beyond most_bytes: a finding, no trouble of the line. */
+/* A 200 that was cut, its body being longer than most_bytes: a finding, no trouble of the line. */
 bool server_gives_more(const struct http *h, uint64_t most_bytes);
 
 /* All of it went into digest: t->receipt has level, digest and length. ACT_DONE or ACT_FAILED. */

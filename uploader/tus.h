@@ -1,7 +1,7 @@
 /*
- * tus: what the files of the tus driver share: tus.c (uploads), tus_find.c (whether somebody has
- * begun it already), tus_proof.c (what proves that all is there), tus_errand.c (whether it still
- * is, its removal, and giving up what is not whole).
+ * tus: what the files of the tus driver share: tus.c (the server, requests), tus_upload.c (create,
+ * query, append), tus_find.c (whether somebody has begun it already), tus_proof.c (what proves that
+ * all is there), tus_errand.c (whether it still is, its removal, and giving up what is not whole).
  */
 #ifndef DOCKD_TUS_H
 #define DOCKD_TUS_H
@@ -66,7 +66,7 @@ struct tus_upload {
 	char note[TUS_NOTE_MAX];
 };
 
-/* Starts a request of the transfer: ACT_WAIT, or ACT_FAILED. Takes q->headers. */
+/* In tus.c. Starts a request of the transfer: ACT_WAIT, or ACT_FAILED. Takes q->headers. */
 enum act_result tus_ask(struct transfer *t, struct http_request *q);
 /* OPTIONS, once in a slot, where that could not be asked at open: ACT_AGAIN. */
 enum act_result tus_learn(struct transfer *t);
@@ -76,6 +76,10 @@ enum act_result tus_ask_head(struct transfer *t, bool want_digest);
 enum tus_verdict tus_judge(
     struct transfer *t, enum tus_request request, struct tus_reply *r, enum act_result *result);
 
+/* In tus_upload.c. */
+enum act_result tus_upload_create(struct transfer *t);
+enum act_result tus_upload_query(struct transfer *t);
+enum act_result tus_upload_append(struct transfer *t);
 /* The upload at t->address begins here, with nothing checked by us before offset. */
 enum act_result tus_begin_at(struct transfer *t, uint64_t offset);
 /* Whether what a HEAD states is this asset, as far as it states any of it. */

@@ -2,7 +2,7 @@
  * tus_chunk: how large a PATCH is; pure.
  *
  * One for all uploads to a destination: what one of them learns of the line holds for the others.
- * Called by tus.c.
+ * Called by tus.c and tus_upload.c.
  */
 #ifndef DOCKD_TUS_CHUNK_H
 #define DOCKD_TUS_CHUNK_H

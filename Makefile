@@ -375,6 +375,7 @@ fuzz_targets := \
 	msg \
 	record \
 	ptp \
+	http \
 	tus \
 	s3 \
 	config \
@@ -402,6 +403,8 @@ fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
+fuzz_pkg_http := libcurl libcrypto
 fuzz_objs_tus := $(tus_pure) uploader/facts.c dockd/base/base64.c
 fuzz_pkg_tus := libcurl libcrypto
 fuzz_objs_s3 := $(s3_pure) uploader/facts.c

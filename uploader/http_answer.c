@@ -1,10 +1,10 @@
 #include "http_answer.h"
 
+#include "http_head.h"
 #include "transfer.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #define DIGESTED_LEAST 1024u /* of a body in the time that is given between bytes */
@@ -13,20 +13,20 @@
 /* RFC 9112 section 6.1: one that was not asked for by TE; libcurl would unpack it. */
 static bool is_coded(const char *line, size_t len)
 {
-	static const char name[] = "transfer-encoding:";
-	static const char chunked[] = "chunked";
+	struct http_span head = { line, len };
+	struct http_span name, value;
 
-	if (len < strlen(name) || strncasecmp(line, name, strlen(name)) != 0)
-		return false;
-	line += strlen(name);
-	len -= strlen(name);
-	while (len > 0 && strchr(" \t\r\n", line[len - 1]))
-		len--;
-	while (len > 0 && (*line == ' ' || *line == '\t')) {
-		line++;
-		len--;
-	}
-	return len != strlen(chunked) || strncasecmp(line, chunked, len) != 0;
+	return http_head_next(&head, &name, &value) && http_span_is(name, "transfer-encoding") &&
+	    !http_span_is(value, "chunked");
+}
+
+/* 0: the head has no status line. */
+static int status_of(const struct http *h)
+{
+	struct http_span head = { h->head, h->head_len };
+	int status;
+
+	return http_head_status(&head, &status) == 0 ? status : 0;
 }
 
 /* Keeps the last answer's head; interim ones (1xx) give way to the next. */
@@ -36,7 +36,8 @@ size_t http_answer_head(char *bytes, size_t size, size_t count, void *ctx)
 	size_t len = size * count;
 	bool blank = len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
 
-	if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+	/* A body is that of the last head: a line behind it is a trailer, whatever it says. */
+	if (h->got_bytes == 0 && len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
 		h->head_len = 0;
 		h->head_whole = false;
 	}
@@ -54,19 +55,14 @@ size_t http_answer_head(char *bytes, size_t size, size_t count, void *ctx)
 	memcpy(h->head + h->head_len, bytes, len);
 	h->head_len += len;
 	h->head[h->head_len] = '\0';
-	if (blank && h->head_len > 10) {
-		const char *sp = strchr(h->head, ' ');
-
-		h->head_whole = sp && sp[1] != '1';
-	}
+	if (blank)
+		h->head_whole = status_of(h) >= 200;
 	return len;
 }
 
 bool http_is_ok(const struct http *h)
 {
-	const char *sp = h->head_whole ? strchr(h->head, ' ') : NULL;
-
-	return sp && strncmp(sp + 1, "200", 3) == 0;
+	return h->head_whole && status_of(h) == 200;
 }
 
 /* What comes with an error is an explanation, not what was asked for. */
@@ -162,14 +158,14 @@ static enum http_end end_of_word(const char *word)
 /* An answer that is not the server's word on what was asked, but on us. */
 static const char *word_of_answer(const struct http *h)
 {
-	const char *sp = strchr(h->head, ' ');
+	int status = status_of(h);
 
 	/* nginx answers within HTTP where a client certificate is missing or not accepted. */
-	if (sp && strncmp(sp + 1, "400", 3) == 0 &&
+	if (status == 400 &&
 	    (strstr(h->said, "No required SSL certificate was sent") ||
 		strstr(h->said, "The SSL certificate error")))
 		return "tls-client";
-	if (sp && strncmp(sp + 1, "407", 3) == 0 && h->conf->proxy[0])
+	if (status == 407 && h->conf->proxy[0])
 		return "proxy-refused";
 	return "";
 }

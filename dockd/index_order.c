@@ -258,7 +258,9 @@ bool index_is_receipted(struct index *ix, uint64_t asset)
 	int64_t receipted = 0;
 	int rc = db_query(ix, Q_IS_RECEIPTED,
 	    "SELECT receipted AND NOT EXISTS(SELECT 1 FROM upload AS u"
-	    " WHERE u.asset = asset.number AND u.rung = 5 AND (u.doubted = 1 OR"
+	    " WHERE u.asset = asset.number AND u.rung = 5"
+	    " AND (u.destination IN (SELECT name FROM required)"
+	    " OR NOT EXISTS(SELECT 1 FROM required)) AND (u.doubted = 1 OR"
 	    " EXISTS(SELECT 1 FROM bound AS b WHERE b.destination = u.destination"
 	    " AND b.other <> ''))) FROM asset WHERE number = ?1",
 	    &st, "i", (int64_t)asset);

@@ -407,6 +407,7 @@ static void put_four(void)
 
 static void another_one_answers(void **state)
 {
+	static const char *const names[] = { "one", "two" };
 	struct upload u;
 	struct bound b;
 
@@ -428,6 +429,11 @@ static void another_one_answers(void **state)
 	assert_true(u.astray && !u.doubted && u.rung == RUNG_RECEIPTED);
 	assert_int_equal(index_upload(ix, 1, "two", &u), 0);
 	assert_false(u.astray || u.doubted);
+	/* what is configured no more calls nothing into question */
+	assert_int_equal(index_set_policy(ix, &names[1], 1, false), 0);
+	assert_true(index_is_receipted(ix, 1));
+	assert_int_equal(index_set_policy(ix, names, 2, false), 0);
+	assert_false(index_is_receipted(ix, 1));
 	put_bound("bound", "dir a"); /* it is back */
 	assert_true(index_is_receipted(ix, 1));
 	assert_int_equal(index_upload(ix, 1, "one", &u), 0);

@@ -967,6 +967,40 @@ def test_parts_on_the_line_together(uploader, clip, ready, store):
     assert_kept(store, path)
 
 
+def test_parts_give_way_to_the_expedited(uploader, clip, ready, store):
+    """While an expedited upload is at work, no other part begins, though there would be room."""
+    path, urgent = clip(8 * PART), clip(1000, "urgent")
+    ready(uploader, store.endpoint, "evidence", part=WIDE)
+    begun, end = threading.Event(), threading.Event()
+
+    def wait_for(event):
+        def step(server, request):
+            request.read()
+            if event is end:
+                begun.set()
+            event.wait(20)
+            return server.otherwise.honest(server, request)
+        return step
+
+    def begin(what, slot, **how):
+        generation = uploader.upload(what, slot, **how)
+        uploader.get("CREATED")
+        uploader.put("PROCEED", slot=slot, generation=generation)
+    for number in (1, 2, 3):
+        store.on("PUT", f"partNumber={number}&", wait_for(begun))
+    store.on("PUT", key_of(urgent), wait_for(end))
+    begin(path, 0)
+    until(lambda: count(store, "PUT", "partNumber") == 3)
+    begin(urgent, 1, urgency=1)
+    for _ in range(2):  # a second between them, in which a fourth would have begun
+        uploader.progress.clear()
+        until(lambda: uploader.get("PROGRESS").offset == 3 * PART)
+    assert count(store, "PUT", "partNumber") == 3
+    end.set()
+    assert [uploader.get("RECEIPT").slot for _ in range(2)] == [1, 0]
+    assert count(store, "PUT", "partNumber") == 8 and not store.faults
+
+
 def test_keys_refused_to_several_at_once(uploader, clip, ready, store):
     """All were signed before the keys were read again: that is one refusal."""
     path = clip(5 * PART)

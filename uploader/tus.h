@@ -50,10 +50,11 @@ enum tus_step {
 };
 
 struct tus_upload {
-	bool asked;  /* the act's request has been made */
-	bool learnt; /* OPTIONS was asked in this slot, which was not answered at open */
-	bool reread; /* credentials were read again already */
-	bool fresh;  /* the next request wants a connection of its own */
+	bool asked;    /* the act's request has been made */
+	bool learnt;   /* OPTIONS was asked in this slot, which was not answered at open */
+	bool reread;   /* credentials were read again already */
+	bool fresh;    /* the next request wants a connection of its own */
+	bool differed; /* once; that may have been a word of somebody in between */
 	bool no_checksum;
 	bool all_checked; /* every byte went through a checked chunk in this run */
 	unsigned mismatches;

@@ -117,20 +117,33 @@ static enum act_result begin_confirm(struct transfer *t)
 			    cannot(t, "the address on record is not on the configured host");
 }
 
+/* That the server has something else is only believed after it has shown that it is the server. */
+static enum act_result differs(struct transfer *t)
+{
+	struct tus_upload *u = t->own;
+
+	if (u->differed)
+		return transfer_fail(t, UPLOAD_DIFFERS, "it has another length or SHA-256 there");
+	u->differed = u->fresh = true;
+	return next(t, STEP_HEAD);
+}
+
 /* The proof asked anew; v: what came of it. A plain 404 is looked into. */
 static enum act_result ask_proof(struct transfer *t)
 {
-	const struct tus_upload *u = t->own;
+	struct tus_upload *u = t->own;
 	bool note = u->step == STEP_NOTE;
 	enum tus_verdict v;
 	enum act_result r = note ? tus_take_note(t, &v) : tus_read_back(t, &v);
 	uint32_t status = t->failed.http_status;
 
 	if (v != 0 && v != TUS_GOOD && (status == 404 || status == 410) &&
-	    t->failed.retry_after_ms == 0)
+	    t->failed.retry_after_ms == 0) {
+		u->differed = false; /* the HEAD is the end then, not another GET */
 		return next(t, STEP_HEAD);
+	}
 	if (r == ACT_DONE && !note && !server_has_it(t))
-		return transfer_fail(t, UPLOAD_DIFFERS, "it has another length or SHA-256 there");
+		return differs(t);
 	return r;
 }
 
@@ -145,6 +158,8 @@ enum act_result tus_confirm(struct transfer *t)
 		return begin_confirm(t);
 	case STEP_HEAD:
 		r = ask_head(t, &reply);
+		if (r == ACT_DONE && u->differed)
+			return next(t, STEP_BACK);
 		return r == ACT_DONE ?
 		    transfer_fail(
 			t, UPLOAD_LATER, "the server has it, but does not give proof of it (404)") :

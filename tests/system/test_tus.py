@@ -425,6 +425,25 @@ def test_17_a_cache_gives_it_back(uploader, clip, job):
         assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "cached")
 
 
+@pytest.mark.parametrize("stays", ["once", "stays", "then-404"])
+def test_other_bytes_once_are_no_loss(uploader, clip, stays):
+    """A page of somebody in between, as an answer to GET, is not what the server has."""
+    path = clip(MIB)
+    page = say(200, "Content-Type: text/html", body=b"<html>Sign in to the guest network</html>")
+    script = {"once": [page], "stays": [page] * 99, "then-404": [page, honest, say(404), honest, page]}
+    with FaultServer(script[stays]) as s:
+        s.uploads["/files/1"] = [MIB, bytearray(path.read_bytes())]
+        uploader.open(core.TUS, s.url, flags=core.READ_BACK)
+        end = uploader.errand("RECONFIRM", path, address=f"{s.url}/1")
+        if stays == "stays":
+            assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "no-offset")
+        elif stays == "then-404":
+            assert (end.kind, end.failure) == ("FAILED", core.LATER)
+            assert len(s.script) == 1
+        else:
+            assert (end.kind, end.level, end.length) == ("RECEIPT", core.READBACK, MIB)
+
+
 # ---- 18: nothing in it ----
 
 def test_18_empty(uploader, clip):

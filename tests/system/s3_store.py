@@ -35,6 +35,7 @@ class Store:
     def __init__(self, lock=False, etag=None):
         self.lock = lock
         self.page = 1000   # parts listed at once
+        self.upload_page = 200
         self.stuck = False # the first page is given again and again
         self.etag = etag or (lambda data: hashlib.md5(data).hexdigest())
         self.objects = {}  # key => (data, headers, etag)
@@ -89,11 +90,18 @@ class Store:
                            if key.startswith(q["prefix"]))
             return answer(200, body=f"{HEAD}<ListBucketResult {NS}><IsTruncated>false</IsTruncated>{keys}"
                           "</ListBucketResult>".encode())
+        mine = [(i, u[0]) for i, u in self.uploads.items() if u[0].startswith(q["prefix"])]
+        after = [i for i, _ in mine].index(q["upload-id-marker"]) + 1 if "upload-id-marker" in q else 0
+        here = mine[after:after + self.upload_page]
+        more = len(mine) > after + len(here)
         listed = "".join(
             f"<Upload><Key>{escape(key)}</Key><UploadId>{i}</UploadId>"
             f"<Initiated>2026-11-21T17:00:{n:02}.000Z</Initiated></Upload>"
-            for n, (i, (key, _, _)) in enumerate(self.uploads.items()) if key.startswith(q["prefix"]))
-        return answer(200, body=f"{HEAD}<ListMultipartUploadsResult {NS}><IsTruncated>false"
+            for n, (i, key) in enumerate(here, after))
+        if more:
+            listed += (f"<NextKeyMarker>{escape(here[-1][1])}</NextKeyMarker>"
+                       f"<NextUploadIdMarker>{here[-1][0]}</NextUploadIdMarker>")
+        return answer(200, body=f"{HEAD}<ListMultipartUploadsResult {NS}><IsTruncated>{str(more).lower()}"
                       f"</IsTruncated>{listed}</ListMultipartUploadsResult>".encode())
 
     def _kept(self, request):
@@ -151,6 +159,8 @@ class Store:
                           f"id{self.made}</UploadId></InitiateMultipartUploadResult>".encode())
         if q["uploadId"] not in self.uploads:
             return error(404, "NoSuchUpload")
+        if request.headers.get("if-none-match") == "*" and key in self.objects:
+            return error(412, "PreconditionFailed")
         _, parts, headers = self.uploads.pop(q["uploadId"])
         each = b"".join(hashlib.md5(d).digest() for _, d in sorted(parts.items()))
         etag = f"{hashlib.md5(each).hexdigest()}-{len(parts)}"

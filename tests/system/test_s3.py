@@ -377,7 +377,121 @@ def test_uploads_of_other_part_sizes(rgw, uploader, clip, ready):
     assert rgw.objects(bucket)[1] == 2, "the odd ones are left alone"
 
 
+def complete_another(rgw, bucket, path):
+    """Another station's upload, begun at the same moment and done first."""
+    at = dict(Bucket=bucket, Key=key_of(path))
+    s3 = rgw.client()
+    upload = s3.create_multipart_upload(**at, Metadata=meta(path))["UploadId"]
+    data = path.read_bytes()
+    parts = [{"PartNumber": n, "ETag": s3.upload_part(
+        **at, UploadId=upload, PartNumber=n, Body=data[(n - 1) * PART:n * PART])["ETag"]} for n in (1, 2)]
+    return s3.complete_multipart_upload(**at, UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+def test_another_station_was_done_first(rgw, uploader, clip, ready):
+    """It is found right before our own is completed: one version, no upload left over."""
+    bucket = rgw.bucket(lock=True)
+    path = clip(2 * PART)
+    ready(uploader, rgw.endpoint, bucket)
+    generation = uploader.upload(path)
+    assert not uploader.get("CREATED").found
+    complete_another(rgw, bucket, path)
+    uploader.put("PROCEED", generation=generation)
+    end = uploader.get("RECEIPT", "FAILED")
+    assert (end.kind, end.level, end.object) == ("RECEIPT", core.READBACK, key_of(path)), end
+    assert end.sha256 == hashlib.sha256(path.read_bytes()).digest()
+    assert_one(rgw, bucket, path, version=end.version)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_another_is_done_between(uploader, clip, ready, store, same):
+    """A store that knows If-None-Match at Complete leaves no window."""
+    path = clip(2 * PART)
+    body = path.read_bytes() if same else b"another"
+
+    def quicker(server, request):
+        told = [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()] if same else []
+        store.objects[key_of(path)] = (body, told, hashlib.md5(body).hexdigest())
+        return store.honest(server, request)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("POST", "uploadId=", quicker)
+    end = uploader.whole(path)[1]
+    if same:
+        assert (end.kind, end.level) == ("RECEIPT", core.READBACK)
+        assert not store.uploads
+    else:
+        assert (end.failure, end.state) == (core.REFUSED, "another-object")
+    assert store.objects[key_of(path)][0] == body
+
+
+def test_store_without_conditional_complete(uploader, clip, ready, store):
+    path = clip(2 * PART)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("POST", "uploadId=", refuse(501, "NotImplemented"))
+    assert uploader.whole(path)[1].level == core.TRANSFER_DIGEST
+    assert_kept(store, path)
+
+
+def test_all_pages_of_uploads(uploader, clip, ready, store):
+    """The one to go on with is on the last of them."""
+    path = clip(2 * PART)
+    data = path.read_bytes()
+    store.upload_page = 1
+    for n in range(5):  # no upload of this clip can have such parts
+        store.uploads[f"odd{n}"] = [key_of(path), {1: b"x" * (PART + 7)}, []]
+    store.uploads["good"] = [key_of(path), {1: data[:PART]},
+                             [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
+    ready(uploader, store.endpoint, "evidence")
+    created, end = uploader.whole(path)
+    assert "uploadId=good" in created[0].address and (end.kind, end.sent) == ("RECEIPT", PART)
+
+
 # ---- locks and holds ----
+
+@pytest.mark.parametrize("theirs,their_days,ours,our_days,mode,days", [
+    (core.GOVERNANCE, 3, core.GOVERNANCE, 40, core.GOVERNANCE, 40),
+    (core.GOVERNANCE, 3, core.COMPLIANCE, 40, None, 3),
+    (core.GOVERNANCE, 40, core.COMPLIANCE, 3, None, 40),
+    (core.COMPLIANCE, 3, core.GOVERNANCE, 40, core.COMPLIANCE, 40),
+    (core.COMPLIANCE, 40, core.GOVERNANCE, 3, core.COMPLIANCE, 40)])
+def test_lock_of_another_station(rgw, another, clip, ready, theirs, their_days, ours, our_days, mode, days):
+    """The longer and the stronger of both, or no receipt: this gateway changes no mode."""
+    bucket = rgw.bucket(lock=True)
+    path = clip(1000)
+    now = int(time.time())
+    first = None
+    for lock, lasts in ((theirs, their_days), (ours, our_days)):
+        c = another()
+        ready(c, rgw.endpoint, bucket, lock_mode=lock, retain_days=3)
+        end = c.whole(path, dispose_by=now + lasts * DAY)[1]
+        first = first or end
+    if mode is None:
+        assert (end.kind, end.failure, end.state) == ("FAILED", core.REFUSED, "weaker-lock"), end
+        mode, end = theirs, first
+    assert (end.kind, end.lock_mode, end.retain_until) == ("RECEIPT", mode, now + days * DAY), end
+    told = rgw.client().get_object_retention(Bucket=bucket, Key=end.object, VersionId=end.version)
+    assert told["Retention"]["Mode"] == {core.GOVERNANCE: "GOVERNANCE", core.COMPLIANCE: "COMPLIANCE"}[mode]
+    assert int(told["Retention"]["RetainUntilDate"].timestamp()) == now + days * DAY
+
+
+@pytest.mark.parametrize("step", [refuse(403, "AccessDenied"), refuse(400, "InvalidRequest"), say(200)])
+def test_lock_that_cannot_be_lengthened(uploader, clip, ready, step):
+    """No receipt claims more than stands there, and a person is told of both."""
+    store = Store(lock=True)
+    path = clip(1000)
+    data = path.read_bytes()
+    until_s = int(time.time()) + 2 * DAY
+    stated = ["x-amz-object-lock-mode: GOVERNANCE", "x-amz-object-lock-retain-until-date: " +
+              time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(until_s))]
+    with FaultServer(otherwise=store) as server:
+        store.objects[key_of(path)] = (data, stated + [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()],
+                                       hashlib.md5(data).hexdigest())
+        ready(uploader, f"http://127.0.0.1:{server.port}", "evidence", lock_mode=core.COMPLIANCE, retain_days=9)
+        store.on("PUT", "retention", step, times=9)
+        end = uploader.whole(path)[1]
+        assert (end.kind, end.failure, end.state) == ("FAILED", core.REFUSED, "weaker-lock"), end
+        assert "governance until " + time.strftime("%Y-%m-%d", time.gmtime(until_s)) in end.text
+        assert "compliance" in end.text
 
 @pytest.mark.parametrize("mode,word", [(core.COMPLIANCE, "COMPLIANCE"), (core.GOVERNANCE, "GOVERNANCE")])
 @pytest.mark.parametrize("size", [1000, PART + 1])

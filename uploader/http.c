@@ -403,6 +403,8 @@ static int watch(struct http *h, int64_t now_ms)
 		return left > OUTQ_LOOK_MS ? OUTQ_LOOK_MS : (int)left;
 	if (sending)
 		give_up(h, "stalled", "no body byte was taken", limit);
+	else if (h->head_whole && q->digest)
+		give_up(h, "trickles", "what is read back came too slowly", limit);
 	else if (h->head_whole)
 		give_up(h, "answer-body", "the answer's body has not ended", limit);
 	else if (h->heads_bytes > 0)

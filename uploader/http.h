@@ -19,6 +19,7 @@
 #define HTTP_HEADS_MAX 65536 /* with all interim ones (1xx) before it */
 #define HTTP_BODY_MAX 65536  /* of an answer that is not wanted */
 #define HTTP_SAID_MAX 1024   /* of it, kept for a look at why */
+#define HTTP_LEAST_PER_S 256 /* of what is digested, over the time that is given for it */
 #define HTTP_SOCKETS (PROTO_SLOTS * 2 + 8)
 
 /* A connection and under which trust.epoch it was made. */
@@ -67,7 +68,7 @@ struct http_request {
 	bool text_always; /* the text of other answers too (cut there: the rest is let go) */
 	bool expedited;   /* its body goes in front and past the timetable */
 	uint32_t
-	    timeout_ms; /* without a body: for the answer as a whole; digested: between bytes */
+	    timeout_ms; /* without a body: for the answer as a whole; digested: see HTTP_LEAST_PER_S */
 };
 
 struct http {
@@ -81,7 +82,8 @@ struct http {
 	char why[CURL_ERROR_SIZE]; /* for people; not the server's words */
 	/*
 	 * A word for it, static: trust_word's; "stalled" (no body byte was taken), "no-answer" (none
-	 * in time), "answer-head", "answer-body" (too long or too slow), "not-http", "cut",
+	 * in time), "answer-head", "answer-body" (too long or too slow), "proxy-scheme", "trickles"
+	 * (what is digested comes at less than HTTP_LEAST_PER_S), "not-http", "cut",
 	 * "timetable" (nothing may be sent now); "" where it was answered.
 	 */
 	const char *state;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define DIGESTED_LEAST 1024u /* of a body in the time that is given between bytes */
+#define DIGESTED_LEAST 1024u /* of a body in the time that is given, where that is short */
 #define FILES_SETTLE_S 10    /* a certificate and its key are not renewed in one instant */
 
 /* RFC 9112 section 6.1: one that was not asked for by TE; libcurl would unpack it. */
@@ -89,6 +89,14 @@ static size_t take_text(struct http *h, const char *bytes, size_t len, uint64_t 
 	return 0;
 }
 
+/* What must have come in the time that is given, or it is over. */
+static uint64_t least(const struct http_request *q)
+{
+	uint64_t bytes = (uint64_t)q->timeout_ms * HTTP_LEAST_PER_S / 1000;
+
+	return bytes > DIGESTED_LEAST ? bytes : DIGESTED_LEAST;
+}
+
 size_t http_answer_body(char *bytes, size_t size, size_t count, void *ctx)
 {
 	struct http *h = ctx;
@@ -106,7 +114,7 @@ size_t http_answer_body(char *bytes, size_t size, size_t count, void *ctx)
 		return h->got_bytes > HTTP_BODY_MAX ? 0 : len;
 	if (!q->digest || !http_is_ok(h))
 		return take_text(h, bytes, len, at);
-	if (h->got_bytes - h->seen_bytes >= DIGESTED_LEAST) {
+	if (h->got_bytes - h->seen_bytes >= least(q)) {
 		h->seen_bytes = h->got_bytes;
 		h->moved_ms = transfer_now_ms();
 	}
@@ -147,7 +155,8 @@ static const char *word_of(const struct http *h, CURLcode code)
 
 static enum http_end end_of_word(const char *word)
 {
-	if (strncmp(word, "tls", 3) == 0 || strcmp(word, "proxy-refused") == 0)
+	if (strncmp(word, "tls", 3) == 0 || strcmp(word, "proxy-refused") == 0 ||
+	    strcmp(word, "proxy-scheme") == 0)
 		return HTTP_TLS;
 	if (strcmp(word, "dns") == 0 || strcmp(word, "refused") == 0 ||
 	    strcmp(word, "unreachable") == 0 || strcmp(word, "proxy") == 0)
@@ -168,6 +177,15 @@ static const char *word_of_answer(const struct http *h)
 	if (status == 407 && h->conf->proxy[0])
 		return "proxy-refused";
 	return "";
+}
+
+/* A proxy that refuses us may ask for what no password here could give. */
+static bool is_scheme(struct http *h)
+{
+	long asked = 0;
+
+	curl_easy_getinfo(h->easy, CURLINFO_PROXYAUTH_AVAIL, &asked);
+	return trust_proxy_scheme(&h->room->trust, h->conf, asked, h->why, sizeof(h->why));
 }
 
 static bool is_answered(const struct http *h, CURLcode code)
@@ -194,6 +212,8 @@ void http_answer_judge(struct http *h, CURLcode code)
 	} else {
 		word = code == CURLE_OK ? "not-http" : word_of(h, code);
 	}
+	if (strcmp(word, "proxy-refused") == 0 && is_scheme(h))
+		word = "proxy-scheme";
 	h->state = word;
 	if (!word[0])
 		return;

@@ -93,6 +93,10 @@ enum act_result transfer_heard(struct transfer *t)
 	case HTTP_SOURCE:
 		return transfer_fail(t, UPLOAD_SOURCE, "the station's copy: %s", h->why);
 	case HTTP_CUT:
+		/* it had its time: others have the slot before it is tried again */
+		if (strcmp(h->state, "trickles") == 0)
+			return transfer_fail(t, UPLOAD_LATER, "%s", h->why);
+		return transfer_ask(t, UPLOAD_LATER, "%s", h->why[0] ? h->why : "no answer");
 	case HTTP_BAD:
 		return transfer_ask(t, UPLOAD_LATER, "%s", h->why[0] ? h->why : "no answer");
 	}

@@ -144,6 +144,48 @@ static CURLcode set_file(
 	return CURLE_SSL_CERTPROBLEM;
 }
 
+/*
+ * By what the proxy is told who we are. A body is not to be sent only to learn of a 407: only
+ * CONNECT can be asked twice.
+ */
+static long proxy_auth(const struct trust *t, const struct proto_destination *c)
+{
+	if (t->proxy.text && strcmp(t->proxy.text, ":") == 0)
+		return (long)CURLAUTH_NEGOTIATE;
+	return strncmp(c->where, "https:", 6) == 0 ? (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST) :
+						     (long)CURLAUTH_BASIC;
+}
+
+bool trust_proxy_scheme(
+    const struct trust *t, const struct proto_destination *c, long asked, char *why, size_t size)
+{
+	static const struct {
+		long scheme;
+		const char *name;
+	} all[] = { { (long)CURLAUTH_BASIC, "Basic" }, { (long)CURLAUTH_DIGEST, "Digest" },
+		{ (long)CURLAUTH_NEGOTIATE, "Negotiate" }, { (long)CURLAUTH_NTLM, "NTLM" },
+		{ (long)CURLAUTH_BEARER, "Bearer" } };
+	long given = proxy_auth(t, c);
+	char names[2][48] = { "", "" };
+
+	if (asked == 0 || (asked & given))
+		return false;
+	for (size_t k = 0; k < 2; k++) {
+		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+			size_t used = strlen(names[k]);
+
+			if ((k ? given : asked) & all[i].scheme)
+				snprintf(names[k] + used, sizeof(names[k]) - used, "%s%s",
+				    used ? ", " : "", all[i].name);
+		}
+	}
+	snprintf(why, size,
+	    "the proxy takes a login by %s alone, and what is configured gives %s: have the proxy "
+	    "take that from this station, or let it through without",
+	    names[0][0] ? names[0] : "what is not known here", names[1]);
+	return true;
+}
+
 /* Nothing of it from the environment (http_proxy, no_proxy). */
 static CURLcode set_proxy(struct trust *t, const struct proto_destination *c, CURL *easy)
 {
@@ -162,13 +204,7 @@ static CURLcode set_proxy(struct trust *t, const struct proto_destination *c, CU
 	if (!t->proxy.text)
 		return err;
 	SET(CURLOPT_PROXYUSERPWD, t->proxy.text);
-	/* A body is not to be sent only to learn of a 407: only CONNECT can be asked twice. */
-	if (strcmp(t->proxy.text, ":") == 0)
-		SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_NEGOTIATE);
-	else if (strncmp(c->where, "https:", 6) == 0)
-		SET(CURLOPT_PROXYAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
-	else
-		SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
+	SET(CURLOPT_PROXYAUTH, proxy_auth(t, c));
 	return err;
 }
 

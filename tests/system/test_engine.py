@@ -250,11 +250,32 @@ HOSTILE = {  # file name => (what the server does, state, where it stops)
     "half a head": (lambda s, r: r.conn.send(b"HTTP/1.1 201 x\r\nLoca") and None, "cut"),
 }
 READ_BACK = {
-    "slow body": (lambda s, r: r.conn.sendall(HEAD) or slowly(s, r, b"x" * 100000), "answer-body"),
+    "slow body": (lambda s, r: r.conn.sendall(HEAD) or slowly(s, r, b"x" * 100000), "trickles"),
     "endless body": (lambda s, r: s.sent.append(r.conn.send(
         b"HTTP/1.1 200 x\r\nContent-Length: 2147483648\r\n\r\n") + endlessly(r, b"x" * 65536)),
         "answer-body"),
 }
+
+
+def test_read_back_that_trickles(uploader, clip):
+    """More than a byte now and then, less than any line carries: the slot is not kept for it."""
+    gets = []
+
+    def trickle(server, request):
+        if request.method != "GET":
+            return honest(server, request)
+        gets.append(request.path)
+        try:
+            request.conn.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 100000\r\n\r\n")
+            while not server.released.wait(0.1):
+                request.conn.sendall(b"x" * 16)
+        except OSError:
+            pass
+    with FaultServer(otherwise=trickle) as s:
+        uploader.open(core.TUS, s.url, flags=core.READ_BACK, answer_ms=8000)
+        end = uploader.whole(clip(100000))[1]
+        assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "trickles"), end
+        assert len(gets) == 1
 
 
 def test_hostile_answers(uploader, clip):

@@ -496,6 +496,30 @@ def test_proxy_that_refuses_us(uploader, folder, keys, clip):
         assert uploader.whole(path)[1].kind == "RECEIPT", "read again without a restart"
 
 
+class OtherProxy(DigestProxy):
+    """Asks for what no password in a file can give."""
+
+    def serve(self, conn):
+        conn.recv(4096)
+        self.asked += 1
+        conn.sendall(b"HTTP/1.1 407 x\r\nContent-Length: 0\r\nConnection: close\r\n"
+                     b"Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n")
+
+
+@pytest.mark.parametrize("tls", [True, False])
+@pytest.mark.parametrize("secret", ["dock:word\n", None])
+def test_proxy_of_another_scheme(uploader, folder, keys, clip, tls, secret):
+    """A person is told which it takes and which is given; no password is tried for ever."""
+    path = folder / "proxy-file"
+    path.write_text(secret or "")
+    path.chmod(0o644)
+    with OtherProxy() as p, FaultServer(tls=context(keys.server) if tls else None) as s:
+        uploader.open(core.TUS, s.url, ca=keys.ca.certificate if tls else "", proxy=p.url,
+                      proxy_file=path if secret else "")
+        refused(uploader, s, clip(10), "proxy-scheme", "Negotiate, NTLM", most=0)
+        assert p.asked <= 8
+
+
 def test_proxy_refuses_without_tls(uploader, folder, clip):
     with Proxy(folder / "proxy", "dock", "word") as p, FaultServer() as s:
         uploader.open(core.TUS, s.url, proxy=p.url)

@@ -1,7 +1,7 @@
 #include "bundle.h"
 
-#include "sealed.h"
 #include "ledger_read.h"
+#include "sealed.h"
 
 #include "base/base64.h"
 

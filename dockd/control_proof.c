@@ -7,9 +7,9 @@
 #include "control_client.h"
 
 #include "ledger.h"
+#include "ledger_read.h"
 #include "sealed.h"
 #include "shipping.h"
-#include "ledger_read.h"
 
 #include "base/log.h"
 

@@ -6,8 +6,8 @@
 #ifndef DOCKD_LEDGER_CHECK_H
 #define DOCKD_LEDGER_CHECK_H
 
-#include "tree.h"
 #include "ledger_read.h"
+#include "tree.h"
 
 struct ledger_check {
 	struct ledger *ledger;

@@ -1,9 +1,9 @@
 #include "shipping.h"
 
 #include "ledger.h"
+#include "ledger_read.h"
 #include "sealed.h"
 #include "waits.h"
-#include "ledger_read.h"
 
 #include "base/log.h"
 

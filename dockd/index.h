@@ -196,6 +196,11 @@ struct bound {
 	char other[PROTO_ADDRESS_LEN + 256];    /* what answers under its name instead; "" none */
 };
 int index_bound(struct index *ix, const char *destination, struct bound *out); /* 0, -ENOENT */
+/*
+ * The next one, by name after `name`, that was ever bound: its name into `name`, and how many holds
+ * it states. 0, -ENOENT, -errno.
+ */
+int index_bound_next(struct index *ix, char name[PROTO_NAME_LEN], uint64_t *held);
 /* How long a destination had failed when that was put on record. 0, -ENOENT. */
 struct failing {
 	int64_t seconds;

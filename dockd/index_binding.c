@@ -196,6 +196,25 @@ int index_bound(struct index *ix, const char *destination, struct bound *out)
 	return 0;
 }
 
+int index_bound_next(struct index *ix, char name[PROTO_NAME_LEN], uint64_t *held)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_BOUND_NEXT,
+	    "SELECT destination, (SELECT count(*) FROM upload AS u WHERE u.held = 1"
+	    " AND u.destination = b.destination) FROM bound AS b WHERE destination > ?1"
+	    " ORDER BY destination LIMIT 1",
+	    &st, "t", name);
+
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	db_text(st, 0, name, PROTO_NAME_LEN);
+	*held = db_u64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
 bool index_astray(struct index *ix, enum object_kind kind)
 {
 	struct bound b;

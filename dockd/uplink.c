@@ -76,6 +76,23 @@ static struct destination *destination_new(void)
 	return d;
 }
 
+/* What is on record of one that is named no more stays there: nobody is asked about it now. */
+static void tell_unnamed(const struct uplink *u)
+{
+	char name[PROTO_NAME_LEN] = "";
+	uint64_t held;
+
+	while (index_bound_next(ix(u), name, &held) == 0) {
+		if (!uplink_find(u, name))
+			log_warn("destination-unnamed",
+			    "destination=%s holds=%" PRIu64
+			    " reason=\"configured no more: what was begun there is not gone on "
+			    "with, and holds there stay as they are; name it again, or see to "
+			    "them there\"",
+			    name, held);
+	}
+}
+
 void uplink_configure(struct uplink *u, const struct config *c)
 {
 	struct destination *old[CONFIG_DESTINATIONS];
@@ -123,6 +140,7 @@ void uplink_configure(struct uplink *u, const struct config *c)
 	}
 	for (size_t k = 0; k < stale_n; k++)
 		peer_drop(stale[k], "its destination's settings have changed");
+	tell_unnamed(u);
 }
 
 /* ---- waiting ---- */

@@ -271,6 +271,24 @@ def test_a_changed_url_holds_back_erasing(tmp_path):
             assert min(last.values()) > s.records("rebound")[0]["seq"]
 
 
+def test_one_that_is_named_no_more_is_told_of():
+    with Bound() as s:
+        first = s.dock(1)
+        s.settle(1)
+        assert not s.events("destination-unnamed")
+        s.settings["destinations"][0]["name"] = "nas"
+        s.write_config()
+        s.uploaders.pop("store").stop()
+        s.start_uploader("nas")
+        s.core.send(signal.SIGHUP)
+        until(s, lambda: s.events("destination-unnamed"), "told")
+        assert "destination=store holds=0" in s.events("destination-unnamed")[0]
+        # it is the same folder: found there, under the new name, and not sent again
+        until(s, lambda: [r for r in s.records("receipted") if r["destination"] == "nas"], "again")
+        assert s.stored() == digests(first)
+        assert [r["found"] for r in s.records("created") if r["destination"] == "nas"] == [1]
+
+
 POINTS = ["binding-bound", "binding-another", "binding-rebound", "reconcile-anew"]
 
 

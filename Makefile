@@ -607,7 +607,7 @@ build/npm/node_modules/.package-lock.json: tests/system/package.json tests/syste
 #: check-unit      unit tests alone
 #: check-system    system tests alone: the real programs, a simulated dock and servers
 # test_kill docks four at once by itself; the others wait more than they work.
-PYTEST ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
+PYTEST ?= /usr/bin/python3 -m pytest -q
 .PHONY: check-system
 check-system: test-programs
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) -n 3 --ignore tests/system/test_kill.py \

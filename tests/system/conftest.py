@@ -1,3 +1,7 @@
+"""What all tests share: a temporary folder of the session's own, and what an uploader alone is tested with.
+
+A test that passes leaves nothing in that folder; one that fails may keep what it has, and says where.
+"""
 import os
 import pathlib
 import shutil
@@ -9,7 +13,65 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import fake_core  # noqa: E402
+import radosgw  # noqa: E402, F401 (before the temporary folder moves: all workers share one store)
 import station  # noqa: E402
+
+
+def pytest_sessionstart():
+    if os.getuid() != 0:
+        pytest.exit("each program runs as a user of its own: make check-system asks for root", 4)
+
+
+class Scratch:
+    """The session's temporary folder, and which failed test has kept what in it."""
+
+    def __init__(self):
+        self.folder = station.new_folder("tests")
+        self.failed = False
+        self.kept = set()
+        self.of = {}  # name => the test during which it came
+        tempfile.tempdir = os.environ["TMPDIR"] = str(self.folder)
+
+    def there(self):
+        return {p.name for p in self.folder.glob("*")}
+
+    def end(self):
+        left = self.there() - self.kept - station.kept
+        if not self.there():
+            self.folder.rmdir()
+        assert not left, f"left in {self.folder} by tests that passed: { {p: self.of.get(p) for p in left} }"
+
+
+_scratch = None
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    global _scratch
+    _scratch = _scratch or Scratch()
+    before = _scratch.there()
+    yield
+    new = _scratch.there() - before
+    _scratch.of |= dict.fromkeys(new, item.nodeid)
+    if _scratch.failed:
+        _scratch.kept |= new
+        _scratch.failed = False
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        _scratch.failed = True
+        report.sections.append(("temporary folder", f"{_scratch.folder}: {sorted(_scratch.there())}"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(nextitem):
+    outcome = yield
+    if nextitem is None and outcome.excinfo is None:  # the fixtures of the session have ended, too
+        _scratch.end()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,15 +80,40 @@ def _programs():
     station.drop_programs()
 
 
-# ---- what every test of an uploader alone begins with ----
-
 @pytest.fixture
 def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
+    path = station.new_folder("test")
     yield path
     shutil.rmtree(path)
 
+
+@pytest.fixture
+def tmp_path(folder):
+    """In place of pytest's own, which stays for three sessions and is closed to made-up users."""
+    path = folder / "tmp"
+    path.mkdir()
+    return path
+
+
+class Folders:
+    def __init__(self):
+        self.made = []
+
+    def mktemp(self, name):
+        self.made.append(station.new_folder(name))
+        return self.made[-1]
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory():
+    """The same for what lasts longer than a test."""
+    folders = Folders()
+    yield folders
+    for path in folders.made:
+        shutil.rmtree(path)
+
+
+# ---- what every test of an uploader alone begins with ----
 
 @pytest.fixture
 def clip(folder):

@@ -17,6 +17,7 @@ import proto
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
 PROGRAM = BUILD / "test" / "dockd-uploader"
+SANITIZED = "asan" in BUILD.parts
 USER = 64123
 
 MSG = dict(HELLO=1, WELCOME=2, DESTINATION=80, READY=81, UPLOAD=82, CREATED=83, PROCEED=84,

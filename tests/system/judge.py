@@ -51,13 +51,9 @@ class Judged:
 
 
 class Judge:
-    """folder: a new one, which the made-up user will reach."""
+    """folder: a new one, which the made-up user reaches."""
 
     def __init__(self, folder):
-        for f in [folder, *folder.parents]:
-            if f == Path("/tmp") or f == f.parent:
-                break
-            f.chmod(0o755)
         self.program = folder / "dockd-verify"
         shutil.copy(BUILD / "dockd-verify", self.program)
 

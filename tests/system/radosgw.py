@@ -69,6 +69,7 @@ rgw_dns_name=localhost
 rgw_enable_usage_log=false
 rgw_lifecycle_work_time=00:00-00:01
 """
+SHARED = pathlib.Path(tempfile.gettempdir())  # as it is before a session has one of its own (conftest.py)
 
 
 def free_port():
@@ -220,7 +221,7 @@ class RadosGW:
         """The session's store; started when it is first asked for."""
         worker = os.environ.get("PYTEST_XDIST_WORKER")
         session = os.getppid() if worker else os.getpid()
-        folder = pathlib.Path(tempfile.gettempdir()) / f"dockd-radosgw-{session}"
+        folder = SHARED / f"dockd-radosgw-{session}"
         with open(f"{folder}.lock", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             rgw = cls(folder)

@@ -21,7 +21,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -29,7 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import vcam  # noqa: E402
 from servers import ReceiptServer  # noqa: E402
-from station import CORE, Station, drop_programs  # noqa: E402
+from station import CORE, Clock, Station, drop_programs, new_folder  # noqa: E402
 
 CLOCK = pathlib.Path(__file__).parent / "servers" / "clock.cjs"
 DAY_S = 86400
@@ -53,11 +52,9 @@ class Case(Station):
         self.shut = draw.choice(list(SHUT)) if draw.random() < 0.25 else None
         how = SHUT.get(self.shut, {})
         self.always = draw.choice(["forged", "wrong-digest", "foreign-key"]) if how.get("lie") else None
-        self.top = pathlib.Path(tempfile.mkdtemp(prefix="dockd-soak-"))
-        self.top.chmod(0o755)
-        self.clock = self.top / "clock"
-        self.move(0)
-        self.server = ReceiptServer(self.top / "server", clock_file=self.clock,
+        self.top = new_folder("soak")
+        self.clock = Clock(self.top)
+        self.server = ReceiptServer(self.top / "server", clock_file=self.clock.path,
                                     node_options=f"--require {CLOCK}")
         state = self.top / "station" / "state"
         state.mkdir(parents=True)
@@ -69,7 +66,7 @@ class Case(Station):
             state.chmod(0o700)
         self.server.start()
         super().__init__(
-            folder=self.top / "station", env={"CLOCK_FILE": str(self.clock)}, keep_core=True,
+            folder=self.top / "station", env=self.clock.env, keep_core=True,
             bays=[{"name": "1", "port": "1-1"}], start=False,
             profile={"settle_seconds": 1, "logs": "none", **how.get("profile", {})},
             erase=how.get("erase", "when-receipted"), confirm_per_hour=3600000,
@@ -80,10 +77,7 @@ class Case(Station):
                                   mtime=1790000000 + 60 * i) for i in range(draw.randrange(2, 6))]
 
     def move(self, days):
-        new = self.clock.with_suffix(".new")
-        new.write_text(f"{days * DAY_S} 1\n")
-        new.rename(self.clock)
-        self.clock.chmod(0o644)
+        self.clock.at(days * DAY_S)
 
     def close(self):
         try:

@@ -24,6 +24,7 @@ CORE_GROUP, ADMIN_GROUP = 64010, 64011
 PROGRAMS = ["test/dockd", "test/dockd-camera", "test/dockd-verify", "test/dockd-hotplug",
             "test/dockd-uploader", "dockctl"]
 _bin = None
+kept = set()  # names of folders that failed tests leave to be looked at
 
 
 def programs():
@@ -111,6 +112,46 @@ def conf_value(value):
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def new_folder(name):
+    """A folder that every made-up user may go through."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix=f"dockd-{name}-"))
+    path.chmod(0o755)
+    return path
+
+
+class Clock:
+    """The clocks of a station and of what reads CLOCK_FILE: so far ahead of the real time."""
+
+    def __init__(self, folder):
+        self.path = pathlib.Path(folder) / "clock"
+        self.env = {"CLOCK_FILE": str(self.path)}
+        self.at(0)
+
+    def at(self, seconds, synchronised=True):
+        self.seconds = seconds
+        new = self.path.with_suffix(".new")
+        new.write_text(f"{int(seconds)} {int(synchronised)}\n")
+        new.chmod(0o644)
+        new.replace(self.path)
+
+    def on(self, seconds):
+        self.at(self.seconds + seconds)
+
+
+class Death:
+    """A program ends where it passes a hand-over for the nth time, "POINT:N", once; None: nowhere."""
+
+    def __init__(self, folder, where):
+        self.mark = pathlib.Path(folder) / "mark"
+        self.mark.touch()
+        self.mark.chmod(0o666)
+        self.env = {"DIE_AT": where, "DIE_MARK": str(self.mark)} if where else {}
+
+    @property
+    def came(self):
+        return self.mark.stat().st_size > 0
+
+
 def until(s, condition, what, seconds=60):
     """For what dockctl wait has no word for."""
     return until_true(condition, lambda: f"{what}: {s.situation()}", seconds, 0.02)
@@ -126,8 +167,7 @@ class Station:
     def __init__(self, env=None, uploader_env=None, hotplug_env=None, start=True, folder=None,
                  profile=None, keep_core=False, fakes=(), **settings):
         self.bin = programs()
-        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="dockd-station-"))
-        self.folder.chmod(0o755)
+        self.folder = pathlib.Path(folder or new_folder("station"))
         self.env, self.uploader_env, self.hotplug_env = env or {}, uploader_env or {}, hotplug_env or {}
         self.keep_core = keep_core
         self.cameras = []
@@ -252,6 +292,7 @@ class Station:
             if kind is None:
                 shutil.rmtree(self.folder, ignore_errors=True)
             else:
+                kept.add(self.folder.name)
                 print(f"station kept in {self.folder}\n{self.log()[-6000:]}")
 
     # -- what a person would ask --

@@ -21,6 +21,7 @@ import auditlog
 import proto
 import pytest
 from auditlog import AuditLog
+from fake_core import SANITIZED
 
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", pathlib.Path(__file__).parents[2] / "build"))
 ROOT = pathlib.Path(__file__).parents[2]
@@ -488,7 +489,7 @@ def many_lines(path, n):
     return log
 
 
-@pytest.mark.skipif("asan" in str(BUILD), reason="the sanitizers map more than this")
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers map more than this")
 def test_memory_is_bounded(audit, tmp_path):
     """However long a log is: all memory of its own that the process may have is 8 MiB."""
     path = tmp_path / "long.log"

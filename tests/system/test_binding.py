@@ -13,7 +13,7 @@ import pytest
 
 import vcam
 from servers import TusServer
-from station import UPLOADER, Station, until
+from station import UPLOADER, Death, Station, until
 
 RECORDED = 1790000000
 
@@ -23,11 +23,8 @@ class Bound(Station):
         super().__init__(start=False, keep_core=True, bays=[{"name": "1", "port": "1-1"}],
                          profile={"settle_seconds": 1, "logs": "none"}, confirm_per_hour=3600000,
                          **settings)
-        self.mark = self.folder / "mark"
-        self.mark.touch()
-        self.mark.chmod(0o666)
-        if die:
-            self.env = {"DIE_AT": f"{die}:1", "DIE_MARK": str(self.mark)}
+        self.death = Death(self.folder, die and f"{die}:1")
+        self.env = self.death.env
         self.store = self.folder / "store"
         self.away = self.folder / "store.old"
         self.start()
@@ -301,7 +298,7 @@ def test_killed_at(point):
         s.unused()
         s.rebind()
         s.settle(1)
-        assert s.mark.stat().st_size > 0, "nobody passed there"
+        assert s.death.came, "nobody passed there"
         assert s.stored() == digests(first)
         assert len(s.records("another")) == 1 and len(s.records("rebound")) == 1
         assert len(s.records("recreated")) == 1

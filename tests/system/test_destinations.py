@@ -5,11 +5,8 @@ CLOCK_FILE (tests/double/clock_file.c) moves the core's clocks: hours pass when 
 import fcntl
 import hashlib
 import os
-import pathlib
-import shutil
 import socket
 import struct
-import tempfile
 import threading
 import time
 
@@ -17,7 +14,7 @@ import pytest
 
 import vcam
 from servers import FaultServer, TusServer, answer, honest
-from station import UPLOADER, Station, until
+from station import UPLOADER, Clock, Death, Station, new_folder, until
 
 MIB = 1 << 20
 RECORDED = 1790000000
@@ -28,43 +25,20 @@ class Several(Station):
     """A station with destinations of these addresses, whose clock a test moves."""
 
     def __init__(self, urls, die=None, each=None, folders=(), **settings):
-        self.top = pathlib.Path(tempfile.mkdtemp(prefix="dockd-several-"))
-        self.top.chmod(0o755)
-        self.clock = self.top / "clock"
-        self.seconds = 0
-        self.move(0)
-        self.mark = self.top / "mark"
-        self.mark.touch()
-        self.mark.chmod(0o666)
-        env = {"CLOCK_FILE": str(self.clock), "DIE_MARK": str(self.mark)}
-        if die:
-            env["DIE_AT"] = f"{die}:1"
-        (self.top / "station").mkdir()
+        folder = new_folder("several")
+        self.clock = Clock(folder)
+        self.death = Death(folder, die and f"{die}:1")
         for name in folders:
-            (self.top / name).mkdir()
-            os.chown(self.top / name, UPLOADER, UPLOADER)
+            (folder / name).mkdir()
+            os.chown(folder / name, UPLOADER, UPLOADER)
         super().__init__(
-            folder=self.top / "station", env=env, keep_core=True,
+            folder=folder, env=self.clock.env | self.death.env, keep_core=True,
             bays=[{"name": "1", "port": "1-1"}], profile={"settle_seconds": 1, "logs": "none"},
             destinations=[{"name": name, "driver": "tus", "url": url, "slots": 2,
                            "stall-seconds": 5, "answer-seconds": 5, **(each or {})}
                           for name, url in urls.items()] +
-            [{"name": name, "driver": "dir", "folder": self.top / name} for name in folders],
+            [{"name": name, "driver": "dir", "folder": folder / name} for name in folders],
             **settings)
-
-    def __exit__(self, kind, value, trace):
-        try:
-            super().__exit__(kind, value, trace)
-        finally:
-            if kind is None:
-                shutil.rmtree(self.top, ignore_errors=True)
-
-    def move(self, seconds):
-        self.seconds += seconds
-        new = self.clock.with_suffix(".new")
-        new.write_text(f"{int(self.seconds)} 1\n")
-        new.chmod(0o644)
-        new.rename(self.clock)
 
     def dock(self, n, size, first=0):
         camera = self.camera("A", [
@@ -103,8 +77,7 @@ def held(server):
 
 
 @pytest.mark.parametrize("die", [None, "uplink-switched", "uplink-abandoned"])
-def test_one_is_enough_and_sticky(die):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-any-"))
+def test_one_is_enough_and_sticky(die, folder):
     first, second = TusServer(folder / "first").start(), TusServer(folder / "second").start()
     try:
         with Several({"first": first.url, "second": second.url}, die=die, policy="any",
@@ -118,18 +91,18 @@ def test_one_is_enough_and_sticky(die):
                 # after a restart as before: what is begun stays, and nothing new goes elsewhere
                 s.core.send(9)
                 s.ctl("status", connect=True)
-            s.move(HOUR)
+            s.clock.on(HOUR)
             s.tried_again()
             s.wait("all", "checked")
             assert not s.records("switched") and not held(second)
             begun = {r["asset"] for r in s.records("upload")}
-            s.move(2 * HOUR)
+            s.clock.on(2 * HOUR)
             if die == "uplink-switched":
                 # of a clock that leaps no more counts than passes between two records
-                until(s, lambda: s.mark.stat().st_size, "a death")
+                until(s, lambda: s.death.came, "a death")
                 s.ctl("status", connect=True)
                 s.tried_again()
-                s.move(HOUR)
+                s.clock.on(HOUR)
             s.until_all("receipted")
             assert held(second) == digests(camera)
             switched = s.records("switched")
@@ -152,11 +125,10 @@ def test_one_is_enough_and_sticky(die):
             assert len([d for d in first.uploads().values() if d]) == 1
             assert len(second.uploads()) == 3
             if die:
-                assert s.mark.stat().st_size, "nobody died there"
+                assert s.death.came, "nobody died there"
     finally:
         first.kill()
         second.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_how_long_one_has_failed_survives_a_restart():
@@ -168,21 +140,20 @@ def test_how_long_one_has_failed_survives_a_restart():
         camera = s.dock(2, MIB)
         s.wait("all", "checked")
         s.tried_again()
-        s.move(1.5 * HOUR)
+        s.clock.on(1.5 * HOUR)
         until(s, lambda: [r for r in s.records("failing") if r["destination"] == "first"], "on record")
         s.core.send(9)
         s.ctl("status", connect=True)
         s.tried_again()
         assert not s.records("upload")[2:] and not second.uploads
-        s.move(0.6 * HOUR)
+        s.clock.on(0.6 * HOUR)
         s.until_all("receipted")
         assert sorted(hashlib.sha256(d).hexdigest()
                       for _, d in second.uploads.values()) == digests(camera)
         assert not s.records("working"), "it does not work yet"
 
 
-def test_all_of_them_and_one_is_away():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-all-"))
+def test_all_of_them_and_one_is_away(folder):
     first, second = TusServer(folder / "first").start(), TusServer(folder / "second").start()
     second.kill()
     try:
@@ -203,7 +174,6 @@ def test_all_of_them_and_one_is_away():
     finally:
         first.kill()
         second.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_refused_by_one_goes_to_the_other():
@@ -237,20 +207,20 @@ def test_what_was_found_is_not_given_up():
         s.dock(1, MIB)
         s.wait("all", "checked")
         name = s.records("checked")[0]["id"]
-        part = s.top / "first" / name[:2] / f"{name}.part"
-        (s.top / "first" / ".dockd-destination").write_text("0123456789abcdef" * 2 + "\n")
+        part = s.folder / "first" / name[:2] / f"{name}.part"
+        (s.folder / "first" / ".dockd-destination").write_text("0123456789abcdef" * 2 + "\n")
         part.parent.mkdir()
         part.write_bytes(b"another station's")
-        for path in s.top.joinpath("first").rglob("*"):
+        for path in s.folder.joinpath("first").rglob("*"):
             os.chown(path, UPLOADER, UPLOADER)
         with lock_of(part):
             s.start_uploader("first")
             s.tried_again()
             assert [r.get("found") for r in s.records("created")] == [1]
-            s.move(3 * HOUR)
+            s.clock.on(3 * HOUR)
             s.until_all("receipted")
             assert s.at(1, "second")["rung"] == "receipted"
-        s.move(61)
+        s.clock.on(61)
         until(s, lambda: s.records("abandoned"), "no more of its affair")
         told, = s.records("abandoned")
         assert (told["destination"], told["result"]) == ("first", "kept")
@@ -283,20 +253,20 @@ def test_what_cannot_be_given_up_keeps_nothing_else():
         while not switched():  # one that had not failed yet when the hours went by waits for them again
             before = s.failures()
             until(s, lambda: s.failures() > before or switched(), "another try, or the other one")
-            s.move(3 * HOUR)
+            s.clock.on(3 * HOUR)
         s.until_all("receipted")
         assert sorted(hashlib.sha256(d).hexdigest()
                       for _, d in second.uploads.values()) == digests(camera)
         for n in (1, 2, 3):
             until(s, lambda: len(s.records("abandoned")) >= n, f"{n} given up", 10)
-            s.move(61)
+            s.clock.on(61)
         lengths = {c["number"]: c["size_bytes"] for c in s.clips()}
         assert {lengths[r["asset"]]: r["result"] for r in s.records("abandoned")} == {
             MIB: "kept", MIB + 1: "kept", MIB + 2: "done"}
         assert sorted(n for n, _ in first.uploads.values()) == [MIB, MIB + 1]
 
 
-def test_three_days_of_absence():
+def test_three_days_of_absence(folder):
     """Tried at each look, by one upload, and never in between; all arrives after it."""
     closed = socket.create_server(("127.0.0.1", 0))
     port = closed.getsockname()[1]
@@ -309,19 +279,17 @@ def test_three_days_of_absence():
         until(s, s.failures, "a first try")
         for step in range(steps):
             before = s.failures()
-            s.move(3 * HOUR)
+            s.clock.on(3 * HOUR)
             until(s, lambda: s.failures() > before, f"a try in step {step}")
         # one a step, and the first few that follow each other in seconds
         tries = s.failures()
         assert steps < tries <= steps + 2 + 12, tries
         assert s.ctl("status")["destinations"][0]["away"]
         assert s.ctl("status")["assets"] == 5 and s.ctl("status")["receipted"] == 0
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-days-"))
         with TusServer(folder, port=port) as server:
-            s.move(HOUR)
+            s.clock.on(HOUR)
             s.wait("all", "receipted", timeout=90)
             assert held(server) == digests(camera)
-        shutil.rmtree(folder, ignore_errors=True)
         assert s.failures() <= tries + 2 and len(s.events("destination-back")) == 1
 
 

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import os
 import re
+import select
 import time
 
 import pytest
@@ -37,6 +38,28 @@ def begin(uploader, path, slot, **how):
 
 def patches(server, address):
     return [r for r in server.seen("PATCH") if address.endswith(r.path)]
+
+
+# ---- waiting ----
+
+def never(server, _request):
+    server.released.wait()
+
+
+@pytest.mark.parametrize("wait", ["work", "an answer", "room in the line", "the hour"])
+def test_waiting_is_no_work(uploader, clip, wait):
+    """A second and a half without an event: a loop that looks all the while makes thousands of turns."""
+    with FaultServer([never] if wait == "an answer" else [honest, never]) as s:
+        uploader.open(core.TUS, s.url, rate=0 if wait == "the hour" else core.UNLIMITED,
+                      stall_ms=60000, answer_ms=60000)
+        if wait == "an answer":
+            uploader.upload(clip(MIB))
+            until(lambda: s.seen("POST"))
+        elif wait != "work":
+            begin(uploader, clip(12 * MIB), 0)
+            until(lambda: wait == "the hour" or s.seen("PATCH"))
+        select.select([], [], [], 1.5)
+        assert turns(uploader) < 250
 
 
 # ---- rates ----
@@ -322,6 +345,30 @@ def test_hostile_answers(uploader, clip):
             assert peak < 32 * KIB, f"{peak} KiB"
         s.released.set()
         assert turns(uploader) < 20000
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_two_gigabytes_behind_an_answer(uploader, clip, method):
+    """What the head says is enough; the rest is not waited for."""
+    taken = []
+
+    def talks(server, request):
+        done = honest(server, request)
+        if request.method != method or taken:
+            return done
+        lines = [line for line in done.split(b"\r\n")[1:] if line and b"Length: 0" not in line]
+        taken.append(0)
+        request.conn.sendall(b"\r\n".join([b"HTTP/1.1 201 x", *lines, b"Content-Length: 2147483648",
+                                           b"", b""]))
+        taken[0] = endlessly(request, b"x" * 65536)
+        return None
+    with FaultServer(otherwise=talks) as s:
+        uploader.open(core.TUS, s.url, chunk_max=MIB)
+        path = clip(2 * MIB)
+        created, end = uploader.whole(path)
+        assert (end.kind, end.sent, len(created)) == ("RECEIPT", 2 * MIB, 1), end
+        assert bytes(s.uploads["/files/1"][1]) == path.read_bytes()
+        assert 0 < taken[0] < 8 * MIB, taken
 
 
 @pytest.mark.parametrize("how", ["Content-Encoding", "Transfer-Encoding"])

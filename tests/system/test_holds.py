@@ -24,14 +24,9 @@ class Held(Month):
         super().__init__(fakes=["store"], destinations=[{"name": "store", "driver": "tus",
                                                          "url": "http://127.0.0.1:1/files",
                                                          "slots": slots, "dispose": True}],
-                         accept_receipt="stored-digest", start=False, **settings)
+                         accept_receipt="stored-digest", start=False, die=die, **settings)
         self.store = self.fakes["store"]
         self.store.rule(**(rules or {}))
-        if die:
-            mark = self.folder / "mark"
-            mark.touch()
-            mark.chmod(0o666)
-            self.env |= {"DIE_AT": die, "DIE_MARK": str(mark)}
         self.start()
 
     def held(self, number):

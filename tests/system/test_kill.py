@@ -22,7 +22,7 @@ import pytest
 import servers
 import station
 import vcam
-from station import ROOT, Station
+from station import ROOT, Death, Station, kept, new_folder
 
 MIB = 1 << 20
 OVERLAP = 64 << 10  # read again at most, where a pull goes on
@@ -120,17 +120,11 @@ class Run(Station):
 
     def __init__(self, kind="tus", die=None, log=None, erase=True):
         self.kind = kind
-        self.top = pathlib.Path(tempfile.mkdtemp(prefix="dockd-kill-"))
-        self.top.chmod(0o755)
-        self.mark = self.top / "mark"
-        env = {"DIE_MARK": self.mark}
-        self.mark.touch()
-        self.mark.chmod(0o666)
-        if die:
-            env["DIE_AT"] = "{}:{}".format(*die)
+        self.top = new_folder("kill")
+        self.death = Death(self.top, die and "{}:{}".format(*die))
+        env = dict(self.death.env)
         if log:
-            env["HANDOVER_LOG"] = log
-        env = {k: str(v) for k, v in env.items()}
+            env["HANDOVER_LOG"] = str(log)
         self.server = None
         destination = {"name": "store", "driver": "dir", "folder": self.top / "station/store"}
         if kind != "dir":
@@ -155,6 +149,7 @@ class Run(Station):
             if kind is None:
                 shutil.rmtree(self.top, ignore_errors=True)
             else:  # told where the run is asked for: runs go on beside each other
+                kept.add(self.top.name)
                 value.situation = f"{self.note}kept in {self.top}\n{self.log()[-12000:]}"
 
     def close(self):
@@ -173,7 +168,7 @@ class Run(Station):
         return self.ctl("wait", *condition, "--timeout", timeout, connect=True)
 
     def died(self):
-        return self.mark.stat().st_size > 0
+        return self.death.came
 
     def settle(self):
         """Until the docking has come to its end, and nobody died while that was asked."""
@@ -369,7 +364,13 @@ def kill_child(s, name, seconds=30):
 
 
 def die_when(program, number):
+    assert any(died_when(program, f"{number}.{again}") for again in range(8)), "it never ran then"
+
+
+def died_when(program, number):
+    """Whether it ran at a moment that is drawn; then it was killed, and all ended well."""
     draw = random.Random(f"{SEED} {program} {number}")
+    ran = True
     with tempfile.TemporaryDirectory(prefix="dockd-moment-") as folder:
         os.chmod(folder, 0o755)
         passings = Passings(folder)
@@ -382,15 +383,16 @@ def die_when(program, number):
             passings.wait(moment)
             threading.Event().wait(wait)
             if program in ("dockd-camera", "dockd-verify"):
-                if not kill_child(s, program, 5):
-                    pytest.skip("none ran any more")
+                ran = kill_child(s, program, 5)
             else:
                 service = {"dockd": s.core, "dockd-hotplug": s.hotplug}.get(
                     program, s.uploaders["store"])
                 service.send(signal.SIGKILL)
-            s.mark.write_text("x")
+            if ran:
+                s.death.mark.write_text("x")
             s.whole()
         passings.close()
+    return ran
 
 
 def die_in_pull(at):
@@ -401,7 +403,7 @@ def die_in_pull(at):
         s.device.wait("fired:silent", 1)
         assert kill_child(s, "dockd-camera")
         s.device.clear()
-        s.mark.write_text("x")
+        s.death.mark.write_text("x")
         s.whole(interruptions=1)
         ended = [r for r in s.ledger() if r["type"] == "pulled" and r["result"] == "fault"]
         assert [at - 2 * MIB < r["length"] <= at for r in ended] == [True]

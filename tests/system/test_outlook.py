@@ -2,15 +2,13 @@
 
 CLOCK_FILE moves the clock of the core: three days are over in seconds.
 """
-import pathlib
-import tempfile
 import threading
 import time
 
 
 import vcam
 from servers import FaultServer, TusServer, honest
-from station import Station
+from station import Clock, Station, new_folder
 
 MIB = 1 << 20
 HOUR = 3600
@@ -22,19 +20,14 @@ class Days(Station):
     """A station whose clock the test moves."""
 
     def __init__(self, destination, **settings):
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-days-"))
-        folder.chmod(0o755)
-        self.clock = folder / "clock"
-        self.at(0)
-        super().__init__(folder=folder, env={"CLOCK_FILE": str(self.clock)}, bays=BAYS, profile=QUICK,
+        folder = new_folder("days")
+        self.clock = Clock(folder)
+        super().__init__(folder=folder, env=self.clock.env, bays=BAYS, profile=QUICK,
                          destinations=[{"name": "evidence", "driver": "tus", **destination}],
                          **settings)
 
     def at(self, hours):
-        new = self.clock.with_suffix(".new")
-        new.write_text(f"{int(hours * HOUR)} 1\n")
-        new.chmod(0o644)
-        new.replace(self.clock)
+        self.clock.at(hours * HOUR)
 
     def until(self, true, what):
         end = time.monotonic() + 60

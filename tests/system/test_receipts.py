@@ -5,15 +5,13 @@ the clocks of the station and of the server; nothing is waited for by time.
 """
 import hashlib
 import pathlib
-import shutil
 import signal
-import tempfile
 
 import pytest
 
 import vcam
 from servers import ReceiptServer
-from station import Station, until
+from station import Clock, Death, Station, new_folder, until
 
 MIB = 1 << 20
 DAY_S = 86400
@@ -25,12 +23,9 @@ class Evidence(Station):
     """A station whose clock a test moves, and a server that signs, or is only read back."""
 
     def __init__(self, signed=True, die=None, profile=None, **settings):
-        self.top = pathlib.Path(tempfile.mkdtemp(prefix="dockd-receipts-"))
-        self.top.chmod(0o755)
-        self.clock = self.top / "clock"
-        self.days = 0
-        self.move(0)
-        self.server = ReceiptServer(self.top / "server", clock_file=self.clock,
+        folder = new_folder("receipts")
+        self.clock = Clock(folder)
+        self.server = ReceiptServer(folder / "server", clock_file=self.clock.path,
                                     node_options=f"--require {CLOCK}").start()
         self.far = self.server.folder
         destination = {"name": "far", "driver": "tus", "url": self.server.url, "slots": 4}
@@ -40,14 +35,8 @@ class Evidence(Station):
             destination |= {"read-back": True}
         settings = {"accept_receipt": "signed" if signed else "readback",
                     "confirm_per_hour": 3600000, **settings}
-        self.mark = self.top / "mark"
-        self.mark.touch()
-        self.mark.chmod(0o666)
-        env = {"CLOCK_FILE": str(self.clock), "DIE_MARK": str(self.mark)}
-        if die:
-            env["DIE_AT"] = "{}:{}".format(*die)
-        (self.top / "station").mkdir()
-        super().__init__(folder=self.top / "station", env=env, keep_core=True,
+        self.death = Death(folder, die and "{}:{}".format(*die))
+        super().__init__(folder=folder, env=self.clock.env | self.death.env, keep_core=True,
                          bays=[{"name": "1", "port": "1-1"}],
                          profile={"settle_seconds": 1, "logs": "none",
                                   **(profile or {})},
@@ -58,15 +47,9 @@ class Evidence(Station):
             super().__exit__(kind, value, trace)
         finally:
             self.server.kill()
-            if kind is None:
-                shutil.rmtree(self.top, ignore_errors=True)
 
     def move(self, days):
-        self.days += days
-        new = self.clock.with_suffix(".new")
-        new.write_text(f"{int(self.days * DAY_S)} 1\n")
-        new.chmod(0o644)
-        new.rename(self.clock)
+        self.clock.on(days * DAY_S)
 
     def dock(self, n=3, size=256 << 10, logs=0):
         objects = [vcam.clip(f"DCIM/c {i}.mp4", size + i, 40 + i, mtime=RECORDED + 60 * i)
@@ -285,7 +268,7 @@ def test_killed_at(point):
         s.move(8)
         until(s, lambda: {r["asset"] for r in s.records("retired")} == {1, 2, 3}, "three retired")
         until(s, lambda: not s.copies(), "no copies")
-        assert s.mark.stat().st_size > 0, "nobody passed there"
+        assert s.death.came, "nobody passed there"
         # an answer to a creation that was lost leaves an empty upload at the server, no more
         left = [d for d in s.stored() if d not in digests(camera)]
         assert set(digests(camera)) <= set(s.stored())

@@ -7,16 +7,13 @@ runs with the real time.
 """
 import hashlib
 import json
-import pathlib
-import shutil
-import tempfile
 import threading
 import time
 
 import pytest
 
 import servers
-from station import Station
+from station import Clock, Death, Station, new_folder
 from vcam import clip, digest
 
 DAY = 86400
@@ -27,30 +24,20 @@ PROFILE = {"settle_seconds": 1, "logs": "none", "signing": "none"}
 class Month(Station):
     """A station that disposes of what is its own, with a clock that the test moves."""
 
-    def __init__(self, **settings):
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-month-"))
-        folder.chmod(0o755)
-        self.clock = folder / "clock"
-        self.days, self.synchronised = 0, True
-        self.write_clock()
-        env = {"CLOCK_FILE": str(self.clock), **settings.pop("env", {})}
+    def __init__(self, die=None, **settings):
+        folder = new_folder("month")
+        self.clock = Clock(folder)
+        self.death = Death(folder, die)
         settings.setdefault("dispose", "on")
         settings.setdefault("destinations", [{"name": "store", "driver": "dir", "dispose": True,
                                               "folder": "@store"}])
         for destination in settings["destinations"]:
             if "folder" in destination:
                 destination["folder"] = str(destination["folder"]).replace("@", f"{folder}/")
-        super().__init__(folder=folder, env=env, bays=BAYS, profile=PROFILE, **settings)
-
-    def write_clock(self):
-        new = self.clock.with_suffix(".new")
-        new.write_text(f"{int(self.days * DAY)} {int(self.synchronised)}\n")
-        new.chmod(0o644)
-        new.replace(self.clock)
+        super().__init__(folder=folder, env=self.clock.env | self.death.env, bays=BAYS, profile=PROFILE, **settings)
 
     def day(self, days, synchronised=True):
-        self.days, self.synchronised = days, synchronised
-        self.write_clock()
+        self.clock.at(days * DAY, synchronised)
 
     def until(self, true, what, timeout=60):
         """Events of the daemon come one by one: asked again until it is so."""
@@ -367,12 +354,7 @@ def test_a_store_of_others_is_not_called_preserved():
                                    "disposal-removed"])
 def test_killed_while_disposing(where):
     """Whatever was on its way is finished after the restart, and nothing else goes."""
-    marks = pathlib.Path(tempfile.mkdtemp(prefix="dockd-mark-"))
-    marks.chmod(0o755)
-    mark = marks / "mark"
-    mark.touch()
-    mark.chmod(0o666)
-    with Month(env={"DIE_AT": f"{where}:1", "DIE_MARK": str(mark)}, keep_core=True) as s:
+    with Month(die=f"{where}:1", keep_core=True) as s:
         s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at()), clip("DCIM/b.mp4", 50001, 2, mtime=at())])
         s.ctl("preserve", "asset", s.number("DCIM/b.mp4"), "--reason", "hold")
         s.day(24.5)
@@ -384,4 +366,3 @@ def test_killed_while_disposing(where):
         s.until(lambda: s.gone(a), "gone after the restart")
         assert s.files(digest(1, 50000)) == [] and len(s.files(digest(2, 50001))) == 2
         assert {r["asset"] for r in s.records("dispose-intent")} == {a}
-    shutil.rmtree(marks)

@@ -22,6 +22,7 @@ from pathlib import Path
 import fake_core
 import proto
 import pytest
+from fake_core import SANITIZED
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
@@ -33,7 +34,7 @@ SIGSYS = "SIGSYS"
 MSG_VERIFY, MSG_DIGEST, MSG_RESULT = 64, 66, 70
 VERIFY_DIGEST = 1
 
-pytestmark = pytest.mark.skipif(not PROBE.exists(), reason="this build has no sandbox")
+pytestmark = pytest.mark.skipif(SANITIZED, reason="what the sanitizers do themselves no sandbox permits")
 
 # None of the sandboxes below may let these through.
 NOT_IN_A_WORKER = {
@@ -151,10 +152,6 @@ def as_user(uid):
 def place(tmp_path_factory):
     """A folder that the made-up user can reach, with copies of the programs."""
     folder = tmp_path_factory.mktemp("sandbox")
-    for f in [folder, *folder.parents]:
-        if f == Path("/tmp") or f == f.parent:
-            break
-        f.chmod(0o755)
     shutil.copy(PROBE, folder)
     Path("/dev/shm/dockd-probe").unlink(missing_ok=True)
     outside = folder / "outside"
@@ -239,7 +236,6 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can be refused as root")
 @pytest.mark.parametrize("program", SANDBOXED)
 def test_root_is_refused(program, tmp_path):
     (tmp_path / "dockd.conf").write_text(

@@ -11,7 +11,7 @@ import pki
 import pytest
 from judge import NO_TIME, Judge, fact
 from pki import day
-from test_sandbox import PROBE
+from fake_core import SANITIZED
 
 SERIAL = "BWC-0042"
 CLIP = b"one shift, as the camera recorded it\n" * 1000
@@ -844,7 +844,7 @@ def test_receipt_facts_that_are_not_as_agreed(judge, keys):
 # ---- and all of it in little memory ----
 
 
-@pytest.mark.skipif(not PROBE.exists(), reason="a sanitizer has memory of its own")
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer has memory of its own")
 def test_four_gibibytes(judge, tmp_path):
     """Digest of 4 GiB: each byte read once, and at most 8 MiB of memory (PSS)."""
     size = 1 << 32

@@ -1,8 +1,32 @@
 """The tus driver against each trap that real tus servers, proxies and lines have been seen to set.
 
-dockd-uploader alone, the core's side played message by message. The traps have their numbers; behind
-them: finding what another station has begun, giving up what is not whole, and folders that two stations
-share. Each failing state has its word (dockd-tus(5), dockd-dir(5)).
+dockd-uploader alone, the core's side played message by message. Behind the traps: finding what another
+station has begun, giving up what is not whole, and folders that two stations share. Each failing state
+has its word (dockd-tus(5), dockd-dir(5)).
+
+trap                                            here            against a real server or proxy
+ 1 a smaller offset than was sent               test_1          test_uploader: stock_offset_behind
+ 2 423, 409, or a HEAD that waits: a lock       test_2          test_uploader: stock_held_by
+ 3 offsets are not looked at                    test_3          test_3_uploadx
+ 4 413: a proxy's limit for a body              test_4          test_engine: nginx_as_it_is_installed
+ 5 a proxy keeps requests until they are whole  test_5          test_engine: nginx_restarted
+ 6 408 and others: it took too long             test_6          test_uploader: stock_slow_line
+ 7 504 although all has arrived                 test_7          test_engine: nginx_behind_which
+ 8 expired: told, and gone                      test_8          test_uploader: stock_upload_removed
+ 9 460: the checksum does not match             test_9          test_3_uploadx takes checksums
+10 offsets go back                              test_10         test_uploader: stock_offset_behind
+11 forms of Location; another host              test_11         test_3_uploadx (//host/path)
+12 a length and a coding                        test_12_13_14   each test with a stock server
+13 empty metadata                               test_12_13_14   -
+14 no reason phrase, lower-case headers         test_12_13_14   -
+15 HEAD and PATCH not let through; 412, 415     test_15         -
+16 odd letters in addresses; clocks             test_16         test_s3: skew, clock_wrong, and each upload id
+17 HEAD from a cache                            test_17         -
+18 nothing in it                                test_18         -
+   slow, endless, cut and senseless answers     test_engine: hostile_answers, two_gigabytes;
+                                                test_s3: hostile_list
+   names, dates and keys of certificates        test_trust
+   busy waiting                                 test_engine: waiting_is_no_work, turns()
 """
 import base64
 import email.utils
@@ -11,6 +35,7 @@ import hashlib
 import json
 import http.client
 import os
+import select
 import struct
 import threading
 import time
@@ -72,6 +97,44 @@ def test_2_locked(uploader, clip, status, state):
         assert not s.seen("POST") and not s.seen("PATCH")
         s.otherwise = honest
         assert uploader.whole(path, address=f"{s.url}/1")[1].kind == "RECEIPT"
+        assert_whole(s, path)
+
+
+def test_2_head_that_waits_for_the_lock(uploader, clip):
+    """Servers answer it when the lock has drained: longer than for any other answer."""
+    def drains(server, request):
+        server.released.wait(1.2)
+        return honest(server, request)
+    with FaultServer(otherwise=only("HEAD", drains)) as s:
+        path = clip(MIB)
+        s.uploads["/files/1"] = [MIB, bytearray(path.read_bytes()[:1000])]
+        uploader.open(core.TUS, s.url, answer_ms=300)
+        _, end = uploader.whole(path, address=f"{s.url}/1")
+        assert (end.kind, end.sent) == ("RECEIPT", MIB - 1000), end
+        assert len(s.seen("HEAD")) == 1
+        assert_whole(s, path)
+
+
+def test_2_reset_before_it_is_asked(uploader, clip):
+    """What a stalled request still has on its way does not come after the answer to HEAD."""
+    gone = threading.Event()
+
+    def stuck(server, request):
+        request.read(MIB)
+        server.uploads[request.path][1] += request.body
+        poll = select.poll()
+        poll.register(request.conn, 0)  # a reset alone, not an end in order
+        if poll.poll(20000):
+            gone.set()
+
+    def asked(server, request):
+        assert gone.wait(10), "the connection is still there"
+        return honest(server, request)
+    with FaultServer([honest, stuck], only("HEAD", asked)) as s:
+        uploader.open(core.TUS, s.url, stall_ms=400, chunk_min=12 * MIB)
+        path = clip(12 * MIB)
+        assert uploader.whole(path)[1].kind == "RECEIPT"
+        assert patches(s) == [0, MIB]
         assert_whole(s, path)
 
 

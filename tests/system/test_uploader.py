@@ -519,14 +519,23 @@ def test_location_forms(uploader, clip, form):
         assert_whole(s, path)
 
 
-def test_redirects_are_not_followed(uploader, clip):
+@pytest.mark.parametrize("method", ["POST", "HEAD", "PATCH", "GET"])
+def test_redirects_are_not_followed(uploader, clip, method):
     with FaultServer() as other:
-        steps = [honest, say(307, f"Location: {other.url}/1", read=False)]
-        with FaultServer(steps) as s:
-            uploader.open(core.TUS, s.url)
-            _, end = uploader.whole(clip(100))
-            assert (end.kind, end.failure) == ("FAILED", core.BAD_DESTINATION)
-            assert "redirect" in end.text
+        def elsewhere(server, request):
+            if request.method == method:
+                return answer(307, f"Location: {other.url}/1")
+            return honest(server, request)
+        with FaultServer(otherwise=elsewhere) as s:
+            s.uploads["/files/1"] = [100, bytearray()]
+            uploader.open(core.TUS, s.url, flags=core.READ_BACK)
+            _, end = uploader.whole(clip(100), address=f"{s.url}/1" if method == "HEAD" else "")
+            if method == "GET":  # nothing is read back: no proof of more than the length
+                assert (end.kind, end.level) == ("RECEIPT", core.LENGTH)
+            else:
+                assert (end.failure, end.state) == (core.BAD_DESTINATION, "redirect")
+                assert "redirect" in end.text
+            assert len(s.seen(method)) == 1
         assert other.connections == 0
 
 
@@ -1015,11 +1024,9 @@ def test_core_that_breaks_the_protocol(uploader, clip, wrong):
 
 
 def test_refuses_root(folder):
-    if os.getuid() != 0:
-        pytest.skip("needs root to try")
     done = subprocess.run([str(PROGRAM), "--socket", str(folder / "none"), "test"],
                           capture_output=True, timeout=10)
-    assert done.returncode == 1 and b"uid 0" in done.stderr or b"root" in done.stderr
+    assert done.returncode == 1 and b"root" in done.stderr
 
 
 # ---- the stock server ----
@@ -1297,10 +1304,12 @@ def test_dir_missing_then_there(uploader, store, clip):
 def test_dir_full(uploader, folder, clip):
     store = folder / "small"
     store.mkdir()
-    if os.getuid() != 0 or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size=4m,uid={USER},mode=700", "none", str(store)],
-            capture_output=True).returncode:
-        pytest.skip("cannot mount here")
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size=4m,uid={USER},mode=700", "none", str(store)],
+        capture_output=True, text=True)
+    if "denied" in mount.stderr or "not permitted" in mount.stderr:
+        pytest.skip("nobody may mount here, not even root")
+    assert mount.returncode == 0, mount.stderr
     try:
         uploader.open(core.DIR, store)
         path = clip(6 * MIB)
@@ -1315,12 +1324,10 @@ def test_dir_full(uploader, folder, clip):
         subprocess.run(["umount", str(store)], check=True)
 
 
-@pytest.mark.parametrize("point", ["uploader-created", "uploader-patch", "uploader-dir-rename",
-                                   "uploader-sent", "uploader-receipted"])
-@pytest.mark.parametrize("driver", ["dir", "tus"])
+@pytest.mark.parametrize("driver,point", [("dir", "uploader-dir-rename"), *(
+    (driver, f"uploader-{what}") for driver in ("dir", "tus")
+    for what in ("created", "patch", "sent", "receipted"))])
 def test_killed_at_each_hand_over(folder, store, clip, point, driver):
-    if (point, driver) == ("uploader-dir-rename", "tus"):
-        pytest.skip("not a point of tus")
     path = clip(5 * MIB)
     mark = folder / "mark"
     folder.chmod(0o777)

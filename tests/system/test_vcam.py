@@ -260,7 +260,7 @@ def test_rate(camera, ptp):
     camera.rate(4 * MIB)
     begin = time.monotonic()
     ptp.must(0x1009, handle(ptp, A))
-    assert 0.5 < time.monotonic() - begin < 3
+    assert time.monotonic() - begin > 0.5
 
 
 def test_wait_runs_out_and_refusals_are_told(camera):
@@ -494,7 +494,7 @@ def _(camera, p):
     camera.fault("slow", op=0x1009, value=2 * MIB)
     begin = time.monotonic()
     assert p.must(0x1009, handle(p, A)) == generate(7, 0, 3 * MIB)
-    assert 1 < time.monotonic() - begin < 4
+    assert time.monotonic() - begin > 1
 
 
 @check("unplug-at-op")

@@ -76,12 +76,14 @@ static void dockings_take_turns(void **state)
 		few -= next(c, 2) == 2;
 		assert_true(++turn <= 6);
 	}
-	/* and with slots to spare the one that holds none goes before the one that holds some */
-	upload_turns_begin(&turns, 4);
-	upload_turns_hold(&turns, 2, 10);
+	/* the one that holds none goes before the one that holds some, whose turn was longer ago */
 	{
 		struct candidate c[2] = { plain(1, 2, 10, DAY), plain(2, 9, 10, DAY) };
 
+		upload_turns_begin(&turns, 4);
+		assert_int_equal(next(c, 1), 1);
+		assert_int_equal(next(c + 1, 1), 2);
+		upload_turns_hold(&turns, 2, 10);
 		assert_int_equal(next(c, 2), 2);
 	}
 }

@@ -78,8 +78,10 @@ class TusServer:
     def assets(self):
         """The same without the station's side objects."""
         def kind(name):
-            told = self.folder / (name + ".json")
-            return json.loads(told.read_text()).get("metadata", {}).get("kind") if told.exists() else ""
+            for told in (self.folder / (name + ".json"), self.folder / (name + ".META")):
+                if told.exists():
+                    return json.loads(told.read_text()).get("metadata", {}).get("kind")
+            return ""
         return {name: data for name, data in self.uploads().items()
                 if kind(name) not in ("ledger", "checkpoint", "bundle")}
 

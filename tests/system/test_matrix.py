@@ -1,226 +1,179 @@
-"""Every interruption against every tus server: what arrives is identical, once, and little is sent again.
+"""Every interruption on every way to every server: what arrives is identical, once, and little is sent again.
 
-dockd-uploader alone where bytes are counted (the core's side is played), the whole station where the core's
-part is what counts. The same uploads go straight to the server, through nginx that streams, through nginx
-that keeps a request to itself until it is whole, and through a forward proxy. Random places come from
-SEED, which is printed; set MATRIX_SEED to run one again.
-
-Bytes sent in all, at most: the clip and, for each interruption, what the protocol cannot keep:
-  tus                        what was in flight (IN_FLIGHT)
-  with the checksum extension, or behind a proxy that buffers:  the request under way (a chunk), and that
+The ways are those of ways.py. dockd-uploader alone (the core's side is played) where each body byte is
+counted, the whole station where the core's part is what counts: there each way is a destination, and
+the lines count. test_64_kbit.py has the slow line for all of them. Random places come from SEED, which is
+printed; set MATRIX_SEED to run one again. HACKING.md has the table of what is tried here.
 """
+import concurrent.futures
+import contextlib
 import hashlib
 import os
-import pathlib
 import random
-import shutil
 import signal
-import tempfile
 import threading
+import time
 
 import pytest
 
 import fake_core as core
 import vcam
-from fake_core import Core
-from servers import (NPM, FaultServer, Nginx, Proxy, ReceiptServer, TusServer, UploadxServer, answer,
-                     finding, honest)
+import ways
+from servers import FaultServer, ReceiptServer, answer, finding, honest
 from station import UPLOADER, Station
+from ways import IN_FLIGHT, KIB, MIB, PROTOCOLS, WAYS, Servers, Way
 from wire import Wire
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
-PROGRAM = BUILD / "test" / "dockd-uploader"
-USER = 64123
-MIB = 1 << 20
 SEED = int(os.environ.get("MATRIX_SEED", random.SystemRandom().randrange(1 << 32)))
-CHUNK = MIB          # of a request, in these tests
-IN_FLIGHT = MIB      # curl's buffer, what the kernel holds, and the line
-CUTS = 20
+SIZE = 12 * MIB
+CUTS, KILLS = 20, 3
+HOUR = 3600
 BAYS = [{"name": "1", "port": "1-1"}]
 DAY = 1790000000
-
-pytestmark = pytest.mark.skipif(not (NPM / "node_modules").exists(), reason="make npm first")
-
-
-class Way:
-    """A server, and how it is reached."""
-
-    def __init__(self, name, folder):
-        self.name, self.folder = name, folder
-        self.checks = name.startswith("uploadx")
-        self.server = (UploadxServer if self.checks else TusServer)(folder / "held", drain_ms=500)
-        self.proxy = Proxy(folder / "proxy") if name.endswith("forward proxy") else None
-        self.nginx = None
-        self.lost = CHUNK if self.checks or "buffers" in name else 0
-
-    def __enter__(self):
-        self.server.start()
-        if "nginx" in self.name:
-            self.nginx = Nginx(self.folder / "nginx", self.server.port, limit="8m",
-                               buffering="buffers" in self.name).start()
-        if self.proxy:
-            self.proxy.start()
-        return self
-
-    def __exit__(self, *_):
-        for one in (self.proxy, self.nginx, self.server):
-            if one:
-                one.kill()
-
-    @property
-    def port(self):
-        """What the uploader speaks to, over a line."""
-        return (self.proxy or self.nginx or self.server).port
-
-    def open(self, uploader, line):
-        url, proxy = (self.server.url, f"http://127.0.0.1:{line.port}") if self.proxy else (line.url, "")
-        return uploader.open(
-            core.TUS, url, chunk_min=256 << 10, chunk_max=CHUNK if self.lost else 256 * MIB,
-            flags=core.CHECKSUM if self.checks else 0, proxy=proxy)
-
-    def held(self):
-        return {name: data for name, data in self.server.uploads().items() if data}
+EACH = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
-WAYS = ["tus", "uploadx", "tus behind nginx that streams", "tus behind nginx that buffers",
-        "uploadx behind nginx that buffers", "tus through a forward proxy"]
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-"))
-    path.chmod(0o755)
-    print(f"MATRIX_SEED={SEED}")
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def way(request, folder):
-    with Way(request.param, folder) as w:
-        yield w
-
-
-@pytest.fixture
-def uploader(folder):
-    with Core(folder, PROGRAM, USER) as c:
-        yield c
+@pytest.fixture(scope="session")
+def servers():
+    with Servers() as s:
+        yield s
 
 
 @pytest.fixture
 def rng(request):
+    print(f"MATRIX_SEED={SEED}")
     return random.Random(f"{SEED} {request.node.name}")
 
 
-def make(folder, rng, size):
-    path = folder / "clip"
-    path.write_bytes(rng.randbytes(size))
-    return path
+# ---- dockd-uploader alone ----
+
+class Row:
+    """One way: an uploader of its own, a line of its own, and a clip that nobody else has."""
+
+    def __init__(self, way, uploader, line, path):
+        self.way, self.uploader, self.line, self.path = way, uploader, line, path
+        self.size = path.stat().st_size
+        self.over = False
+
+    def send(self, tries=200):
+        """As the core does it, without its patience: bytes sent in all."""
+        sent, address = 0, ""
+        try:
+            for _ in range(tries):
+                created, end = self.uploader.whole(self.path, address=address)
+                assert len(created) <= (0 if address else 1), created
+                sent += end.sent
+                address = created[0].address if created else address
+                if end.kind == "RECEIPT":
+                    return sent
+                assert end.failure in (core.LATER, core.AWAY) and end.state, end
+                threading.Event().wait(0.05)
+            raise AssertionError(f"not after {tries} tries: {end}")
+        finally:
+            self.over = True
+
+    def check(self, sent, interruptions, again, unread=IN_FLIGHT):
+        """Nothing was sent twice but what was on its way, again and unread.
+
+        again: what the protocol cannot keep; unread: what a server had not read when it was cut off.
+        """
+        passed = self.line.passed
+        print(f"{self.way.name}: {self.size} bytes, {interruptions} interruptions: "
+              f"{(sent - self.size) // max(interruptions, 1)} bytes sent again each, "
+              f"{(passed - self.size) // max(interruptions, 1)} of them behind the line")
+        assert self.size <= sent <= self.size + again + interruptions * IN_FLIGHT, sent
+        # heads, and records of TLS
+        assert passed <= self.size * 101 // 100 + again + interruptions * unread + 64 * KIB, passed
 
 
-def to_the_end(uploader, path, address="", tries=200):
-    """As the core does it, without its patience: (address, bytes sent in all, interruptions, end)."""
-    sent = ends = 0
-    for _ in range(tries):
-        created, end = uploader.whole(path, address=address)
-        assert len(created) <= (0 if address else 1), created
-        sent += end.sent
-        address = created[0].address if created else address
-        if end.kind == "RECEIPT":
-            return address, sent, ends, end
-        assert end.failure in (core.LATER, core.AWAY) and end.state, end
-        ends += 1
-        threading.Event().wait(0.05)
-    raise AssertionError(f"not after {tries} tries: {end}")
+@contextlib.contextmanager
+def rows(protocol, servers, folder, rng, size, **line):
+    """A row for each way to this server."""
+    with contextlib.ExitStack() as stack:
+        made = []
+        for _, front in [w for w in WAYS if w[0] == protocol]:
+            way = stack.enter_context(Way(protocol, front, servers, folder))
+            home = folder / way.name
+            (home / "clip").write_bytes(rng.randbytes(size))
+            uploader = stack.enter_context(core.Core(home, core.PROGRAM, core.USER))
+            wire = stack.enter_context(Wire(way.port, **line))
+            way.open(uploader, wire)
+            made.append(Row(way, uploader, wire, home / "clip"))
+        yield made
 
 
-def check(way, path, sent, interruptions):
-    """Identical, one object, and not much was sent twice."""
-    assert list(way.held().values()) == [path.read_bytes()]
-    size = path.stat().st_size
-    least = size + interruptions * (way.lost + IN_FLIGHT)
-    print(f"{way.name}: {size} bytes, {interruptions} interruptions, sent {sent}, "
-          f"{(sent - size) // max(interruptions, 1)} again each")
-    assert sent <= least, f"{sent} sent of {size}"
+def together(made, act):
+    """act(row) of all of them at once; what went wrong is told by row."""
+    with concurrent.futures.ThreadPoolExecutor(len(made)) as pool:
+        ends = {row.way.name: pool.submit(act, row) for row in made}
+    wrong = {name: end.exception() for name, end in ends.items() if end.exception()}
+    assert not wrong, "\n".join(f"{name}: {e!r}" for name, e in wrong.items())
+    one_of_each([row.way for row in made],
+                [hashlib.sha256(row.path.read_bytes()).hexdigest() for row in made])
 
 
-@pytest.mark.parametrize("way", WAYS, indirect=True)
-def test_cut_at_twenty_bytes(way, uploader, folder, rng):
-    size = 12 * MIB
-    path = make(folder, rng, size)
-    cuts = sorted(rng.randrange(1, size) for _ in range(CUTS))
-    with Wire(way.port, cuts) as line:
-        way.open(uploader, line)
-        _, sent, _, end = to_the_end(uploader, path)
-        assert not line.cuts, "all cuts were made"
-    check(way, path, sent, CUTS)
+def one_of_each(all_ways, digests):
+    """What the servers hold is identical with what was sent, and there is no second object."""
+    held = [hashlib.sha256(data).hexdigest() for data in ways.held(all_ways)]
+    assert len(held) == len(digests), "one object each"
+    assert sorted(held) == sorted(digests), "identical"
 
 
-@pytest.mark.parametrize("way", WAYS[:2] + WAYS[3:4] + WAYS[-1:],
-                         indirect=True)
-def test_server_killed_and_restarted(way, uploader, folder, rng):
-    size = 12 * MIB
-    path = make(folder, rng, size)
-    with Wire(way.port, rate=12 * MIB) as line:
-        way.open(uploader, line)
-        marks = sorted(rng.randrange(MIB, size - MIB) for _ in range(3))
+def cut(row, marks):
+    """Sent with these cuts, counted from here; all of them are made."""
+    row.line.cut_at(marks)
+    sent = row.send()
+    assert not row.line.cuts, "all cuts were made"
+    gaps = [b - a for a, b in zip([0, *marks], marks)]
+    row.check(sent, len(marks), sum(min(gap, row.way.lost) for gap in gaps), 256 * KIB)
+
+
+@EACH
+def test_cut_at_twenty_random_bytes(protocol, servers, folder, rng):
+    with rows(protocol, servers, folder, rng, SIZE) as made:
+        marks = {row: sorted(rng.sample(range(1, SIZE), CUTS)) for row in made}
+        together(made, lambda row: cut(row, marks[row]))
+
+
+@EACH
+def test_delay_and_cuts(protocol, servers, folder, rng):
+    with rows(protocol, servers, folder, rng, SIZE // 2, delay_s=0.02) as made:
+        marks = {row: sorted(rng.sample(range(1, SIZE // 2), 5)) for row in made}
+        together(made, lambda row: cut(row, marks[row]))
+
+
+@EACH
+def test_server_killed_and_restarted(protocol, servers, folder, rng):
+    """Three times, each time when another tenth and more of each upload has passed."""
+    with rows(protocol, servers, folder, rng, SIZE, rate=12 * MIB) as made:
+        killed = threading.Event()
 
         def killer():
-            for mark in marks:
-                while line.passed < mark:
-                    threading.Event().wait(0.01)
-                way.server.restart()
+            for _ in range(KILLS):
+                mark = rng.randrange(SIZE // 10, SIZE // 5)
+                before = {row: row.line.passed for row in made}
+                while any(row.line.passed < before[row] + mark and not row.over for row in made):
+                    killed.wait(0.01)
+                servers[protocol].kill()
+                servers[protocol].start()
         thread = threading.Thread(target=killer)
         thread.start()
-        _, sent, _, end = to_the_end(uploader, path)
-        thread.join()
-    check(way, path, sent, 2 * len(marks))
+        try:
+            together(made, lambda row: row.check(row.send(), KILLS, KILLS * row.way.lost))
+        finally:
+            thread.join()
 
 
-@pytest.mark.parametrize("way", WAYS[:2], indirect=True)
-def test_uploader_killed(way, uploader, folder, rng):
-    size = 12 * MIB
-    path = make(folder, rng, size)
-    with Wire(way.port, rate=12 * MIB) as line:
-        address = ""
-        marks = sorted(rng.randrange(MIB, size - MIB) for _ in range(3))
-        for mark in marks:
-            way.open(uploader, line)
-            generation = uploader.upload(path, address=address)
-            if not address:
-                address = uploader.get("CREATED").address
-                uploader.put("PROCEED", generation=generation)
-            while line.passed < mark:
-                threading.Event().wait(0.01)
-            uploader.process.send_signal(signal.SIGKILL)
-            uploader.kill()
-            uploader.start()
+def test_a_part_of_s3_and_a_limit_of_1_mb(servers, folder, rng):
+    """It can never pass: said once, by its name, with what to do, and next to nothing is sent."""
+    with Way("s3", "nginx, 1 MB", servers, folder) as way, Wire(way.port) as line, \
+            core.Core(folder, core.PROGRAM, core.USER) as uploader:
         way.open(uploader, line)
-        _, _, _, end = to_the_end(uploader, path, address)
-        # What the killed ones had sent is counted by the line; heads of requests are in it.
-        check(way, path, line.passed, len(marks) + 1)
-
-
-@pytest.mark.parametrize("way", WAYS[:1] + WAYS[-1:], indirect=True)
-def test_delay_and_cuts(way, uploader, folder, rng):
-    size = 6 * MIB
-    path = make(folder, rng, size)
-    with Wire(way.port, sorted(rng.randrange(1, size) for _ in range(5)), delay_s=0.02) as line:
-        way.open(uploader, line)
-        _, sent, _, end = to_the_end(uploader, path)
-    check(way, path, sent, 5)
-
-
-@pytest.mark.parametrize("way", WAYS[:2], indirect=True)
-def test_64_kbit_a_second(way, uploader, folder, rng):
-    """Cut twice as well. No request lasts more than a minute, whatever comes behind it."""
-    size = 40_000
-    path = make(folder, rng, size)
-    with Wire(way.port, sorted(rng.randrange(2000, size) for _ in range(2)), rate=8000) as line:
-        way.open(uploader, line)
-        _, sent, _, end = to_the_end(uploader, path)
-    check(way, path, sent, 2)
+        (folder / "clip").write_bytes(rng.randbytes(SIZE))
+        _, end = uploader.whole(folder / "clip")
+        assert (end.kind, end.failure, end.http) == ("FAILED", core.BAD_DESTINATION, 413), end
+        assert end.state == "too-large" and "proxy" in end.text and "part-bytes" in end.text
+        assert line.passed < ways.PART and not way.nginx.seen()[8:], way.nginx.seen()
 
 
 # ---- the whole station ----
@@ -238,24 +191,118 @@ def digests(camera):
     return sorted(o["sha256"] for o in camera.objects(digests=True).values())
 
 
-def test_station_killed_and_started(folder, rng):
-    """kill -9 of the core at three places; then it is one upload, gone on with."""
-    with TusServer(folder / "held") as server, Wire(server.port, rate=6 * MIB) as line:
-        with Station(bays=BAYS, profile={"settle_seconds": 1}, destinations=tus(line.url),
-                     keep_core=True) as s:
-            camera = s.camera("A", clips(1, 9 * MIB))
-            camera.plug("1-1")
-            for mark in sorted(rng.randrange(MIB, 8 * MIB) for _ in range(3)):
-                while line.passed < mark:
-                    threading.Event().wait(0.01)
-                s.core.send(signal.SIGKILL)
-                s.ctl("status", connect=True)
-            s.wait("clip", "1", "receipted")
-            assert [hashlib.sha256(d).hexdigest() for d in server.uploads().values()] == \
-                digests(camera)
-            print(f"sent {line.passed} of {9 * MIB}")
-            assert line.passed <= 9 * MIB + 4 * IN_FLIGHT
-            assert len([r for r in s.ledger() if r["type"] == "created"]) == 1
+class Tried:
+    """A station to which each way to this server is a destination, at the end of a line of its own."""
+
+    def __init__(self, protocol, servers, folder, rng, sizes, **settings):
+        self.stack, self.servers, self.folder = contextlib.ExitStack(), servers, folder
+        self.fronts = [way for way in WAYS if way[0] == protocol]
+        self.rng, self.sizes, self.settings, self.seconds = rng, sizes, settings, 0
+        self.clock = folder / "clock"
+
+    def __enter__(self):
+        self.move(0)
+        self.ways = [self.stack.enter_context(Way(*way, self.servers, self.folder))
+                     for way in self.fronts]
+        self.line = {way: self.stack.enter_context(Wire(way.port, rate=3 * MIB)) for way in self.ways}
+        self.station = self.stack.enter_context(Station(
+            env={"CLOCK_FILE": str(self.clock)}, bays=BAYS, profile={"settle_seconds": 1, "logs": "none"},
+            keep_core=True, destinations=[way.settings(line) for way, line in self.line.items()],
+            **self.settings))
+        self.camera = self.station.camera("A", [
+            vcam.clip(f"DCIM/c {i}.mp4", size, self.rng.randrange(1 << 30), mtime=DAY + 60 * i)
+            for i, size in enumerate(self.sizes)])
+        self.camera.plug("1-1")
+        return self
+
+    def __exit__(self, *what):
+        return self.stack.__exit__(*what)
+
+    def move(self, seconds):
+        self.seconds += seconds
+        new = self.clock.with_suffix(".new")
+        new.write_text(f"{self.seconds} 1\n")
+        new.chmod(0o644)
+        new.rename(self.clock)
+
+    def records(self, kind, way):
+        return [r for r in self.station.ledger()
+                if r["type"] == kind and r.get("destination") == way.name]
+
+    def tries(self, way):
+        """Those that failed."""
+        return sum(f" destination={way.name} " in line for event in ("upload-failed", "errand-failed")
+                   for line in self.station.events(event))
+
+    def until(self, holds, what, seconds=60):
+        """holds(way), of each way."""
+        end = time.monotonic() + seconds
+        left = list(self.ways)
+        while left := [way for way in left if not holds(way)]:
+            assert time.monotonic() < end, \
+                f"{what}: not {[way.name for way in left]}: {self.station.situation()}"
+            threading.Event().wait(0.01)
+
+    def arrived(self, interruptions):
+        """All of it, once, and not much more was sent; heads are in it, and records of TLS."""
+        self.station.wait("all", "receipted", timeout=90)
+        for way, line in self.line.items():
+            size, n = sum(self.sizes), interruptions[way]
+            print(f"{way.name}: {size} bytes, {n} interruptions: "
+                  f"{(line.passed - size) // max(n, 1)} bytes sent again each")
+            assert line.passed <= size * 101 // 100 + n * (way.lost + IN_FLIGHT) + 256 * KIB, way.name
+            assert len(self.records("created", way)) == len(self.sizes), way.name
+        one_of_each(self.ways, digests(self.camera) * len(self.ways))
+
+
+@EACH
+def test_station_killed_and_started(protocol, servers, folder, rng):
+    """kill -9 of the core, and of every uploader, in turn; then each is one upload, gone on with."""
+    with Tried(protocol, servers, folder, rng, [SIZE]) as t:
+        kills = dict.fromkeys(t.ways, 0)
+        for victims in ("core", "uploaders") * 2:
+            mark = rng.randrange(SIZE // 10, SIZE // 6)
+            before = {way: t.line[way].passed for way in t.ways}
+            t.until(lambda way: t.line[way].passed >= before[way] + mark or
+                    t.records("receipted", way), "another piece")
+            for way in t.ways:
+                kills[way] += not t.records("receipted", way)
+            for one in [t.station.core] if victims == "core" else t.station.uploaders.values():
+                one.send(signal.SIGKILL)
+            t.station.ctl("status", connect=True)
+        assert all(kills.values()), kills
+        t.arrived(kills)
+
+
+@EACH
+def test_three_days_of_absence(protocol, servers, folder, rng):
+    """In the middle of it; tried at each look, by one upload, and not in between; all arrives after it."""
+    steps = 12
+    with Tried(protocol, servers, folder, rng, [SIZE // 2, 64 * KIB, 64 * KIB + 1],
+               retry_min_seconds=1, retry_max_seconds=300) as t:
+        left = set()
+
+        def leaves(way):
+            if way not in left and t.line[way].passed >= SIZE // 4:
+                t.line[way].leave()
+                left.add(way)
+            return way in left and t.tries(way)
+        t.until(leaves, "a first try of the absence")
+        t.station.wait("all", "checked")
+        for step in range(steps):
+            before = {way: t.tries(way) for way in t.ways}
+            t.move(72 * HOUR // steps)
+            t.until(lambda way: t.tries(way) > before[way], f"a try in step {step}")
+        for way in t.ways:
+            # one a step, and the first few that follow each other in seconds
+            print(f"{way.name}: {t.tries(way)} tries, {t.line[way].refused} connections")
+            assert steps < t.tries(way) <= steps + 2 + 12, way.name
+            assert t.line[way].refused <= 4 * t.tries(way), way.name
+        assert all(d["away"] for d in t.station.ctl("status")["destinations"])
+        for line in t.line.values():
+            line.away = False
+        t.move(HOUR)
+        t.arrived(dict.fromkeys(t.ways, 1))
 
 
 def test_two_hundred_clips_and_a_bad_server(rng):

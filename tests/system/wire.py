@@ -20,12 +20,16 @@ class Wire(Listener):
 
     cuts: totals of bytes towards the server at which all connections are cut, once each.
     delay_s: each way. rate: bytes a second towards the server, 0 unlimited.
+    away: whoever comes is refused; counted in refused.
     """
 
     def __init__(self, target, cuts=(), delay_s=0.0, rate=0):
         self.target, self.delay_s, self.rate = target, delay_s, rate
         self.cuts = collections.deque(sorted(cuts))
-        self.passed = self.made = 0
+        self.passed = self.made = self.refused = 0
+        self.away = False
+        # A slow one moves a little ten times a second, not all of a piece at once.
+        self.piece = max(1, min(PIECE, rate // 10)) if rate else PIECE
         self.pace = threading.Event()
         self.pairs = set()
         # Small, so that what is in flight is what the tests say.
@@ -34,6 +38,16 @@ class Wire(Listener):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}/files"
+
+    def cut_at(self, marks):
+        """More cuts, counted from here."""
+        with self.lock:
+            self.cuts = collections.deque(sorted([*self.cuts, *(self.passed + m for m in marks)]))
+
+    def leave(self):
+        """What is connected is cut, and nobody gets through until away is False again."""
+        self.away = True
+        self.cut()
 
     def cut(self):
         """Cuts all that is connected now."""
@@ -66,6 +80,9 @@ class Wire(Listener):
 
     def serve(self, near):
         try:
+            if self.away:
+                self.refused += 1
+                raise OSError("away")
             far = socket.create_connection(("127.0.0.1", self.target))
         except OSError:
             reset_on_close(near)
@@ -95,7 +112,7 @@ class Wire(Listener):
                 if room or wait:
                     ready, _, _ = select.select([source] if room else [], [], [], wait)
                     if ready:
-                        piece = source.recv(PIECE)
+                        piece = source.recv(self.piece)
                         ended = not piece
                         if piece:
                             line.append((time.monotonic() + self.delay_s, piece))

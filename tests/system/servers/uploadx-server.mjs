@@ -13,7 +13,8 @@ const storage = new uploadx.DiskStorage({
   expiration: env.EXPIRE ? { maxAge: env.EXPIRE, purgeInterval: '1min' } : undefined,
   logLevel: 'error',
 })
-const tus = new uploadx.Tus({ storage })
+// Its ids are made of user, name, size and millisecond: each address that it is asked by is a user.
+const tus = new uploadx.Tus({ storage, userIdentifier: (request) => request.headers.host })
 const server = http.createServer((request, response) => {
   if (request.url.startsWith('/files')) tus.handle(request, response)
   else response.writeHead(404).end()

@@ -206,6 +206,26 @@ int db_numbers(sqlite3_stmt *st, int rc, uint64_t *numbers)
 	return rc < 0 ? rc : n;
 }
 
+int db_value(sqlite3_stmt *st, int rc, int64_t *out)
+{
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	*out = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 0;
+}
+
+int db_any(sqlite3_stmt *st, int rc)
+{
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc == 1)
+		sqlite3_reset(st);
+	return rc;
+}
+
 int db_run(struct index *ix, enum statement q, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;

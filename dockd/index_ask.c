@@ -17,14 +17,8 @@ int index_counts(struct index *ix, struct index_counts *out)
 
 	*out = ix->counts;
 	out->oldest_unsent_s = 0;
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc == 1) {
-		out->oldest_unsent_s = sqlite3_column_int64(st, 0);
-		sqlite3_reset(st);
-		rc = 0;
-	}
-	return rc;
+	rc = db_value(st, rc, &out->oldest_unsent_s);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 static int one_asset(sqlite3_stmt *st, int rc, struct asset *out)

@@ -153,18 +153,13 @@ static int queue_follow(struct index *ix, const struct entry *before, const stru
 static int refusals_of(struct index *ix, uint64_t asset)
 {
 	sqlite3_stmt *st;
-	int n,
-	    rc = db_query(ix, Q_REFUSALS,
-		"SELECT count(*) FROM upload WHERE asset = ?1 AND refused = 1", &st, "i",
-		(int64_t)asset);
+	int64_t n = 0;
+	int rc =
+	    db_query(ix, Q_REFUSALS, "SELECT count(*) FROM upload WHERE asset = ?1 AND refused = 1",
+		&st, "i", (int64_t)asset);
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -EIO;
-	n = sqlite3_column_int(st, 0);
-	sqlite3_reset(st);
-	return n;
+	rc = db_value(st, rc, &n);
+	return rc < 0 ? rc : (int)n;
 }
 
 /* A refusal calls a person for as long as the asset is not where the policy asks for it. */

@@ -236,11 +236,6 @@ int index_doubted(struct index *ix, const char *destination, uint64_t *count)
 	    destination);
 
 	*count = 0;
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc;
-	*count = db_u64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	rc = db_number(st, rc, count);
+	return rc == -ENOENT ? 0 : rc;
 }

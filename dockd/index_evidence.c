@@ -89,15 +89,6 @@ int index_inquired(struct index *ix, uint64_t docking)
 			    (int64_t)docking);
 }
 
-static int one(sqlite3_stmt *st, int rc)
-{
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc == 1)
-		sqlite3_reset(st);
-	return rc;
-}
-
 int index_to_inquire(struct index *ix, uint64_t after, uint64_t *numbers, size_t room)
 {
 	sqlite3_stmt *st;
@@ -124,7 +115,7 @@ int index_docking_open(struct index *ix, uint64_t docking, bool judged)
 		    "SELECT 1 FROM asset WHERE docking = ?1 AND rung = 2 AND needs_person = 0"
 		    " AND kind <> 7 LIMIT 1",
 		    &st, "i", (int64_t)docking);
-	return one(st, rc);
+	return db_any(st, rc);
 }
 
 int index_docking_held(struct index *ix, uint64_t docking)
@@ -136,7 +127,7 @@ int index_docking_held(struct index *ix, uint64_t docking)
 	    " SELECT 1 FROM asset WHERE pulled_docking = ?1 AND kind = 4 AND rung = 3 LIMIT 1",
 	    &st, "i", (int64_t)docking);
 
-	return one(st, rc);
+	return db_any(st, rc);
 }
 
 /* ---- keys ---- */
@@ -304,13 +295,7 @@ int index_signatures_wrong(struct index *ix, uint64_t *count)
 	int rc = db_query(
 	    ix, Q_SIGNATURES_WRONG, "SELECT count(*) FROM asset WHERE " SIGNATURE_WRONG, &st, "");
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -EIO;
-	*count = db_u64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return db_number(st, rc, count);
 }
 
 int evidence_open(struct index *ix)
@@ -318,13 +303,7 @@ int evidence_open(struct index *ix)
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_FINDINGS_COUNT, "SELECT count(*) FROM finding", &st, "");
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -EIO;
-	ix->findings = db_u64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return db_number(st, rc, &ix->findings);
 }
 
 /* ---- questions of judge and inquiry ---- */

@@ -20,29 +20,12 @@ int expedite_open(struct index *ix)
 	int rc = db_query(ix, Q_EXPEDITE_COUNT, "SELECT count(*) FROM expedite", &st, "");
 
 	ix->expedites = 0;
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc == 1) {
-		ix->expedites = db_u64(st, 0);
-		sqlite3_reset(st);
-		rc = 0;
-	}
-	return rc;
+	return db_number(st, rc, &ix->expedites);
 }
 
 uint64_t index_expedites(const struct index *ix)
 {
 	return ix->expedites;
-}
-
-/* Whether the statement has a row. */
-static bool has_row(sqlite3_stmt *st, int rc)
-{
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc == 1)
-		sqlite3_reset(st);
-	return rc == 1;
 }
 
 bool index_is_expedited(struct index *ix, uint64_t asset)
@@ -56,7 +39,7 @@ bool index_is_expedited(struct index *ix, uint64_t asset)
 	    "SELECT 1 FROM asset AS a WHERE a.number = ?1 AND EXISTS(SELECT 1 FROM expedite AS x"
 	    " WHERE " COVERED ")",
 	    &st, "i", (int64_t)asset);
-	return has_row(st, rc);
+	return db_any(st, rc) == 1;
 }
 
 bool index_expedites_camera(struct index *ix, const char *camera)
@@ -70,7 +53,7 @@ bool index_expedites_camera(struct index *ix, const char *camera)
 	    "SELECT 1 FROM expedite AS x WHERE x.camera = ?1 AND (x.asset = 0 OR EXISTS(SELECT 1"
 	    " FROM asset AS a WHERE a.number = x.asset AND a.rung = 1 AND a.gone = 0)) LIMIT 1",
 	    &st, "t", camera);
-	return has_row(st, rc);
+	return db_any(st, rc) == 1;
 }
 
 int index_expedited_next(struct index *ix, const char *camera, uint64_t docking, uint64_t after,

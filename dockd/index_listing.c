@@ -525,13 +525,8 @@ int index_asset_in_docking(
 	    " ORDER BY number DESC LIMIT 1",
 	    &st, "itti", (int64_t)docking, camera, path, whole_of(ix, docking));
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	number = db_u64(st, 0);
-	sqlite3_reset(st);
-	return index_asset(ix, number, out);
+	rc = db_number(st, rc, &number);
+	return rc == 0 ? index_asset(ix, number, out) : rc;
 }
 
 int listing_missing(

@@ -179,17 +179,6 @@ int index_held(
 	return db_numbers(st, rc, numbers);
 }
 
-static int ask_one(sqlite3_stmt *st, int rc, int64_t *out)
-{
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	*out = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
-}
-
 uint64_t index_preserved(struct index *ix)
 {
 	const struct order *o;
@@ -218,7 +207,7 @@ uint64_t index_preserved(struct index *ix)
 	    " p.since < 0 OR a.recorded >= p.since - ?1 ELSE a.staged_at = 0 OR p.since < 0 OR"
 	    " a.staged_at >= p.since - ?1 END)",
 	    &st, "ii", (int64_t)ORDER_BEFORE_S, (int64_t)ORDER_AFTER_S);
-	return ask_one(st, rc, &n) == 0 ? (uint64_t)n : 0;
+	return db_value(st, rc, &n) == 0 ? (uint64_t)n : 0;
 }
 
 /* ---- what is due ---- */
@@ -265,7 +254,7 @@ bool index_is_receipted(struct index *ix, uint64_t asset)
 	    " AND b.other <> ''))) FROM asset WHERE number = ?1",
 	    &st, "i", (int64_t)asset);
 
-	return ask_one(st, rc, &receipted) == 0 && receipted != 0;
+	return db_value(st, rc, &receipted) == 0 && receipted != 0;
 }
 
 bool index_has_finding(struct index *ix, uint64_t asset, uint64_t docking)
@@ -277,7 +266,7 @@ bool index_has_finding(struct index *ix, uint64_t asset, uint64_t docking)
 	    " OR EXISTS(SELECT 1 FROM finding WHERE docking = ?2 AND asset = 0)",
 	    &st, "ii", (int64_t)asset, (int64_t)docking);
 
-	return ask_one(st, rc, &n) < 0 || n != 0;
+	return db_value(st, rc, &n) < 0 || n != 0;
 }
 
 /* ---- what is being disposed of ---- */
@@ -331,7 +320,7 @@ uint64_t index_overdue(struct index *ix, int64_t now_s)
 	    " WHERE kept = 0 AND dispose_by > 0 AND dispose_by <= ?1",
 	    &st, "i", now_s);
 
-	return ask_one(st, rc, &n) == 0 ? (uint64_t)n : 0;
+	return db_value(st, rc, &n) == 0 ? (uint64_t)n : 0;
 }
 
 static int disposal_put(struct index *ix, const struct disposal *d)

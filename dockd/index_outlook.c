@@ -87,9 +87,5 @@ bool index_waits(struct index *ix, const char *destination, uint64_t asset)
 		rc = db_query(ix, Q_WAITS,
 		    "SELECT 1 FROM queue WHERE destination = ?1 AND asset = ?2", &st, "ii",
 		    d->number, (int64_t)asset);
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc == 1)
-		sqlite3_reset(st);
-	return rc == 1;
+	return db_any(st, rc) == 1;
 }

@@ -86,17 +86,12 @@ int index_mentions(struct index *ix, enum mention what, uint64_t number, uint64_
     uint64_t *seqs, size_t room)
 {
 	sqlite3_stmt *st;
-	int n = 0,
-	    rc = db_query(ix, Q_MENTIONS,
-		"SELECT seq FROM mention WHERE what = ?1 AND number = ?2 AND seq > ?3"
-		" ORDER BY seq LIMIT ?4",
-		&st, "iiii", (int64_t)what, (int64_t)number, (int64_t)after, (int64_t)room);
+	int rc = db_query(ix, Q_MENTIONS,
+	    "SELECT seq FROM mention WHERE what = ?1 AND number = ?2 AND seq > ?3"
+	    " ORDER BY seq LIMIT ?4",
+	    &st, "iiii", (int64_t)what, (int64_t)number, (int64_t)after, (int64_t)room);
 
-	while (rc == 0 && (rc = db_step(st)) == 1) {
-		seqs[n++] = db_u64(st, 0);
-		rc = 0;
-	}
-	return rc < 0 ? rc : n;
+	return db_numbers(st, rc, seqs);
 }
 
 int index_began(struct index *ix, uint64_t *seq)
@@ -106,13 +101,7 @@ int index_began(struct index *ix, uint64_t *seq)
 	    "SELECT seq FROM mention WHERE what = ?1 AND number = 0 ORDER BY seq DESC LIMIT 1", &st,
 	    "i", (int64_t)MENTION_BEGAN);
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	*seq = db_u64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return db_number(st, rc, seq);
 }
 
 uint64_t index_told(const struct index *ix)
@@ -127,13 +116,8 @@ int index_shipped(struct index *ix, const char *destination, uint64_t *to)
 	    ix, Q_SHIPPED, "SELECT seq FROM shipped WHERE destination = ?1", &st, "t", destination);
 
 	*to = 0;
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc;
-	*to = db_u64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	rc = db_number(st, rc, to);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 int index_to_bundle(
@@ -146,11 +130,5 @@ int index_to_bundle(
 	    " a.number = upload.asset AND a.disposed = 1) ORDER BY asset LIMIT 1",
 	    &st, "tii", destination, (int64_t)after, (int64_t)upto);
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	*asset = db_u64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return db_number(st, rc, asset);
 }

@@ -250,13 +250,7 @@ int index_to_abandon(struct index *ix, const char *destination, uint64_t *asset)
 	    " AND a.receipted = 1) ORDER BY asset LIMIT 1",
 	    &st, "t", destination);
 
-	if (rc == 0)
-		rc = db_step(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	*asset = db_u64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return db_number(st, rc, asset);
 }
 
 /* The place that a query gives, as its since and number. 0, -ENOENT, -errno. */

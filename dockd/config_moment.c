@@ -67,3 +67,12 @@ bool config_moment_good(const char *text)
 
 	return config_moment(text, &at);
 }
+
+bool config_moment_span(const char *from, const char *until, int64_t *from_s, int64_t *until_s)
+{
+	if (from[0])
+		config_moment(from, from_s);
+	if (until[0])
+		config_moment(until, until_s);
+	return !from[0] || !until[0] || *from_s < *until_s;
+}

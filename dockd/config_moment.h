@@ -19,4 +19,10 @@ bool config_moment(const char *text, int64_t *out);
 /* The same question, for a table of settings. */
 bool config_moment_good(const char *text);
 
+/*
+ * The moments from which on and until when something counts; one that is "" is left as it was. Both
+ * texts are good. False where until is not after from.
+ */
+bool config_moment_span(const char *from, const char *until, int64_t *from_s, int64_t *until_s);
+
 #endif

@@ -75,11 +75,7 @@ static void read_pin(
 		setting_missing(e, node, "sha256", DIGEST_ALLOWED);
 	if (d.sha256[0])
 		read_digest(d.sha256, out->sha256);
-	if (d.from[0])
-		config_moment(d.from, &out->from_s);
-	if (d.until[0])
-		config_moment(d.until, &out->until_s);
-	if (d.from[0] && d.until[0] && out->from_s >= out->until_s)
+	if (!config_moment_span(d.from, d.until, &out->from_s, &out->until_s))
 		setting_wrong(e, setting_find(node, "until"), "a time after from");
 }
 

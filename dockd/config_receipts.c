@@ -59,11 +59,7 @@ static void read_group(
 	if (!seen[0])
 		setting_missing(e, node, "key", KEY_ALLOWED);
 	memcpy(out->vkey, d.key, sizeof(out->vkey));
-	if (d.from[0])
-		config_moment(d.from, &out->from_s);
-	if (d.until[0])
-		config_moment(d.until, &out->until_s);
-	if (d.from[0] && d.until[0] && out->from_s >= out->until_s)
+	if (!config_moment_span(d.from, d.until, &out->from_s, &out->until_s))
 		setting_wrong(e, setting_find(node, "until"), "a time after from");
 }
 

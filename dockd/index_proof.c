@@ -126,8 +126,9 @@ int index_to_bundle(
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_TO_BUNDLE,
 	    "SELECT asset FROM upload WHERE rung = 5 AND bundle <= 0 AND doubted = 0"
-	    " AND destination = ?1 AND asset > ?2 AND -bundle <= ?3 AND NOT EXISTS(SELECT 1 FROM asset AS a WHERE"
-	    " a.number = upload.asset AND a.disposed = 1) ORDER BY asset LIMIT 1",
+	    " AND destination = ?1 AND asset > ?2 AND -bundle <= ?3 AND NOT EXISTS(SELECT 1"
+	    " FROM asset AS a WHERE a.number = upload.asset AND a.disposed = 1)"
+	    " ORDER BY asset LIMIT 1",
 	    &st, "tii", destination, (int64_t)after, (int64_t)upto);
 
 	return db_number(st, rc, asset);

@@ -54,7 +54,7 @@ struct destination {
 	struct proto_ready ready; /* filled by open and by what it started */
 	bool told;                /* open has learnt what it wanted: READY may be sent */
 	bool mended; /* what could not work can now: the process ends, and is started anew */
-	int side_fd; /* the driver's: its hear is called when there is something to read; -1: none */
+	int side_fd; /* the driver's: hear is called when there is something to read; -1: none */
 	void *own;   /* the driver's */
 };
 
@@ -79,9 +79,9 @@ struct driver {
 	enum act_result (*finish)(struct transfer *t);
 	/*
 	 * What it has is t->upload, at t->address. UPLOAD_DIFFERS: it is there and is not this.
-	 * ACT_GONE only where the destination itself works and does not have it. Called again after
-	 * ACT_GONE, a while later. Where the destination could not be asked: UPLOAD_AWAY. There is no
-	 * fd. NULL: it cannot be asked.
+	 * ACT_GONE only where the destination itself works and does not have it. Called again
+	 * after ACT_GONE, a while later. Where the destination could not be asked: UPLOAD_AWAY.
+	 * There is no fd. NULL: it cannot be asked.
 	 */
 	enum act_result (*confirm)(struct transfer *t);
 	/* ACT_DONE: it is not there any more. Touches nothing that may be another asset's. NULL: it
@@ -96,8 +96,9 @@ struct driver {
 	enum act_result (*preserve)(struct transfer *t);
 	void (*end)(struct transfer *t);
 	/*
-	 * Before the sandbox is loaded and before open: what needs more than it lets. Sets dest->side_fd
-	 * where something is to be heard from there: 0 or -errno, then the process ends. NULL: nothing.
+	 * Before the sandbox is loaded and before open: what needs more than it lets. Sets
+	 * dest->side_fd where something is to be heard from there: 0 or -errno, then the process
+	 * ends. NULL: nothing.
 	 */
 	int (*prepare)(struct destination *dest);
 	int (*hear)(struct destination *dest);

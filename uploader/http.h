@@ -81,9 +81,9 @@ struct http {
 	enum http_end end;
 	char why[CURL_ERROR_SIZE]; /* for people; not the server's words */
 	/*
-	 * A word for it, static: trust_word's; "stalled" (no body byte was taken), "no-answer" (none
-	 * in time), "answer-head", "answer-body" (too long or too slow), "proxy-scheme", "trickles"
-	 * (what is digested comes at less than HTTP_LEAST_PER_S), "not-http", "cut",
+	 * A word for it, static: trust_word's; "stalled" (no body byte was taken), "no-answer"
+	 * (none in time), "answer-head", "answer-body" (too long or too slow), "proxy-scheme",
+	 * "trickles" (what is digested comes at less than HTTP_LEAST_PER_S), "not-http", "cut",
 	 * "timetable" (nothing may be sent now); "" where it was answered.
 	 */
 	const char *state;

@@ -190,7 +190,7 @@ static bool is_scheme(struct http *h)
 
 static bool is_answered(const struct http *h, CURLcode code)
 {
-	/* The head was whole and only the body broke: where that is not wanted the head is enough. */
+	/* The head was whole, only the body broke: where that is not wanted the head is enough. */
 	return h->head_whole && (code == CURLE_OK || !is_wanted(h) || !http_is_ok(h));
 }
 

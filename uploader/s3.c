@@ -339,8 +339,8 @@ static void say_no_lock(struct destination *d)
 		return;
 	}
 	snprintf(text, sizeof(text),
-	    "bucket %s has no object lock, and object-lock asks for it: it can only be switched on when "
-	    "a bucket is made; name another bucket, or take object-lock out",
+	    "bucket %s has no object lock, and object-lock asks for it: it can only be switched on "
+	    "when a bucket is made; name another bucket, or take object-lock out",
 	    d->conf.bucket);
 	say_ready(d, -ENOTSUP, text);
 }
@@ -435,8 +435,8 @@ static bool check_conf(struct destination *d)
 	if (s3_identity(c, d->ready.identity, sizeof(d->ready.identity)) < 0 ||
 	    s3_bucket_head(c, s3_form()) < 0) {
 		say_ready(d, -EINVAL,
-		    "url must be http:// or https:// with a host and nothing behind it, and bucket a "
-		    "bucket's name");
+		    "url must be http:// or https:// with a host and nothing behind it, and bucket "
+		    "a bucket's name");
 		return false;
 	}
 	err = server_files(d, text, sizeof(text));

@@ -34,7 +34,8 @@ struct rule {
 #define FULL S3_DESTINATION, "full", "the store is full: its operator must make room"
 #define ELSEWHERE                                                                                  \
 	S3_DESTINATION, "redirect",                                                                \
-	    "the bucket is elsewhere, and redirects are not followed: configure its own url and region"
+	    "the bucket is elsewhere, and redirects are not followed: configure its own url "      \
+	    "and region"
 #define REGION S3_DESTINATION, "region", "the store expects another region: configure the bucket's"
 #define TOO_LARGE S3_REFUSED, "too-large", "it is larger than the store takes"
 #define NO_LOCK S3_DESTINATION, "no-object-lock", LOCK_TEXT

@@ -217,7 +217,8 @@ static CURLcode set_pins(
 		return CURLE_OK;
 	if (trust_pins(c, now_s, pins, sizeof(pins)) <= 0) {
 		snprintf(t->why, sizeof(t->why),
-		    "no pinned key is in force today: add the server's key to pins, or set the clock");
+		    "no pinned key is in force today: add the server's key to pins, or set the "
+		    "clock");
 		return CURLE_SSL_PINNEDPUBKEYNOTMATCH;
 	}
 	if (strcmp(pins, t->pins) != 0) {
@@ -347,8 +348,8 @@ const char *trust_text(const char *word)
 		    "the server's certificate is for another name: correct the URL, or have the "
 		    "server's certificate issued for this host" },
 		{ "tls-expired",
-		    "the server's certificate has expired or is not valid yet: have it renewed, and "
-		    "look at the station's clock" },
+		    "the server's certificate has expired or is not valid yet: have it renewed, "
+		    "and look at the station's clock" },
 		{ "tls-untrusted",
 		    "the server's certificate is not issued by a CA that is trusted here: check "
 		    "ca-file, and whether this is the right server" },

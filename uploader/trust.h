@@ -41,8 +41,8 @@ int trust_check(struct trust *t, const struct proto_destination *c);
 CURLcode trust_apply(struct trust *t, const struct proto_destination *c, int64_t now_s, CURL *easy);
 
 /*
- * "sha256//BASE64;sha256//..." of the pins in force. Count, or -ENOSPC; 0 with pins configured: none
- * is in force.
+ * "sha256//BASE64;sha256//..." of the pins in force. Count, or -ENOSPC; 0 with pins configured:
+ * none is in force.
  */
 int trust_pins(const struct proto_destination *c, int64_t now_s, char *out, size_t size);
 

@@ -2,7 +2,8 @@
  * tus_reply: what a tus server's answer means, and what may be asked of it.
  *
  * Pure: bytes in, structs out; no network, no files, no clock. Called by the driver, the unit tests
- * and the fuzzer. Every byte of an answer is hostile. Sources: tus 1.0.0 (tus.io/protocols), RFC 9110.
+ * and the fuzzer. Every byte of an answer is hostile. Sources: tus 1.0.0 (tus.io/protocols), RFC
+ * 9110.
  */
 #ifndef DOCKD_TUS_REPLY_H
 #define DOCKD_TUS_REPLY_H

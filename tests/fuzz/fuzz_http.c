@@ -2,9 +2,9 @@
  * What comes back on a request, in pieces as libcurl gives them: whatever it is, nothing is written
  * beyond its room, the head is that of one final answer, and the end has a word and a text.
  *
- * The first line says what was wanted and how it ends, a letter each: d(igest), t(ext), e(xplanations
- * too) or n(othing); p(roxy) or -; how libcurl ends; then the sizes of the pieces that a body comes
- * in. A line of one dot ends the body: trailers follow.
+ * The first line says what was wanted and how it ends, a byte each: d(igest), t(ext),
+ * e(xplanations too) or n(othing); p(roxy) or -; how libcurl ends; the size of the pieces that a
+ * body comes in. A line of one dot ends the body: trailers follow.
  */
 #include "../../uploader/http_answer.h"
 #include "../../uploader/http_head.h"

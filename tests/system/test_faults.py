@@ -179,8 +179,8 @@ ROWS = {
     "endless-listing": Row(f("endless-listing"), light="leave", text="part of the camera.s folders"),
     "self-folder": Row(f("self-folder"), light="leave", text="part of the camera.s folders"),
     "parent-cycle": Row(f("parent-cycle"), light="leave", text="part of the camera.s folders"),
-    "many-objects": Row(f("many-objects"), profile={"max_objects": 200}, light="leave",
-                        text="more objects", then=cut_at(200), lacks={"MANY/*"}),
+    "many-objects": Row(f("many-objects"), profile={"max_objects": 60}, light="leave",
+                        text="more objects", then=cut_at(60), lacks={"MANY/*"}),
     "hostile-names": Row(f("hostile-names"), then=names_are_data),
     "duplicate-names": Row(f("duplicate-names")),
     # deleting

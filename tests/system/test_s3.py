@@ -17,7 +17,7 @@ import fake_core as core
 import vcam
 from fake_core import BUILD, PROGRAM, USER, Core
 from relay import Relay
-from s3_store import HEAD, NS, Store, refuse
+from s3_store import HEAD, NS, Store, error, refuse
 from servers import FaultServer, RadosGW, answer, say
 from station import UPLOADER, Station
 from waiting import until
@@ -1242,6 +1242,32 @@ def test_store_without_conditional_put(uploader, clip, ready, store):
     assert uploader.whole(path)[1].level == core.TRANSFER_DIGEST
     puts = [r for r in store.server.requests if r.method == "PUT"]
     assert ["if-none-match" in r.headers for r in puts] == [True, False]
+    assert_kept(store, path)
+
+
+def test_oldest_of_two_begun_is_gone_on_with(uploader, clip, ready, store):
+    """So that two stations that look at the same time choose the same one."""
+    path = clip(3 * PART)
+    for n in (1, 2):
+        store.uploads[f"id{n}"] = [key_of(path), {}, [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
+    ready(uploader, store.endpoint, "evidence")
+    assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert list(store.uploads) == ["id2"] and count(store, "POST", "uploads") == 0
+    assert [data for data, _, _ in store.objects.values()] == [path.read_bytes()]
+
+
+def test_part_replaced_by_another_meanwhile(uploader, clip, ready, store):
+    """Of the same size, with other bytes, after ours had been taken: the next list shows it."""
+    def replaced(server, request):
+        request.read()
+        (_, parts, _), = store.uploads.values()
+        parts[1] = bytes(PART)
+        return error(500, "InternalError")
+    path = clip(3 * PART)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("PUT", "partNumber=3", replaced)
+    _, end = uploader.whole(path)
+    assert end.kind == "RECEIPT", end
     assert_kept(store, path)
 
 

@@ -38,8 +38,8 @@ struct bundle_receipt {
 	char version[PROTO_TEXT_LEN];
 	char lock[32];          /* "" none */
 	int64_t retain_until_s; /* PROTO_NO_TIME none */
-	uint32_t held; /* enum hold */
-	int64_t began_s; /* when what is there was begun; PROTO_NO_TIME not known */
+	uint32_t held;          /* enum hold */
+	int64_t began_s;        /* when what is there was begun; PROTO_NO_TIME not known */
 };
 
 struct bundle_view {

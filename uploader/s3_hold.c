@@ -302,7 +302,7 @@ static enum act_result preserve_held(struct transfer *t)
 static enum act_result lift_others(struct transfer *t)
 {
 	struct s3_upload *u = t->own;
-	struct s3_marks m;
+	struct s3_marks m = { .others = 1 };
 	enum act_result r = s3_ask_marks(t, &m);
 
 	if (r != ACT_DONE)

@@ -35,7 +35,9 @@ struct tus {
 	bool never_expect; /* 417 */
 };
 
-#define TUS_HEAD_MS 45000 /* servers wait for a lock to drain before they answer HEAD */
+#define TUS_HEAD_MS 45000  /* servers wait for a lock to drain before they answer HEAD */
+#define TUS_SETTLE_MS 1000 /* between two answers of a server that checks, which must agree */
+#define TUS_SETTLE_TIMES 8u
 
 /* What is being asked once all is there; in the order in which finish asks. */
 enum tus_step {
@@ -58,7 +60,9 @@ struct tus_upload {
 	bool no_checksum;
 	bool all_checked; /* every byte went through a checked chunk in this run */
 	unsigned mismatches;
-	bool sought; /* find-path was asked, and knows of nothing */
+	bool sought;           /* find-path was asked, and knows of nothing */
+	unsigned looks;        /* HEADs in a row whose offsets did not agree */
+	uint64_t looked_bytes; /* what the last of them said */
 	uint64_t patch_from, patch_bytes, patch_ms;
 	EVP_MD_CTX *sent;  /* SHA-256 of what was accepted in checked chunks */
 	EVP_MD_CTX *chunk; /* the same with the chunk under way */

@@ -157,6 +157,31 @@ bool tus_is_same(const struct transfer *t, const struct tus_reply *r)
 	    (!r->has_sha256 || strcmp(r->sha256, facts.text[0]) == 0);
 }
 
+/*
+ * A server that checks takes a request that was cut away again, back to where it began, and may not
+ * have come to that yet: what went on behind it would be cut out of the clip. @uploadx/core counts
+ * such bytes meanwhile, and takes the next request beside the dying one. So it is to say the same twice.
+ */
+static enum act_result settle(struct transfer *t, uint64_t offset)
+{
+	struct tus_upload *u = t->own;
+
+	if (!tus_of(t)->checksum || (u->looks > 0 && u->looked_bytes == offset)) {
+		u->looks = 0;
+		return ACT_DONE;
+	}
+	u->looked_bytes = offset;
+	if (++u->looks > TUS_SETTLE_TIMES) {
+		u->looks = 0;
+		transfer_state(t, "conflict");
+		return transfer_fail(t, UPLOAD_LATER,
+		    "what the server has of it changes by itself: an earlier request, or another "
+		    "station");
+	}
+	t->pause_until_ms = transfer_now_ms() + TUS_SETTLE_MS;
+	return ACT_HELD;
+}
+
 enum act_result tus_upload_query(struct transfer *t)
 {
 	struct tus_upload *u = t->own;
@@ -187,6 +212,9 @@ enum act_result tus_upload_query(struct transfer *t)
 		    (unsigned long long)r.offset_bytes, (unsigned long long)r.length_bytes,
 		    (unsigned long long)t->upload.size_bytes);
 	}
+	result = settle(t, r.offset_bytes);
+	if (result != ACT_DONE)
+		return result;
 	learn_from_cut(t, r.offset_bytes);
 	if (r.offset_bytes != t->offset_bytes || !t->offset_known)
 		u->all_checked = false;

@@ -2,8 +2,7 @@
 
 The ways are those of ways.py. dockd-uploader alone (the core's side is played) where each body byte is
 counted, the whole station where the core's part is what counts: there each way is a destination, and
-the lines count. test_64_kbit.py has the slow line for all of them. Random places come from SEED, which is
-printed; set MATRIX_SEED to run one again. HACKING.md has the table of what is tried here.
+the lines count. Random places come from SEED, which is printed; set MATRIX_SEED to run one again.
 """
 import concurrent.futures
 import contextlib
@@ -297,7 +296,8 @@ def test_three_days_of_absence(protocol, servers, folder, rng):
             # one a step, and the first few that follow each other in seconds
             print(f"{way.name}: {t.tries(way)} tries, {t.line[way].refused} connections")
             assert steps < t.tries(way) <= steps + 2 + 12, way.name
-            assert t.line[way].refused <= 4 * t.tries(way), way.name
+            # and five times again within a try (transfer.c)
+            assert t.line[way].refused <= 6 * (t.tries(way) + 1), way.name
         assert all(d["away"] for d in t.station.ctl("status")["destinations"])
         for line in t.line.values():
             line.away = False

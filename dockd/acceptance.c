@@ -8,6 +8,7 @@
 
 #include "brief.h"
 #include "clock.h"
+#include "index_asset.h"
 #include "sealed.h"
 
 #include "base/log.h"

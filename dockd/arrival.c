@@ -2,6 +2,7 @@
 
 #include "child.h"
 #include "docking.h"
+#include "index_docking.h"
 
 #include "base/handover.h"
 #include "base/log.h"

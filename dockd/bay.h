@@ -8,6 +8,7 @@
 #define DOCKD_BAY_H
 
 #include "index.h"
+#include "index_listing.h"
 #include "profile.h"
 
 #include "base/proto_camera.h"

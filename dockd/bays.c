@@ -4,6 +4,8 @@
 #include "child.h"
 #include "docking.h"
 #include "errand.h"
+#include "index_docking.h"
+#include "index_expedite.h"
 #include "schedule.h"
 
 #include "base/handover.h"

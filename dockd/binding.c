@@ -3,6 +3,8 @@
 #include "base/handover.h"
 #include "base/log.h"
 
+#include "index_binding.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -9,6 +9,8 @@
 #define DOCKD_BRIEF_H
 
 #include "index.h"
+#include "index_docking.h"
+#include "index_evidence.h"
 #include "profile.h"
 
 struct brief;

@@ -1,5 +1,8 @@
 #include "bundle.h"
 
+#include "index_asset.h"
+#include "index_order.h"
+#include "index_proof.h"
 #include "ledger_read.h"
 #include "sealed.h"
 

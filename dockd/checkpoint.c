@@ -2,6 +2,7 @@
 
 #include "base/handover.h"
 #include "base/log.h"
+#include "index_proof.h"
 #include "ledger.h"
 #include "ledger_check.h"
 #include "station_key.h"

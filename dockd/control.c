@@ -1,5 +1,6 @@
 #include "control_client.h"
 #include "control_evidence.h"
+#include "index_asset.h"
 
 #include "base/log.h"
 

@@ -4,6 +4,10 @@
 #include "control_client.h"
 #include "control_evidence.h"
 #include "errand.h"
+#include "index_asset.h"
+#include "index_docking.h"
+#include "index_expedite.h"
+#include "index_policy.h"
 
 #include "base/log.h"
 

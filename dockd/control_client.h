@@ -8,6 +8,7 @@
 #define DOCKD_CONTROL_CLIENT_H
 
 #include "control.h"
+#include "index_retention.h"
 
 #define CONTROL_CLIENTS 32
 #define CONTROL_PAGE 16 /* rows a page */

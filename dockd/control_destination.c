@@ -5,6 +5,7 @@
  * and is recorded with the user id that the kernel tells of the asker.
  */
 #include "control_client.h"
+#include "index_binding.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 #include "control_evidence.h"
 
 #include "camera_key.h"
+#include "index_evidence.h"
 
 #include "base/log.h"
 

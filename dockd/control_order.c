@@ -6,6 +6,9 @@
  * copy that somebody else may delete is never called preserved.
  */
 #include "control_client.h"
+#include "index_asset.h"
+#include "index_docking.h"
+#include "index_order.h"
 
 #include "base/log.h"
 

@@ -6,6 +6,7 @@
  */
 #include "control_client.h"
 
+#include "index_asset.h"
 #include "ledger.h"
 #include "ledger_read.h"
 #include "sealed.h"

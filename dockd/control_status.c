@@ -3,6 +3,7 @@
  */
 #include "control_client.h"
 #include "control_evidence.h"
+#include "index_evidence.h"
 #include "outlook.h"
 
 #include <inttypes.h>

@@ -5,6 +5,11 @@
  * destination's trust is passed over for it.
  */
 #include "control_client.h"
+#include "index_asset.h"
+#include "index_docking.h"
+#include "index_expedite.h"
+#include "index_policy.h"
+#include "index_queue.h"
 
 #include "base/log.h"
 

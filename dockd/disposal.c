@@ -1,6 +1,7 @@
 #include "disposal.h"
 
 #include "clock.h"
+#include "index_asset.h"
 #include "retention.h"
 
 #include "base/handover.h"

@@ -4,6 +4,9 @@
 #include "books.h"
 #include "clock.h"
 #include "docking.h"
+#include "index_asset.h"
+#include "index_binding.h"
+#include "index_policy.h"
 #include "retention.h"
 
 #include "base/handover.h"

@@ -1,5 +1,7 @@
 #include "hold.h"
 
+#include "index_asset.h"
+#include "index_order.h"
 #include "retention.h"
 #include "waits.h"
 

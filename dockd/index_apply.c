@@ -4,7 +4,9 @@
  * Called by journal, live and in replay alike, so it may look at the record and the index only:
  * no clock, no files. A record that index_check passes can always be applied.
  */
+#include "index_asset.h"
 #include "index_db.h"
+#include "index_docking.h"
 
 #include <errno.h>
 #include <stdio.h>

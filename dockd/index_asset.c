@@ -4,7 +4,9 @@
  * Called by index_apply. The counters, the queues of the destinations and the sums of the listings
  * follow each change in entry_write and upload_write, so that nothing is counted when it is asked.
  */
+#include "index_asset.h"
 #include "index_db.h"
+#include "index_receipt.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,6 +6,7 @@
  * A receipt from before a rebinding stays on record and counts for nothing (`doubted`) until the
  * destination has confirmed it anew; only questions and `confirmed` move it.
  */
+#include "index_binding.h"
 #include "index_db.h"
 
 #include <errno.h>

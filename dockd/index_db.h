@@ -6,6 +6,7 @@
 #define DOCKD_INDEX_DB_H
 
 #include "index.h"
+#include "index_listing.h"
 
 #include <sqlite3.h>
 

@@ -5,6 +5,7 @@
  * be judged or audited are rows here, put in by the records that give reason for it: nothing is
  * remembered elsewhere, and nothing is walked through to find it.
  */
+#include "index_evidence.h"
 #include "index_db.h"
 
 #include <errno.h>

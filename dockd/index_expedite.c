@@ -5,6 +5,7 @@
  * control for questions. An expediting covers one asset, or all of a camera up to a docking; it
  * ends when all that it covers is receipted as the policy asks, or will never be.
  */
+#include "index_expedite.h"
 #include "index_db.h"
 
 #include <errno.h>

@@ -5,6 +5,8 @@
  * in slices once nobody asks for them. Which row is to be pulled, and the sums of a docking, follow
  * each change of an asset (listing_follow), so that both can be asked every turn.
  */
+#include "index_listing.h"
+#include "index_asset.h"
 #include "index_db.h"
 
 #include <errno.h>

@@ -4,7 +4,11 @@
  * Called by index_apply for the records of retention, and by retention and control for questions.
  * The orders in force are kept in memory, because each erasing and each disposal asks for them.
  */
+#include "index_order.h"
+#include "index_asset.h"
 #include "index_db.h"
+#include "index_evidence.h"
+#include "index_retention.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,6 +5,7 @@
  * much waits.
  */
 #include "index_db.h"
+#include "index_queue.h"
 
 #include <errno.h>
 

@@ -4,6 +4,7 @@
  * Called by the core at start and reload (index_set_policy), and by the questions about queues. A
  * destination's queue is made when it is first heard of; from then on index_asset keeps it.
  */
+#include "index_policy.h"
 #include "index_db.h"
 
 #include <errno.h>

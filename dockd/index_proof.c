@@ -6,6 +6,7 @@
  * tells of our own sending (`bundled`, `shipped`) never makes another one due: a quiet station goes
  * quiet.
  */
+#include "index_proof.h"
 #include "index_db.h"
 
 #include <errno.h>

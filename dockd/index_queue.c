@@ -4,6 +4,7 @@
  * Called by index_asset and index_receipt after each change of an asset or an upload, and by uplink
  * for candidates. One statement says who waits and where, for one asset and for all of them alike.
  */
+#include "index_queue.h"
 #include "index_db.h"
 
 #include <errno.h>

@@ -4,7 +4,10 @@
  * Called by index_apply for each such record, and by reconcile and retirement for their next one.
  * As all of the index it looks at the record and at itself only, so a replay gives the same.
  */
+#include "index_receipt.h"
+#include "index_asset.h"
 #include "index_db.h"
+#include "index_order.h"
 
 #include <errno.h>
 #include <stdio.h>

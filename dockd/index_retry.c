@@ -4,6 +4,7 @@
  *
  * Called by index_apply, live and in replay alike.
  */
+#include "index_asset.h"
 #include "index_db.h"
 
 /* Lost there with no copy here: nothing can be sent again, and a person has seen to it. */

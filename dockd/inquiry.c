@@ -3,6 +3,7 @@
 #include "brief.h"
 #include "clock.h"
 #include "hex.h"
+#include "index_asset.h"
 
 #include "base/handover.h"
 #include "base/log.h"

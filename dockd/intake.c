@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "hex.h"
+#include "index_asset.h"
 #include "retention.h"
 
 #include "base/handover.h"

@@ -1,6 +1,7 @@
 #include "judge.h"
 
 #include "brief.h"
+#include "index_asset.h"
 #include "pair.h"
 #include "recorded.h"
 

@@ -1,6 +1,8 @@
 #include "outlook.h"
 
 #include "clock.h"
+#include "index_expedite.h"
+#include "index_queue.h"
 #include "uplink_slot.h"
 
 #include "base/log.h"

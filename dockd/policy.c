@@ -1,5 +1,7 @@
 #include "policy.h"
 
+#include "index_policy.h"
+
 #include <stdio.h>
 #include <string.h>
 

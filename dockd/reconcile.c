@@ -8,6 +8,9 @@
 #include "reconcile.h"
 
 #include "clock.h"
+#include "index_asset.h"
+#include "index_binding.h"
+#include "index_receipt.h"
 #include "retention.h"
 #include "waits.h"
 

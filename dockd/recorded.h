@@ -10,6 +10,7 @@
 #define DOCKD_RECORDED_H
 
 #include "index.h"
+#include "index_docking.h"
 
 #include "base/zone.h"
 

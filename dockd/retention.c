@@ -1,5 +1,8 @@
 #include "retention.h"
 
+#include "index_asset.h"
+#include "index_evidence.h"
+#include "index_order.h"
 #include "recorded.h"
 
 #include "base/log.h"

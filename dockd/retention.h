@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "disposal.h"
+#include "index_retention.h"
 
 struct retention;
 

@@ -7,6 +7,9 @@
  */
 #include "retirement.h"
 
+#include "index_asset.h"
+#include "index_policy.h"
+#include "index_receipt.h"
 #include "retention.h"
 #include "waits.h"
 

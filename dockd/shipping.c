@@ -1,5 +1,6 @@
 #include "shipping.h"
 
+#include "index_proof.h"
 #include "ledger.h"
 #include "ledger_read.h"
 #include "sealed.h"

@@ -4,6 +4,11 @@
 #include "hex.h"
 #include "uplink_slot.h"
 
+#include "index_asset.h"
+#include "index_binding.h"
+#include "index_expedite.h"
+#include "index_policy.h"
+#include "index_queue.h"
 #include "retention.h"
 
 #include "base/handover.h"

@@ -6,6 +6,8 @@
  * found.
  */
 #include "hex.h"
+#include "index_asset.h"
+#include "index_expedite.h"
 #include "uplink_slot.h"
 
 #include "base/handover.h"

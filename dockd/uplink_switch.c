@@ -5,6 +5,11 @@
  * destination has begun is given up (MSG_ABANDON) only when the receipt of the one that took over
  * is there.
  */
+#include "index_asset.h"
+#include "index_binding.h"
+#include "index_policy.h"
+#include "index_queue.h"
+#include "index_receipt.h"
 #include "sticky.h"
 #include "uplink_slot.h"
 

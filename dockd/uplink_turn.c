@@ -5,6 +5,9 @@
  * here is what only the core knows: what is in the slots, what waits, whose copy must be looked at
  * first. Where an expedited one finds no slot, the one with most left to send makes room.
  */
+#include "index_asset.h"
+#include "index_expedite.h"
+#include "index_queue.h"
 #include "sticky.h"
 #include "uplink_slot.h"
 

@@ -12,6 +12,7 @@
 #include "week.h"
 
 #include "../../dockd/forecast.h"
+#include "../../dockd/index_asset.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -8,6 +8,7 @@
 #define DOCKD_TESTS_WEEK_H
 
 #include "../../dockd/base/msg.h"
+#include "../../dockd/base/proto_ctl.h"
 #include "../../dockd/index.h"
 
 #define SECOND_US INT64_C(1000000)

@@ -2,7 +2,11 @@
  * index: what a listing links to and what it does not, which row is next, what waits for a
  * destination and in which order, and that none of it grows slow where there is much.
  */
+#include "../../dockd/index_asset.h"
 #include "../../dockd/index_db.h"
+#include "../../dockd/index_docking.h"
+#include "../../dockd/index_listing.h"
+#include "../../dockd/index_policy.h"
 
 #include "folder.h"
 #include "waiting.h"

@@ -3,6 +3,7 @@
  * far the ledger has got at a destination.
  */
 #include "../../dockd/index_db.h"
+#include "../../dockd/index_proof.h"
 
 #include "folder.h"
 #include "write.h"

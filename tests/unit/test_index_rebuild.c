@@ -2,7 +2,10 @@
  * An index that has followed the ledger from day to day, and one that is made from the ledger at
  * once: the same, row for row, in all that uploads are about.
  */
+#include "../../dockd/index_binding.h"
 #include "../../dockd/index_db.h"
+#include "../../dockd/index_expedite.h"
+#include "../../dockd/index_policy.h"
 
 #include "folder.h"
 #include "write.h"

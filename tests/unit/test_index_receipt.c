@@ -1,7 +1,11 @@
 /*
  * index_receipt: who is asked again and when, what a loss undoes, what may be retired.
  */
+#include "../../dockd/index_asset.h"
+#include "../../dockd/index_binding.h"
 #include "../../dockd/index_db.h"
+#include "../../dockd/index_policy.h"
+#include "../../dockd/index_receipt.h"
 
 #include "folder.h"
 #include "waiting.h"

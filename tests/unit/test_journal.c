@@ -5,6 +5,7 @@
 #include "../../dockd/journal.h"
 
 #include "../../dockd/base/handover.h"
+#include "../../dockd/index_policy.h"
 #include "../../dockd/ledger.h"
 #include "folder.h"
 #include "write.h"

@@ -2,6 +2,7 @@
  * recorded and brief: by which measurement a recording is dated, and when that proves its time.
  */
 #include "../../dockd/brief.h"
+#include "../../dockd/index_asset.h"
 #include "../../dockd/recorded.h"
 
 #include "folder.h"

@@ -5,6 +5,7 @@
 #define TESTS_WAITING_H
 
 #include "../../dockd/index.h"
+#include "../../dockd/index_queue.h"
 
 /* Begun or not, small ones before large ones. Count or -errno. */
 static inline int waiting(struct index *ix, const char *destination, const uint64_t *skip, size_t n,

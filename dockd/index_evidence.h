@@ -1,6 +1,6 @@
 /*
- * index_evidence: signatures, keys, audits, reports and findings: what is to be judged or audited, and
- * by what.
+ * index_evidence: signatures, keys, audits, reports and findings: what is to be judged or audited,
+ * and by what.
  */
 #ifndef DOCKD_INDEX_EVIDENCE_H
 #define DOCKD_INDEX_EVIDENCE_H

@@ -40,8 +40,9 @@ int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o
  * The listing is whole: marks as growing what was there before with another size, drops the old
  * rows, and links rows to known assets of this camera: same path and size and time, and (time
  * plausible, or the asset still on rung LISTED, or last pulled in this docking). Never to erased or
- * gone ones, nor to one that a destination lost after its copy here went; never two rows to one asset; where two rows or two assets look alike (two storages),
- * only the link from the listing before is kept, and the rest is pulled again. 0 or -errno.
+ * gone ones, nor to one that a destination lost after its copy here went; never two rows to one
+ * asset; where two rows or two assets look alike (two storages), only the link from the listing
+ * before is kept, and the rest is pulled again. 0 or -errno.
  */
 int listing_end(struct index *ix, uint64_t docking, const char *camera, int64_t now_s);
 

@@ -1,8 +1,8 @@
 /*
  * ledger_segment: one file of the ledger as lines, and what the files of the ledger share.
  *
- * Included by ledger*.c alone. Segments are named by the first number in them and never change but at
- * the end of the last one. Nothing here writes.
+ * Included by ledger*.c alone. Segments are named by the first number in them and never change but
+ * at the end of the last one. Nothing here writes.
  */
 #ifndef DOCKD_LEDGER_SEGMENT_H
 #define DOCKD_LEDGER_SEGMENT_H

@@ -32,9 +32,9 @@ enum ask {
 	ASK_REVOKE,   /* text camera, value: key or "" all => END */
 	ASK_KEYS,     /* page from cursor; text camera or "" => KEY..., END */
 	ASK_SETTLE,   /* number of a docking => END: a person has looked into its findings */
-	ASK_EXPEDITE, /* number of an asset, or text camera => UPLOADING..., END: first on the bus and on
-			 the line; recorded */
-	ASK_REBIND, /* text destination => END: what answers under its name now is meant; recorded */
+	ASK_EXPEDITE, /* number of an asset, or text camera => UPLOADING..., END: first on bus and
+			 line; recorded */
+	ASK_REBIND,   /* text destination => END: what answers as that now is meant; recorded */
 };
 
 #define ASSETS_QUEUED (1u << 0) /* only those not receipted everywhere */

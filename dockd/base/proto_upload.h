@@ -36,7 +36,7 @@ enum destination_driver { DESTINATION_DIR = 1, DESTINATION_TUS, DESTINATION_S3 }
 #define PROTO_PINS 6
 #define RATE_UNLIMITED UINT64_MAX
 
-/* How much may be sent in these hours, by the station's local time; the first that matches counts. */
+/* How much may be sent in these hours, by the station's local time; the first match counts. */
 struct proto_rate {
 	uint32_t days;                /* bit 0 Monday ... bit 6 Sunday; 0 ends the list */
 	uint16_t from_min, until_min; /* of the day: from <= now < until; until at most 1440 */
@@ -53,7 +53,7 @@ _Static_assert(sizeof(struct proto_pin) == 48, "crank PROTO_VERSION");
 
 enum lock_mode { LOCK_NONE = 0, LOCK_GOVERNANCE, LOCK_COMPLIANCE };
 
-/* What keeps it there beside a lock: the store itself, or stations of dockd alone among themselves. */
+/* What keeps it there beside a lock: the store itself, or stations of dockd among themselves. */
 enum hold { HOLD_NONE = 0, HOLD_LEGAL, HOLD_MARK };
 
 /*

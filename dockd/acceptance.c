@@ -1,7 +1,7 @@
 /*
  * acceptance: signed receipts, handed to dockd-verify with what they ought to say.
  *
- * Called by uplink and reconcile; each turn by main. A few receipts wait here until a process is
+ * Called by uplink and reconcile; each turn by core. A few receipts wait here until a process is
  * free for them. It must never let anything but a clean "good" of verify count as good.
  */
 #include "acceptance.h"

@@ -1,7 +1,7 @@
 /*
  * checkpoint: what this station signs over its ledger, and whether the ledger still agrees with it.
  *
- * Owns STATE/ledger/tree, STATE/ledger/checkpoint and the station's key in memory. Called by main at
+ * Owns STATE/ledger/tree, STATE/ledger/checkpoint and the station's key in memory. Called by core at
  * start, once a turn and at the end; asked by control and proof. It signs only a ledger that
  * contains all that was signed before. A ledger that contradicts its checkpoint is never signed
  * again: intake and erasing stop (checkpoint_trouble), uploading and recording go on.

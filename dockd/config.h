@@ -1,7 +1,7 @@
 /*
  * config: reads dockd.conf and the profiles, by the tables of setting.
  *
- * Called by main at start and on SIGHUP. Owners copy what they need from the struct; no pointer to
+ * Called by core at start and on SIGHUP. Owners copy what they need from the struct; no pointer to
  * it is kept. Every error names file, line, setting and what is allowed; an unknown setting is an
  * error.
  */

@@ -1,7 +1,7 @@
 /*
  * control: the socket that dockctl asks. Owns RUN/control.sock and its clients.
  *
- * Called by main each turn. Answers come in pages of rows, pulled by the client by cursor; a client
+ * Called by core each turn. Answers come in pages of rows, pulled by the client by cursor; a client
  * that does not read is dropped. Every change it asks for is a record with the peer's user, from
  * the kernel. It never blocks and keeps no queue.
  */

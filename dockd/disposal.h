@@ -1,7 +1,7 @@
 /*
  * disposal: takes the copies of an asset away, one after the other, and puts each on record.
  *
- * Called by retention (by age) and control (by order), each turn by main. What is to go stands in
+ * Called by retention (by age) and control (by order), each turn by core. What is to go stands in
  * the index, from the `dispose-intent` record on, so a restart goes on where it was. A copy by age
  * goes only while the station's clock is synchronised and no order preserves the asset: both are
  * looked at again for each copy. It decides nothing else.

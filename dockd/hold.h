@@ -1,7 +1,7 @@
 /*
  * hold: tells stores of preservation orders, and of their end, where a store can hold what it has.
  *
- * Called each turn by main, by uplink's handler when a receipt came, by control when an order was
+ * Called each turn by core, by uplink's handler when a receipt came, by control when an order was
  * given or lifted. What is wanted (retention_preserves) against what is on record (upload.held) is
  * the queue, so a restart forgets nothing. One question at a time to each destination; only its
  * answer makes the `held` record. It decides nothing about orders, and takes off no hold that none

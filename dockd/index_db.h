@@ -1,5 +1,5 @@
 /*
- * index_db: what the three files of the index share: the connection, its statements, one asset's
+ * index_db: what the files of the index share: the connection, its statements, one asset's
  * row. Included by index*.c only; it is the one place that includes sqlite3.h.
  */
 #ifndef DOCKD_INDEX_DB_H

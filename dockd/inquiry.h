@@ -1,7 +1,7 @@
 /*
  * inquiry: the audit of a docking: its logs judged against its clips, and the activation report.
  *
- * Called by main each turn. A docking is audited once all that its camera showed is held and
+ * Called by core each turn. A docking is audited once all that its camera showed is held and
  * checked, or it has ended; again only where something of it came later. Which wait are rows of the
  * index. The logs are read by dockd-verify alone, which writes the report into a staging file; that
  * is sealed, checked and sent like anything else. What it finds is written down and said; it stops

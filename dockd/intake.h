@@ -1,7 +1,7 @@
 /*
  * intake: from "all bytes are in the part file" to "digested": sealing and verifying.
  *
- * Called by bay (pulled) and uplink (recheck of an old or touched copy), each turn by main. It
+ * Called by bay (pulled) and uplink (recheck of an old or touched copy), each turn by core. It
  * has digests taken by verifier; it reads no byte of an asset itself.
  */
 #ifndef DOCKD_INTAKE_H

@@ -1,7 +1,7 @@
 /*
  * judge: the signature of each file of a camera that signs, judged once both have been checked.
  *
- * Called by main each turn. What waits to be judged are rows of the index (index_to_judge); the
+ * Called by core each turn. What waits to be judged are rows of the index (index_to_judge); the
  * bytes of a signature are looked into by dockd-verify alone, which is told what the core knows in
  * facts. No result stops an upload: it is written down, said in the log, and asked by the gate.
  */

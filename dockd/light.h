@@ -1,7 +1,7 @@
 /*
  * light: the lamps at the bays. Owns /sys/class/leds/NAME/{brightness,multi_intensity,trigger}.
  *
- * Called by main's 250 ms tick and by bay. Timing alone tells the state; colour is extra. Every on
+ * Called by core's 250 ms tick and by bay. Timing alone tells the state; colour is extra. Every on
  * and off is written by us, never by a kernel trigger, so that a dead service shows no light.
  */
 #ifndef DOCKD_LIGHT_H

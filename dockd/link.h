@@ -1,7 +1,7 @@
 /*
  * link: the core's socket, to which hotplug and the uploaders connect.
  *
- * Owns RUN/core.sock and the connections. Called by main, bay (hotplug) and uplink (uploaders). Who
+ * Owns RUN/core.sock and the connections. Called by core, bay (hotplug) and uplink (uploaders). Who
  * somebody is comes from the kernel (SO_PEERCRED) and the first message; a newcomer with the right
  * user and a good HELLO replaces the one before. A bad message ends the connection, never the core.
  */

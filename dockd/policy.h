@@ -1,7 +1,7 @@
 /*
  * policy: what the configuration asks of receipts, as it stands on record and in the index.
  *
- * Called by main at start and at a reload. The record is the one that a court reads: whatever
+ * Called by core at start and at a reload. The record is the one that a court reads: whatever
  * decides about erasing, about where something goes and whose word counts belongs into it.
  */
 #ifndef DOCKD_POLICY_H

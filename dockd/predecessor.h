@@ -1,7 +1,7 @@
 /*
  * predecessor: the station that this one takes the place of.
  *
- * Called by main at the first start of an empty state folder. The old station's last checkpoint
+ * Called by core at the first start of an empty state folder. The old station's last checkpoint
  * becomes the first record here, so that its history cannot be rewritten unseen afterwards.
  */
 #ifndef DOCKD_PREDECESSOR_H

@@ -1,7 +1,7 @@
 /*
  * reconcile: who is asked when, and what the answer is worth.
  *
- * Called each turn by main; answers come through uplink_errand and acceptance. One question at a
+ * Called each turn by core; answers come through uplink_errand and acceptance. One question at a
  * time to each destination. Where it goes on is found in the index, never in memory, so a restart
  * forgets nothing; in memory are only the pace and the place of a walk.
  */

@@ -1,7 +1,7 @@
 /*
  * reconcile: asks the destinations again whether they still have what they gave a receipt for.
  *
- * Called each turn by main. It asks a bounded number an hour at each destination, the oldest
+ * Called each turn by core. It asks a bounded number an hour at each destination, the oldest
  * receipts first, and records `confirmed` or `lost`; what is lost is in the queue again by that
  * record. It takes nothing away: the station's copies are retirement's.
  */

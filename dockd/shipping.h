@@ -1,7 +1,7 @@
 /*
  * shipping: the ledger, its newest checkpoint and proof bundles on their way to the destinations.
  *
- * Called by main each turn. It sends through errands of uplink, one at a time to each destination,
+ * Called by core each turn. It sends through errands of uplink, one at a time to each destination,
  * at most once in `ship-seconds`, and records what arrived (`shipped`, `bundled`). What it writes
  * never makes it send again. It never stands in the way of an upload, and nothing depends on it.
  */

@@ -1,7 +1,7 @@
 /*
  * uplink: the core's end of the uploaders: what is sent next, where, and what came back.
  *
- * Called by link (connections and messages of uploaders) and each turn by main. One destination has
+ * Called by link (connections and messages of uploaders) and each turn by core. One destination has
  * one uploader process with up to PROTO_SLOTS uploads at once. A receipt is compared here with what
  * verify found; nothing an uploader says moves anything but the rung at its own destination.
  */

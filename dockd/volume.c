@@ -1,7 +1,7 @@
 /*
  * volume: walks sysfs from a device number down to what it is made of.
  *
- * Called by main at start. It reads sysfs and /proc/swaps only and changes nothing. What it cannot
+ * Called by core at start. It reads sysfs and /proc/swaps only and changes nothing. What it cannot
  * tell (network, btrfs, overlay, a loop device) counts as not encrypted.
  */
 #include "volume.h"

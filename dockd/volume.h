@@ -1,5 +1,5 @@
 /*
- * volume: what kind of disk a folder lies on, from sysfs. Called by main at start.
+ * volume: what kind of disk a folder lies on, from sysfs. Called by core at start.
  */
 #ifndef DOCKD_VOLUME_H
 #define DOCKD_VOLUME_H

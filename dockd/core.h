@@ -1,7 +1,7 @@
 /*
  * core: the root of the program: makes every room in its order, runs the loop, ends it.
  *
- * Called by core, once. See core.c for what a turn is.
+ * Called by main, once. See core.c for what a turn is.
  */
 #ifndef DOCKD_CORE_H
 #define DOCKD_CORE_H

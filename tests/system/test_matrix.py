@@ -86,17 +86,17 @@ class Row:
 
 
 @contextlib.contextmanager
-def rows(protocol, servers, folder, rng, size, **line):
-    """A row for each way to this server."""
+def rows(protocols, servers, folder, rng, size, stall_ms=5000, **line):
+    """A row for each way to these servers."""
     with contextlib.ExitStack() as stack:
         made = []
-        for _, front in [w for w in WAYS if w[0] == protocol]:
+        for protocol, front in [w for w in WAYS if w[0] in protocols]:
             way = stack.enter_context(Way(protocol, front, servers, folder))
             home = folder / way.name
             (home / "clip").write_bytes(rng.randbytes(size))
             uploader = stack.enter_context(core.Core(home, core.PROGRAM, core.USER))
             wire = stack.enter_context(Wire(way.port, **line))
-            way.open(uploader, wire)
+            way.open(uploader, wire, stall_ms=stall_ms, answer_ms=stall_ms)
             made.append(Row(way, uploader, wire, home / "clip"))
         yield made
 
@@ -129,14 +129,14 @@ def cut(row, marks):
 
 @EACH
 def test_cut_at_twenty_random_bytes(protocol, servers, folder, rng):
-    with rows(protocol, servers, folder, rng, SIZE) as made:
+    with rows([protocol], servers, folder, rng, SIZE) as made:
         marks = {row: sorted(rng.sample(range(1, SIZE), CUTS)) for row in made}
         together(made, lambda row: cut(row, marks[row]))
 
 
 @EACH
 def test_delay_and_cuts(protocol, servers, folder, rng):
-    with rows(protocol, servers, folder, rng, SIZE // 2, delay_s=0.02) as made:
+    with rows([protocol], servers, folder, rng, SIZE // 2, delay_s=0.02) as made:
         marks = {row: sorted(rng.sample(range(1, SIZE // 2), 5)) for row in made}
         together(made, lambda row: cut(row, marks[row]))
 
@@ -144,7 +144,7 @@ def test_delay_and_cuts(protocol, servers, folder, rng):
 @EACH
 def test_server_killed_and_restarted(protocol, servers, folder, rng):
     """Three times, each time when another tenth and more of each upload has passed."""
-    with rows(protocol, servers, folder, rng, SIZE, rate=12 * MIB) as made:
+    with rows([protocol], servers, folder, rng, SIZE, rate=12 * MIB) as made:
         killed = threading.Event()
 
         def killer():

@@ -35,8 +35,8 @@ WAYS = [(p, f) for p in PROTOCOLS for f in FRONTS if (p, f) != ("s3", "nginx, 1 
 @functools.lru_cache(maxsize=None)
 def parts_at_once():
     """How many parts of one file s3 may have on the line, as its header has it."""
-    found = re.search(r"#define S3_AT_ONCE (\d+)", (ROOT / "uploader/s3.h").read_text())
-    return int(found[1]) if found else 1
+    found = re.search(r"#define S3_LANES (\d+)", (ROOT / "uploader/s3.h").read_text())
+    return int(found[1])
 
 
 def lost(protocol, front):

@@ -302,8 +302,10 @@ static int merged_kinds(struct act *a)
 		rc = entry_read(a->ix, a->asset, &x);
 	if (rc == 0)
 		rc = entry_read(a->ix, into, &before);
-	if (rc != 0 || (before.a.kinds | x.a.kinds) == before.a.kinds)
+	if (rc != 0)
 		return rc;
+	if ((before.a.kinds | x.a.kinds) == before.a.kinds)
+		return 0;
 	after = before;
 	after.a.kinds |= x.a.kinds;
 	rc = entry_write(a->ix, &before, &after);

@@ -220,7 +220,7 @@ static void cost_does_not_grow(void **state)
 		    "WITH RECURSIVE n(i) AS (SELECT %u UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
 		    " INSERT INTO queue SELECT 1, i, 0, 0, 3, 500000 + i %% 100, i %% 40, i, 10,"
 		    " 1800000000, 1800000000 FROM n",
-		    round ? 2000 : 2, round ? MANY : 1999);
+		    round ? 2000u : 2u, round ? (unsigned)MANY : 1999u);
 		assert_int_equal(db_exec(ix, sql), 0);
 		sqlite3_stmt_status(ix->statement[Q_CANDIDATES], SQLITE_STMTSTATUS_VM_STEP, 1);
 		assert_in_range(candidates("one", false, false, 4), 4, 64);

@@ -359,7 +359,7 @@ static enum act_result get(struct transfer *t, const char *version)
 enum act_result s3_read_back(struct transfer *t, const char *version, enum s3_verdict *v)
 {
 	struct s3_upload *u = t->own;
-	enum act_result result;
+	enum act_result result = ACT_ASK;
 	struct s3_head head;
 
 	*v = 0;

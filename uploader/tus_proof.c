@@ -33,7 +33,7 @@ static enum act_result get(struct transfer *t)
 enum act_result tus_read_back(struct transfer *t, enum tus_verdict *v)
 {
 	struct tus_upload *u = t->own;
-	enum act_result result;
+	enum act_result result = ACT_ASK;
 	struct tus_reply r;
 
 	*v = 0;

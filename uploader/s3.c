@@ -131,6 +131,8 @@ enum act_result s3_ask(struct transfer *t, int built, struct http_request *q)
 		q->text_room = sizeof(u->text);
 	}
 	q->text_always = true;
+	q->fresh |= u->fresh;
+	u->fresh = false;
 	q->expedited = t->job == MSG_UPLOAD && t->upload.urgency > 0;
 	if (q->has_body)
 		q->no_expect = !s3_of(t)->expect;

@@ -104,6 +104,8 @@ struct s3_lane {
 struct s3_upload {
 	bool asked;  /* the step's request has been made */
 	bool reread; /* credentials were read again already, and nothing was good since */
+	bool fresh;    /* the next request wants a connection of its own */
+	bool differed; /* once; that may have been a word of somebody in between */
 	enum s3_step step;
 	struct s3_address a; /* of t->address */
 	char text[S3_TEXT_MAX];

@@ -59,10 +59,30 @@ static bool may_be_it(const struct transfer *t, const struct s3_head *h)
 	    (!h->sha256[0] || strcmp(h->sha256, hex) == 0);
 }
 
+/*
+ * That the store has something else is believed when it is found twice, and then only of an answer
+ * that names itself the store's.
+ */
+static enum act_result differs(struct transfer *t, bool named, const char *what)
+{
+	struct s3_upload *u = t->own;
+
+	if (!u->differed) {
+		u->differed = u->fresh = true;
+		return s3_next(t, STEP_HEAD);
+	}
+	if (named)
+		return transfer_fail(t, UPLOAD_DIFFERS, "%s", what);
+	transfer_state(t, "answer");
+	return transfer_fail(t, UPLOAD_LATER,
+	    "%s, but no x-amz- header says that it is the store that answers: a login page?", what);
+}
+
 enum act_result s3_look(struct transfer *t, struct s3_head *h)
 {
 	struct s3_upload *u = t->own;
 	enum act_result result;
+	char what[128];
 
 	if (!u->asked)
 		return s3_ask_head(t, t->upload.version);
@@ -74,11 +94,12 @@ enum act_result s3_look(struct transfer *t, struct s3_head *h)
 	default:
 		return result;
 	}
-	if (!may_be_it(t, h))
-		return transfer_fail(t, UPLOAD_DIFFERS,
-		    "what is there is not it: %llu bytes, expected %llu, or another's",
-		    (unsigned long long)h->length_bytes, (unsigned long long)t->upload.size_bytes);
-	return ACT_DONE;
+	if (may_be_it(t, h))
+		return ACT_DONE;
+	snprintf(what, sizeof(what),
+	    "what is there is not it: %llu bytes, expected %llu, or another's",
+	    (unsigned long long)h->length_bytes, (unsigned long long)t->upload.size_bytes);
+	return differs(t, h->named, what);
 }
 
 /* ---- confirm ---- */
@@ -107,6 +128,14 @@ static enum act_result confirm_mark(struct transfer *t)
 	return s3_next(t, STEP_BACK);
 }
 
+/* Also of one that was cut, being longer than it may be: nobody has read its head yet. */
+static bool answer_is_named(const struct transfer *t)
+{
+	struct s3_head h;
+
+	return s3_head_read(t->http->head, t->http->head_len, time(NULL), &h) == 0 && h.named;
+}
+
 static enum act_result confirm_back(struct transfer *t)
 {
 	enum s3_verdict v;
@@ -118,7 +147,7 @@ static enum act_result confirm_back(struct transfer *t)
 	if (v == S3_GONE)
 		return s3_next(t, STEP_SERVICE);
 	if (r == ACT_DONE && !server_has_it(t))
-		return transfer_fail(t, UPLOAD_DIFFERS, "it has another length or SHA-256 there");
+		return differs(t, answer_is_named(t), "it has another length or SHA-256 there");
 	return r;
 }
 

@@ -105,8 +105,11 @@ static int take_length(struct http_span value, struct s3_head *out)
 static int take_header(
     struct http_span name, struct http_span value, int64_t now_s, struct s3_head *out)
 {
+	static const char own[] = "x-amz-";
 	uint64_t age;
 
+	out->named |= name.len > sizeof(own) - 1 &&
+	    http_span_is((struct http_span){ name.at, sizeof(own) - 1 }, own);
 	if (http_span_is(name, "content-length"))
 		return take_length(value, out);
 	if (http_span_is(name, "etag"))

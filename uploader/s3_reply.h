@@ -38,6 +38,7 @@ struct s3_head {
 	bool has_length, held, delete_marker;
 	bool cached; /* Age says that it came from a cache (RFC 9111 5.1) */
 	bool locked; /* a mode and a date are there */
+	bool named;  /* it has a header of S3's own: no page of somebody in between */
 	uint64_t length_bytes;
 	uint64_t retry_after_ms;
 	int64_t date_s;         /* the server's clock, PROTO_NO_TIME not told */

@@ -759,6 +759,33 @@ def test_404_is_no_loss_where_the_bucket_has_gone(uploader, clip, ready, store):
     assert uploader.errand("RECONFIRM", path, address=end.object).failure == core.LOST
 
 
+page = say(200, "Content-Type: text/html", body=b"<html>Sign in to the guest network</html>")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("size", [10, MIB])  # shorter and longer than the page
+def test_other_bytes_once_are_no_loss(uploader, clip, ready, store, method, size):
+    """A page of somebody in between is not what the store has: only its own word is, said twice."""
+    path = clip(size)
+    ready(uploader, store.endpoint, "evidence", flags=core.READ_BACK)
+    at = uploader.whole(path)[1].object
+    store.on(method, at, page)
+    end = uploader.errand("RECONFIRM", path, address=at)
+    assert end.kind == "RECEIPT", end
+    assert (end.level, end.length) == (core.READBACK, size)
+    assert not store.faults
+    store.on(method, at, page, times=99)
+    end = uploader.errand("RECONFIRM", path, address=at)
+    assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "answer"), end
+    store.faults = []
+    _, headers, etag = store.objects[at]
+    other = b"other" if method == "HEAD" else os.urandom(size)
+    store.objects[at] = (other, headers, etag)
+    seen = count(store, method, at)
+    assert uploader.errand("RECONFIRM", path, address=at).failure == core.DIFFERS
+    assert count(store, method, at) == seen + 2
+
+
 @pytest.mark.parametrize("versions", [False, True])
 def test_remove(rgw, uploader, clip, ready, versions):
     bucket = rgw.bucket(lock=versions)

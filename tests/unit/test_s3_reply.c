@@ -67,6 +67,10 @@ static void reads_heads(void **state)
 			     &h),
 	    0);
 	assert_true(!h.locked);
+	assert_int_equal(read_head("HTTP/1.1 200 x\r\nX-Amz-Request-Id: tx0\r\n", &h), 0);
+	assert_true(h.named);
+	assert_int_equal(read_head("HTTP/1.1 200 x\r\nx-amz-: 1\r\nx-am: x-amz-id-2\r\n", &h), 0);
+	assert_true(!h.named);
 }
 
 static void refuses_heads(void **state)

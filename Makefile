@@ -124,6 +124,7 @@ dockd_src := \
 	dockd/camera_key.c \
 	dockd/light.c \
 	dockd/asset.c \
+	dockd/gate.c \
 	dockd/base/record.c \
 	dockd/ledger.c \
 	dockd/ledger_segment.c \
@@ -479,7 +480,7 @@ test-programs: $(test_programs) all
 unit_objs_record := dockd/base/record.c
 ledger_src := $(filter dockd/ledger.c dockd/ledger_segment.c dockd/ledger_read.c,$(dockd_src))
 unit_objs_ledger := $(filter-out dockd/ledger.c,$(ledger_src)) dockd/base/record.c $(clock_src)
-unit_objs_asset := dockd/asset.c
+unit_objs_asset := dockd/asset.c dockd/gate.c
 unit_objs_retention := dockd/retention_rules.c dockd/order.c dockd/ctl_time.c dockd/asset.c dockd/base/zone.c
 unit_pkg_retention := libcrypto
 unit_pkg_asset := libcrypto

@@ -4,6 +4,7 @@
 #include "books.h"
 #include "clock.h"
 #include "docking.h"
+#include "gate.h"
 #include "index_asset.h"
 #include "index_binding.h"
 #include "index_policy.h"

@@ -8,6 +8,7 @@
 #include "reconcile.h"
 
 #include "clock.h"
+#include "gate.h"
 #include "index_asset.h"
 #include "index_binding.h"
 #include "index_receipt.h"

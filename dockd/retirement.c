@@ -1,12 +1,13 @@
 /*
  * retirement: `retired` records, and the files that go after them.
  *
- * Called each turn by core. It decides nothing itself (asset.c, retire_ask does) and removes no
+ * Called each turn by core. It decides nothing itself (gate.c, retire_ask does) and removes no
  * file whose record is not on disk. The walk over what an earlier run left looks only at names that are
  * there, so it costs as much as the station holds, not as much as it ever held.
  */
 #include "retirement.h"
 
+#include "gate.h"
 #include "index_asset.h"
 #include "index_policy.h"
 #include "index_receipt.h"

@@ -2,7 +2,7 @@
  * retirement: takes the station's copy away once it is needed no more, and never before.
  *
  * Called each turn by core. A copy goes when the gate's receipts have been confirmed by a later
- * answer of the destinations that the policy asks (asset.h, retire_ask). The record is committed
+ * answer of the destinations that the policy asks (gate.h, retire_ask). The record is committed
  * before the file is removed; what a crash left between the two is found at the next start.
  */
 #ifndef DOCKD_RETIREMENT_H

@@ -1,7 +1,7 @@
 /*
  * asset: the gate opens when every fact is there and refuses when any one is missing.
  */
-#include "../../dockd/asset.h"
+#include "../../dockd/gate.h"
 
 #include <errno.h>
 #include <setjmp.h>

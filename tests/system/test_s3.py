@@ -1067,6 +1067,9 @@ def test_passing_trouble(uploader, clip, ready, store, method, part, step, wide)
     ("POST", "uploads", refuse(403, "AccessDenied"), core.BAD_DESTINATION, "denied"),
     ("POST", "uploads", refuse(400, "AuthorizationHeaderMalformed"), core.BAD_DESTINATION, "region"),
     ("POST", "uploads", refuse(400, "EntityTooLarge"), core.REFUSED, "too-large"),
+    # Complete's own way: the status goes out before it is done
+    ("POST", "uploadId=", refuse(200, "QuotaExceeded"), core.BAD_DESTINATION, "full"),
+    ("POST", "uploadId=", refuse(200, "EntityTooLarge"), core.REFUSED, "too-large"),
     ("PUT", "partNumber", say(413), core.BAD_DESTINATION, "too-large"),
     ("GET", "uploads", say(404, body=b"<html>nothing here</html>"), core.BAD_DESTINATION, "not-s3"),
     ("GET", "uploadId", say(407), core.BAD_DESTINATION, "proxy")])

@@ -18,7 +18,8 @@ import fake_core as p
 import proto
 
 RULES = {"can": p.CONFIRMS | p.REMOVES | p.PRESERVES, "level": p.STORED_DIGEST, "preserve": "yes",
-         "remove": "yes", "holds_at_once": True, "lock": 0, "retain": 0, "stuck": []}
+         "remove": "yes", "holds_at_once": True, "lock": 0, "retain": 0, "stuck": [],
+         "lies": {}}  # message => what its receipt states wrongly: "length" or "digest"
 
 
 class Store:
@@ -67,9 +68,12 @@ class Uploader:
     def put(self, kind, body=b"\0\0\0\0", slot=0, generation=0):
         self.sock.send(p.HEAD.pack(p.MSG[kind], slot, len(body), generation) + body)
 
-    def receipt(self, o, sent, at):
+    def receipt(self, o, sent, at, kind="UPLOAD"):
+        rules, digest = self.store.rules(), bytes.fromhex(o["sha256"])
+        lie = rules["lies"].get(kind)
         self.put("RECEIPT", p.RECEIPT.pack(
-            self.store.rules()["level"], 0, o["size"], sent, bytes.fromhex(o["sha256"]),
+            rules["level"], 0, o["size"] - (lie == "length"), sent,
+            digest[::-1] if lie == "digest" else digest,
             o["address"].encode(), o["version"].encode(), o["retain"] or p.NO_TIME, o["lock"],
             int(o["held"]), b""), *at)
 
@@ -108,7 +112,7 @@ class Uploader:
             else:
                 self.fail(p.LOST, "no such object", at)
         elif kind == "RECONFIRM":
-            self.receipt(o, 0, at)
+            self.receipt(o, 0, at, kind)
         elif kind == "PRESERVE":
             assert up["version"] == o["version"], up
             o["held"] = bool(up["preserved"])

@@ -155,6 +155,19 @@ def test_a_hold_does_not_wait_for_an_upload():
         s.until(lambda: len(s.records("receipted")) == 3, "and it goes on")
 
 
+@pytest.mark.parametrize("lie", ["length", "digest"])
+def test_an_answer_about_something_else_confirms_nothing(lie):
+    """Asked after a week, the store states another length or digest: lost there, and sent again."""
+    with Held() as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        s.store.rule(lies={"RECONFIRM": lie})
+        s.day(8)
+        s.until(lambda: s.records("lost"), "noticed")
+        assert not s.records("confirmed") and s.clip(1)["station_copy"] == "kept"
+        s.until(lambda: len(s.records("receipted")) == 2, "sent again")
+        assert [m["name"] for m in s.store.told("UPLOAD")].count("1.mp4") == 2
+
+
 @pytest.mark.parametrize("point", ["hold-ask:2", "hold-held:4"])
 def test_killed_between(point):
     """The core dies between order, question and record; nothing is forgotten, nothing held twice."""

@@ -192,6 +192,25 @@ def test_server_that_holds_other_bytes():
             assert "other bytes" in s.clip(1)["uploads"][0]["reason"]
 
 
+@pytest.mark.parametrize("lie", ["length", "digest"])
+def test_receipt_of_something_else(lie):
+    """Of another length, or of other bytes: none at all. Begun anew three times, then a person's."""
+    with Station(bays=BAYS, profile=QUICK, destinations=tus("http://127.0.0.1:1/files"),
+                 fakes=["evidence"]) as s:
+        s.fakes["evidence"].rule(lies={"UPLOAD": lie})
+        camera = dock(s, 1, 5000)
+        until_refused(s)
+        kinds = [r["type"] for r in s.ledger()]
+        assert "receipted" not in kinds and kinds.count("recreated") == 3, kinds
+        assert len(s.events("receipt-differs")) == 4
+        assert ("another length" if lie == "length" else "other bytes") in \
+            s.clip(1)["uploads"][0]["reason"]
+        assert digests(camera), "the camera keeps it"
+        s.fakes["evidence"].rule()
+        s.ctl("retry", "clip", "1", "--reason", "the store was mended")
+        s.wait("all", "receipted")
+
+
 def until_refused(station, wait=60):
     """Each look waits for the state to change."""
     for _ in range(200):

@@ -180,6 +180,24 @@ def test_cut_when_the_hour_is_over(folder, clip):
         assert turns(c) < 1500
 
 
+# ---- silence in the body ----
+
+def test_a_body_that_nobody_takes_is_stalled(uploader, clip):
+    """Not one byte of it is read, and the server says so each time: told by its name, and over."""
+    def takes_nothing(server, request):
+        if request.method != "PATCH":
+            return honest(server, request)
+        server.released.wait(60)
+        return None
+    with FaultServer(otherwise=takes_nothing) as s:
+        uploader.open(core.TUS, s.url, stall_ms=300, answer_ms=30000)
+        created, end = uploader.whole(clip(24 * MIB))
+        assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "stalled"), end
+        assert "no body byte was taken for 300 ms" in end.text, end
+        assert len(created) == 1 and end.offset == 0 and not s.uploads["/files/1"][1]
+        assert turns(uploader) < 2000
+
+
 # ---- expedited ----
 
 def test_expedited_past_the_timetable(uploader, clip):

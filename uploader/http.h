@@ -67,8 +67,8 @@ struct http_request {
 	size_t text_room; /* and is cut beyond this; got_bytes of it are there at the end */
 	bool text_always; /* the text of other answers too (cut there: the rest is let go) */
 	bool expedited;   /* its body goes in front and past the timetable */
-	uint32_t
-	    timeout_ms; /* without a body: for the answer as a whole; digested: see HTTP_LEAST_PER_S */
+	/* without a body: for the answer as a whole; digested: see HTTP_LEAST_PER_S */
+	uint32_t timeout_ms;
 };
 
 struct http {

@@ -1,7 +1,7 @@
 /*
- * s3: what the files of the S3 driver share: s3.c (the bucket, keys, requests), s3_upload.c (create,
- * query, append), s3_sum.c (digests of what is sent), s3_proof.c (what proves that all is there),
- * s3_errand.c (whether it still is, its removal), s3_hold.c (what keeps it there).
+ * s3: what the files of the S3 driver share: s3.c (bucket, keys, requests), s3_upload.c (create,
+ * query), s3_append.c (append), s3_sum.c (digests of what is sent), s3_proof.c (what proves that
+ * all is there), s3_errand.c (whether it still is, its removal), s3_hold.c (what keeps it there).
  *
  * Source: Amazon S3 API Reference; where Ceph's gateway differs, it is said. What is asked is built
  * by s3_request.c and signed by s3_sign.c; what answers mean is s3_reply.c's. No answer is followed
@@ -102,8 +102,8 @@ struct s3_lane {
 };
 
 struct s3_upload {
-	bool asked;  /* the step's request has been made */
-	bool reread; /* credentials were read again already, and nothing was good since */
+	bool asked;    /* the step's request has been made */
+	bool reread;   /* credentials were read again already, and nothing was good since */
 	bool fresh;    /* the next request wants a connection of its own */
 	bool differed; /* once; that may have been a word of somebody in between */
 	enum s3_step step;
@@ -153,8 +153,8 @@ struct s3_upload {
 /* The one request that is being filled: passed to a builder of s3_request.h, then to s3_ask. */
 struct s3_request *s3_form(void);
 /*
- * Signs and starts the request in s3_form(); built: what its builder returned. Sets q's method, url,
- * headers, text (unless set) and expedited. ACT_WAIT or ACT_FAILED.
+ * Signs and starts the request in s3_form(); built: what its builder returned. Sets q's method,
+ * url, headers, text (unless set) and expedited. ACT_WAIT or ACT_FAILED.
  */
 enum act_result s3_ask(struct transfer *t, int built, struct http_request *q);
 /*

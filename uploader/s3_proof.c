@@ -106,7 +106,7 @@ static enum act_result before(struct transfer *t)
 	return result;
 }
 
-/* The object is what was found; a store that keeps our upload all the same is asked by its rules. */
+/* The object is what was found; where the store keeps our upload all the same, its rules end it. */
 static enum act_result give_up(struct transfer *t)
 {
 	struct http_request q = { .timeout_ms = ABORT_MS };
@@ -211,7 +211,7 @@ static bool is_proved(const struct transfer *t, const struct s3_head *h)
 	return same || s3_etag_is_of(u->part, u->parts_n, h->etag);
 }
 
-/* Whether what is stated is less than what the asset must have: no lock, a shorter, a weaker one. */
+/* Whether what is stated is less than the asset must have: no lock, a shorter, a weaker one. */
 static bool lock_lacks(const struct transfer *t, const struct s3_head *h)
 {
 	const struct proto_destination *c = &t->dest->conf;

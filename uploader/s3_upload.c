@@ -422,7 +422,7 @@ static enum act_result query_list(struct transfer *t)
 	enum s3_verdict v;
 	enum act_result result = s3_page(t, &list, &v);
 
-	/* A lost answer to Complete, or another station has completed it: then the object is there. */
+	/* A lost answer to Complete, or another station completed it: then the object is there. */
 	if (v == S3_GONE)
 		return s3_next(t, STEP_HEAD);
 	if (v != S3_GOOD)

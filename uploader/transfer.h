@@ -97,8 +97,8 @@ enum act_result transfer_ask(struct transfer *t, enum upload_failure failure, co
 enum act_result transfer_heard(struct transfer *t);
 
 /*
- * For drivers: what ACT_LOCAL waited for is there, or a request has ended: its act is called. An act
- * with several requests under way looks itself which.
+ * For drivers: what ACT_LOCAL waited for is there, or a request has ended: its act is called. An
+ * act with several requests under way looks itself which.
  */
 void transfer_wake(struct transfer *t);
 

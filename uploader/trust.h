@@ -64,8 +64,8 @@ struct trust_end {
 const char *trust_word(const struct trust_end *e);
 
 /*
- * Whether none of the schemes that a proxy asks for (CURLINFO_PROXYAUTH_AVAIL) is one in which it is
- * told who we are; then why says so, for people.
+ * Whether none of the schemes that a proxy asks for (CURLINFO_PROXYAUTH_AVAIL) is one in which it
+ * is told who we are; then why says so, for people.
  */
 bool trust_proxy_scheme(
     const struct trust *t, const struct proto_destination *c, long asked, char *why, size_t size);

@@ -160,7 +160,8 @@ bool tus_is_same(const struct transfer *t, const struct tus_reply *r)
 /*
  * A server that checks takes a request that was cut away again, back to where it began, and may not
  * have come to that yet: what went on behind it would be cut out of the clip. @uploadx/core counts
- * such bytes meanwhile, and takes the next request beside the dying one. So it is to say the same twice.
+ * such bytes meanwhile, and takes the next request beside the dying one. So it is to say the same
+ * twice.
  */
 static enum act_result settle(struct transfer *t, uint64_t offset)
 {

@@ -236,6 +236,25 @@ def test_6_cut_by_the_server(uploader, clip, status):
         assert patches(s) == [0, MIB // 2]
 
 
+def test_6_what_a_slow_line_kept_before_the_cut(uploader, clip):
+    """64 KiB in a second is what the line carries: a minute of that is what it is next asked for."""
+    def slow(server, request):
+        request.read(64 << 10)
+        server.uploads[request.path][1] += request.body
+        server.released.wait(1)
+        return None
+    with FaultServer() as s:
+        uploader.open(core.TUS, s.url, chunk_min=256 << 10)
+        uploader.whole(clip(30 * MIB, "when all was well"))
+        assert s.seen("PATCH")[-1].length > 8 * MIB, "requests grow where all goes well"
+        before, s.uploads, s.script = len(s.seen("PATCH")), {}, [honest, slow]
+        path = clip(12 * MIB)
+        assert uploader.whole(path)[1].kind == "RECEIPT"
+        assert_whole(s, path)
+        cut, then = [r.length for r in s.seen("PATCH")[before:]][:2]
+        assert cut > 8 * MIB and then <= 60 * (64 << 10), (cut, then)
+
+
 # ---- 7: 504 although all bytes have arrived ----
 
 def test_7_late_answer(uploader, clip):

@@ -81,9 +81,9 @@ struct upload {
 	enum receipt_level level;
 	bool refused; /* needs a person */
 	bool doubted; /* receipted before the destination was bound anew, not confirmed since */
-	bool astray;  /* what answers for the destination now is another one */
-	bool passed;  /* policy any: another destination has taken it over */
-	bool found;   /* what is at the address was there before: it may be another station's */
+	bool astray; /* what answers for the destination now is another one, or has not said what */
+	bool passed; /* policy any: another destination has taken it over */
+	bool found;  /* what is at the address was there before: it may be another station's */
 	int64_t receipted_at_s;
 	int64_t confirmed_at_s;    /* asked again, and it still had it; 0 not yet */
 	uint64_t bundle;           /* number of the record that says the proof bundle was sent; 0 */

@@ -100,6 +100,15 @@ static void on_told(void *arg, uint64_t asset)
 	bays_asset_changed(c->bays);
 }
 
+/* What its receipts allow is looked for again. */
+static void on_met(void *arg)
+{
+	struct core *c = arg;
+
+	bays_asset_changed(c->bays);
+	retirement_again(c->retirement);
+}
+
 static void on_confirmed(void *arg, uint64_t asset)
 {
 	holder_asset_changed(((struct core *)arg)->holder, asset);
@@ -419,7 +428,7 @@ static void open_rooms(struct core *c)
 	static const struct intake_handlers intake_handlers = { on_changed };
 	static const struct judge_handlers judge_handlers = { on_told };
 	static const struct inquiry_handlers inquiry_handlers = { on_pulled };
-	static const struct uplink_handlers uplink_handlers = { on_told };
+	static const struct uplink_handlers uplink_handlers = { on_told, on_met };
 	static const struct reconcile_handlers reconcile_handlers = { on_lost, on_confirmed };
 
 	c->lights = lights_new(c->config->leds_dir);

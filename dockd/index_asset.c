@@ -5,6 +5,7 @@
  * follow each change in entry_write and upload_write, so that nothing is counted when it is asked.
  */
 #include "index_asset.h"
+#include "index_binding.h"
 #include "index_db.h"
 #include "index_receipt.h"
 
@@ -224,7 +225,7 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 	" expires, passed, doubted, found, EXISTS(SELECT 1 FROM bound AS b"                        \
 	" WHERE b.destination = upload.destination AND b.other <> '')"
 
-static void upload_load(sqlite3_stmt *st, struct upload *u)
+static void upload_load(const struct index *ix, sqlite3_stmt *st, struct upload *u)
 {
 	memset(u, 0, sizeof(*u));
 	u->asset = db_u64(st, 0);
@@ -251,16 +252,16 @@ static void upload_load(sqlite3_stmt *st, struct upload *u)
 	u->passed = sqlite3_column_int(st, 21) != 0;
 	u->doubted = sqlite3_column_int(st, 22) != 0;
 	u->found = sqlite3_column_int(st, 23) != 0;
-	u->astray = sqlite3_column_int(st, 24) != 0;
+	u->astray = sqlite3_column_int(st, 24) != 0 || index_is_unmet(ix, u->destination);
 }
 
-static int one_upload(sqlite3_stmt *st, int rc, struct upload *out)
+static int one_upload(const struct index *ix, sqlite3_stmt *st, int rc, struct upload *out)
 {
 	if (rc == 0)
 		rc = db_step(st);
 	if (rc <= 0)
 		return rc < 0 ? rc : -ENOENT;
-	upload_load(st, out);
+	upload_load(ix, st, out);
 	sqlite3_reset(st);
 	return 0;
 }
@@ -272,7 +273,7 @@ int upload_read(struct index *ix, uint64_t asset, const char *destination, struc
 	    "SELECT " UPLOAD_COLUMNS " FROM upload WHERE asset = ?1 AND destination = ?2", &st,
 	    "it", (int64_t)asset, destination);
 
-	return one_upload(st, rc, out);
+	return one_upload(ix, st, rc, out);
 }
 
 /* The asset whose uploads count for ?1: the one that it was merged into, or itself. */
@@ -285,7 +286,7 @@ int index_upload(struct index *ix, uint64_t asset, const char *destination, stru
 	    "SELECT " UPLOAD_COLUMNS " FROM upload WHERE asset = " ITS_ROOT " AND destination = ?2",
 	    &st, "it", (int64_t)asset, destination);
 
-	return one_upload(st, rc, out);
+	return one_upload(ix, st, rc, out);
 }
 
 int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room)
@@ -297,7 +298,7 @@ int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t r
 		"ii", (int64_t)asset, (int64_t)room);
 
 	while (rc == 0 && (rc = db_step(st)) == 1) {
-		upload_load(st, &out[n++]);
+		upload_load(ix, st, &out[n++]);
 		rc = 0;
 	}
 	return rc < 0 ? rc : n;

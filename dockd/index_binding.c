@@ -10,6 +10,7 @@
 #include "index_db.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PAGE 256
@@ -216,6 +217,22 @@ int index_bound_next(struct index *ix, char name[PROTO_NAME_LEN], uint64_t *held
 	return 0;
 }
 
+void index_set_unmet(struct index *ix, const char *const *names, size_t n)
+{
+	ix->unmet_n = 0;
+	for (size_t i = 0; i < n && i < INDEX_DESTINATIONS; i++)
+		snprintf(ix->unmet[ix->unmet_n++], PROTO_NAME_LEN, "%s", names[i]);
+}
+
+bool index_is_unmet(const struct index *ix, const char *destination)
+{
+	for (size_t i = 0; i < ix->unmet_n; i++) {
+		if (strcmp(ix->unmet[i], destination) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool index_astray(struct index *ix, enum object_kind kind)
 {
 	struct bound b;
@@ -223,7 +240,10 @@ bool index_astray(struct index *ix, enum object_kind kind)
 	for (size_t i = 0; i < ix->destinations_n; i++) {
 		const struct destination *d = &ix->destination[i];
 
-		if (d->kinds >> kind & 1 && index_bound(ix, d->name, &b) == 0 && b.other[0])
+		if (!(d->kinds >> kind & 1))
+			continue;
+		if (index_is_unmet(ix, d->name) ||
+		    (index_bound(ix, d->name, &b) == 0 && b.other[0]))
 			return true;
 	}
 	return false;

@@ -20,7 +20,14 @@ struct failing {
 };
 int index_failing(struct index *ix, const char *destination, struct failing *out);
 
-/* Whether another one answers for a destination that takes such things. */
+/*
+ * These have not said what they are since the core began or since their settings changed: until
+ * they have, their receipts count as astray. In memory; the list is taken as a whole.
+ */
+void index_set_unmet(struct index *ix, const char *const *names, size_t n);
+bool index_is_unmet(const struct index *ix, const char *destination);
+
+/* Whether another one answers, or none yet, for a destination that takes such things. */
 bool index_astray(struct index *ix, enum object_kind kind);
 
 /* Receipts of a destination from before it was bound anew, of which there is a copy here. */

@@ -241,6 +241,8 @@ struct index {
 	struct order *orders; /* those in force, NULL: never asked for */
 	size_t orders_n;
 	bool orders_known;
+	size_t unmet_n; /* destinations that have still to say what they are */
+	char unmet[INDEX_DESTINATIONS][PROTO_NAME_LEN];
 };
 
 /* SQLite's word as -errno: -EUCLEAN corrupt, -ENOSPC, -ENOMEM, else -EIO. */

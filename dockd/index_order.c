@@ -245,6 +245,23 @@ int index_due(
 	return rc < 0 ? rc : n;
 }
 
+/* A receipt of one that has still to say what it is. */
+static bool rests_on_unmet(struct index *ix, uint64_t asset)
+{
+	struct upload u;
+
+	for (size_t i = 0; i < ix->unmet_n; i++) {
+		bool required = ix->required_n == 0;
+
+		for (size_t k = 0; k < ix->required_n; k++)
+			required = required || strcmp(ix->required[k], ix->unmet[i]) == 0;
+		if (required && upload_read(ix, asset, ix->unmet[i], &u) == 0 &&
+		    u.rung == RUNG_RECEIPTED)
+			return true;
+	}
+	return false;
+}
+
 bool index_is_receipted(struct index *ix, uint64_t asset)
 {
 	sqlite3_stmt *st;
@@ -258,7 +275,7 @@ bool index_is_receipted(struct index *ix, uint64_t asset)
 	    " AND b.other <> ''))) FROM asset WHERE number = ?1",
 	    &st, "i", (int64_t)asset);
 
-	return db_value(st, rc, &receipted) == 0 && receipted != 0;
+	return db_value(st, rc, &receipted) == 0 && receipted != 0 && !rests_on_unmet(ix, asset);
 }
 
 bool index_has_finding(struct index *ix, uint64_t asset, uint64_t docking)

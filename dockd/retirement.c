@@ -68,6 +68,11 @@ void retirement_configure(struct retirement *r, const struct config *c)
 	r->place = (struct confirm_place){ 0 };
 }
 
+void retirement_again(struct retirement *r)
+{
+	r->place = (struct confirm_place){ 0 };
+}
+
 static enum retire ask(const struct retirement *r, const struct asset *a)
 {
 	static struct upload up[CONFIG_DESTINATIONS];

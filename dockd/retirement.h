@@ -18,6 +18,8 @@ struct retirement *retirement_new(struct journal *j, struct staging *s);
 void retirement_free(struct retirement *r);
 void retirement_configure(struct retirement *r, const struct config *c);
 
+/* What was asked about and kept is asked about anew. */
+void retirement_again(struct retirement *r);
 /* may: nothing has stopped intake and erasing. Writes `retired`. */
 void retirement_plan(struct retirement *r, bool may);
 /* After the commit: removes the files, and those that an earlier run left. */

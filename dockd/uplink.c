@@ -78,7 +78,21 @@ static struct destination *destination_new(void)
 	if (!d)
 		fatal("reason=\"out of memory\"");
 	d->down_ms = waits_now_ms();
+	d->unmet = true;
 	return d;
+}
+
+/* Nothing rests on receipts of one that has still to say what it is. */
+static void tell_unmet(const struct uplink *u)
+{
+	const char *names[CONFIG_DESTINATIONS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->n; i++) {
+		if (u->destination[i]->unmet)
+			names[n++] = u->destination[i]->name;
+	}
+	index_set_unmet(ix(u), names, n);
 }
 
 /* What is on record of one that is named no more stays there: nobody is asked about it now. */
@@ -123,8 +137,11 @@ void uplink_configure(struct uplink *u, const struct config *c)
 		is_new = !d;
 		if (is_new)
 			d = destination_new();
-		if (d->peer && memcmp(&d->wire, &c->destination[i].wire, sizeof(d->wire)) != 0)
-			stale[stale_n++] = d->peer;
+		if (memcmp(&d->wire, &c->destination[i].wire, sizeof(d->wire)) != 0) {
+			d->unmet = true;
+			if (d->peer)
+				stale[stale_n++] = d->peer;
+		}
 		memcpy(d->name, c->destination[i].name, sizeof(d->name));
 		d->wire = c->destination[i].wire;
 		d->deliver_s = c->destination[i].deliver_s;
@@ -145,6 +162,7 @@ void uplink_configure(struct uplink *u, const struct config *c)
 	}
 	for (size_t k = 0; k < stale_n; k++)
 		peer_drop(stale[k], "its destination's settings have changed");
+	tell_unmet(u);
 	tell_unnamed(u);
 }
 
@@ -249,6 +267,8 @@ static const char *on_ready(struct uplink *u, struct destination *d, const struc
 		return "READY with an identity that is no plain text";
 	memcpy(d->identity, r.identity, sizeof(d->identity));
 	d->another = !binding_meets(u->journal, d->name, d->identity);
+	d->unmet = false;
+	tell_unmet(u);
 	if (d->another && uplink_busy(d) > 0)
 		return "it has become another one in the midst of an upload";
 	d->ready = true;
@@ -261,6 +281,7 @@ static const char *on_ready(struct uplink *u, struct destination *d, const struc
 	}
 	d->down_ms = 0;
 	breaker_reset(&d->breaker);
+	u->handlers->met(u->arg);
 	log_info("destination-ready", "destination=%s proof=%s text=\"%s\"", d->name,
 	    level_word(d->level), log_text(r.text));
 	return NULL;

@@ -19,6 +19,8 @@ struct uplink;
 
 struct uplink_handlers {
 	void (*receipted)(void *arg, uint64_t asset);
+	/* A destination has said what it is, and is the one that it was: its receipts count. */
+	void (*met)(void *arg);
 };
 
 struct uplink *uplink_new(struct journal *j, struct staging *s, struct intake *in,

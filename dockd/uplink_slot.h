@@ -48,6 +48,7 @@ struct destination {
 	struct proto_destination wire;
 	struct peer *peer;
 	bool ready;
+	bool unmet;   /* it has still to say what it is, with these settings */
 	bool another; /* it is not what it was bound to: nothing is sent or asked there */
 	char identity[sizeof(((struct proto_ready *)0)->identity)]; /* as it told */
 	enum receipt_level level;

@@ -268,6 +268,41 @@ def test_a_changed_url_holds_back_erasing(tmp_path):
             assert min(last.values()) > s.records("rebound")[0]["seq"]
 
 
+def test_before_it_has_said_what_it_is_nothing_is_erased(tmp_path):
+    """Between new settings, or a start of the core, and its uploader's word: not yet known to be the
+    one that gave the receipts. After it, what they allow is done, and nobody has to dock again."""
+    with TusServer(tmp_path / "a") as a, TusServer(tmp_path / "b") as b:
+        store = {"name": "store", "driver": "tus", "url": a.url, "read-back": True}
+        with Bound(destinations=[store], accept_receipt="readback") as s:
+            def doubted():
+                until(s, lambda: s.clip(1)["reason"].startswith("receipt-doubted:"), "doubted")
+                until(s, lambda: s.bay("1")["state"] == "idle" and s.bay("1")["held"] == 2, "idle")
+                assert not s.records("erase-intent")
+
+            def reload(url):
+                store["url"] = url
+                s.write_config()
+                reloads = len(s.events("reloaded"))
+                s.core.send(signal.SIGHUP)
+                until(s, lambda: len(s.events("reloaded")) > reloads, "reloaded")
+
+            s.dock(2)
+            s.settle(2)
+            s.uploaders["store"].stop()
+            until(s, lambda: not s.destination()["connected"], "gone")
+            s.settings["erase"] = "when-receipted"
+            reload(b.url)
+            doubted()
+            s.stop_core()
+            s.start_core()
+            doubted()
+            reload(a.url)
+            doubted()
+            s.start_uploader("store")
+            until(s, lambda: len(s.records("erased")) == 2, "erased")
+            assert len(s.records("receipted")) == 2 and not s.records("another")
+
+
 def test_one_that_is_named_no_more_is_told_of():
     with Bound() as s:
         first = s.dock(1)

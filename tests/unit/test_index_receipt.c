@@ -442,6 +442,22 @@ static void another_one_answers(void **state)
 	assert_true(index_is_receipted(ix, 1));
 	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
 	assert_false(u.astray);
+	/* nor does anything rest on one that has not said what it is, where it is asked for */
+	index_set_unmet(ix, names, 1);
+	assert_true(index_is_unmet(ix, "one") && !index_is_unmet(ix, "two"));
+	assert_true(index_astray(ix, KIND_CLIP));
+	assert_false(index_is_receipted(ix, 1));
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_true(u.astray);
+	assert_int_equal(index_upload(ix, 1, "two", &u), 0);
+	assert_false(u.astray);
+	assert_int_equal(index_set_policy(ix, &names[1], 1, false), 0);
+	assert_true(index_is_receipted(ix, 1));
+	assert_int_equal(index_set_policy(ix, names, 2, false), 0);
+	assert_false(index_is_receipted(ix, 1));
+	index_set_unmet(ix, names, 0);
+	assert_true(index_is_receipted(ix, 1));
+	assert_false(index_astray(ix, KIND_CLIP));
 	expect_doubted("");
 }
 

@@ -112,6 +112,8 @@ static int before_request(
 	(void)remote_ip;
 	(void)local_ip;
 	(void)remote_port;
+	/* libcurl tells the socket of a request that is under way to nobody. */
+	h->fd = http_room_socket(h->room, local_port);
 	/* Port 0: it has just broken; that will show. */
 	h->stale = local_port > 0 && http_room_is_stale(h->room, local_port, h->epoch);
 	return h->stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
@@ -263,6 +265,7 @@ static void renew(struct http *h, const struct http_request *request)
 	h->granted = 0;
 	h->got_bytes = h->at_bytes = h->body_ms = h->seen_bytes = h->heads_bytes = 0;
 	h->source_errno = h->unsent = 0;
+	h->fd = -1;
 	h->began_ms = h->moved_ms = transfer_now_ms();
 	memset(h->said, 0, sizeof(h->said));
 }
@@ -361,15 +364,13 @@ void http_collect(struct http_room *room)
 
 /* ---- time ---- */
 
-/* After the last byte was handed over the kernel may still be sending: that is no silence. */
+/* What was handed over the kernel may still be sending, on a thin line for minutes: no silence. */
 static bool kernel_sends(struct http *h)
 {
-	curl_socket_t fd = CURL_SOCKET_BAD;
 	int unsent = 0;
 	bool moved;
 
-	if (curl_easy_getinfo(h->easy, CURLINFO_ACTIVESOCKET, &fd) || fd == CURL_SOCKET_BAD ||
-	    ioctl(fd, SIOCOUTQ, &unsent) < 0)
+	if (h->fd < 0 || ioctl(h->fd, SIOCOUTQ, &unsent) < 0)
 		return false;
 	moved = unsent != h->unsent;
 	h->unsent = unsent;

@@ -110,6 +110,7 @@ struct http {
 	uint64_t heads_bytes;
 	char said[HTTP_SAID_MAX]; /* the beginning of an answer that is not wanted */
 	int64_t began_ms, moved_ms;
+	int fd;     /* its connection, -1 before it has one; the room's, never to be closed here */
 	int unsent; /* bytes that the kernel still held when last asked */
 	int source_errno;
 };
@@ -131,6 +132,8 @@ void http_room_refresh(struct http_room *room);
 /* A connection was opened for a request, or is closed. */
 void http_room_opened(struct http_room *room, int fd, unsigned epoch);
 void http_room_closed(struct http_room *room, int fd);
+/* The one at this local port, or -1. */
+int http_room_socket(const struct http_room *room, int port);
 /* Whether the one at this local port was made under an epoch before this one. */
 bool http_room_is_stale(const struct http_room *room, int port, unsigned epoch);
 

@@ -147,6 +147,15 @@ static int port_of(int fd)
 	return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
+int http_room_socket(const struct http_room *room, int port)
+{
+	for (unsigned i = 0; i < room->socket_count; i++) {
+		if (port_of(room->sockets[i].fd) == port)
+			return room->sockets[i].fd;
+	}
+	return -1;
+}
+
 /* One that is not in the table is not known to be new. */
 bool http_room_is_stale(const struct http_room *room, int port, unsigned epoch)
 {

@@ -196,12 +196,12 @@ class Core:
         assert (m.slot, m.generation) == (slot, self.generation), m
         return m
 
-    def whole(self, path, slot=0, **how):
+    def whole(self, path, slot=0, wait=90, **how):
         """UPLOAD to its end, PROCEED wherever it is waited for: (CREATED messages, last message)."""
         generation = self.upload(path, slot, **how)
         created = []
         while True:
-            m = self.get("CREATED", "RECEIPT", "FAILED", wait=90)
+            m = self.get("CREATED", "RECEIPT", "FAILED", wait=wait)
             assert (m.slot, m.generation) == (slot, generation), m
             if m.kind != "CREATED":
                 return created, m

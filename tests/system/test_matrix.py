@@ -20,7 +20,7 @@ import vcam
 import ways
 from servers import FaultServer, ReceiptServer, answer, finding, honest
 from station import UPLOADER, Station
-from ways import IN_FLIGHT, KIB, MIB, PROTOCOLS, WAYS, Servers, Way
+from ways import FRONTS, IN_FLIGHT, KIB, MIB, PROTOCOLS, WAYS, Servers, Way
 from wire import Wire
 
 SEED = int(os.environ.get("MATRIX_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -54,12 +54,12 @@ class Row:
         self.size = path.stat().st_size
         self.over = False
 
-    def send(self, tries=200):
+    def send(self, tries=200, wait=90):
         """As the core does it, without its patience: bytes sent in all."""
         sent, address = 0, ""
         try:
             for _ in range(tries):
-                created, end = self.uploader.whole(self.path, address=address)
+                created, end = self.uploader.whole(self.path, wait=wait, address=address)
                 assert len(created) <= (0 if address else 1), created
                 sent += end.sent
                 address = created[0].address if created else address
@@ -86,11 +86,11 @@ class Row:
 
 
 @contextlib.contextmanager
-def rows(protocols, servers, folder, rng, size, stall_ms=5000, **line):
-    """A row for each way to these servers."""
+def rows(protocols, servers, folder, rng, size, stall_ms=5000, fronts=FRONTS, **line):
+    """A row for each way to these servers by these fronts."""
     with contextlib.ExitStack() as stack:
         made = []
-        for protocol, front in [w for w in WAYS if w[0] in protocols]:
+        for protocol, front in [w for w in WAYS if w[0] in protocols and w[1] in fronts]:
             way = stack.enter_context(Way(protocol, front, servers, folder))
             home = folder / way.name
             (home / "clip").write_bytes(rng.randbytes(size))

@@ -68,6 +68,8 @@ rgw_data={folder}/rgw
 rgw_dns_name=localhost
 rgw_enable_usage_log=false
 rgw_lifecycle_work_time=00:00-00:01
+# One that was killed while it completed an upload leaves that locked: ten minutes unless told.
+rgw_mp_lock_max_time=10
 """
 SHARED = pathlib.Path(tempfile.gettempdir())  # as it is before a session has one of its own (conftest.py)
 

@@ -18,7 +18,6 @@
 #define CONNECT_MS 15000
 #define UPLOAD_BUFFER (128l << 10)
 #define NOTSENT_BYTES (256 << 10) /* unsent data in the kernel: body silence is seen early */
-#define USER_TIMEOUT_MS 60000
 #define OUTQ_LOOK_MS 1000
 
 /* ---- callbacks ---- */
@@ -122,14 +121,15 @@ static int before_request(
 static int open_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
 	struct http *h = ctx;
-	int timeout = USER_TIMEOUT_MS;
 	int notsent = NOTSENT_BYTES;
 	struct linger reset = { 1, 0 };
 
 	(void)purpose;
 	http_room_opened(h->room, fd, h->epoch);
-	/* Best effort: a kernel without them only notices a dead line later. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+	/*
+	 * Best effort. No TCP_USER_TIMEOUT: where the peer's window stays small it ends a connection
+	 * on which bytes move all the time; http_watch sees a dead line.
+	 */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
 	/* until close_socket finds it in order: also where this process is killed */
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -388,7 +388,7 @@ static void give_up(struct http *h, const char *state, const char *what, int64_t
 static int watch(struct http *h, int64_t now_ms)
 {
 	const struct http_request *q = &h->request;
-	bool sending = q->has_body && h->at_bytes < q->length_bytes;
+	bool sending = q->has_body && (h->at_bytes < q->length_bytes || h->unsent > 0);
 	int64_t limit = sending ? h->conf->stall_ms :
 	    q->has_body         ? h->conf->answer_ms :
 				  q->timeout_ms;

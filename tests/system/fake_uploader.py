@@ -19,7 +19,7 @@ import proto
 
 RULES = {"can": p.CONFIRMS | p.REMOVES | p.PRESERVES, "level": p.STORED_DIGEST, "preserve": "yes",
          "remove": "yes", "holds_at_once": True, "lock": 0, "retain": 0, "stuck": [],
-         "lies": {}}  # message => what its receipt states wrongly: "length" or "digest"
+         "stops": True, "lies": {}}  # message => what is wrong in its receipt: length, digest, object
 
 
 class Store:
@@ -71,10 +71,11 @@ class Uploader:
     def receipt(self, o, sent, at, kind="UPLOAD"):
         rules, digest = self.store.rules(), bytes.fromhex(o["sha256"])
         lie = rules["lies"].get(kind)
+        address = o["address"] + "x" * (lie == "object")
         self.put("RECEIPT", p.RECEIPT.pack(
             rules["level"], 0, o["size"] - (lie == "length"), sent,
             digest[::-1] if lie == "digest" else digest,
-            o["address"].encode(), o["version"].encode(), o["retain"] or p.NO_TIME, o["lock"],
+            address.encode(), o["version"].encode(), o["retain"] or p.NO_TIME, o["lock"],
             int(o["held"]), b""), *at)
 
     def fail(self, failure, text, at, status=0):
@@ -142,8 +143,10 @@ class Uploader:
             if self.slots[slot]["name"] not in self.store.rules()["stuck"]:
                 self.finish(at)
         elif kind == "STOP_UPLOAD":
-            self.store.tell(kind, self.slots.pop(slot))
-            self.fail(p.STOPPED, "stopped as asked", at)
+            self.store.tell(kind, self.slots[slot])
+            if self.store.rules()["stops"]:
+                del self.slots[slot]
+                self.fail(p.STOPPED, "stopped as asked", at)
         elif kind in ("UPLOAD", "RECONFIRM", "REMOVE", "PRESERVE"):
             up = read_upload(body)
             self.store.tell(kind, up)

@@ -93,6 +93,26 @@ def test_expedited_where_all_slots_are_taken():
         assert sorted(hashlib.sha256(d).hexdigest() for _, d in server.uploads.values()) == want
 
 
+def test_one_makes_room_and_no_other_while_it_takes_its_time():
+    """The upload that is to stop does not yet: the core goes on with its turns, and asks no second one."""
+    with Station(bays=BAYS, profile=QUICK, fakes=["evidence"], start=False,
+                 destinations=tus("http://127.0.0.1:1/files", slots=2)) as s:
+        store = s.fakes["evidence"]
+        store.rule(stuck=["a.mp4", "b.mp4"], stops=False)
+        s.start()
+        s.camera("A", [clip("a", 9000, 0), clip("b", 8000, 1)]).plug("1-1")
+        until(s, lambda: len(records(s, "created")) == 2, "both slots are taken")
+        s.camera("B", [clip("c", 7000, 2)]).plug("1-2")
+        until(s, lambda: found_of(s, "BWC-B"), "the third is found")
+        s.wait("all", "checked")
+        s.ctl("expedite", found_of(s, "BWC-B")["DCIM/c.mp4"], "--reason", "wanted")
+        until(s, lambda: store.told("STOP_UPLOAD"), "one is asked")
+        for _ in range(10):  # a turn of the core each
+            s.ctl("status")
+        assert [m["name"] for m in store.told("STOP_UPLOAD")] == ["a.mp4"], "the one with most left"
+        assert len(s.events("upload-makes-room")) == 1
+
+
 def found_of(s, camera):
     return {r["path"]: r["asset"] for r in records(s, "found") if r["camera"] == camera}
 

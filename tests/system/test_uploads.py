@@ -9,8 +9,9 @@ import signal
 import pytest
 
 import vcam
+from fake_core import SIGNED
 from servers import FaultServer, TusServer, answer, cut, honest, lost, say
-from station import Station
+from station import Station, until
 
 MIB = 1 << 20
 DAY = 1790000000
@@ -209,6 +210,18 @@ def test_receipt_of_something_else(lie):
         s.fakes["evidence"].rule()
         s.ctl("retry", "clip", "1", "--reason", "the store was mended")
         s.wait("all", "receipted")
+
+
+def test_signed_receipt_of_another_object():
+    """Not of the address that is on record: refused as that, and not handed to verify at all."""
+    with Station(bays=BAYS, profile=QUICK, destinations=tus("http://127.0.0.1:1/files"),
+                 fakes=["evidence"]) as s:
+        s.fakes["evidence"].rule(level=SIGNED, lies={"UPLOAD": "object"})
+        dock(s, 1, 5000)
+        first = until(s, lambda: [r for r in s.ledger() if r["type"].startswith("receipt")],
+                      "refused")[0]
+        assert (first["type"], first["result"]) == ("receipt-refused", "other-asset"), first
+        assert "another object" in first["text"]
 
 
 def until_refused(station, wait=60):

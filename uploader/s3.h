@@ -186,8 +186,11 @@ enum act_result s3_upload_append(struct transfer *t);
 enum act_result s3_page(struct transfer *t, struct s3_parts *out, enum s3_verdict *v);
 /* The bytes from the beginning that the store has without a hole. */
 uint64_t s3_held_bytes(const struct transfer *t);
-/* What is at the key is another object: it is never overwritten. */
-enum act_result s3_refuse_other(struct transfer *t);
+/*
+ * What HEAD tells of at the key is another object: it is never overwritten. Where the answer does
+ * not name itself the store's, it is asked again.
+ */
+enum act_result s3_refuse_other(struct transfer *t, const struct s3_head *h);
 /* PUT of the whole file. */
 enum act_result s3_send_whole(struct transfer *t);
 /* Bytes that part number of the upload has. */

@@ -101,7 +101,7 @@ static enum act_result before(struct transfer *t)
 	case S3_GOOD:
 		if (s3_is_it(t, &h))
 			return s3_next(t, STEP_ABORT);
-		return s3_refuse_other(t);
+		return s3_refuse_other(t, &h);
 	}
 	return result;
 }
@@ -324,8 +324,10 @@ static enum act_result stated(struct transfer *t)
 	if (v != S3_GOOD)
 		return result;
 	if (!s3_is_it(t, &h))
-		return transfer_fail(t, UPLOAD_REFUSED,
-		    "what is at this key now is another object: it was replaced meanwhile");
+		return !h.named ? s3_refuse_other(t, &h) :
+				  transfer_fail(t, UPLOAD_REFUSED,
+				      "what is at this key now is another object: it was "
+				      "replaced meanwhile");
 	proved = is_proved(t, &h);
 	s3_take_facts(t, &h);
 	step = lacking(t, &h);

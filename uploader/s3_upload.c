@@ -169,8 +169,17 @@ static enum act_result create_first(struct transfer *t)
 	return facts_is_side(&t->upload) ? have_address(t, false) : s3_next(t, STEP_HEAD);
 }
 
-enum act_result s3_refuse_other(struct transfer *t)
+enum act_result s3_refuse_other(struct transfer *t, const struct s3_head *h)
 {
+	struct s3_upload *u = t->own;
+
+	if (!h->named) {
+		u->step = STEP_NONE;
+		u->fresh = true;
+		transfer_state(t, "answer");
+		return transfer_ask(t, UPLOAD_LATER,
+		    "something without any x-amz- header answers at this key: a login page?");
+	}
 	transfer_state(t, "another-object");
 	return transfer_fail(t, UPLOAD_REFUSED,
 	    "another object is at this key: its operator must look at it; nothing is overwritten");
@@ -188,7 +197,7 @@ static enum act_result create_look(struct transfer *t)
 	switch ((int)s3_heard(t, S3_HEAD, &h, &result)) {
 	case S3_GOOD:
 		if (!s3_is_it(t, &h))
-			return s3_refuse_other(t);
+			return s3_refuse_other(t, &h);
 		result = have_address(t, true);
 		if (result != ACT_DONE)
 			return result;
@@ -508,7 +517,7 @@ static enum act_result query_look(struct transfer *t)
 		u->step = STEP_NONE;
 		u->stored = s3_is_it(t, &h);
 		if (!u->stored && !side)
-			return s3_refuse_other(t);
+			return s3_refuse_other(t, &h);
 		break;
 	case S3_GONE:
 		u->stored = u->ended = false;

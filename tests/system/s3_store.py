@@ -111,7 +111,8 @@ class Store:
         if key not in self.objects:
             return answer(404)
         data, headers, etag = self.objects[key]
-        lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(data)}", f'ETag: "{etag}"', *headers]
+        lines = ["HTTP/1.1 200 OK", "x-amz-request-id: tx1", f"Content-Length: {len(data)}",
+                 f'ETag: "{etag}"', *headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def get(self, key, q, _request):

@@ -27,6 +27,7 @@ PART = 5 * MIB
 WIDE = 3 * PART  # as part-bytes: three parts on the line at once
 DAY = 86400
 KEYS = "access-key: {}\nsecret-key: {}\n"
+page = say(200, "Content-Type: text/html", body=b"<html>Sign in to the guest network</html>")
 
 
 @pytest.fixture(scope="session")
@@ -759,9 +760,6 @@ def test_404_is_no_loss_where_the_bucket_has_gone(uploader, clip, ready, store):
     assert uploader.errand("RECONFIRM", path, address=end.object).failure == core.LOST
 
 
-page = say(200, "Content-Type: text/html", body=b"<html>Sign in to the guest network</html>")
-
-
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 @pytest.mark.parametrize("size", [10, MIB])  # shorter and longer than the page
 def test_other_bytes_once_are_no_loss(uploader, clip, ready, store, method, size):
@@ -1002,6 +1000,15 @@ def test_clock_wrong_in_the_middle(rgw, another, folder, clip, ready):
 
 # ---- answers of bad days: a scripted store ----
 
+def behind(method, part, fault):
+    """A step: does what was asked; the next request that is one of these gets that fault."""
+    def step(server, request):
+        server.otherwise.on(method, part, fault)
+        return server.otherwise.honest(server, request)
+    return step
+
+
+
 @pytest.fixture
 def store():
     s = Store()
@@ -1049,7 +1056,10 @@ def half_of_the_answer(server, request):
     ("GET", "uploads", say(200, body=b"<ListMultipartUploadsResult><Upload>")),
     # the keys are read again, once: a store may take a while to know new ones
     ("PUT", "partNumber=2", refuse(403, "InvalidAccessKeyId")),
-    ("HEAD", "", say(500))])
+    ("HEAD", "", say(500)),
+    # a page of somebody in between is not another's object: at first, before Complete, behind it
+    ("HEAD", "", page), ("PUT", "partNumber=4", behind("HEAD", "", page)),
+    ("POST", "uploadId=", behind("HEAD", "", page))])
 def test_passing_trouble(uploader, clip, ready, store, method, part, step, wide):
     path = clip(4 * PART)
     assert ready(uploader, store.endpoint, "evidence", part=wide).text == ""
@@ -1081,6 +1091,18 @@ def test_what_a_person_must_mend(uploader, clip, ready, store, method, part, ste
     assert (end.kind, end.failure, end.state) == ("FAILED", failure, state), end
     assert end.text and len(store.faults) >= 18, "not asked again and again"
     assert not store.objects
+    store.faults = []
+    assert uploader.whole(path)[1].kind == "RECEIPT"
+    assert_kept(store, path)
+
+
+def test_page_that_stays_is_nobodys_object(uploader, clip, ready, store):
+    """The upload is put off, not refused."""
+    path = clip(1000)
+    ready(uploader, store.endpoint, "evidence")
+    store.on("HEAD", "", page, times=99)
+    end = uploader.whole(path)[1]
+    assert (end.kind, end.failure, end.state, end.sent) == ("FAILED", core.LATER, "answer", 0), end
     store.faults = []
     assert uploader.whole(path)[1].kind == "RECEIPT"
     assert_kept(store, path)

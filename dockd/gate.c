@@ -133,7 +133,7 @@ static const struct {
 	[GATE_NOT_RECEIPTED] = { "not-receipted",
 	    "not every destination that must have it has given a receipt" },
 	[GATE_RECEIPT_DOUBTED] = { "receipt-doubted",
-	    "the destination is another one than gave the receipt, or has not said yet which it is, "
+	    "the destination is another one than gave the receipt, or has not said yet what it is, "
 	    "or has not confirmed it since it was bound anew" },
 	[GATE_RECEIPT_LENGTH] = { "receipt-length", "the receipt states another length" },
 	[GATE_RECEIPT_DIGEST] = { "receipt-digest",

@@ -269,8 +269,8 @@ def test_a_changed_url_holds_back_erasing(tmp_path):
 
 
 def test_before_it_has_said_what_it_is_nothing_is_erased(tmp_path):
-    """Between new settings, or a start of the core, and its uploader's word: not yet known to be the
-    one that gave the receipts. After it, what they allow is done, and nobody has to dock again."""
+    """Between new settings, or a start of the core, and its uploader's word it is not known to be
+    the one that gave the receipts. After it what they allow is done, and nobody has to dock again."""
     with TusServer(tmp_path / "a") as a, TusServer(tmp_path / "b") as b:
         store = {"name": "store", "driver": "tus", "url": a.url, "read-back": True}
         with Bound(destinations=[store], accept_receipt="readback") as s:

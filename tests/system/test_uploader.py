@@ -455,6 +455,21 @@ def test_silence_in_the_body(uploader, clip):
         assert_whole(s, path)
 
 
+def test_silence_of_a_body_that_only_the_kernel_has(uploader, clip):
+    """All of it was handed over, and nothing moves: it is the body that waits, not the answer."""
+    def stuck(server, request):
+        request.read(16 << 10)
+        server.uploads[request.path][1] += request.body
+        server.released.wait()
+        return None
+    with FaultServer([honest, stuck]) as s:
+        uploader.open(core.TUS, s.url, stall_ms=2000, answer_ms=600000)
+        path = clip(200 << 10)
+        _, end = uploader.whole(path, wait=30)
+        assert end.kind == "RECEIPT"
+        assert_whole(s, path)
+
+
 @pytest.mark.parametrize("kind", ["head", "body", "drip"])
 def test_answers_without_end_are_bounded(uploader, clip, kind):
     def endless(server, request):

@@ -7,10 +7,10 @@
 #ifndef DOCKD_PROFILE_H
 #define DOCKD_PROFILE_H
 
-#include "gate.h"
 #include "base/proto_camera.h"
 #include "base/proto_hotplug.h"
 #include "base/zone.h"
+#include "gate.h"
 
 #define PROFILE_SUFFIXES 4
 #define PROFILE_SUFFIX_LEN 16

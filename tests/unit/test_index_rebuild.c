@@ -95,25 +95,23 @@ static void policy(bool any, const char *names)
 	put();
 }
 
-static void put_words(const char *type, uint64_t asset, const char *destination, ...)
+/* Keys and values in turn, then NULL; digits alone go as a number. */
+static void put_pairs(
+    const char *type, uint64_t asset, const char *destination, const char *const *pair)
 {
-	const char *key, *value;
-	va_list more;
-
 	begin(type, asset);
 	if (destination)
 		record_text(&rec, "destination", destination);
-	va_start(more, destination);
-	while ((key = va_arg(more, const char *)) != NULL) {
-		value = va_arg(more, const char *);
-		if (value[strspn(value, "0123456789")] == '\0' && value[0])
-			record_number(&rec, key, strtoll(value, NULL, 10));
+	for (; *pair; pair += 2) {
+		if (pair[1][0] && pair[1][strspn(pair[1], "0123456789")] == '\0')
+			record_number(&rec, pair[0], strtoll(pair[1], NULL, 10));
 		else
-			record_text(&rec, key, value);
+			record_text(&rec, pair[0], pair[1]);
 	}
-	va_end(more);
 	put();
 }
+#define put_words(type, asset, destination, ...)                                                   \
+	put_pairs(type, asset, destination, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void put_clip(uint64_t asset, uint64_t docking, const char *camera, enum object_kind kind)
 {
@@ -208,22 +206,20 @@ static void what_was_expedited(void **state)
 	put_clip(1, 1, "A", KIND_CLIP);
 	put_clip(2, 2, "B", KIND_CLIP);
 	put_clip(3, 2, "B", KIND_LOG);
-	put_words(
-	    "expedited", 1, NULL, "camera", "A", "docking", "1", "reason", "x", "uid", "7", NULL);
-	put_words(
-	    "expedited", 0, NULL, "camera", "B", "docking", "2", "reason", "x", "uid", "7", NULL);
+	put_words("expedited", 1, NULL, "camera", "A", "docking", "1", "reason", "x", "uid", "7");
+	put_words("expedited", 0, NULL, "camera", "B", "docking", "2", "reason", "x", "uid", "7");
 	same_when_rebuilt(false, "one two");
 	assert_int_equal(index_expedites(ix), 2);
 	put_at("receipted", 1, "one");
 	put_at("receipted", 1, "two");
 	assert_int_equal(index_expedites(ix), 1);
-	put_words("lost", 1, "one", "text", "gone", NULL);
+	put_words("lost", 1, "one", "text", "gone");
 	same_when_rebuilt(false, "one two");
 	assert_false(index_is_expedited(ix, 1));
 	/* with another policy one is enough */
 	put_at("receipted", 2, "one");
 	put_at("receipted", 3, "one");
-	put_words("undocked", 0, NULL, "docking", "2", "reason", "left", "held", "1", NULL);
+	put_words("undocked", 0, NULL, "docking", "2", "reason", "left", "held", "1");
 	assert_int_equal(index_expedites(ix), 1);
 	policy(true, "one two");
 	assert_int_equal(index_expedites(ix), 0);
@@ -241,49 +237,45 @@ static void all_that_uploads_write(void **state)
 	put_docked(1, "1", "A");
 	for (uint64_t i = 1; i <= 6; i++)
 		put_clip(i, 1, "A", i == 6 ? KIND_LOG : KIND_CLIP);
-	put_words("bound", 0, "one", "identity", "dir a", NULL);
-	put_words(
-	    "created", 1, "one", "address", "x/1", "found", "1", "expires", "1790100000", NULL);
-	put_words("created", 1, "one", "address", "x/1", "expires", "1790200000", NULL);
-	put_words("created", 2, "two", "address", "y/2", NULL);
+	put_words("bound", 0, "one", "identity", "dir a");
+	put_words("created", 1, "one", "address", "x/1", "found", "1", "expires", "1790100000");
+	put_words("created", 1, "one", "address", "x/1", "expires", "1790200000");
+	put_words("created", 2, "two", "address", "y/2");
 	put_words("receipted", 2, "one", "level", "stored-digest", "length", "100", "sha256", "ab",
 	    "object", "o", "version", "v", "lock", "governance", "retain-until", "1800000000",
-	    "held", "1", NULL);
-	put_words(
-	    "receipted", 3, "one", "level", "readback", "length", "100", "sha256", "ab", NULL);
-	put_words("held", 3, "one", "on", "1", NULL);
+	    "held", "1");
+	put_words("receipted", 3, "one", "level", "readback", "length", "100", "sha256", "ab");
+	put_words("held", 3, "one", "on", "1");
 	put_words("confirmed", 3, "one", "level", "readback", "lock", "compliance", "retain-until",
-	    "1900000000", "held", "0", NULL);
-	put_words("refused", 4, "two", "text", "no", NULL);
-	put_words("receipt-refused", 5, "one", "result", "unknown-key", "text", "no", NULL);
+	    "1900000000", "held", "0");
+	put_words("refused", 4, "two", "text", "no");
+	put_words("receipt-refused", 5, "one", "result", "unknown-key", "text", "no");
 	put_words("preserve", 0, NULL, "order", "1", "scope", "camera", "value", "A", "reason", "r",
-	    "uid", "0", NULL);
-	put_words(
-	    "expedited", 4, NULL, "camera", "A", "docking", "1", "reason", "x", "uid", "7", NULL);
+	    "uid", "0");
+	put_words("expedited", 4, NULL, "camera", "A", "docking", "1", "reason", "x", "uid", "7");
 	same_when_rebuilt(false, "one two logs");
-	put_words("another", 0, "one", "identity", "dir b", NULL);
-	put_words("rebound", 0, "one", "identity", "dir b", "reason", "r", "uid", "0", NULL);
-	put_words("shipped", 0, "two", "from", "1", "to", "9", "object", "l", NULL);
+	put_words("another", 0, "one", "identity", "dir b");
+	put_words("rebound", 0, "one", "identity", "dir b", "reason", "r", "uid", "0");
+	put_words("shipped", 0, "two", "from", "1", "to", "9", "object", "l");
 	same_when_rebuilt(false, "one two logs");
 	put_merged(5, 4);
-	put_words("lift", 0, NULL, "order", "1", "reason", "r", "uid", "0", NULL);
+	put_words("lift", 0, NULL, "order", "1", "reason", "r", "uid", "0");
 	/* one is enough now: what was refused goes elsewhere, what was begun is given up */
 	policy(true, "one two");
-	put_words("created", 4, "one", "address", "x/4", NULL);
-	put_words("switched", 4, NULL, "from", "one", "to", "two", "text", "t", NULL);
+	put_words("created", 4, "one", "address", "x/4");
+	put_words("switched", 4, NULL, "from", "one", "to", "two", "text", "t");
 	same_when_rebuilt(true, "one two");
-	put_words(
-	    "receipted", 4, "two", "level", "readback", "length", "100", "sha256", "ab", NULL);
-	put_words("abandoned", 4, "one", "result", "done", NULL);
-	put_words("retired", 2, NULL, "reason", "confirmed", NULL);
-	put_words("marked", 3, NULL, NULL);
-	put_words("dispose-intent", 3, NULL, "where", "station one", "by", "age", NULL);
-	put_words("disposed", 3, NULL, "where", "one", "result", "done", NULL);
+	put_words("receipted", 4, "two", "level", "readback", "length", "100", "sha256", "ab");
+	put_words("abandoned", 4, "one", "result", "done");
+	put_words("retired", 2, NULL, "reason", "confirmed");
+	put_pairs("marked", 3, NULL, (const char *const[]){ NULL });
+	put_words("dispose-intent", 3, NULL, "where", "station one", "by", "age");
+	put_words("disposed", 3, NULL, "where", "one", "result", "done");
 	same_when_rebuilt(true, "one two");
-	put_words("failing", 0, "one", "for", "7200", "at", "9000", "boot", "b", NULL);
-	put_words("failing", 0, "two", "for", "300", "at", "9000", "boot", "b", NULL);
+	put_words("failing", 0, "one", "for", "7200", "at", "9000", "boot", "b");
+	put_words("failing", 0, "two", "for", "300", "at", "9000", "boot", "b");
 	same_when_rebuilt(true, "one two");
-	put_words("working", 0, "two", NULL);
+	put_pairs("working", 0, "two", (const char *const[]){ NULL });
 	assert_int_equal(index_failing(ix, "one", &f), 0);
 	assert_int_equal(f.seconds, 7200);
 	assert_int_equal(index_failing(ix, "two", &f), -ENOENT);

@@ -15,6 +15,7 @@ import threading
 
 from listener import Listener, reset_on_close
 from radosgw import RadosGW  # noqa: F401 (the tests take all servers from here)
+from waiting import until
 
 HERE = pathlib.Path(__file__).resolve().parent
 NPM = HERE.parent.parent / "build" / "npm"
@@ -80,7 +81,9 @@ class TusServer:
         def kind(name):
             for told in (self.folder / (name + ".json"), self.folder / (name + ".META")):
                 if told.exists():
-                    return json.loads(told.read_text()).get("metadata", {}).get("kind")
+                    # the server empties it to write it anew
+                    text = until(told.read_text, f"what {told} tells")
+                    return json.loads(text).get("metadata", {}).get("kind")
             return ""
         return {name: data for name, data in self.uploads().items()
                 if kind(name) not in ("ledger", "checkpoint", "bundle")}

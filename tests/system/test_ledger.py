@@ -66,9 +66,10 @@ class Books(Station):
 
     def expect_refused(self, reason, camera, uploads):
         """Intake stands still, uploading does not; a restart changes neither."""
-        before = self.checkpoint() if (self.books / "checkpoint").exists() else None
         for again in (False, True):
             status = self.until(lambda s: s["intake_stopped"])
+            if not again:  # what was signed before the books were read through stays signed
+                before = self.checkpoint() if (self.books / "checkpoint").exists() else None
             assert reason in status["text"] and "replaces" in status["text"]
             assert status["station_light"] == "needs-it"
             if not again:

@@ -168,6 +168,7 @@ class Station:
                  profile=None, keep_core=False, fakes=(), **settings):
         self.bin = programs()
         self.folder = pathlib.Path(folder or new_folder("station"))
+        self.folder.chmod(0o755)
         self.env, self.uploader_env, self.hotplug_env = env or {}, uploader_env or {}, hotplug_env or {}
         self.keep_core = keep_core
         self.cameras = []

@@ -17,12 +17,15 @@
 
 enum bay_state {
 	BAY_EMPTY = 0,
-	BAY_FOREIGN,   /* a device that no profile matches: reported, never opened */
-	BAY_BLOCKED,   /* present, but not authorised or not configured */
-	BAY_CLOSED,    /* to be opened, at once or at `due_us` */
-	BAY_OPENING,   /* OPEN sent */
-	BAY_ATTACHING, /* worker started, waiting for CAMERA */
-	BAY_CLOCK,     /* SET_CLOCK sent */
+	BAY_FOREIGN,     /* a device that no profile matches: reported, never opened */
+	BAY_BLOCKED,     /* present, but not authorised or not configured */
+	BAY_CLOSED,      /* to be opened, at once or at `due_us` */
+	BAY_OPENING,     /* OPEN sent */
+	BAY_ATTACHING,   /* worker started, waiting for CAMERA */
+	BAY_CLOCK,       /* SET_CLOCK sent */
+	BAY_CONFIGURING, /* CONFIGURE sent */
+	BAY_UNLOCKING,   /* UNLOCK sent, or the camera has left for it and is awaited */
+	BAY_PROBING,     /* ATTACH with ATTACH_PROBE sent */
 	BAY_LISTING,
 	BAY_READY, /* the worker waits for us */
 	BAY_FETCHING,
@@ -37,6 +40,8 @@ enum bay_plan {
 	PLAN_NONE = 0,
 	PLAN_OPEN,
 	PLAN_CLOCK,
+	PLAN_CONFIGURE,
+	PLAN_UNLOCK,
 	PLAN_LIST,
 	PLAN_FETCH,
 	PLAN_COMPARE,

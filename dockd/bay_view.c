@@ -48,6 +48,9 @@ enum light_state bay_light(const struct bay *b)
 	case BAY_OPENING:
 	case BAY_ATTACHING:
 	case BAY_CLOCK:
+	case BAY_CONFIGURING:
+	case BAY_UNLOCKING:
+	case BAY_PROBING:
 	case BAY_LISTING:
 	case BAY_READY:
 	case BAY_FETCHING:
@@ -81,6 +84,9 @@ const char *bay_state_word(const struct bay *b)
 		[BAY_OPENING] = "opening",
 		[BAY_ATTACHING] = "opening",
 		[BAY_CLOCK] = "setting-clock",
+		[BAY_CONFIGURING] = "configuring",
+		[BAY_UNLOCKING] = "unlocking",
+		[BAY_PROBING] = "probing",
 		[BAY_LISTING] = "listing",
 		[BAY_READY] = "idle",
 		[BAY_FETCHING] = "reading",

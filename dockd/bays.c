@@ -205,6 +205,9 @@ bool bays_idle(const struct bays *h)
 		case BAY_OPENING:
 		case BAY_ATTACHING:
 		case BAY_CLOCK:
+		case BAY_CONFIGURING:
+		case BAY_UNLOCKING:
+		case BAY_PROBING:
 		case BAY_LISTING:
 		case BAY_FETCHING:
 		case BAY_COMPARING:

@@ -230,6 +230,10 @@ static int answer(struct client *k)
 		return control_expedite(k);
 	case ASK_REBIND:
 		return control_rebind(k);
+	case ASK_PROBE:
+	case ASK_ASSIGN:
+	case ASK_ROOTS:
+		break;
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }

@@ -39,6 +39,7 @@ static bool has_pages(unsigned ask)
 	case ASK_ORDERS:
 	case ASK_DUE:
 	case ASK_KEYS:
+	case ASK_ROOTS:
 		return true;
 	case ASK_STATUS:
 	case ASK_ASSET:
@@ -52,6 +53,8 @@ static bool has_pages(unsigned ask)
 	case ASK_SETTLE:
 	case ASK_EXPEDITE:
 	case ASK_REBIND:
+	case ASK_PROBE:
+	case ASK_ASSIGN:
 		return false;
 	}
 	return false;

@@ -528,6 +528,8 @@ void errand_act(struct bay *b)
 	switch (plan) {
 	case PLAN_NONE:
 	case PLAN_OPEN:
+	case PLAN_CONFIGURE:
+	case PLAN_UNLOCK:
 		break;
 	case PLAN_CLOCK:
 		clock.clock_s = clock_now_s();

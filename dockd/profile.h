@@ -15,13 +15,22 @@
 #define PROFILE_SUFFIXES 4
 #define PROFILE_SUFFIX_LEN 16
 
-enum identity_source { IDENTITY_USB = 1, IDENTITY_MTP };
+#define PROFILE_SETTINGS 8
+
+/* Whose serial number names the camera; MTP and VENDOR: the one that the worker tells. */
+enum identity_source { IDENTITY_USB = 1, IDENTITY_MTP, IDENTITY_VENDOR };
 
 /* Where a certificate names the camera that its key belongs to. */
 enum signer_rule {
 	SIGNER_SERIAL_NUMBER = 0, /* serialNumber of its subject (RFC 4519 section 2.31), default */
 	SIGNER_COMMON_NAME,       /* commonName of its subject */
 	SIGNER_ANY,               /* any certificate of the anchors: one key for many cameras */
+};
+
+/* A setting that the camera shall have: a PTP device property and its value as text. */
+struct profile_push {
+	uint32_t code;
+	char value[PROTO_NAME_LEN];
 };
 
 struct profile {
@@ -46,7 +55,12 @@ struct profile {
 	char anchors_file[256], crl_file[256];                     /* PEM; "" none */
 	enum profile_logs logs;
 	bool erasable;
+	bool overwrites_oldest; /* it makes room by itself: a camera that fills up is no trouble */
 	bool set_clock;
+	enum unlock unlock[PROTO_UNLOCKS]; /* vendor's languages, in the order to try; 0 ends */
+	char pin_file[256];                /* root-only; "" the family's own default */
+	uint32_t owner_property; /* PTP: device property that holds the officer's id; 0 none */
+	struct profile_push push[PROFILE_SETTINGS]; /* settings that it shall have; code 0 ends */
 	uint32_t quirks;
 	uint32_t window_bytes;   /* default 8 MiB */
 	uint32_t timeout_ms;     /* default 10,000 */

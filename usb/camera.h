@@ -29,6 +29,16 @@ struct driver {
 	    struct proto_reason *why);
 	int (*set_clock)(
 	    struct camera *c, int64_t clock_s, struct proto_status *out, struct proto_reason *why);
+	/*
+	 * Switches a CAMERA_LOCKED one to the mode in which its files can be read. out->status 0: it
+	 * leaves and comes back, or is ready; -EACCES: wrong PIN. NULL: none of this driver is locked.
+	 */
+	int (*unlock)(struct camera *c, struct proto_status *out, struct proto_reason *why);
+	/* Writes an id or a setting; out->status -ENOTSUP: it offers no such. NULL: none does. */
+	int (*configure)(struct camera *c, const struct proto_configure *what,
+	    struct proto_status *out, struct proto_reason *why);
+	/* What medium and file systems it has, for the probe; as PROBED. NULL: nothing to say. */
+	void (*describe)(struct camera *c, struct proto_probed *out);
 	/* Handles events while nothing is asked. */
 	int (*idle)(struct camera *c, struct proto_reason *why);
 	/* Ends the session and frees c; c may be NULL. */
@@ -36,6 +46,8 @@ struct driver {
 };
 
 extern const struct driver ptp_driver;
+extern const struct driver msc_driver;    /* msc_camera.c */
+extern const struct driver unlock_driver; /* unlock.c: a vendor's language in front of msc_driver */
 
 /* Tells the core one object. Ends the process where the core is gone. */
 void camera_tell_object(const struct proto_object *object);

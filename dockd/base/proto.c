@@ -37,6 +37,12 @@ struct shape {
 	    TEXT(proto_upload, camera), TEXT(proto_upload, name), TEXT(proto_upload, version),     \
 	    TEXT(proto_upload, address))
 
+/* Those of a proto_probed that lies at `at` in s, then more. */
+#define PROBED_TEXTS(s, at, ...)                                                                   \
+	TEXTS(TEXT(s, at camera.officer), TEXT(s, at camera.unit), TEXT(s, at camera.serial),      \
+	    TEXT(s, at camera.manufacturer), TEXT(s, at camera.model),                             \
+	    TEXT(s, at camera.firmware), TEXT(s, at medium), TEXT(s, at text), ##__VA_ARGS__)
+
 #define SHAPE(type, s, texts) [MSG_##type] = { #type, sizeof(struct s), texts }
 
 /* clang-format off */
@@ -52,8 +58,12 @@ static const struct shape shapes[] = {
 	SHAPE(SYNCED, proto_empty, NULL),
 	SHAPE(OPEN, proto_port, TEXTS(TEXT(proto_port, port))),
 	SHAPE(OPENED, proto_opened, TEXTS(TEXT(proto_opened, port), TEXT(proto_opened, text))),
-	SHAPE(ATTACH, proto_attach, NULL),
+	SHAPE(CONTROLLER, proto_controller, TEXTS(TEXT(proto_controller, name))),
+	SHAPE(OVER_CURRENT, proto_over_current, TEXTS(TEXT(proto_over_current, port))),
+	SHAPE(ATTACH, proto_attach, TEXTS(TEXT(proto_attach, pin))),
 	SHAPE(CAMERA, proto_camera, TEXTS(
+		TEXT(proto_camera, officer),
+		TEXT(proto_camera, unit),
 		TEXT(proto_camera, serial),
 		TEXT(proto_camera, manufacturer),
 		TEXT(proto_camera, model),
@@ -73,6 +83,14 @@ static const struct shape shapes[] = {
 	SHAPE(STOP, proto_empty, NULL),
 	SHAPE(BYE, proto_empty, NULL),
 	SHAPE(FAULT, proto_reason, TEXTS(TEXT(proto_reason, text))),
+	SHAPE(UNLOCK, proto_empty, NULL),
+	SHAPE(UNLOCKED, proto_status, TEXTS(TEXT(proto_status, text))),
+	SHAPE(CONFIGURE, proto_configure, TEXTS(
+		TEXT(proto_configure, officer),
+		TEXT(proto_configure, unit),
+		TEXT(proto_configure, value))),
+	SHAPE(CONFIGURED, proto_status, TEXTS(TEXT(proto_status, text))),
+	SHAPE(PROBED, proto_probed, PROBED_TEXTS(proto_probed, )),
 	SHAPE(VERIFY, proto_verify, NULL),
 	SHAPE(LOG, proto_empty, NULL),
 	SHAPE(DIGEST, proto_digest, NULL),
@@ -128,7 +146,18 @@ static const struct shape shapes[] = {
 		TEXT(proto_ctl_bay, camera),
 		TEXT(proto_ctl_bay, model),
 		TEXT(proto_ctl_bay, profile),
+		TEXT(proto_ctl_bay, officer),
+		TEXT(proto_ctl_bay, unit),
+		TEXT(proto_ctl_bay, attention),
 		TEXT(proto_ctl_bay, text))),
+	SHAPE(ROOT, proto_ctl_root, TEXTS(TEXT(proto_ctl_root, port))),
+	SHAPE(HOST, proto_controller, TEXTS(TEXT(proto_controller, name))),
+	SHAPE(PROBE, proto_ctl_probe, PROBED_TEXTS(proto_ctl_probe, probed.,
+		TEXT(proto_ctl_probe, device.port),
+		TEXT(proto_ctl_probe, device.serial),
+		TEXT(proto_ctl_probe, device.manufacturer),
+		TEXT(proto_ctl_probe, device.model),
+		TEXT(proto_ctl_probe, profile))),
 	SHAPE(ASSET, proto_ctl_asset, TEXTS(
 		TEXT(proto_ctl_asset, asset),
 		TEXT(proto_ctl_asset, sha256),
@@ -193,6 +222,25 @@ static bool ends_within(const char *text, size_t size)
 	return memchr(text, '\0', size) != NULL;
 }
 
+static bool interfaces_end(const struct proto_arrived *a)
+{
+	for (size_t i = 0; i < PROTO_INTERFACES; i++) {
+		if (!ends_within(a->interface[i].name, sizeof(a->interface[i].name)))
+			return false;
+	}
+	return true;
+}
+
+static bool suffixes_end(const struct proto_probed *p)
+{
+	for (size_t i = 0; i < PROTO_SUFFIXES; i++) {
+		if (!ends_within(p->suffix[i].suffix, sizeof(p->suffix[i].suffix)) ||
+		    !ends_within(p->suffix[i].folder, sizeof(p->suffix[i].folder)))
+			return false;
+	}
+	return true;
+}
+
 const char *proto_check(unsigned type, const void *body, size_t len)
 {
 	const struct shape *s = shape_of(type);
@@ -206,14 +254,13 @@ const char *proto_check(unsigned type, const void *body, size_t len)
 		if (!ends_within(bytes + t->offset, t->size))
 			return "text field without end";
 	}
-	if (type == MSG_ARRIVED) {
-		const struct proto_arrived *a = body;
-
-		for (size_t i = 0; i < PROTO_INTERFACES; i++) {
-			if (!ends_within(a->interface[i].name, sizeof(a->interface[i].name)))
-				return "text field without end";
-		}
-	}
+	if (type == MSG_ARRIVED && !interfaces_end(body))
+		return "text field without end";
+	if (type == MSG_PROBE && !interfaces_end(&((const struct proto_ctl_probe *)body)->device))
+		return "text field without end";
+	if ((type == MSG_PROBED && !suffixes_end(body)) ||
+	    (type == MSG_PROBE && !suffixes_end(&((const struct proto_ctl_probe *)body)->probed)))
+		return "text field without end";
 	if (type == MSG_ATTACH) {
 		const struct proto_attach *a = body;
 

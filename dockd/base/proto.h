@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 3
+#define PROTO_VERSION 4
 #define MSG_BODY_MAX 4096
 #define MSG_FDS_MAX 4
 
@@ -42,6 +42,8 @@ enum msg_type {
 	MSG_SYNCED,       /* to core: proto_empty; all that was there at start has been told */
 	MSG_OPEN,         /* from core: proto_port */
 	MSG_OPENED,       /* to core: proto_opened, + device fd when status is 0 */
+	MSG_CONTROLLER,   /* to core: proto_controller, when what is plugged in has changed */
+	MSG_OVER_CURRENT, /* to core: proto_over_current, when a port's count has risen */
 
 	/* camera worker */
 	MSG_ATTACH = 32, /* from core: proto_attach + device fd */
@@ -61,6 +63,12 @@ enum msg_type {
 	MSG_STOP,        /* from core: proto_empty: end a FETCH or LIST at the next window */
 	MSG_BYE,         /* from core: proto_empty: close the session, exit 0 */
 	MSG_FAULT,       /* to core: proto_reason: cannot go on, exits after it */
+	MSG_UNLOCK,      /* from core, CAMERA said CAMERA_LOCKED: proto_empty */
+	MSG_UNLOCKED,   /* to core: proto_status: 0 it will leave and be back, or is ready as it is;
+			    -EACCES another PIN is wanted */
+	MSG_CONFIGURE,  /* from core: proto_configure */
+	MSG_CONFIGURED, /* to core: proto_status */
+	MSG_PROBED,     /* to core: proto_probed; answers an ATTACH with ATTACH_PROBE */
 
 	/* verify */
 	MSG_VERIFY =
@@ -106,6 +114,9 @@ enum msg_type {
 	MSG_DUE,       /* from core: proto_ctl_due: one asset of the due or the review list */
 	MSG_KEY,       /* from core: proto_ctl_key: one enrolled camera key */
 	MSG_END,       /* from core: proto_ctl_end; ends every answer */
+	MSG_ROOT,      /* from core: proto_ctl_root: what one root port carries */
+	MSG_HOST,      /* from core: proto_controller: one USB host controller */
+	MSG_PROBE,     /* from core: proto_ctl_probe: what a plugged device is */
 };
 
 /* In front of every message. */

@@ -12,7 +12,21 @@
 #define PROTO_PATTERNS 12
 #define PROTO_GLOB_LEN 96
 
-enum camera_driver { DRIVER_PTP = 1 };
+#define PROTO_UNLOCKS 4
+#define PROTO_PIN_LEN 32
+#define PROTO_ID_TEXT_LEN 40 /* ids of camera, officer, unit: never names */
+#define PROTO_SUFFIXES 12
+
+enum camera_driver { DRIVER_PTP = 1, DRIVER_MSC };
+
+/* Languages in which a vendor's camera is switched to disk mode; usb/unlock.h. */
+enum unlock {
+	UNLOCK_NONE = 0,
+	UNLOCK_DV16,         /* 16-byte vendor commands over bulk-only transport */
+	UNLOCK_AMBA_REQUEST, /* Ambarella family: control requests 85 and 80 */
+	UNLOCK_AMBA_BLOCK,   /* Ambarella family: blocks that begin with a1 b2 c3 d4 */
+	UNLOCK_AMBA_TEXT,    /* Ambarella family: "@Ver;8;...#" on the bulk pipes */
+};
 
 struct proto_pattern {
 	uint32_t kind;             /* enum object_kind; 0 ends the list */
@@ -32,7 +46,10 @@ _Static_assert(sizeof(struct proto_pattern) == 100, "crank PROTO_VERSION");
 #define QUIRK_NO_RELEASE (1u << 8)        /* do not release the interface */
 #define QUIRK_NO_BATTERY (1u << 9)        /* battery level is nonsense */
 #define QUIRK_NO_RESET_REQUEST (1u << 10) /* 0x66 not understood */
-#define QUIRK_ALL ((1u << 11) - 1)
+#define QUIRK_SMALL_READS (1u << 11)      /* no READ of more than 64 KiB */
+#define QUIRK_ALL ((1u << 12) - 1)
+
+#define ATTACH_PROBE (1u << 0) /* say what it is (PROBED), change nothing on it */
 
 struct proto_attach {
 	uint32_t version;
@@ -41,9 +58,12 @@ struct proto_attach {
 	uint32_t window_bytes; /* of one partial read; 64 KiB to 64 MiB */
 	uint32_t timeout_ms;   /* of one transfer; silence longer than this is a fault */
 	uint32_t max_objects;
+	uint32_t flags;                 /* ATTACH_... */
+	uint32_t unlock[PROTO_UNLOCKS]; /* enum unlock, in the order to try; 0 ends the list */
+	char pin[PROTO_PIN_LEN];        /* "" the family's own default; never logged */
 	struct proto_pattern pattern[PROTO_PATTERNS]; /* first match wins */
 };
-_Static_assert(sizeof(struct proto_attach) == 1224, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_attach) == 1276, "crank PROTO_VERSION");
 
 #define CAMERA_PARTIAL64 (1u << 0) /* GetPartialObject64 */
 #define CAMERA_PARTIAL (1u << 1)   /* GetPartialObject, below 4 GiB */
@@ -51,6 +71,10 @@ _Static_assert(sizeof(struct proto_attach) == 1224, "crank PROTO_VERSION");
 #define CAMERA_CLOCK (1u << 3)     /* clock_s is valid */
 #define CAMERA_CLOCK_SET (1u << 4) /* the clock can be set */
 #define CAMERA_BATTERY (1u << 5)   /* battery_percent is valid */
+#define CAMERA_LOCKED (1u << 6)    /* files can be read only after UNLOCK */
+#define CAMERA_OWNER_SET (1u << 7) /* officer and unit can be written (CONFIGURE_OWNER) */
+#define CAMERA_SETTINGS (1u << 8)  /* settings can be written (CONFIGURE_SETTING) */
+#define CAMERA_READ_ONLY (1u << 9) /* its card is locked: a person moved the switch */
 
 struct proto_camera {
 	uint32_t features;
@@ -60,17 +84,24 @@ struct proto_camera {
 	uint64_t capacity_bytes;  /* of all storages; 0 where not told */
 	uint64_t free_bytes;
 	uint32_t storages;
-	uint32_t recoveries;         /* stale sessions and stalls mended so far by this worker */
-	char serial[PROTO_TEXT_LEN]; /* the protocol's own serial (MTP DeviceInfo), "" if none */
+	uint32_t recoveries;  /* stale sessions and stalls mended so far by this worker */
+	uint32_t unlock;      /* enum unlock: the language that answered; 0 none */
+	uint32_t block_bytes; /* msc: of the first unit; else 0 */
+	char officer[PROTO_ID_TEXT_LEN]; /* ids only; "" not told */
+	char unit[PROTO_ID_TEXT_LEN];
+	char serial[PROTO_TEXT_LEN]; /* the protocol's own serial (MTP DeviceInfo, the vendor's id
+					code), "" if none */
 	char manufacturer[PROTO_TEXT_LEN];
 	char model[PROTO_TEXT_LEN];
 	char firmware[PROTO_TEXT_LEN];
 };
-_Static_assert(sizeof(struct proto_camera) == 560, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_camera) == 648, "crank PROTO_VERSION");
 
 #define OBJECT_PROTECTED (1u << 0) /* the camera says: do not delete */
 #define OBJECT_PATH_CUT (1u << 1)  /* the path was too long: shortened, a hash tells it apart */
 #define OBJECT_NAME_ODD (1u << 2)  /* the name holds '/', NUL, "..", or broken UTF-16; replaced */
+#define OBJECT_CUT (1u << 3)       /* the tables end it early: size_bytes is what can be read */
+#define OBJECT_SHARED (1u << 4)    /* another file claims some of the same clusters */
 
 struct proto_object {
 	uint32_t storage;
@@ -88,9 +119,11 @@ struct proto_listed {
 	uint32_t objects;   /* OBJECT messages sent */
 	uint32_t skipped;   /* objects whose info could not be read */
 	uint32_t truncated; /* 1: max_objects reached */
+	uint32_t
+	    damaged; /* places where the file system contradicts itself; text names the first */
 	char text[PROTO_TEXT_LEN];
 };
-_Static_assert(sizeof(struct proto_listed) == 144, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_listed) == 148, "crank PROTO_VERSION");
 
 struct proto_fetch {
 	uint32_t storage;
@@ -158,6 +191,39 @@ struct proto_set_clock {
 };
 _Static_assert(sizeof(struct proto_set_clock) == 8, "crank PROTO_VERSION");
 
+enum configure { CONFIGURE_OWNER = 1, CONFIGURE_SETTING };
+
+struct proto_configure {
+	uint32_t what;                   /* enum configure */
+	uint32_t code;                   /* CONFIGURE_SETTING: PTP device property */
+	char officer[PROTO_ID_TEXT_LEN]; /* CONFIGURE_OWNER; "" leaves it as it is */
+	char unit[PROTO_ID_TEXT_LEN];
+	char value
+	    [PROTO_NAME_LEN]; /* CONFIGURE_SETTING: number or text, as the property's type is */
+};
+_Static_assert(sizeof(struct proto_configure) == 152, "crank PROTO_VERSION");
+
+/* Files that end alike, as the probe saw them. */
+struct proto_suffix {
+	char suffix[12]; /* ".mp4", lower case; "" ends the list */
+	uint32_t files;
+	uint64_t bytes;
+	char folder[64]; /* the folder that holds most of them */
+};
+_Static_assert(sizeof(struct proto_suffix) == 88, "crank PROTO_VERSION");
+
+struct proto_probed {
+	uint32_t driver;  /* enum camera_driver that can read it; 0 none */
+	uint32_t luns;    /* msc: logical units that hold a medium */
+	uint32_t objects; /* listed; 0 where it is locked */
+	uint32_t truncated;
+	struct proto_camera camera; /* as CAMERA; camera.unlock: the language that it speaks */
+	struct proto_suffix suffix[PROTO_SUFFIXES]; /* most files first */
+	char medium[PROTO_TEXT_LEN]; /* "exFAT on GPT, 512-byte blocks; FAT32 bare" or "" */
+	char text[PROTO_TEXT_LEN];   /* why it cannot be read, what is odd; "" */
+};
+_Static_assert(sizeof(struct proto_probed) == 1976, "crank PROTO_VERSION");
+
 /* Why a worker gives up (MSG_FAULT, MSG_NOT_MINE). */
 enum fault {
 	FAULT_PROTOCOL = 1, /* the camera breaks its protocol beyond mending */
@@ -168,6 +234,7 @@ enum fault {
 	FAULT_BUSY,         /* another program holds the interface */
 	FAULT_CORE,         /* the core's message was wrong */
 	FAULT_MEMORY,       /* no USB memory (usbfs_memory_mb) even at depth 1 */
+	FAULT_MEDIUM,       /* no card, or nothing on it that can be read as a file system */
 };
 
 #endif

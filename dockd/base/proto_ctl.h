@@ -7,7 +7,8 @@
 #ifndef DOCKD_PROTO_CTL_H
 #define DOCKD_PROTO_CTL_H
 
-#include "proto.h"
+#include "proto_camera.h"
+#include "proto_hotplug.h"
 
 enum ask {
 	ASK_STATUS = 1, /* => STATUS, DESTINED..., END */
@@ -35,6 +36,10 @@ enum ask {
 	ASK_EXPEDITE, /* number of an asset, or text camera => UPLOADING..., END: first on bus and
 			 line; recorded */
 	ASK_REBIND,   /* text destination => END: what answers as that now is meant; recorded */
+	ASK_PROBE,    /* text a bay or port => PROBE, END: opens it and reads; recorded */
+	ASK_ASSIGN, /* text camera, value "OFFICER\nUNIT" ("" none) => END: told to the camera when
+			 it is docked; recorded */
+	ASK_ROOTS,  /* => ROOT..., HOST..., END */
 };
 
 #define ASSETS_QUEUED (1u << 0) /* only those not receipted everywhere */
@@ -117,14 +122,38 @@ struct proto_ctl_bay {
 	uint32_t features;
 	int32_t battery_percent;                    /* -1 unknown */
 	uint32_t objects, pending, held, receipted; /* of this docking */
-	uint32_t pad;
+	uint32_t speed_mbps;
+	uint32_t errors;       /* of this bay in its last 20 dockings */
+	int32_t minutes_left;  /* until it may be taken, about; 0 now, -1 not known */
+	uint32_t damaged;      /* files that the camera's file system cuts short or shares */
+	uint32_t fill_percent; /* of its storage, as of the last look; 255 not known */
+	char officer[PROTO_ID_TEXT_LEN];
+	char unit[PROTO_ID_TEXT_LEN];
+	char attention[PROTO_TEXT_LEN * 2]; /* for IT, while the camera itself is fine; "" none */
 	uint64_t docking;
 	uint64_t pending_bytes, pulled_bytes; /* pulled: read from the camera, overlap included */
 	uint64_t now_asset, now_bytes, now_size; /* the pull under way: number, so far, of */
 	int64_t clock_offset_ms;                 /* camera minus station; INT64_MIN unknown */
 	int64_t docked_at_s;
 };
-_Static_assert(sizeof(struct proto_ctl_bay) == 840, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_bay) == 1192, "crank PROTO_VERSION");
+
+/* What one root port carries: all below it share its bandwidth. */
+struct proto_ctl_root {
+	char port[PROTO_PORT_LEN]; /* "1-2" */
+	uint32_t cameras, pulls, waiting;
+	int32_t minutes_left; /* until all below it may be taken; -1 not known */
+	uint64_t bytes_per_s; /* now, over the last seconds */
+	uint64_t pending_bytes;
+};
+_Static_assert(sizeof(struct proto_ctl_root) == 96, "crank PROTO_VERSION");
+
+struct proto_ctl_probe {
+	struct proto_arrived device;
+	struct proto_probed probed;
+	char profile[PROTO_NAME_LEN]; /* that matches it now; "" none */
+};
+_Static_assert(sizeof(struct proto_ctl_probe) == 2776, "crank PROTO_VERSION");
 
 struct proto_ctl_asset {
 	uint64_t number;

@@ -33,13 +33,15 @@ struct proto_arrived {
 	uint16_t bus, device;              /* usbfs numbers */
 	uint16_t vendor, product, release; /* idVendor, idProduct, bcdDevice */
 	uint8_t class, subclass, protocol, interfaces;
-	uint16_t speed_mbps; /* 12, 480, 5000 ... */
+	uint16_t speed_mbps;  /* 12, 480, 5000 ... */
+	uint16_t usb_version; /* bcdUSB: 0x0200, 0x0320; 0 not known */
+	uint16_t pad;
 	struct proto_interface interface[PROTO_INTERFACES];
 	char serial[PROTO_TEXT_LEN]; /* iSerial; "" where there is none */
 	char manufacturer[PROTO_TEXT_LEN];
 	char model[PROTO_TEXT_LEN];
 };
-_Static_assert(sizeof(struct proto_arrived) == 728, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_arrived) == 732, "crank PROTO_VERSION");
 
 struct proto_port {
 	char port[PROTO_PORT_LEN];
@@ -54,5 +56,24 @@ struct proto_opened {
 	char text[PROTO_TEXT_LEN]; /* what failed, and who holds it where that can be told */
 };
 _Static_assert(sizeof(struct proto_opened) == 200, "crank PROTO_VERSION");
+
+/*
+ * One USB host controller: what is plugged in below it and what it can bear. Slots: one for each
+ * device, hubs too. Endpoints: endpoint 0 and those of the configuration, of each device.
+ */
+struct proto_controller {
+	char name[PROTO_NAME_LEN]; /* its device in sysfs: "0000:00:14.0", "dummy_hcd.0" */
+	uint32_t buses;            /* bit n: bus n is one of its (1..31) */
+	uint32_t slots, slots_max; /* max 0: not known */
+	uint32_t endpoints, endpoints_max;
+	uint32_t unconfigured; /* devices present that it has not configured */
+};
+_Static_assert(sizeof(struct proto_controller) == 88, "crank PROTO_VERSION");
+
+struct proto_over_current {
+	char port[PROTO_PORT_LEN]; /* the port, whether a device is in it or not */
+	uint32_t count;            /* since its hub was found */
+};
+_Static_assert(sizeof(struct proto_over_current) == 68, "crank PROTO_VERSION");
 
 #endif

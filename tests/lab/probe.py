@@ -27,7 +27,7 @@ READY, NOT_AUTHORISED, NOT_CONFIGURED = 1, 2, 3
 HEAD = struct.Struct("=HHII")
 PORT = struct.Struct("=64sI")
 OPENED_BODY = struct.Struct("=64sIi128s")
-ARRIVED_BODY = struct.Struct("=64sIIHHHHHBBBBH" + "BBBB28s" * 8 + "128s128s128s")
+ARRIVED_BODY = struct.Struct("=64sIIHHHHHBBBBHHH" + "BBBB28s" * 8 + "128s128s128s")
 
 
 class Tally:
@@ -82,13 +82,13 @@ def facts(body):
     f = ARRIVED_BODY.unpack(body)
     interfaces = []
     for i in range(f[11]):
-        number, cls, sub, proto, name = f[13 + 5 * i:18 + 5 * i]
+        number, cls, sub, proto, name = f[15 + 5 * i:20 + 5 * i]
         interfaces.append((number, cls, sub, proto, text(name)))
     return {
         "port": text(f[0]), "generation": f[1], "presence": f[2], "bus": f[3], "device": f[4],
         "vendor": f[5], "product": f[6], "release": f[7], "class": f[8], "speed": f[12],
-        "interfaces": interfaces, "serial": text(f[53]), "manufacturer": text(f[54]),
-        "model": text(f[55]),
+        "interfaces": interfaces, "serial": text(f[55]), "manufacturer": text(f[56]),
+        "model": text(f[57]),
     }
 
 

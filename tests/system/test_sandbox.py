@@ -418,7 +418,7 @@ def test_camera_is_shut_in_before_it_reads(place):
         **as_user(USER),
     )
     theirs.close()
-    body = struct.pack("=6I", proto.VERSION, DRIVER_PTP, 0, 1 << 20, 1000, 100) + bytes(1200)
+    body = struct.pack("=6I", proto.VERSION, DRIVER_PTP, 0, 1 << 20, 1000, 100) + bytes(1252)
     head = struct.pack("=HHII", MSG_ATTACH, 0, len(body), 0)
     with open("/dev/null", "rb") as device:
         rights = array.array("i", [device.fileno()])

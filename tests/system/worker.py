@@ -13,30 +13,35 @@ import subprocess
 import proto
 
 ATTACH, CAMERA, NOT_MINE, LIST, OBJECT, LISTED, FETCH, DURABLE, FETCHED, ERASE, ERASED, SET_CLOCK, \
-    CLOCK_SET, LOOK, STOP, BYE, FAULT = range(32, 49)
+    CLOCK_SET, LOOK, STOP, BYE, FAULT, UNLOCK, UNLOCKED, CONFIGURE, CONFIGURED, PROBED = range(32, 54)
 HEAD = struct.Struct("=HHII")
 BODIES = {
-    CAMERA: (struct.Struct("=IIqqQQII128s128s128s128s"),
-             "features battery clock_s read_at_ms capacity free storages recoveries serial "
-             "manufacturer model firmware"),
+    CAMERA: (struct.Struct("=IIqqQQIIII40s40s128s128s128s128s"),
+             "features battery clock_s read_at_ms capacity free storages recoveries unlock "
+             "block_bytes officer unit serial manufacturer model firmware"),
     NOT_MINE: (struct.Struct("=I128s"), "code text"),
     OBJECT: (struct.Struct("=IIIIQq2048s"), "storage handle kind flags size mtime_s path"),
-    LISTED: (struct.Struct("=iIII128s"), "status objects skipped truncated text"),
+    LISTED: (struct.Struct("=iIIII128s"), "status objects skipped truncated damaged text"),
     DURABLE: (struct.Struct("=Q"), "offset"),
     FETCHED: (struct.Struct("=IiQQQ128s"), "result status length read now_size text"),
     ERASED: (struct.Struct("=II128s"), "result ptp_code text"),
     CLOCK_SET: (struct.Struct("=i128s"), "status text"),
+    UNLOCKED: (struct.Struct("=i128s"), "status text"),
+    CONFIGURED: (struct.Struct("=i128s"), "status text"),
     FAULT: (struct.Struct("=I128s"), "code text"),
 }
 NO_TIME = -(1 << 63)
 
 FOLDER, CLIP, SIDECAR, LOG, OTHER, IGNORED = range(1, 7)
-PARTIAL64, PARTIAL, ERASES, CLOCK, CLOCK_SETTABLE, BATTERY = (1 << i for i in range(6))
-PROTECTED, PATH_CUT, NAME_ODD = 1, 2, 4
+PARTIAL64, PARTIAL, ERASES, CLOCK, CLOCK_SETTABLE, BATTERY, LOCKED, OWNER_SETTABLE, SETTINGS, \
+    READ_ONLY = (1 << i for i in range(10))
+PROTECTED, PATH_CUT, NAME_ODD, CUT, SHARED = 1, 2, 4, 8, 16
+PTP, MSC = 1, 2
+DV16, AMBA_REQUEST, AMBA_BLOCK, AMBA_TEXT = 1, 2, 3, 4
 DONE, STOPPED, MISMATCH, CHANGED, GONE, SHORT, REFUSED, DISK = range(1, 9)
 ERASE_DONE, ERASE_GONE, ERASE_CHANGED, ERASE_REFUSED, ERASE_UNSURE = range(1, 6)
 FAULT_PROTOCOL, FAULT_SILENT, FAULT_GONE, FAULT_DESCRIPTORS, FAULT_SANDBOX, FAULT_BUSY, FAULT_CORE, \
-    FAULT_MEMORY = range(1, 9)
+    FAULT_MEMORY, FAULT_MEDIUM = range(1, 10)
 
 
 class Message:
@@ -63,7 +68,7 @@ class Worker:
 
     def __init__(self, program, device, quirks=0, window=1 << 20, timeout_ms=3000, objects=100000,
                  patterns=((CLIP, "*.mp4"), (LOG, "*.log")), uid=64124, log=None, attach=True,
-                 before_exec=None):
+                 before_exec=None, driver=PTP, unlock=(), pin="", flags=0):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock = ours
         command = [str(program), "--socket", "3", "--parent", str(os.getpid())]
@@ -83,13 +88,15 @@ class Worker:
             s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             s.connect(str(device))
             device = s.detach()
-        self.device, self.attach = device, (quirks, window, timeout_ms, objects, patterns)
+        self.device, self.attach = device, (driver, quirks, window, timeout_ms, objects, flags, unlock,
+                                            pin, patterns)
         if attach:
             self.camera = self.begin()
 
     def begin(self):
-        quirks, window, timeout_ms, objects, patterns = self.attach
-        body = struct.pack("=IIIIII", proto.VERSION, 1, quirks, window, timeout_ms, objects)
+        driver, quirks, window, timeout_ms, objects, flags, unlock, pin, patterns = self.attach
+        body = struct.pack("=7I4I32s", proto.VERSION, driver, quirks, window, timeout_ms, objects,
+                           flags, *(*unlock, 0, 0, 0, 0)[:4], pin.encode())
         for i in range(12):
             kind, glob = patterns[i] if i < len(patterns) else (0, "")
             body += struct.pack("=I96s", kind, glob.encode())

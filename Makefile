@@ -57,6 +57,8 @@ note_src := \
 config_src := \
 	dockd/config.c \
 	dockd/config_profile.c \
+	dockd/config_camera.c \
+	dockd/base/language.c \
 	dockd/config_destination.c \
 	dockd/config_moment.c \
 	dockd/config_pins.c \

@@ -1,5 +1,7 @@
 #include "config_profile.h"
 
+#include "config_camera.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +9,15 @@
 
 #define ITEMS(a) (sizeof(a) / sizeof((a)[0]))
 
-static const struct setting_choice drivers[] = { { "ptp", DRIVER_PTP }, { NULL, 0 } };
+static const struct setting_choice drivers[] = {
+	{ "ptp", DRIVER_PTP },
+	{ "msc", DRIVER_MSC },
+	{ NULL, 0 },
+};
 static const struct setting_choice identities[] = {
 	{ "usb", IDENTITY_USB },
 	{ "mtp", IDENTITY_MTP },
+	{ "vendor", IDENTITY_VENDOR },
 	{ NULL, 0 },
 };
 static const struct setting_choice schemes[] = {
@@ -44,6 +51,7 @@ static const struct setting_choice quirks[] = {
 	{ "no-release", QUIRK_NO_RELEASE },
 	{ "no-battery", QUIRK_NO_BATTERY },
 	{ "no-reset-request", QUIRK_NO_RESET_REQUEST },
+	{ "small-reads", QUIRK_SMALL_READS },
 	{ NULL, 0 },
 };
 /* The four lists of globs; they may stand in any order, and their order in the file counts. */
@@ -71,6 +79,12 @@ static const struct setting profile_settings[] = {
 	  .choices = drivers },
 	{ .name = "identity", .type = SETTING_CHOICE, SETTING_AT(profile, identity),
 	  .choices = identities },
+	{ .name = "unlock", .type = SETTING_LATER },
+	{ .name = "pin-file", .type = SETTING_TEXT, SETTING_AT(profile, pin_file),
+	  .good = good_path, .allowed = PATH_ALLOWED },
+	{ .name = "owner-property", .type = SETTING_NUMBER, SETTING_AT(profile, owner_property),
+	  .min = PROFILE_PROPERTY_MIN, .max = 0xffff, .allowed = PROFILE_PROPERTY_ALLOWED },
+	{ .name = "settings", .type = SETTING_LATER },
 	{ .name = "signing", .type = SETTING_CHOICE, SETTING_AT(profile, scheme),
 	  .choices = schemes },
 	{ .name = "digests", .type = SETTING_LATER },
@@ -84,6 +98,8 @@ static const struct setting profile_settings[] = {
 	  .good = good_path, .allowed = PATH_ALLOWED },
 	{ .name = "logs", .type = SETTING_CHOICE, SETTING_AT(profile, logs), .choices = logs },
 	{ .name = "erasable", .type = SETTING_BOOL, SETTING_AT(profile, erasable) },
+	{ .name = "overwrites-oldest", .type = SETTING_BOOL,
+	  SETTING_AT(profile, overwrites_oldest) },
 	{ .name = "set-clock", .type = SETTING_BOOL, SETTING_AT(profile, set_clock) },
 	{ .name = "quirks", .type = SETTING_LATER },
 	{ .name = "window-bytes", .type = SETTING_NUMBER, SETTING_AT(profile, window_bytes),
@@ -174,7 +190,7 @@ static void read_quirks(
 			    "one of \"no-zero-reads\" \"ignore-headers\" "
 			    "\"no-proplist\" \"no-partial64\" \"no-partial\" \"offset-bug\" "
 			    "\"long-timeout\" \"keep-session\" \"no-release\" \"no-battery\" "
-			    "\"no-reset-request\"");
+			    "\"no-reset-request\" \"small-reads\"");
 	}
 }
 
@@ -363,6 +379,7 @@ void config_profile_read(struct setting_errors *e, const char *path, struct prof
 		setting_missing(e, root, "name", "how this profile is called in status and ledger");
 	read_match(e, root, out);
 	read_quirks(e, root, out);
+	config_camera_read(e, root, out);
 	read_signing(e, root, out);
 	read_zone(e, root, out);
 	for (size_t i = 0; i < setting_count(root); i++) {

@@ -103,6 +103,8 @@ int docking_attach(struct bay *b)
 	};
 	int r;
 
+	for (size_t i = 0; i < PROTO_UNLOCKS; i++)
+		a.unlock[i] = p->unlock[i];
 	memcpy(a.pattern, p->pattern, sizeof(a.pattern));
 	r = child_send(b->child, MSG_ATTACH, &a, &b->device_fd, 1);
 	close(b->device_fd);
@@ -115,7 +117,7 @@ int docking_attach(struct bay *b)
 /* The serial number that its profile goes by; "" where it tells none. */
 static const char *serial_of(const struct bay *b)
 {
-	return b->profile->identity == IDENTITY_MTP ? b->camera.serial : b->device.serial;
+	return b->profile->identity == IDENTITY_USB ? b->device.serial : b->camera.serial;
 }
 
 /* Assets are kept under the serial number alone, whatever else the two cameras say. */
@@ -515,6 +517,8 @@ static void tell_fault(const struct proto_reason *r, char *out, size_t room)
 		[FAULT_CORE] =
 		    "dockd and dockd-camera do not fit together: install the package again",
 		[FAULT_MEMORY] = "this computer has no memory left for USB",
+		[FAULT_MEDIUM] = "the camera has no card, or its card cannot be read: look at "
+				 "the card, have it formatted in the camera",
 	};
 	bool known = r->code < sizeof(words) / sizeof(words[0]) && words[r->code];
 

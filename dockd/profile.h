@@ -16,6 +16,9 @@
 #define PROFILE_SUFFIX_LEN 16
 
 #define PROFILE_SETTINGS 8
+/* Device properties: ISO 15740 from 0x5000 on, vendors' from 0xD000 on (PTP clause 13). */
+#define PROFILE_PROPERTY_MIN 0x5000
+#define PROFILE_PROPERTY_ALLOWED "0x5000 to 0xffff"
 
 /* Whose serial number names the camera; MTP and VENDOR: the one that the worker tells. */
 enum identity_source { IDENTITY_USB = 1, IDENTITY_MTP, IDENTITY_VENDOR };

@@ -77,6 +77,26 @@ static void check_destination(const struct config_destination *d)
 	}
 }
 
+/* A profile that is taken does not contradict itself. */
+static void check_profile(const struct profile *p)
+{
+	bool disk = p->driver == DRIVER_MSC, locked = p->unlock[0] != UNLOCK_NONE;
+
+	if (p->quirks & ~QUIRK_ALL || (disk && (p->erasable || p->owner_property)) ||
+	    (!disk && (locked || p->driver != DRIVER_PTP)) || (p->pin_file[0] && !locked) ||
+	    (p->identity == IDENTITY_VENDOR && !locked))
+		abort();
+	for (size_t i = 0; i < PROTO_UNLOCKS; i++) {
+		if (p->unlock[i] > UNLOCK_AMBA_TEXT || (i > 0 && p->unlock[i] && !p->unlock[i - 1]))
+			abort();
+	}
+	for (size_t i = 0; i < PROFILE_SETTINGS; i++) {
+		check_text(p->push[i].value, sizeof(p->push[i].value));
+		if (p->push[i].code && (disk || !p->push[i].value[0]))
+			abort();
+	}
+}
+
 static void check_config(void)
 {
 	if (config.bays_n > CONFIG_BAYS || config.destinations_n < 1 ||
@@ -92,8 +112,7 @@ static void check_config(void)
 	}
 	for (size_t i = 0; i < config.destinations_n; i++)
 		check_destination(&config.destination[i]);
-	if (config.profile[0].quirks & ~QUIRK_ALL)
-		abort();
+	check_profile(&config.profile[0]);
 	for (size_t i = 0; i < PROTO_PATTERNS; i++)
 		check_text(config.profile[0].pattern[i].glob, PROTO_GLOB_LEN);
 }

@@ -328,6 +328,36 @@ static void profiles_say_how_a_camera_signs(void **state)
 	assert_string_equal(p->sidecar_suffix[1], ".s");
 }
 
+static void profiles_say_how_a_disk_is_met(void **state)
+{
+	const struct profile *p = &files.config.profile[1];
+
+	(void)state;
+	put_profile("b.conf",
+	    "name = \"b\"; match = { class = 8; }; driver = \"msc\"; identity = \"vendor\";\n"
+	    "unlock = ( \"ambarella-text\", \"dv16\" ); pin-file = \"/etc/dockd/pin\";\n"
+	    "overwrites-oldest = true; set-clock = true; quirks = ( \"small-reads\" );");
+	assert_int_equal(read_text(""), 0);
+	assert_int_equal(p->driver, DRIVER_MSC);
+	assert_int_equal(p->identity, IDENTITY_VENDOR);
+	assert_int_equal(p->unlock[0], UNLOCK_AMBA_TEXT);
+	assert_int_equal(p->unlock[1], UNLOCK_DV16);
+	assert_int_equal(p->unlock[2], UNLOCK_NONE);
+	assert_string_equal(p->pin_file, "/etc/dockd/pin");
+	assert_true(p->overwrites_oldest && p->set_clock);
+	assert_int_equal(p->quirks, QUIRK_SMALL_READS);
+	put_profile("b.conf",
+	    "name = \"b\"; match = { class = 7; }; owner-property = 0xD401;\n"
+	    "settings = ( { property = 0xD402; value = \"1080p\"; },\n"
+	    "{ property = 0x5001; value = \"7\"; } );");
+	assert_int_equal(read_text(""), 0);
+	assert_int_equal(p->owner_property, 0xD401);
+	assert_int_equal(p->push[0].code, 0xD402);
+	assert_string_equal(p->push[0].value, "1080p");
+	assert_int_equal(p->push[1].code, 0x5001);
+	assert_int_equal(p->push[2].code, 0);
+}
+
 static void bad_profiles_are_refused(void **state)
 {
 	static const struct {
@@ -366,6 +396,30 @@ static void bad_profiles_are_refused(void **state)
 		    "b.conf:2: clock-zone = \"Europe/London\": a rule such as" },
 		{ B "clock-zone = \"UTC0\"; clock-utc-offset-minutes = 0;",
 		    "b.conf:2: clock-zone = \"UTC0\": either this or" },
+		{ B "unlock = ( \"dv16\" );",
+		    "b.conf:2: unlock = ( ... ): only with driver = \"msc\"" },
+		{ B "pin-file = \"/a\";",
+		    "b.conf:2: pin-file = \"/a\": only together with unlock" },
+		{ B "identity = \"vendor\";", "identity = \"vendor\": \"vendor\" only together" },
+		{ B "quirks = ( \"small-reads\" );", "\"small-reads\" only with driver = \"msc\"" },
+		{ B "owner-property = 0x4000;", "a whole number, 0x5000 to 0xffff" },
+		{ B "settings = ( 5 );", "b.conf:2: settings[0] = 5: a group:" },
+		{ B "settings = ( { property = 0x5002; } );", "value is missing" },
+		{ B "settings = ( { value = \"x\"; } );", "property is missing" },
+		{ B "owner-property = 0x5002; settings = ( { property = 0x5002; value = \"1\"; } );",
+		    "property = 20482: each property once" },
+#define D B "driver = \"msc\";\n"
+		{ D "erasable = true;", "b.conf:3: erasable = true: not with driver = \"msc\"" },
+		{ D "identity = \"mtp\";", "\"mtp\" only with driver = \"ptp\"" },
+		{ D "set-clock = true;", "a disk has no clock" },
+		{ D "owner-property = 0xD401;", "b.conf:3: owner-property = 54273: only with" },
+		{ D "settings = ( { property = 0xD402; value = \"1\"; } );",
+		    "b.conf:3: settings = ( ... ): only with driver = \"ptp\"" },
+		{ D "unlock = ( );", "b.conf:3: unlock = ( ... ): a list of 1 to 4" },
+		{ D "unlock = ( \"dv17\" );", "unlock[0] = \"dv17\": one of \"dv16\"" },
+		{ D "unlock = ( \"dv16\", \"dv16\" );",
+		    "unlock[1] = \"dv16\": each language once" },
+#undef D
 #undef B
 		{ "name = \"b\"; match = { class = 7; };\nquirks = ( \"magic\" );",
 		    "b.conf:2: quirks[0] = \"magic\": one of \"no-zero-reads\"" },
@@ -428,6 +482,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits_are_exact, setup, teardown),
 		cmocka_unit_test_setup_teardown(profiles_are_read_and_ordered, setup, teardown),
 		cmocka_unit_test_setup_teardown(profiles_say_how_a_camera_signs, setup, teardown),
+		cmocka_unit_test_setup_teardown(profiles_say_how_a_disk_is_met, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_profiles_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing_files_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(shipped_files_are_good, setup, teardown),

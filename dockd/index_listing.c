@@ -351,7 +351,7 @@ static void row_load(sqlite3_stmt *st, struct listing_row *r)
 	r->row = (uint64_t)sqlite3_column_int64(st, 0);
 	r->asset = (uint64_t)sqlite3_column_int64(st, 1);
 	r->storage = (uint32_t)sqlite3_column_int64(st, 2);
-	r->handle = (uint32_t)sqlite3_column_int64(st, 3);
+	r->handle = (uint64_t)sqlite3_column_int64(st, 3);
 	r->flags = (uint32_t)sqlite3_column_int64(st, 4);
 	r->kind = (enum object_kind)sqlite3_column_int(st, 5);
 	r->size_bytes = (uint64_t)sqlite3_column_int64(st, 6);

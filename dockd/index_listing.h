@@ -11,7 +11,8 @@
 struct listing_row {
 	uint64_t row;
 	uint64_t asset; /* 0: not yet linked */
-	uint32_t storage, handle, flags;
+	uint64_t handle;
+	uint32_t storage, flags;
 	enum object_kind kind;
 	uint64_t size_bytes;
 	int64_t mtime_s;

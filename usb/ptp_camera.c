@@ -546,7 +546,7 @@ static int ptp_erase(struct camera *c, const struct proto_erase *erase, struct p
 	memset(out, 0, sizeof(*out));
 	if (c->session.renewed)
 		return ptp_fault(c, -ESTALE, "erase", why);
-	r = ptp_object_info(c, erase->handle, &object, &code);
+	r = ptp_object_info(c, (uint32_t)erase->handle, &object, &code);
 	if (r < 0)
 		return ptp_fault(c, r, "erase", why);
 	out->ptp_code = code;
@@ -563,7 +563,7 @@ static int ptp_erase(struct camera *c, const struct proto_erase *erase, struct p
 		snprintf(out->text, sizeof(out->text), "the camera protects it (0x%04x)",
 		    object.protection);
 	} else {
-		r = delete_object(c, erase->handle, out);
+		r = delete_object(c, (uint32_t)erase->handle, out);
 	}
 	return r < 0 ? ptp_fault(c, r, "erase", why) : 0;
 }

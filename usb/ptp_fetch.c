@@ -128,7 +128,7 @@ struct window {
 static int begin(struct pull *p, const struct window *w)
 {
 	struct session *s = &p->camera->session;
-	uint32_t handle = p->asked->handle;
+	uint32_t handle = (uint32_t)p->asked->handle;
 
 	if (p->way == WAY_PARTIAL64) {
 		const uint32_t params[] = { handle, (uint32_t)w->offset,
@@ -224,7 +224,7 @@ static int look_again(struct pull *p)
 {
 	struct ptp_object now;
 	uint16_t code;
-	int r = ptp_object_info(p->camera, p->asked->handle, &now, &code);
+	int r = ptp_object_info(p->camera, (uint32_t)p->asked->handle, &now, &code);
 
 	if (r < 0)
 		return r;
@@ -432,7 +432,7 @@ static int prepare(struct pull *p)
 	struct camera *c = p->camera;
 	struct stat st;
 	uint16_t code;
-	int r = ptp_object_info(c, p->asked->handle, &p->object, &code);
+	int r = ptp_object_info(c, (uint32_t)p->asked->handle, &p->object, &code);
 
 	if (r < 0)
 		return r;

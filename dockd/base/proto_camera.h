@@ -105,14 +105,15 @@ _Static_assert(sizeof(struct proto_camera) == 648, "crank PROTO_VERSION");
 
 struct proto_object {
 	uint32_t storage;
-	uint32_t handle; /* of this session */
-	uint32_t kind;   /* enum object_kind; folders are not told */
+	uint32_t kind; /* enum object_kind; folders are not told */
 	uint32_t flags;
+	uint32_t pad;
+	uint64_t handle; /* of this session; msc: where its entry lies on the medium */
 	uint64_t size_bytes;
 	int64_t mtime_s;           /* camera time, or PROTO_NO_TIME */
 	char path[PROTO_PATH_LEN]; /* without storage: "DCIM/100BWC/clip 1.mp4" */
 };
-_Static_assert(sizeof(struct proto_object) == 2080, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_object) == 2088, "crank PROTO_VERSION");
 
 struct proto_listed {
 	int32_t status;     /* 0; -EIO: part of the tree could not be read (text says which) */
@@ -127,12 +128,11 @@ _Static_assert(sizeof(struct proto_listed) == 148, "crank PROTO_VERSION");
 
 struct proto_fetch {
 	uint32_t storage;
-	uint32_t handle;
+	uint32_t snapshot; /* 1: a log: growing beyond size_bytes meanwhile is no fault */
+	uint64_t handle;
 	uint64_t offset_bytes; /* what the file already holds and may be trusted up to */
 	uint64_t size_bytes;   /* as listed; not one byte more is written */
 	int64_t mtime_s;       /* as listed */
-	uint32_t snapshot;     /* 1: a log: growing beyond size_bytes meanwhile is no fault */
-	uint32_t pad;
 };
 _Static_assert(sizeof(struct proto_fetch) == 40, "crank PROTO_VERSION");
 
@@ -164,12 +164,13 @@ _Static_assert(sizeof(struct proto_fetched) == 160, "crank PROTO_VERSION");
 
 struct proto_erase {
 	uint32_t storage;
-	uint32_t handle;
+	uint32_t pad;
+	uint64_t handle;
 	uint64_t size_bytes; /* the worker looks again and erases only if all three agree */
 	int64_t mtime_s;
 	char path[PROTO_PATH_LEN];
 };
-_Static_assert(sizeof(struct proto_erase) == 2072, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_erase) == 2080, "crank PROTO_VERSION");
 
 enum erase_result {
 	ERASE_DONE = 1, /* asked again afterwards: it is gone */

@@ -257,7 +257,7 @@ static void say_listing(struct camera *cam)
 	say(cam->worker, SECOND_US, MSG_LISTED, &l);
 }
 
-static struct clip *by_handle(uint32_t handle)
+static struct clip *by_handle(uint64_t handle)
 {
 	return handle && handle <= clips_n && clips[handle - 1].on_camera ? &clips[handle - 1] :
 									    NULL;

@@ -120,11 +120,12 @@ while True:
         break
     kind = struct.unpack_from("=H", data)[0]
     if kind == 32:
-        put(33, "IIqqQQII128s128s128s128s", 7, 100, -(1 << 63), 0, 1 << 40, 1 << 40, 1, 0, b"X", b"", b"", b"")
+        put(33, "IIqqQQIIII40s40s128s128s128s128s", 7, 100, -(1 << 63), 0, 1 << 40, 1 << 40, 1, 0, 0, 0,
+            b"", b"", b"X", b"", b"", b"")
     elif kind == 35:
         for n in range(1 << 20 if how == "objects" else 4):
-            put(36, "IIIIQq2048s", 1, n + 1, 2, 0, 1 << 20, 1790000000, b"DCIM/%%d.mp4" %% n)
-        put(37, "iIII128s", 0, 4, 0, 0, b"")
+            put(36, "IIIIQQq2048s", 1, 2, 0, 0, n + 1, 1 << 20, 1790000000, b"DCIM/%%d.mp4" %% n)
+        put(37, "iIIII128s", 0, 4, 0, 0, 0, b"")
     elif kind == 38:
         for n in range(1 << 20 if how == "durable" else 0):
             put(39, "Q", 0)

@@ -20,7 +20,7 @@ BODIES = {
              "features battery clock_s read_at_ms capacity free storages recoveries unlock "
              "block_bytes officer unit serial manufacturer model firmware"),
     NOT_MINE: (struct.Struct("=I128s"), "code text"),
-    OBJECT: (struct.Struct("=IIIIQq2048s"), "storage handle kind flags size mtime_s path"),
+    OBJECT: (struct.Struct("=IIIIQQq2048s"), "storage kind flags pad handle size mtime_s path"),
     LISTED: (struct.Struct("=iIIII128s"), "status objects skipped truncated damaged text"),
     DURABLE: (struct.Struct("=Q"), "offset"),
     FETCHED: (struct.Struct("=IiQQQ128s"), "result status length read now_size text"),
@@ -133,8 +133,8 @@ class Worker:
 
     def start_fetch(self, o, path, offset=0, snapshot=0, size=None):
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self.put(FETCH, struct.pack("=IIQQqII", o.storage, o.handle, offset,
-                                    o.size if size is None else size, o.mtime_s, snapshot, 0), fd)
+        self.put(FETCH, struct.pack("=IIQQQq", o.storage, snapshot, o.handle, offset,
+                                    o.size if size is None else size, o.mtime_s), fd)
         os.close(fd)
 
     def end_fetch(self):
@@ -151,7 +151,7 @@ class Worker:
 
     def erase(self, o, **changed):
         o = {**vars(o), **changed}
-        self.put(ERASE, struct.pack("=IIQq2048s", o["storage"], o["handle"], o["size"],
+        self.put(ERASE, struct.pack("=IIQQq2048s", o["storage"], 0, o["handle"], o["size"],
                                     o["mtime_s"], o["path"].encode()))
         return self.get(ERASED)
 

@@ -156,6 +156,7 @@ dockd_src := \
 	dockd/index_outlook.c \
 	dockd/index_queue.c \
 	dockd/index_expedite.c \
+	dockd/index_assignment.c \
 	dockd/order.c \
 	dockd/retention.c \
 	dockd/disposal.c \

@@ -64,6 +64,10 @@ struct asset {
 	char id[PROTO_ID_LEN];     /* the same at every station: see asset_id */
 	char camera[PROTO_TEXT_LEN + 4]; /* identity */
 	char profile[PROTO_NAME_LEN];
+	char officer
+	    [PROTO_ID_TEXT_LEN]; /* to whom the camera said it was issued; ids, "" not told */
+	char unit[PROTO_ID_TEXT_LEN];
+	uint32_t damage;  /* OBJECT_CUT, OBJECT_SHARED: what its file system did to it */
 	char sha384[100]; /* hex, "" unless the profile asks for it */
 	char sha512[132];
 	char signature[32];                      /* signature result: signature_word's */

@@ -98,6 +98,7 @@ struct bay {
 	bool expedited; /* a person wants something of it first */
 	bool final;     /* two listings agree and nothing is left to be pulled */
 	bool told_held; /* and all of it is checked: said in the log */
+	bool damaged;   /* its file system is: said by the last listing */
 	bool partial;   /* part of the tree could not be read, or too many objects */
 	bool no_room;   /* the station's disk is full: what is pending waits for it */
 	char trouble[PROTO_TEXT_LEN * 2]; /* of this docking, shown; "" none */

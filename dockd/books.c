@@ -3,6 +3,7 @@
 #include "bays.h"
 #include "clock.h"
 
+#include "base/language.h"
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -50,6 +51,15 @@ void books_asset_trouble(struct bay *b, uint64_t asset, const char *text)
 	    log_text(text));
 }
 
+/* To whom the camera says that it is issued: ids alone, as docking let them in. */
+static void ids_into(struct record *r, const struct proto_camera *c)
+{
+	if (c->officer[0])
+		record_text(r, "officer", c->officer);
+	if (c->unit[0])
+		record_text(r, "unit", c->unit);
+}
+
 void books_camera(struct bay *b)
 {
 	const struct proto_camera *c = &b->camera;
@@ -64,6 +74,9 @@ void books_camera(struct bay *b)
 		record_text(r, "mtp-serial", c->serial);
 	if (c->firmware[0])
 		record_text(r, "firmware", c->firmware);
+	ids_into(r, c);
+	if (c->unlock)
+		record_text(r, "unlock", language_word((enum unlock)c->unlock));
 	if (b->clock_known) {
 		record_number(r, "clock-offset-ms", b->clock_offset_ms);
 		record_number(r, "clock-synchronised", clock.synchronised);
@@ -158,6 +171,11 @@ uint64_t books_found(struct bay *b, const struct listing_row *row)
 	    index_log_prefix(ix(b), b->identity, row->path, row->size_bytes, &before) == 0)
 		record_number(r, "prefix-of", (int64_t)before.number);
 	record_number(r, "protected", (row->flags & OBJECT_PROTECTED) != 0);
+	ids_into(r, &b->camera);
+	if (row->flags & OBJECT_CUT)
+		record_number(r, "cut", 1);
+	if (row->flags & OBJECT_SHARED)
+		record_number(r, "shared", 1);
 	books_write(b, r);
 	return number;
 }

@@ -66,6 +66,9 @@ void control_fill_asset(const struct control *c, const struct asset *a, struct p
 	memcpy(row->asset, a->id, sizeof(row->asset));
 	memcpy(row->sha256, a->sha256, sizeof(row->sha256));
 	memcpy(row->camera, a->camera, sizeof(row->camera));
+	memcpy(row->officer, a->officer, sizeof(row->officer));
+	memcpy(row->unit, a->unit, sizeof(row->unit));
+	row->damage = a->damage;
 	if (index_docking(control_index(c), a->docking, &d) == 0)
 		memcpy(row->bay, d.bay, sizeof(row->bay));
 	snprintf(row->signature, sizeof(row->signature), "%s", a->signature);

@@ -34,6 +34,8 @@ static void fill_bay(const struct bay *b, struct proto_ctl_bay *row)
 	row->pending_bytes = b->sum.pending_bytes;
 	row->pulled_bytes = b->pulled_bytes;
 	row->clock_offset_ms = b->clock_known ? b->clock_offset_ms : INT64_MIN;
+	memcpy(row->officer, b->camera.officer, sizeof(row->officer));
+	memcpy(row->unit, b->camera.unit, sizeof(row->unit));
 	row->docked_at_s = b->docking ? b->docked_at_s : 0;
 	if (b->state == BAY_EMPTY || b->state == BAY_LEFT) {
 		memset(row->model, 0, sizeof(row->model));

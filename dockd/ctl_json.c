@@ -118,7 +118,7 @@ struct json_t *json_destination(const struct proto_ctl_destination *d)
 static json_t *features_of(uint32_t features)
 {
 	static const char *const words[] = { "partial64", "partial", "erases", "clock", "clock-set",
-		"battery" };
+		"battery", "locked", "owner-set", "settings", "read-only" };
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -135,8 +135,8 @@ struct json_t *json_bay(const struct proto_ctl_bay *b)
 	    json_pack("{so so so}", "number", number_of(b->now_asset), "bytes",
 		number_of(b->now_bytes), "size_bytes", number_of(b->now_size));
 
-	return json_pack("{so so so so so so so ss so so si si si si so so so so so so}", "bay",
-	    text_of(b->bay), "port", text_of(b->port), "state", text_of(b->state), "camera",
+	return json_pack("{so so so so so so so ss so so si si si si so so so so so so so so}",
+	    "bay", text_of(b->bay), "port", text_of(b->port), "state", text_of(b->state), "camera",
 	    text_or_null(b->camera), "model", text_or_null(b->model), "profile",
 	    text_or_null(b->profile), "text", text_of(b->text), "light",
 	    light_word((enum light_state)b->light), "features", features_of(b->features),
@@ -147,16 +147,19 @@ struct json_t *json_bay(const struct proto_ctl_bay *b)
 	    number_of(b->pending_bytes), "pulled_bytes", number_of(b->pulled_bytes), "now", now,
 	    "clock_offset_ms",
 	    b->clock_offset_ms == INT64_MIN ? json_null() : json_integer(b->clock_offset_ms),
-	    "docked_at", time_of(b->docked_at_s, true));
+	    "docked_at", time_of(b->docked_at_s, true), "officer", text_or_null(b->officer), "unit",
+	    text_or_null(b->unit));
 }
 
 static json_t *add_kept(json_t *object, const struct proto_ctl_asset *a)
 {
 	static const char *const copies[] = { "kept", "retired", "disposed" };
-	json_t *more = json_pack("{so sb so so sb ss}", "recorded", time_of(a->recorded_s, true),
-	    "recorded_proved", a->recorded_proved != 0, "dispose_by",
+	json_t *more = json_pack("{so sb so so sb ss so so sb sb}", "recorded",
+	    time_of(a->recorded_s, true), "recorded_proved", a->recorded_proved != 0, "dispose_by",
 	    time_of(a->dispose_by_s, true), "class", text_or_null(a->class), "preserved",
-	    a->preserved != 0, "station_copy", copies[a->retired <= 2 ? a->retired : 0]);
+	    a->preserved != 0, "station_copy", copies[a->retired <= 2 ? a->retired : 0], "officer",
+	    text_or_null(a->officer), "unit", text_or_null(a->unit), "cut",
+	    (a->damage & OBJECT_CUT) != 0, "shared", (a->damage & OBJECT_SHARED) != 0);
 
 	json_object_update(object, more);
 	json_decref(more);

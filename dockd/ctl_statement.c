@@ -106,6 +106,17 @@ static void found(struct sheet *s)
 	snprintf(s->camera, sizeof(s->camera), "%s", text_of(s, "camera"));
 	say(s, FILE_ITSELF, "Camera %s held it as \"%s\" (%s), %" PRId64 " bytes.", s->camera,
 	    text_of(s, "path"), text_of(s, "kind"), number_of(s, "size"));
+	if (text_of(s, "officer")[0] || text_of(s, "unit")[0])
+		say(s, FILE_ITSELF,
+		    "The camera said that it was issued to officer id \"%s\", unit id \"%s\".",
+		    text_of(s, "officer"), text_of(s, "unit"));
+	if (number_of(s, "cut"))
+		say(s, FILE_ITSELF,
+		    "The camera's file system is damaged and ends it early: the bytes here are all "
+		    "that can be read.");
+	if (number_of(s, "shared"))
+		say(s, FILE_ITSELF,
+		    "The camera's file system is damaged and gives parts of it to another file too.");
 	if (number_of(s, "protected"))
 		say(s, FILE_ITSELF, "The camera showed it as protected against deletion.");
 	if (record_has(&s->record, "mtime"))

@@ -369,6 +369,10 @@ void text_bay(FILE *out, const struct proto_ctl_bay *b)
 	if (b->docking == 0)
 		return;
 	put_line(out, "Camera", b->camera[0] ? b->camera : "not known");
+	if (b->officer[0])
+		put_line(out, "Officer", b->officer);
+	if (b->unit[0])
+		put_line(out, "Unit", b->unit);
 	put_line(out, "Model", b->model);
 	put_line(out, "Profile", b->profile);
 	snprintf(line, sizeof(line), "%" PRIu64 ", since %s", b->docking,
@@ -424,6 +428,16 @@ void text_asset(FILE *out, const struct proto_ctl_asset *a)
 	put_line(out, "Number", line);
 	put_line(out, "File", a->path);
 	put_line(out, "Camera", a->camera);
+	if (a->officer[0])
+		put_line(out, "Officer", a->officer);
+	if (a->unit[0])
+		put_line(out, "Unit", a->unit);
+	if (a->damage & OBJECT_CUT)
+		put_line(out, "Damaged",
+		    "the camera's file system ends it early: only this much can be read");
+	if (a->damage & OBJECT_SHARED)
+		put_line(out, "Damaged",
+		    "the camera's file system gives parts of it to another file too");
 	if (a->bay[0])
 		put_line(out, "Bay", a->bay);
 	put_line(out, "State", rung_word((enum rung)a->rung));

@@ -39,8 +39,8 @@ static void forget(struct bay *b)
 	b->identity[0] = '\0';
 	b->listings = 0;
 	b->list_gap_s = 0;
-	b->no_room = b->linked = b->news = b->final = b->told_held = b->partial = b->erase_wanted =
-	    b->erase_scan = b->erased_some = false;
+	b->damaged = b->no_room = b->linked = b->news = b->final = b->told_held = b->partial =
+	    b->erase_wanted = b->erase_scan = b->erased_some = false;
 	b->erase_cursor = 0;
 	b->not_erased_n = 0;
 	b->trouble[0] = '\0';
@@ -177,11 +177,27 @@ static void begin_anew_if_another(struct bay *b)
 	b->camera = camera;
 }
 
+/* An id goes into the ledger: visible ASCII without blanks, and nothing behind it. */
+static void clean_id(char *id, size_t room)
+{
+	size_t len = strnlen(id, room - 1);
+
+	while (len > 0 && id[len - 1] == ' ')
+		len--;
+	for (size_t i = 0; i < len; i++) {
+		if (id[i] <= ' ' || id[i] > '~' || id[i] == '"' || id[i] == '\\')
+			id[i] = '_';
+	}
+	memset(id + len, 0, room - len);
+}
+
 static const char *on_camera(struct bay *b, const struct msg *m)
 {
 	uint64_t free_bytes = b->camera.free_bytes;
 
 	memcpy(&b->camera, m->body, sizeof(b->camera));
+	clean_id(b->camera.officer, sizeof(b->camera.officer));
+	clean_id(b->camera.unit, sizeof(b->camera.unit));
 	begin_anew_if_another(b);
 	if (b->camera.battery_percent > 100)
 		b->camera.features &= ~CAMERA_BATTERY;
@@ -268,23 +284,32 @@ static const char *on_listed(struct bay *b, const struct msg *m)
 	record_number(r, "skipped", l.skipped);
 	record_number(r, "truncated", l.truncated);
 	record_number(r, "again", b->listings > 0);
+	if (l.damaged)
+		record_number(r, "damaged", l.damaged);
 	if (l.text[0])
 		record_text(r, "text", l.text);
 	books_write(b, r);
 	log_info("listed",
-	    "bay=%s docking=%" PRIu64 " objects=%u skipped=%u truncated=%u status=%d text=\"%s\"",
-	    b->name, b->docking, l.objects, l.skipped, l.truncated, l.status, log_text(l.text));
+	    "bay=%s docking=%" PRIu64
+	    " objects=%u skipped=%u truncated=%u damaged=%u status=%d text=\"%s\"",
+	    b->name, b->docking, l.objects, l.skipped, l.truncated, l.damaged, l.status,
+	    log_text(l.text));
 	err = listing_end(ix(b), b->docking, b->identity, clock_now_s());
 	if (err < 0) {
 		log_error("listing", "bay=%s reason=\"%s\"", b->name, strerror(-err));
 		return "its listing cannot be kept";
 	}
 	b->partial = l.status < 0 || l.truncated || l.skipped;
+	b->damaged = l.damaged > 0;
+	if (b->damaged)
+		books_trouble(b,
+		    "the camera's file system is damaged: what can be read is taken; have the camera "
+		    "looked at before it is used again");
 	if (l.truncated)
 		books_trouble(b,
 		    "more objects than max-objects: those listed are taken, the rest stays; "
 		    "raise max-objects in the profile or clear the camera");
-	else if (b->partial)
+	else if (b->partial && !b->damaged)
 		books_trouble(
 		    b, "part of the camera's folders could not be read: what can be read is taken");
 	b->listings++;

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 5 /* as at the end of schema */
+#define SCHEMA_VERSION 6 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -39,7 +39,7 @@ static const char schema[] =
     " stamp INTEGER, since INTEGER, sidecar INTEGER, recorded INTEGER, recorded_proved INTEGER,"
     " dispose_by INTEGER, marked INTEGER, disposed INTEGER, time_unproved INTEGER, class TEXT,"
     " sha384 TEXT, sha512 TEXT, signature_text TEXT, confirmed INTEGER,"
-    " kinds INTEGER);"
+    " kinds INTEGER, officer TEXT, unit TEXT, damage INTEGER);"
     "CREATE INDEX asset_path ON asset(camera, path);"
     "CREATE INDEX asset_id ON asset(id) WHERE id <> '';"
     "CREATE INDEX asset_merged ON asset(merged_into) WHERE merged_into > 0;"
@@ -117,8 +117,10 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE expedite(seq INTEGER PRIMARY KEY, asset INTEGER, camera TEXT, docking INTEGER,"
     " reason TEXT, given INTEGER);" /* in force; asset 0: all of the camera up to the docking */
+    "CREATE TABLE assignment(camera TEXT PRIMARY KEY, officer TEXT, unit TEXT, uid INTEGER,"
+    " given INTEGER) WITHOUT ROWID;" /* to whom a person has issued it */
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 5;";
+    "PRAGMA user_version = 6;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

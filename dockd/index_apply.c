@@ -101,6 +101,10 @@ static int found(struct act *a)
 	act_text(a, "camera", x->camera, sizeof(x->camera));
 	act_text(a, "profile", x->profile, sizeof(x->profile));
 	act_text(a, "path", x->path, sizeof(x->path));
+	act_text(a, "officer", x->officer, sizeof(x->officer));
+	act_text(a, "unit", x->unit, sizeof(x->unit));
+	x->damage =
+	    (act_number(a, "cut") ? OBJECT_CUT : 0) | (act_number(a, "shared") ? OBJECT_SHARED : 0);
 	if (a->asset > a->ix->last_asset)
 		a->ix->last_asset = a->asset;
 	if (a->asset > a->ix->new_asset)
@@ -447,6 +451,7 @@ static const struct rule rules[] = {
 	{ "switched", apply_switched, NULL, { "#asset", "$from", "$to", "$text" } },
 	{ "abandoned", apply_abandoned, NULL, { "#asset", "$destination", "$result" } },
 	{ "expedited", apply_expedited, NULL, { "#docking", "$camera", "$reason", "#uid" } },
+	{ "assigned", apply_assigned, NULL, { "$camera", "$officer", "$unit", "$reason", "#uid" } },
 	{ "lift", apply_lift, NULL, { "#order", "$reason", "#uid" } },
 	/* proofs: what these do is mention_note's */
 	{ "bundled", noted, NULL, { "#asset", "$destination", "#upto", "$object" } },

@@ -48,6 +48,8 @@ enum statement {
 	Q_QUEUE_SUM,
 	Q_QUEUE_PUT,
 	Q_QUEUE_TAKE,
+	Q_ASSIGN,
+	Q_ASSIGNMENT,
 	Q_EXPEDITE_COUNT,
 	Q_EXPEDITE_PUT,
 	Q_EXPEDITE_END,
@@ -281,7 +283,8 @@ static inline int db_number(sqlite3_stmt *st, int rc, uint64_t *out)
 	" merged_into, size, durable, pulled, mtime, staged_at, interruptions, restarts, file,"     \
 	" rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts,"        \
 	" receipted, queued, stamp, since, sidecar, recorded, recorded_proved, dispose_by, marked," \
-	" disposed, time_unproved, class, sha384, sha512, signature_text, confirmed, kinds"
+	" disposed, time_unproved, class, sha384, sha512, signature_text, confirmed, kinds,"        \
+	" officer, unit, damage"
 
 /* The asset of a row of ASSET_COLUMNS. */
 void entry_load(sqlite3_stmt *st, struct entry *e);
@@ -318,6 +321,7 @@ int apply_retired(struct act *a);
 int apply_switched(struct act *a);
 int apply_abandoned(struct act *a);
 int apply_expedited(struct act *a);
+int apply_assigned(struct act *a);
 int apply_preserve(struct act *a);
 int apply_lift(struct act *a);
 int apply_marked(struct act *a);

@@ -495,6 +495,8 @@ int uplink_describe(
 	memcpy(out->signature, a.signature, sizeof(out->signature));
 	memcpy(out->asset, a.id, sizeof(out->asset));
 	memcpy(out->camera, a.camera, sizeof(out->camera));
+	memcpy(out->officer, a.officer, sizeof(out->officer));
+	memcpy(out->unit, a.unit, sizeof(out->unit));
 	copy_utf8(out->name, sizeof(out->name), last_part(a.path));
 	if (index_upload(ix(u), asset, destination, &known) == 0) {
 		memcpy(out->address, known.address, sizeof(out->address));

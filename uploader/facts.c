@@ -38,6 +38,8 @@ void facts_of(const struct proto_upload *u, const char *station, struct facts *o
 	if (side)
 		return;
 	put(out, "camera", u->camera);
+	put(out, "officer", u->officer);
+	put(out, "unit", u->unit);
 	put(out, "recorded", out->text[1]);
 	put(out, "dispose-by", out->text[2]);
 	put(out, "class", u->class);

@@ -27,7 +27,7 @@ struct facts {
 
 /*
  * Fills out from what an upload says; what is empty or not known is left out. Keys: name, asset,
- * sha256, camera, station, kind, recorded, dispose-by (RFC 3339, UTC), class, preserved ("yes"),
+ * sha256, camera, officer, unit, station, kind, recorded, dispose-by (RFC 3339, UTC), class, preserved ("yes"),
  * signature. A side object of the station has name, station, kind, sha256, and a bundle its asset.
  */
 void facts_of(const struct proto_upload *u, const char *station, struct facts *out);

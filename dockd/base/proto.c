@@ -35,7 +35,7 @@ struct shape {
 #define UPLOAD_TEXTS                                                                               \
 	TEXTS(TEXT(proto_upload, class), TEXT(proto_upload, signature), TEXT(proto_upload, asset), \
 	    TEXT(proto_upload, camera), TEXT(proto_upload, name), TEXT(proto_upload, version),     \
-	    TEXT(proto_upload, address))
+	    TEXT(proto_upload, officer), TEXT(proto_upload, unit), TEXT(proto_upload, address))
 
 /* Those of a proto_probed that lies at `at` in s, then more. */
 #define PROBED_TEXTS(s, at, ...)                                                                   \
@@ -162,6 +162,8 @@ static const struct shape shapes[] = {
 		TEXT(proto_ctl_asset, asset),
 		TEXT(proto_ctl_asset, sha256),
 		TEXT(proto_ctl_asset, camera),
+		TEXT(proto_ctl_asset, officer),
+		TEXT(proto_ctl_asset, unit),
 		TEXT(proto_ctl_asset, bay),
 		TEXT(proto_ctl_asset, signature),
 		TEXT(proto_ctl_asset, signature_text),

@@ -25,8 +25,9 @@
 #define PROTO_PATH_LEN 2048    /* an object's path on its camera, '/' between folders */
 #define PROTO_ADDRESS_LEN 1024 /* where an upload lives: tus URL, dir name */
 #define PROTO_SHA256_LEN 32
-#define PROTO_CLASS_LEN 32 /* retention classes: "not-yet-categorised" */
-#define PROTO_ID_LEN 68    /* asset id: 64 hex digits and NUL, padded */
+#define PROTO_CLASS_LEN 32   /* retention classes: "not-yet-categorised" */
+#define PROTO_ID_LEN 68      /* asset id: 64 hex digits and NUL, padded */
+#define PROTO_ID_TEXT_LEN 40 /* ids of camera, officer, unit: never names */
 
 /* No time known. Camera times are seconds since 1970 of the camera's own clock face, read as UTC. */
 #define PROTO_NO_TIME INT64_MIN

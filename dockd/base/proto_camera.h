@@ -14,7 +14,6 @@
 
 #define PROTO_UNLOCKS 4
 #define PROTO_PIN_LEN 32
-#define PROTO_ID_TEXT_LEN 40 /* ids of camera, officer, unit: never names */
 #define PROTO_SUFFIXES 12
 
 enum camera_driver { DRIVER_PTP = 1, DRIVER_MSC };

@@ -124,11 +124,13 @@ struct proto_upload {
 	char signature[PROTO_CLASS_LEN]; /* signature result at this time */
 	char asset[PROTO_ID_LEN];        /* the same at every station: camera and digest */
 	char camera[PROTO_TEXT_LEN + 4];
+	char officer[PROTO_ID_TEXT_LEN]; /* to whom it is issued, as it told: ids; "" not told */
+	char unit[PROTO_ID_TEXT_LEN];
 	char name[PROTO_TEXT_LEN * 2];   /* last part of the camera's path, for people */
 	char version[PROTO_TEXT_LEN];    /* of the receipt on record, "" none */
 	char address[PROTO_ADDRESS_LEN]; /* from an earlier CREATED, "" = create */
 };
-_Static_assert(sizeof(struct proto_upload) == 1744, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_upload) == 1824, "crank PROTO_VERSION");
 
 struct proto_address {
 	int64_t

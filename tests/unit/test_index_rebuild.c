@@ -2,6 +2,8 @@
  * An index that has followed the ledger from day to day, and one that is made from the ledger at
  * once: the same, row for row, in all that uploads are about.
  */
+#include "../../dockd/index_asset.h"
+#include "../../dockd/index_assignment.h"
 #include "../../dockd/index_binding.h"
 #include "../../dockd/index_db.h"
 #include "../../dockd/index_expedite.h"
@@ -126,6 +128,7 @@ static void put_clip(uint64_t asset, uint64_t docking, const char *camera, enum 
 static const char *const tables[] = {
 	"SELECT * FROM asset ORDER BY number",
 	"SELECT * FROM upload ORDER BY asset, destination",
+	"SELECT * FROM assignment ORDER BY camera",
 	"SELECT * FROM bound ORDER BY destination",
 	"SELECT * FROM expedite ORDER BY seq",
 	"SELECT * FROM failing ORDER BY destination",
@@ -285,9 +288,44 @@ static void all_that_uploads_write(void **state)
 	assert_int_equal(index_failing(ix, "one", &f), -ENOENT);
 }
 
+static void whose_a_camera_is(void **state)
+{
+	struct assignment to;
+	struct asset a;
+
+	(void)state;
+	policy(false, "one");
+	put_docked(1, "1", "A");
+	begin("found", 1);
+	record_number(&rec, "docking", 1);
+	record_text(&rec, "camera", "A");
+	record_text(&rec, "profile", "p");
+	record_text(&rec, "kind", "clip");
+	record_text(&rec, "path", "a.mp4");
+	record_number(&rec, "size", 100);
+	record_text(&rec, "officer", "000217");
+	record_text(&rec, "unit", "U-9");
+	record_number(&rec, "cut", 1);
+	put();
+	put_words("assigned", 0, NULL, "camera", "A", "officer", "O-3", "unit", "", "reason", "new",
+	    "uid", "7");
+	put_words("assigned", 0, NULL, "camera", "A", "officer", "O-4", "unit", "U-1", "reason",
+	    "x", "uid", "7");
+	assert_int_equal(index_asset(ix, 1, &a), 0);
+	assert_string_equal(a.officer, "000217");
+	assert_string_equal(a.unit, "U-9");
+	assert_int_equal(a.damage, OBJECT_CUT);
+	assert_int_equal(index_assignment(ix, "A", &to), 0);
+	assert_string_equal(to.officer, "O-4");
+	assert_string_equal(to.unit, "U-1");
+	assert_int_equal(index_assignment(ix, "B", &to), -ENOENT);
+	same_when_rebuilt(false, "one");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(whose_a_camera_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_expedited, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_that_uploads_write, setup, teardown),
 	};

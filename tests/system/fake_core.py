@@ -33,7 +33,7 @@ RATE = struct.Struct("=IHHQ")
 PIN = struct.Struct("=32sqq")
 UNLIMITED = (1 << 64) - 1
 READY = struct.Struct("=iIII256s1280s")
-UPLOAD = struct.Struct("=Q32sqqIIII32s32s68s132s256s128s1024s")
+UPLOAD = struct.Struct("=Q32sqqIIII32s32s68s132s40s40s256s128s1024s")
 CREATED = struct.Struct("=qII1024s128s")
 PROGRESS = struct.Struct("=QQq")
 RECEIPT = struct.Struct("=IIQQ32s1024s128sqII2048s")
@@ -167,7 +167,8 @@ class Core:
 
     @staticmethod
     def what(path, address="", name="clip.mp4", size=None, sha256=None, asset=None, kind=CLIP,
-             recorded=1790000000, dispose_by=NO_TIME, preserved=0, urgency=0, version=""):
+             recorded=1790000000, dispose_by=NO_TIME, preserved=0, urgency=0, version="",
+             officer="O-217", unit=""):
         """proto_upload of a file."""
         data = b"" if size is not None and sha256 else pathlib.Path(path).read_bytes()
         digest = sha256 or hashlib.sha256(data).digest()
@@ -177,7 +178,8 @@ class Core:
             len(data) if size is None else size, digest, recorded, dispose_by, kind, preserved,
             urgency, 0,
             b"not-yet-categorised", b"unsigned", asset.encode(),
-            b"BWC-0001", name if isinstance(name, bytes) else name.encode(), version.encode(),
+            b"BWC-0001", officer.encode(), unit.encode(),
+            name if isinstance(name, bytes) else name.encode(), version.encode(),
             address.encode())
 
     def upload(self, path, slot=0, **what):

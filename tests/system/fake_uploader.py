@@ -50,8 +50,8 @@ class Store:
 
 
 def read_upload(body):
-    (size, sha256, _, _, kind, preserved, urgency, _, _, _, asset, camera, name, version,
-     address) = p.UPLOAD.unpack(body)
+    (size, sha256, _, _, kind, preserved, urgency, _, _, _, asset, camera, _, _, name,
+     version, address) = p.UPLOAD.unpack(body)
     return {"size": size, "sha256": sha256.hex(), "kind": kind, "preserved": preserved,
             "asset": p.text(asset), "name": p.text(name), "version": p.text(version),
             "address": p.text(address)}

@@ -330,13 +330,13 @@ def test_dir_side_object_with_a_name_that_is_none(uploader, store, clip, name):
 def test_dir_description(uploader, store, clip):
     uploader.open(core.DIR, store)
     path = clip(MIB)
-    uploader.whole(path, name="Überfall 1.mp4", dispose_by=1792592000, preserved=1)
+    uploader.whole(path, name="Überfall 1.mp4", dispose_by=1792592000, preserved=1, unit="U 9")
     at = stored(store, path)
     assert json.loads(at.with_name(f"{at.name}.json").read_text()) == {
         "asset": asset_id(path), "camera": "BWC-0001", "class": "not-yet-categorised",
         "dispose-by": "2026-10-21T14:13:20Z", "kind": "clip", "length": MIB,
-        "name": "Überfall 1.mp4", "preserved": "yes", "recorded": "2026-09-21T14:13:20Z",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "signature": "unsigned",
+        "name": "Überfall 1.mp4", "officer": "O-217", "preserved": "yes",
+        "recorded": "2026-09-21T14:13:20Z", "unit": "U 9", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "signature": "unsigned",
         "station": "station-1"}
 
 

@@ -137,6 +137,7 @@ def test_what_goes_with_it(rgw, uploader, clip, ready):
         assert told["name"] == "%C3%9Cberfall%201%25.mp4"
         assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         assert told["asset"] == key_of(path) and told["station"] == "station-1"
+        assert told["officer"] == "O-217" and "unit" not in told
         assert told["camera"] == "BWC-0001" and told["recorded"] == "2026-09-21T14:13:20Z"
 
 

@@ -72,6 +72,7 @@ def test_request_headers(uploader, clip):
                     (pair.split(" ") for pair in post.headers["upload-metadata"].split(","))}
         assert metadata["filename"] == "Überfall 1.mp4"
         assert metadata["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert metadata["officer"] == "O-217" and "unit" not in metadata
         assert metadata["camera"] == "BWC-0001" and metadata["station"] == "station-1"
         assert metadata["kind"] == "clip" and metadata["recorded"] == "2026-09-21T14:13:20Z"
         patches = s.seen("PATCH")

@@ -8,6 +8,7 @@ DATADIR ?= $(PREFIX)/share/dockd
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= /usr/lib/systemd/system
 UDEVDIR ?= /usr/lib/udev/rules.d
+MODPROBEDIR ?= /usr/lib/modprobe.d
 DESTDIR ?=
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
@@ -746,7 +747,7 @@ format-check:
 	$(call say,LINT,clang-format)
 	$(Q)clang-format --dry-run --Werror $(c_all)
 
-#: install         programs, pages, profiles, udev rules, units; PREFIX, DESTDIR ... as usual
+#: install         programs, pages, profiles, udev rules, module options, units; PREFIX, DESTDIR ... as usual
 #: uninstall       takes them away again; configuration, state and evidence stay
 sbin_files := dockd
 bin_files := dockctl
@@ -755,7 +756,7 @@ installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files)) $(addprefix $(PREFIX)/bin
 	$(addprefix $(LIBEXECDIR)/,$(libexec_files)) \
 	$(foreach s,1 5 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
 	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook)) $(DATADIR)/dockd.conf \
-	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units)))
+	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(MODPROBEDIR)/dockd.conf $(addprefix $(UNITDIR)/,$(notdir $(units)))
 profiles = $(patsubst etc/%,%,$(wildcard etc/profiles/*.conf))
 receipt_hook = $(patsubst etc/%,%,$(wildcard etc/receipt-hook/*))
 udev_rules = $(wildcard etc/*.rules)
@@ -765,7 +766,7 @@ man_pages = $(wildcard dockd/*.[158] usb/*.[158] uploader/*.[158])
 install: all
 	$(Q)install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBEXECDIR) $(DATADIR)/profiles \
 		$(DATADIR)/receipt-hook \
-		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(UDEVDIR) $(UNITDIR) $(SYSCONFDIR)/dockd)
+		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(UDEVDIR) $(MODPROBEDIR) $(UNITDIR) $(SYSCONFDIR)/dockd)
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(sbin_files)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(bin_files)) $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(libexec_files)) $(DESTDIR)$(LIBEXECDIR)
@@ -776,6 +777,7 @@ install: all
 	$(Q)test -e $(DESTDIR)$(SYSCONFDIR)/dockd/dockd.conf || \
 		install -m 640 etc/dockd.conf $(DESTDIR)$(SYSCONFDIR)/dockd
 	$(Q)install -m 644 $(udev_rules) $(DESTDIR)$(UDEVDIR)
+	$(Q)install -m 644 etc/modprobe.d/dockd.conf $(DESTDIR)$(MODPROBEDIR)
 	$(Q)$(if $(units),install -m 644 $(units) $(DESTDIR)$(UNITDIR))
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR),$(installed))

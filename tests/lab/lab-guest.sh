@@ -5,7 +5,13 @@
 #   camera_umtp N SERIAL FOLDER   dock a camera (uMTP-Responder over FunctionFS) on gadget port N
 #   camera_prepare / camera_plug  the two halves of it, so that many can be plugged at once
 #   camera_pull N                 pull it out, in the middle of whatever it does
+#   gadget_disk N SERIAL IMAGE... dock a USB disk (mass storage gadget, one LUN an image) on gadget
+#                                 port N; image "ro:FILE" cannot be written, "rw:FILE" can
+#   gadget_prepare_disk           the same without plugging it in; then camera_plug N
+#   gadget_pull_disk N            pull it out
 #   qemu_dock ID SERIAL FOLDER    dock QEMU's usb-mtp camera; FOLDER below $LAB_OUT
+#   qemu_disk ID SERIAL BLOCK IMAGE...  dock QEMU's bulk-only disk, one LUN an image below $LAB_OUT,
+#                                 with blocks of BLOCK bytes; pulled out by hmp device_del ID
 #   hmp WORD...                   any command to QEMU's monitor, e.g. hmp device_del ID
 #   until_true SECONDS COMMAND    waits for a command to succeed, by asking again
 #   gadget_port N                 the port name ("3-1") that gadget N has on the station's side
@@ -63,12 +69,56 @@ camera_pull() {
 	until_true 10 umount "/run/ffs$1"
 }
 
+# A gadget of its own beside cam$N: the port is one and the same. Read-only unless "rw:" is said.
+gadget_prepare_disk() {
+	local n=$1 serial=$2 g=$gadgets/disk$1 f=$gadgets/disk$1/functions/mass_storage.disk$1 lun=0 image
+	shift 2
+	mkdir -p "$g/strings/0x409" "$g/configs/c.1/strings/0x409" "$f"
+	echo 0x1d6b >"$g/idVendor"
+	echo 0x0104 >"$g/idProduct"
+	echo Example >"$g/strings/0x409/manufacturer"
+	echo DiskCam >"$g/strings/0x409/product"
+	echo "$serial" >"$g/strings/0x409/serialnumber"
+	echo disk >"$g/configs/c.1/strings/0x409/configuration"
+	echo 500 >"$g/configs/c.1/MaxPower"
+	for image in "$@"; do
+		mkdir -p "$f/lun.$lun"
+		echo >"$f/lun.$lun/file"
+		echo 1 >"$f/lun.$lun/removable"
+		if [ "${image#rw:}" = "$image" ]; then echo 1; else echo 0; fi >"$f/lun.$lun/ro"
+		echo "${image#r[ow]:}" >"$f/lun.$lun/file"
+		lun=$((lun + 1))
+	done
+	[ -e "$g/configs/c.1/mass_storage.disk$n" ] || ln -s "$f" "$g/configs/c.1/"
+}
+
+gadget_disk() {
+	gadget_prepare_disk "$@" && echo "dummy_udc.$1" >"$gadgets/disk$1/UDC"
+}
+
+gadget_pull_disk() {
+	echo >"$gadgets/disk$1/UDC"
+}
+
 hmp() {
 	echo "$*" >/dev/virtio-ports/hmp
 }
 
 qemu_dock() {
 	hmp "device_add usb-mtp,id=$1,serial=$2,rootdir=$3,desc=$1,bus=xhci.0"
+}
+
+# usb-bot waits until it is told that all of its disks are there.
+qemu_disk() {
+	local id=$1 serial=$2 block=$3 lun=0 image
+	shift 3
+	hmp "device_add usb-bot,id=$id,serial=$serial,bus=xhci.0"
+	for image in "$@"; do
+		hmp "drive_add 0 if=none,id=$id-$lun,file=$image,format=raw,cache=unsafe"
+		hmp "device_add scsi-hd,bus=$id.0,lun=$lun,drive=$id-$lun,logical_block_size=$block,physical_block_size=$block"
+		lun=$((lun + 1))
+	done
+	hmp "qom-set /machine/peripheral/$id attached true"
 }
 
 # dummy_hcd.N is a host controller with one port: its bus's number, then "-1".
@@ -115,7 +165,7 @@ mount -t tmpfs shm /dev/shm
 mount -t devpts pts /dev/pts
 mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
 ip link set lo up 2>/dev/null
-modprobe -a xhci_pci usb_storage libcomposite usb_f_fs virtio_net virtio_blk
+modprobe -a xhci_pci libcomposite usb_f_fs usb_f_mass_storage virtio_net virtio_blk
 modprobe dummy_hcd "num=$LAB_UDCS"
 mount -t configfs none /sys/kernel/config
 mkdir -p /dev/virtio-ports
@@ -124,6 +174,7 @@ for port in /sys/class/virtio-ports/*; do
 done
 grep -q '^dockd:' /etc/group || echo 'dockd:x:64000:' >>/etc/group
 cp "${LAB_here%/tests/lab}"/etc/*.rules /run/udev/rules.d/ 2>/dev/null
+mkdir -p /etc/modprobe.d && cp "${LAB_here%/tests/lab}"/etc/modprobe.d/*.conf /etc/modprobe.d/
 /lib/systemd/systemd-udevd --daemon && udevadm trigger && udevadm settle
 "${command[@]}"
 echo $? >"$LAB_out/.lab-status"

@@ -468,7 +468,52 @@ static void shipped_files_are_good(void **state)
 	put(files.conf, USERS);
 	if (config_read(files.conf, "etc/profiles", &files.config, &files.errors) < 0)
 		fail_msg("%s", files.errors);
-	assert_true(files.config.profiles_n >= 5);
+	assert_true(files.config.profiles_n >= 9);
+}
+
+/* What comes with dockd knows each of these by one profile: no ties. */
+static void shipped_profiles_know_one_device_each(void **state)
+{
+	static const struct proto_interface
+	    disk = { .class = 8, .subclass = 6, .protocol = 0x50 },
+	    image = { .class = 6, .subclass = 1, .protocol = 1, .name = "MTP" },
+	    vendor = { .class = 255, .subclass = 255, .name = "MTP" }, other = { .class = 255 };
+	const struct {
+		struct proto_arrived device;
+		const char *profile;
+	} cases[] = {
+		{ { .vendor = 0x1234, .interfaces = 1, .interface = { disk } }, "generic-disk" },
+		{ { .vendor = 0x1234, .interfaces = 2, .interface = { disk, image } },
+		    "generic-mtp" },
+		{ { .vendor = 0x1234, .interfaces = 2, .interface = { disk, vendor } },
+		    "generic-mtp-vendor" },
+		{ { .vendor = 0x1234, .interfaces = 1, .interface = { disk }, .model = "DV16" },
+		    "dv16" },
+		{ { .vendor = 0x4255, .product = 1, .interfaces = 1, .interface = { other } },
+		    "ambarella" },
+		{ { .vendor = 0x18d1, .product = 0x4ee1, .interfaces = 1, .interface = { vendor } },
+		    "android" },
+		{ { .vendor = 0x18d1,
+		      .product = 0x4ee1,
+		      .interfaces = 2,
+		      .interface = { image, other } },
+		    "android" },
+		{ { .vendor = 0x1d6b, .product = 0x0100, .interfaces = 1, .interface = { image } },
+		    "umtp-responder" },
+		{ { .vendor = 0x1234, .interfaces = 1, .interface = { other } }, NULL },
+	};
+
+	(void)state;
+	put(files.conf, USERS);
+	assert_int_equal(config_read(files.conf, "etc/profiles", &files.config, &files.errors), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char tie[256];
+		const struct profile *p = profile_match(files.config.profile,
+		    files.config.profiles_n, &cases[i].device, tie, sizeof(tie));
+
+		assert_string_equal(tie, "");
+		assert_string_equal(p ? p->name : "-", cases[i].profile ? cases[i].profile : "-");
+	}
 }
 
 int main(void)
@@ -486,6 +531,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_profiles_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing_files_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(shipped_files_are_good, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    shipped_profiles_know_one_device_each, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

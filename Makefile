@@ -300,7 +300,9 @@ programs := dockd dockctl dockd-verify dockd-camera dockd-hotplug dockd-uploader
 vcam_src := \
 	tests/vcam/vcam.c \
 	tests/vcam/control.c \
+	tests/vcam/control_disk.c \
 	tests/vcam/scenario.c \
+	tests/vcam/scenario_disk.c \
 	tests/vcam/camera.c \
 	tests/vcam/contents.c \
 	tests/vcam/faults.c \
@@ -309,6 +311,9 @@ vcam_src := \
 	tests/vcam/operations.c \
 	tests/vcam/device.c \
 	tests/vcam/dataset.c \
+	tests/vcam/disk.c \
+	tests/vcam/bot.c \
+	tests/vcam/scsi.c \
 	tests/vcam/face_socket.c \
 	tests/vcam/face_ffs.c
 vcam_pkg := jansson libcrypto

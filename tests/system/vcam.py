@@ -76,8 +76,9 @@ class Camera:
 
     build: the build folder; folder: where its sockets and scenario go (short: socket paths are at
     most 107 bytes); dock: the dock folder that the simulated hotplug watches. Keys of the scenario
-    (usb, ptp, ops, clock, battery, events, rate, faults, storages) go in as keywords; `objects`
-    makes one storage.
+    (usb, ptp, ops, clock, battery, events, rate, faults, storages, disk) go in as keywords;
+    `objects` makes one storage; `disk` makes it a USB disk: {"luns": [{"image": path}]}, see
+    scenario_disk.c, and disks.py for images.
     """
 
     def __init__(self, build, folder, name="camera", dock=None, objects=None, face="socket",
@@ -90,7 +91,7 @@ class Camera:
         self.socket_path = str(self.folder / f"{name}.usb")
         self.control_path = str(self.folder / f"{name}.ctl")
         scenario.setdefault("usb", {}).setdefault("serial", f"BWC-{name}")
-        if "storages" not in scenario:
+        if "storages" not in scenario and "disk" not in scenario:
             scenario["storages"] = [{"objects": objects or []}]
         self.scenario_path = self.folder / f"{name}.json"
         self.scenario_path.write_text(json.dumps(scenario))
@@ -164,6 +165,18 @@ class Camera:
 
     def digest(self, path):
         return self.command("digest", path, timeout=600)["object"]["sha256"]
+
+    def sent_of(self, lun=0, begin=0, end=2**63 - 1):
+        """Bytes of a disk's medium sent so far of those from begin to end, repeats counted."""
+        return self.command("sent", f"lun{lun}", begin, end)["sent"]
+
+    def poke(self, lun, offset, path):
+        """What the file holds is written into the image, as a camera does that records on."""
+        self.command("poke", f"lun{lun}", offset, path)
+
+    def medium(self, lun, inside):
+        """Takes the card out, or puts it in."""
+        self.command("medium", f"lun{lun}", "in" if inside else "out")
 
     def add(self, path, size=0, **more):
         self.line("add " + json.dumps(clip(path, size, **more)))

@@ -8,6 +8,7 @@
 #define VCAM_CAMERA_H
 
 #include "contents.h"
+#include "disk.h"
 #include "faults.h"
 
 enum operation_group {
@@ -40,8 +41,9 @@ struct camera {
 	uint32_t clocks_set;
 	uint8_t battery;
 	bool events;
-	uint64_t rate;    /* bytes a second of data phases, 0 = as fast as can be */
-	uint32_t endless; /* number of the folder that always has more, or 0 */
+	uint64_t rate;     /* bytes a second of data phases, 0 = as fast as can be */
+	struct disk *disk; /* it is a disk; NULL: it speaks PTP */
+	uint32_t endless;  /* number of the folder that always has more, or 0 */
 };
 
 /* Reads a scenario file into *c. 0, or -EINVAL after a line on standard error. */

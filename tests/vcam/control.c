@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "vcam.h"
+#include "control.h"
 
 #define CLIENTS (CONTROL_FDS - 1)
 #define LINE_MAX_BYTES 262144u
@@ -90,12 +90,12 @@ static void answer(struct client *c, json_t *what)
 	free(text);
 }
 
-static json_t *yes(void)
+json_t *control_yes(void)
 {
 	return json_pack("{s:b}", "ok", 1);
 }
 
-static json_t *no(const char *why)
+json_t *control_no(const char *why)
 {
 	return json_pack("{s:b, s:s}", "ok", 0, "error", why);
 }
@@ -149,6 +149,8 @@ static bool value_of(const struct vcam *v, const char *key, uint64_t *value)
 	const struct contents *c = &v->camera.contents;
 
 	*value = 0;
+	if (control_disk_value(v, key, value))
+		return true;
 	if (strncmp(key, "bytes:", 6) == 0) {
 		for (size_t i = 0; i < c->count; i++) {
 			if (strcmp(c->objects[i]->path, key + 6) == 0)
@@ -202,7 +204,7 @@ static json_t *do_plug(struct vcam *v, char **words, size_t n, const char *rest)
 
 	(void)n;
 	(void)rest;
-	return r < 0 ? no(strerror(-r)) : yes();
+	return r < 0 ? control_no(strerror(-r)) : control_yes();
 }
 
 static json_t *do_unplug(struct vcam *v, char **words, size_t n, const char *rest)
@@ -211,9 +213,9 @@ static json_t *do_unplug(struct vcam *v, char **words, size_t n, const char *res
 	(void)n;
 	(void)rest;
 	if (!v->plugged)
-		return no("not plugged");
+		return control_no("not plugged");
 	vcam_unplug(v);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_presence(struct vcam *v, char **words, size_t n, const char *rest)
@@ -222,7 +224,7 @@ static json_t *do_presence(struct vcam *v, char **words, size_t n, const char *r
 	(void)rest;
 	snprintf(v->presence, sizeof(v->presence), "%s", words[1]);
 	v->face->changed(v);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_fault(struct vcam *v, char **words, size_t n, const char *rest)
@@ -231,8 +233,8 @@ static json_t *do_fault(struct vcam *v, char **words, size_t n, const char *rest
 
 	(void)rest;
 	if (!camera_hurt(&v->camera, words[1], words + 2, n - 2, &why))
-		return no(why ? why : "refused");
-	return yes();
+		return control_no(why ? why : "refused");
+	return control_yes();
 }
 
 static json_t *do_clear(struct vcam *v, char **words, size_t n, const char *rest)
@@ -243,13 +245,14 @@ static json_t *do_clear(struct vcam *v, char **words, size_t n, const char *rest
 	faults_clear(&v->camera.faults);
 	v->responder.silence = TALKS;
 	v->responder.flood_left = 0;
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_stats(struct vcam *v, char **words, size_t n, const char *rest)
 {
 	const struct contents *c = &v->camera.contents;
-	json_t *j = yes(), *ops = json_object(), *fired = json_object(), *paths = json_array();
+	json_t *j = control_yes(), *ops = json_object(), *fired = json_object(),
+	       *paths = json_array();
 	char code[16];
 
 	(void)words;
@@ -263,7 +266,7 @@ static json_t *do_stats(struct vcam *v, char **words, size_t n, const char *rest
 	json_object_set_new(j, "port", json_string(v->port));
 	json_object_set_new(j, "clocks_set", json_integer(v->camera.clocks_set));
 	json_object_set_new(j, "clock_offset", json_integer(v->camera.clock_offset_s));
-	for (size_t i = 0; i < OPS_MAX && v->responder.stats.ops[i].op; i++) {
+	for (size_t i = 0; i < OPS_MAX && v->responder.stats.ops[i].n; i++) {
 		snprintf(code, sizeof(code), "0x%04x", v->responder.stats.ops[i].op);
 		json_object_set_new(
 		    ops, code, json_integer((json_int_t)v->responder.stats.ops[i].n));
@@ -275,6 +278,7 @@ static json_t *do_stats(struct vcam *v, char **words, size_t n, const char *rest
 	}
 	for (uint64_t i = 0; i < c->deleted; i++)
 		json_array_append_new(paths, json_string(c->deleted_paths[i]));
+	control_disk_stats(v, j);
 	json_object_set_new(j, "ops", ops);
 	json_object_set_new(j, "fired", fired);
 	json_object_set_new(j, "deleted", paths);
@@ -306,9 +310,9 @@ static json_t *do_add(struct vcam *v, char **words, size_t n, const char *rest)
 	(void)words;
 	(void)n;
 	if (!o)
-		return no(why);
+		return control_no(why);
 	responder_say(&v->responder, 0x4002, o->number + v->responder.handle_base);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_remove(struct vcam *v, char **words, size_t n, const char *rest)
@@ -318,10 +322,10 @@ static json_t *do_remove(struct vcam *v, char **words, size_t n, const char *res
 	(void)n;
 	(void)rest;
 	if (!o)
-		return no("no such object");
+		return control_no("no such object");
 	responder_say(&v->responder, 0x4003, o->number + v->responder.handle_base);
 	contents_remove(&v->camera.contents, o, false);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_grow(struct vcam *v, char **words, size_t n, const char *rest)
@@ -331,10 +335,10 @@ static json_t *do_grow(struct vcam *v, char **words, size_t n, const char *rest)
 	(void)n;
 	(void)rest;
 	if (!o)
-		return no("no such object");
+		return control_no("no such object");
 	contents_grow(o, strtoull(words[2], NULL, 0));
 	responder_say(&v->responder, 0x4007, o->number + v->responder.handle_base);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_touch(struct vcam *v, char **words, size_t n, const char *rest)
@@ -344,10 +348,10 @@ static json_t *do_touch(struct vcam *v, char **words, size_t n, const char *rest
 	(void)n;
 	(void)rest;
 	if (!o)
-		return no("no such object");
+		return control_no("no such object");
 	o->mtime = strcmp(words[2], "none") == 0 ? NO_TIME : strtoll(words[2], NULL, 0);
 	responder_say(&v->responder, 0x4007, o->number + v->responder.handle_base);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_digest(struct vcam *v, char **words, size_t n, const char *rest)
@@ -357,7 +361,7 @@ static json_t *do_digest(struct vcam *v, char **words, size_t n, const char *res
 	(void)n;
 	(void)rest;
 	return o ? json_pack("{s:b, s:o}", "ok", 1, "object", object_json(o, true)) :
-		   no("no such object");
+		   control_no("no such object");
 }
 
 static json_t *do_battery(struct vcam *v, char **words, size_t n, const char *rest)
@@ -366,7 +370,7 @@ static json_t *do_battery(struct vcam *v, char **words, size_t n, const char *re
 	(void)rest;
 	v->camera.battery = (uint8_t)strtoul(words[1], NULL, 0);
 	responder_say(&v->responder, 0x4006, 0x5001);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_rate(struct vcam *v, char **words, size_t n, const char *rest)
@@ -374,7 +378,7 @@ static json_t *do_rate(struct vcam *v, char **words, size_t n, const char *rest)
 	(void)n;
 	(void)rest;
 	v->camera.rate = strtoull(words[1], NULL, 0);
-	return yes();
+	return control_yes();
 }
 
 static json_t *do_quit(struct vcam *v, char **words, size_t n, const char *rest)
@@ -383,7 +387,7 @@ static json_t *do_quit(struct vcam *v, char **words, size_t n, const char *rest)
 	(void)n;
 	(void)rest;
 	v->quit = true;
-	return yes();
+	return control_yes();
 }
 
 static const struct {
@@ -397,14 +401,17 @@ static const struct {
 	{ "fault", 2, do_fault },       /* fault NAME key=value ... */
 	{ "clear", 1, do_clear },
 	{ "stats", 1, do_stats },
-	{ "objects", 1, do_objects }, /* objects [digest] */
-	{ "add", 2, do_add },         /* add {JSON} */
-	{ "remove", 2, do_remove },   /* remove PATH */
-	{ "grow", 3, do_grow },       /* grow PATH BYTES */
-	{ "touch", 3, do_touch },     /* touch PATH SECONDS|none */
-	{ "digest", 2, do_digest },   /* digest PATH */
-	{ "battery", 2, do_battery }, /* battery PERCENT */
-	{ "rate", 2, do_rate },       /* rate BYTES-A-SECOND */
+	{ "objects", 1, do_objects },    /* objects [digest] */
+	{ "add", 2, do_add },            /* add {JSON} */
+	{ "remove", 2, do_remove },      /* remove PATH */
+	{ "grow", 3, do_grow },          /* grow PATH BYTES */
+	{ "touch", 3, do_touch },        /* touch PATH SECONDS|none */
+	{ "digest", 2, do_digest },      /* digest PATH */
+	{ "battery", 2, do_battery },    /* battery PERCENT */
+	{ "rate", 2, do_rate },          /* rate BYTES-A-SECOND */
+	{ "sent", 2, control_sent },     /* sent LUN [FROM UPTO]: bytes of the medium */
+	{ "poke", 4, control_poke },     /* poke LUN OFFSET FILE: written to the image */
+	{ "medium", 3, control_medium }, /* medium LUN in|out */
 	{ "quit", 1, do_quit },
 };
 
@@ -446,12 +453,12 @@ static void begin_wait(struct vcam *v, struct client *c, char **words, size_t n)
 	if (!sign && n > 1)
 		sign = strstr(words[1], "==");
 	if (!sign || (size_t)(sign - words[1]) >= sizeof(c->wait)) {
-		answer(c, no("wait KEY>=N [SECONDS]"));
+		answer(c, control_no("wait KEY>=N [SECONDS]"));
 		return;
 	}
 	*sign = '\0';
 	if (!value_of(v, words[1], &value)) {
-		answer(c, no("no such key"));
+		answer(c, control_no("no such key"));
 		return;
 	}
 	snprintf(c->wait, sizeof(c->wait), "%s", words[1]);
@@ -505,7 +512,7 @@ static void run_line(struct vcam *v, struct client *c, char *line)
 			return;
 		}
 	}
-	answer(c, no("no such command, or words lack"));
+	answer(c, control_no("no such command, or words lack"));
 	free(rest);
 }
 

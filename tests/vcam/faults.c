@@ -87,6 +87,34 @@ static const struct {
 	[HURT_PACKET_HUGE] = { "packet-huge", "", "wMaxPacketSize 0xFFFF", 0 },
 	[HURT_BABBLE] = { "babble", "", "says packets of 64, sends larger ones", 0 },
 	[HURT_TOTAL_LENGTH] = { "total-length", "", "wTotalLength 0xFFFF", 0 },
+	[HURT_BOT_RESIDUE] = { "bot-residue", "op value! count", "the CSW says this residue", 0 },
+	[HURT_BOT_PHASE] = { "bot-phase", "op count", "the CSW says phase error", 1 },
+	[HURT_BOT_SIGNATURE] = { "bot-signature", "op count", "the CSW has another signature", 1 },
+	[HURT_BOT_TAG] = { "bot-tag", "op count", "the CSW has another tag", 1 },
+	[HURT_BOT_STALL_CSW] = { "bot-stall-csw", "op count", "bulk-in halts before the CSW", 1 },
+	[HURT_BOT_NO_CSW] = { "bot-no-csw", "op count",
+	    "no CSW, and silence until a reset of any kind", 1 },
+	[HURT_BOT_MERGED] = { "bot-merged", "op count",
+	    "CSW in the packet in which data end that are no payload", 0 },
+	[HURT_BOT_MAX_LUN] = { "bot-max-lun", "value! count",
+	    "Get Max LUN says value; -1: it stalls", 0 },
+	[HURT_SCSI_INQUIRY] = { "scsi-inquiry", "object value text count",
+	    "INQUIRY is value (5) bytes long; text=garbage: 36 bytes ff", 0 },
+	[HURT_SCSI_BECOMING_READY] = { "scsi-becoming-ready", "object op count",
+	    "2/04/01 to what needs a medium", 0 },
+	[HURT_SCSI_ATTENTION] = { "scsi-attention", "object op count", "UNIT ATTENTION 6/28/00",
+	    0 },
+	[HURT_SCSI_SENSE] = { "scsi-sense", "object op! value! count",
+	    "fails with sense value 0xKKAAQQ", 1 },
+	[HURT_SCSI_CAPACITY] = { "scsi-capacity", "object value! count",
+	    "capacity told is value blocks", 0 },
+	[HURT_SCSI_BLOCK] = { "scsi-block", "object value! count", "block size told is value", 0 },
+	[HURT_SCSI_MAX_READ] = { "scsi-max-read", "object value! count",
+	    "READ of more than value bytes: 5/24/00", 0 },
+	[HURT_SCSI_MEDIUM_ERROR] = { "scsi-medium-error", "object at! value count",
+	    "value (512) bytes from at on cannot be read: 3/11/00", 0 },
+	[HURT_DISK_UNSTABLE] = { "disk-unstable", "object at! value count",
+	    "value (512) bytes from at on are others when read again", 0 },
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -167,6 +195,10 @@ static int64_t usual_value(enum fault_kind kind)
 		return 200000;
 	if (kind == HURT_EVENT_FLOOD)
 		return 100000;
+	if (kind == HURT_SCSI_INQUIRY)
+		return 5;
+	if (kind == HURT_SCSI_MEDIUM_ERROR || kind == HURT_DISK_UNSTABLE)
+		return 512;
 	if (kind == HURT_ENDPOINT_COUNT)
 		return 30;
 	if (kind == HURT_DELETE_REFUSED)

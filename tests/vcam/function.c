@@ -14,6 +14,8 @@
 #define EXTENDED_EVENT 0x65
 #define DEVICE_RESET 0x66
 #define DEVICE_STATUS 0x67
+#define GET_MAX_LUN 0xfe /* bulk-only transport, section 3 */
+#define BULK_ONLY_RESET 0xff
 
 enum { STRING_MANUFACTURER = 1, STRING_PRODUCT, STRING_SERIAL, STRING_INTERFACE };
 
@@ -68,8 +70,8 @@ size_t responder_descriptors(struct responder *r, uint8_t device[18], uint8_t *c
 		packet = 64;
 	memcpy(config, (const uint8_t[]){ 9, 2, 0, 0, 1, 1, 0, 0x80, 250 }, 9);
 	memcpy(config + 9,
-	    (const uint8_t[]){
-		9, 4, 0, 0, 3, id->class, id->subclass, id->protocol, STRING_INTERFACE },
+	    (const uint8_t[]){ 9, 4, 0, 0, 3, id->class, id->subclass, id->protocol,
+		id->interface[0] ? STRING_INTERFACE : 0 },
 	    9);
 	if (hurt(r, HURT_LONG_DESCRIPTOR)) {
 		config[n] = 200;
@@ -81,7 +83,10 @@ size_t responder_descriptors(struct responder *r, uint8_t device[18], uint8_t *c
 	} else {
 		n += put_endpoint(config + n, EP_IN, 2, packet, 0);
 		n += put_endpoint(config + n, EP_OUT, 2, packet, 0);
-		n += put_endpoint(config + n, EP_EVENT, 3, EVENT_PACKET, 6);
+		if (r->camera->disk)
+			config[13] = 2;
+		else
+			n += put_endpoint(config + n, EP_EVENT, 3, EVENT_PACKET, 6);
 	}
 	if (faults_find(&r->camera->faults, HURT_ENDPOINT_COUNT, 0, NULL))
 		config[13] =
@@ -151,11 +156,31 @@ static size_t device_status(const struct responder *r, uint8_t *out)
 	return n;
 }
 
+static int disk_request(struct responder *r, uint8_t request, uint8_t *out, size_t *n)
+{
+	int last;
+
+	if (request == BULK_ONLY_RESET) {
+		if (hurt(r, HURT_NO_RESET))
+			return -EPIPE;
+		responder_device_reset(r);
+		return 0;
+	}
+	last = request == GET_MAX_LUN ? bot_max_lun(r) : -EPIPE;
+	if (last < 0)
+		return last;
+	out[0] = (uint8_t)last;
+	*n = 1;
+	return 0;
+}
+
 static int class_request(
     struct responder *r, uint8_t request, const uint8_t *data, size_t len, uint8_t *out, size_t *n)
 {
 	struct buf b = buf_of(data, len);
 
+	if (r->camera->disk)
+		return disk_request(r, request, out, n);
 	switch (request) {
 	case CANCEL:
 		if (hurt(r, HURT_NO_CANCEL) || buf_u16(&b) != 0x4001 || buf_left(&b) != 4)

@@ -73,6 +73,32 @@ static struct transfer *append(
 	return t;
 }
 
+struct transfer *responder_queue(struct responder *r, const uint8_t *bytes, size_t len)
+{
+	struct transfer *t = append(r, bytes ? bytes : (const uint8_t *)"", len, NULL, 0);
+
+	t->zero_packet = false;
+	return t;
+}
+
+void responder_grow(struct transfer *t, const uint8_t *bytes, size_t len)
+{
+	t->head = realloc(t->head, t->head_len + len);
+	if (!t->head)
+		abort();
+	memcpy(t->head + t->head_len, bytes, len);
+	t->head_len += len;
+	t->total += len;
+}
+
+void responder_unit(struct transfer *t, struct unit *u, uint64_t from, uint64_t len)
+{
+	t->unit = u;
+	t->from = t->watched = from;
+	t->total = t->head_len + len;
+	t->paced = true;
+}
+
 static bool phase_fits(const struct fault *f, const char *phase)
 {
 	return !f->text[0] || strcmp(f->text, phase) == 0;
@@ -183,7 +209,7 @@ static void count_op(struct stats *s, uint32_t op)
 {
 	size_t i = 0;
 
-	while (i < OPS_MAX - 1 && s->ops[i].op && s->ops[i].op != op)
+	while (i < OPS_MAX - 1 && s->ops[i].n && s->ops[i].op != op)
 		i++;
 	s->ops[i].op = op;
 	s->ops[i].n++;
@@ -220,6 +246,8 @@ static bool hurt_command(struct responder *r)
 		r->silence = silence_of(f->text, UNTIL_UNPLUG);
 		return true;
 	}
+	if (r->camera->disk)
+		return false;
 	f = op == 0x1002 ? faults_take(fs, HURT_OPEN_SILENT, 0, NULL) : NULL;
 	if (f) {
 		r->silence = silence_of(f->text, UNTIL_REQUEST);
@@ -229,6 +257,14 @@ static bool hurt_command(struct responder *r)
 	if (f)
 		responder_answer(r, (uint16_t)f->value, NULL, 0);
 	return f != NULL;
+}
+
+bool responder_command(struct responder *r, uint32_t op)
+{
+	r->command.code = (uint16_t)op;
+	r->stats.commands++;
+	count_op(&r->stats, op);
+	return hurt_command(r);
 }
 
 static void take_command(struct responder *r, const uint8_t *data, size_t len)
@@ -263,6 +299,8 @@ int responder_out(struct responder *r, const uint8_t *data, size_t len)
 		return -EPIPE;
 	if (r->silence != TALKS)
 		return 0; /* the endpoint's buffer takes it, nobody reads it */
+	if (r->camera->disk)
+		return bot_out(r, data, len);
 	if (r->data_out) {
 		r->data_out = false;
 		operation_data(r, data, len);
@@ -320,6 +358,35 @@ static struct object *object_of(const struct responder *r, const struct transfer
 	return t->object ? r->camera->contents.objects[t->object - 1] : NULL;
 }
 
+/* How faults call what the payload is of; NULL: there is none. */
+static const char *payload_name(const struct responder *r, const struct transfer *t)
+{
+	struct object *o = object_of(r, t);
+
+	return t->unit ? t->unit->name : o ? o->path : NULL;
+}
+
+/* Bytes of a unit, as they are or as the medium makes them of a second reading. */
+static void copy_unit(
+    struct responder *r, struct transfer *t, uint64_t offset, uint8_t *buf, size_t n)
+{
+	struct fault *f = faults_find(&r->camera->faults, HURT_DISK_UNSTABLE, 0, t->unit->name);
+	uint64_t end = f ? f->at + (uint64_t)f->value : 0;
+
+	if (t->zeros)
+		memset(buf, 0, n);
+	else
+		unit_read(t->unit, offset, buf, n);
+	if (f && offset < end && f->at < offset + n && unit_was_sent(t->unit, offset, n)) {
+		for (size_t i = 0; i < n; i++) {
+			if (offset + i >= f->at && offset + i < end)
+				buf[i] ^= 0x20;
+		}
+		faults_fire(&r->camera->faults, f);
+	}
+	unit_note(t->unit, offset, n);
+}
+
 /* Copies the next n bytes of the transfer. */
 static void copy_out(struct responder *r, struct transfer *t, uint8_t *buf, size_t n)
 {
@@ -330,7 +397,11 @@ static void copy_out(struct responder *r, struct transfer *t, uint8_t *buf, size
 		from_head = t->head_len - (size_t)t->done < n ? t->head_len - (size_t)t->done : n;
 		memcpy(buf, t->head + t->done, from_head);
 	}
-	if (n > from_head && o) {
+	if (n > from_head && t->unit) {
+		copy_unit(r, t, t->from + t->done + from_head - t->head_len, buf + from_head,
+		    n - from_head);
+		r->stats.payload += n - from_head;
+	} else if (n > from_head && o) {
 		if (t->zeros)
 			memset(buf + from_head, 0, n - from_head);
 		else
@@ -351,6 +422,21 @@ static void change_response(struct transfer *t, uint16_t code)
 		buf_put_le(t->head + 6, code, 2);
 }
 
+/* The payload faults of a disk that do not end the filling by themselves. */
+static void hurt_unit(struct responder *r, struct transfer *t, const struct fault *f)
+{
+	if (f->kind == HURT_ZERO_FILLED)
+		t->zeros = true;
+	if (f->kind == HURT_SHORT || f->kind == HURT_VANISH) {
+		bot_cut(r, t, f->kind == HURT_SHORT ? BOT_PASSED : BOT_FAILED);
+		t->zero_packet = true;
+	}
+	if (f->kind == HURT_VANISH) {
+		t->unit->ejected = true;
+		t->unit->sense = (struct sense){ 2, 0x3a, 0 };
+	}
+}
+
 /* Carries out a payload fault whose byte has come. Where it ends the filling, *result says how. */
 static bool hurt_payload(
     struct responder *r, struct transfer *t, struct fault *f, enum in_result *result)
@@ -367,7 +453,12 @@ static bool hurt_payload(
 	if (f->kind == HURT_STALL) {
 		r->halt_in = true;
 		r->stats.halts++;
-		drop_all(r);
+		if (t->unit) {
+			bot_cut(r, t, BOT_FAILED);
+			t->unit->sense = (struct sense){ 4, 0x44, 0 }; /* internal failure */
+		} else {
+			drop_all(r);
+		}
 		*result = IN_HALT;
 		return true;
 	}
@@ -376,7 +467,9 @@ static bool hurt_payload(
 		*result = IN_NOTHING;
 		return true;
 	}
-	if (f->kind == HURT_SHORT) {
+	if (t->unit) {
+		hurt_unit(r, t, f);
+	} else if (f->kind == HURT_SHORT) {
 		t->total = t->done;
 	} else if (f->kind == HURT_ZERO_FILLED) {
 		t->zeros = true;
@@ -403,17 +496,17 @@ static bool hurt_payload(
 static struct fault *due_within(struct responder *r, struct transfer *t, uint64_t *n)
 {
 	uint64_t first, upto, place;
-	struct object *o = object_of(r, t);
+	const char *name = payload_name(r, t);
 	struct fault *f;
 
-	if (!o || !r->camera->faults.n)
+	if (!name || !r->camera->faults.n)
 		return NULL;
 	upto = t->from +
 	    (t->done + *n + r->packet > t->head_len ? t->done + *n + r->packet - t->head_len : 0);
 	if (upto > t->from + t->total - t->head_len)
 		upto = t->from + t->total - t->head_len;
 	first = t->watched;
-	f = faults_due(&r->camera->faults, o->path, first, upto);
+	f = faults_due(&r->camera->faults, name, first, upto);
 	if (!f)
 		return NULL;
 	place = t->head_len + (f->at - t->from);
@@ -430,9 +523,12 @@ static struct fault *due_within(struct responder *r, struct transfer *t, uint64_
 static void finish(struct responder *r, const struct transfer *t)
 {
 	bool response = t->response;
+	bool halt = t->halt_after;
 	uint8_t bytes[sizeof(r->waiting_bytes)];
 
 	drop_first(r);
+	if (halt)
+		r->halt_in = true;
 	if (!response)
 		return;
 	r->busy = false;
@@ -561,6 +657,8 @@ enum in_result responder_event(struct responder *r, uint8_t *buf, size_t room, s
 void responder_clear_halt(struct responder *r, uint8_t endpoint)
 {
 	r->stats.clear_halts++;
+	if (r->bot.broken)
+		return;
 	if (endpoint == EP_IN)
 		r->halt_in = false;
 	else if (endpoint == EP_OUT)
@@ -586,6 +684,10 @@ void responder_device_reset(struct responder *r)
 	if (r->silence == UNTIL_REQUEST)
 		r->silence = TALKS;
 	drop_all(r);
+	if (r->camera->disk) {
+		bot_reset(r); /* the halts are the host's to clear */
+		return;
+	}
 	r->halt_in = r->halt_out = r->halt_event = false;
 	r->session = false;
 	r->event_count = 0;
@@ -601,6 +703,10 @@ void responder_port_reset(struct responder *r)
 	r->session = false;
 	r->event_count = 0;
 	r->flood_left = 0;
+	r->bot.broken = false;
+	r->bot.take = 0;
+	if (r->camera->disk)
+		disk_attention(r->camera->disk, 0x29, 0x00); /* reset */
 }
 
 void responder_plug(struct responder *r)
@@ -611,5 +717,7 @@ void responder_plug(struct responder *r)
 	r->pull = false;
 	responder_port_reset(r);
 	r->stats.port_resets = resets;
+	if (r->camera->disk)
+		disk_put_in(r->camera->disk);
 	r->packet = r->camera->id.packet;
 }

@@ -3,11 +3,13 @@
  *
  * Owns endpoint halts, the session, the queue of transfers that bulk-in will send, and the events.
  * Called by the faces with what the host does on the wire, and it answers what the device would. It
- * knows no socket, no file and no thread; operations.c does the PTP operations for it.
+ * knows no socket, no file and no thread; operations.c does the PTP operations for it, bot.c the
+ * commands of a camera that is a disk.
  */
 #ifndef VCAM_RESPONDER_H
 #define VCAM_RESPONDER_H
 
+#include "bot.h"
 #include "camera.h"
 
 #define EP_IN 0x81u
@@ -31,14 +33,16 @@ struct transfer {
 	struct transfer *next;
 	uint8_t *head;
 	size_t head_len;
-	uint32_t object; /* number, 0 = no payload */
-	uint64_t from;   /* byte of the object at which the payload begins */
-	uint64_t total;  /* head and payload */
+	uint32_t object;   /* number, 0 = no payload */
+	struct unit *unit; /* or the payload is this one's */
+	uint64_t from;     /* byte of object or unit at which the payload begins */
+	uint64_t total;    /* head and payload */
 	uint64_t done;
 	uint64_t watched; /* byte of the object up to which faults were looked at */
 	bool zero_packet; /* a zero-length packet where total is a multiple of a packet */
 	bool zeros;       /* payload is zeros from now on */
 	bool response;    /* ends the transaction */
+	bool halt_after;  /* bulk-in halts behind it */
 	bool paced;
 };
 
@@ -71,6 +75,7 @@ struct responder {
 	size_t waiting_len;
 	struct command command;
 	bool data_out; /* the command's data phase is to come from the host */
+	struct bot bot;
 	bool session;
 	uint32_t next_transaction;
 	uint32_t handle_base; /* added to numbers to make handles */
@@ -142,5 +147,19 @@ void responder_payload(struct responder *r, const struct object *o, uint64_t off
 
 /* Queues the response; params is what comes after the code. */
 void responder_answer(struct responder *r, uint16_t code, const uint32_t *params, size_t n);
+
+/* ---- between responder.c and bot.c ---- */
+
+/* Queues a transfer with these bytes and no zero-length packet at its end. */
+struct transfer *responder_queue(struct responder *r, const uint8_t *bytes, size_t len);
+
+/* Puts more bytes behind those of a transfer that has no payload. */
+void responder_grow(struct transfer *t, const uint8_t *bytes, size_t len);
+
+/* Gives it len bytes of a unit as payload. */
+void responder_unit(struct transfer *t, struct unit *u, uint64_t from, uint64_t len);
+
+/* Counts a command. True: a fault keeps it from being carried out. */
+bool responder_command(struct responder *r, uint32_t op);
 
 #endif

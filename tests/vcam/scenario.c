@@ -12,6 +12,7 @@
  *   storages  [{id capacity free readonly name objects}]
  *   objects   [{path, size + seed | bytes | file, folder, protected, mtime (seconds, "now", null),
  *             name16 (UTF-16 units that the host sees in place of the path's last part)}]
+ *   disk      it is a USB disk (no storages then): scenario_disk.c
  *   faults    [{"name": ..., parameters}]
  */
 #include <errno.h>
@@ -21,11 +22,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "camera.h"
+#include "scenario.h"
 
 #define EPOCH_OF_TESTS 1767225600 /* 2026-01-01: the time of objects for which none is given */
 
-static const char *text_of(const json_t *from, const char *key, const char *usual)
+const char *scenario_text(const json_t *from, const char *key, const char *usual)
 {
 	const json_t *v = json_object_get(from, key);
 
@@ -34,8 +35,7 @@ static const char *text_of(const json_t *from, const char *key, const char *usua
 	return json_is_string(v) ? json_string_value(v) : "";
 }
 
-/* A number, or a string such as "0x1d6b". */
-static int64_t number_of(const json_t *from, const char *key, int64_t usual)
+int64_t scenario_number(const json_t *from, const char *key, int64_t usual)
 {
 	const json_t *v = json_object_get(from, key);
 
@@ -46,27 +46,25 @@ static int64_t number_of(const json_t *from, const char *key, int64_t usual)
 	return json_is_integer(v) ? json_integer_value(v) : usual;
 }
 
-static void copy_text(char *to, size_t room, const json_t *from, const char *key, const char *usual)
+void scenario_copy(char *to, size_t room, const json_t *from, const char *key, const char *usual)
 {
-	snprintf(to, room, "%s", text_of(from, key, usual));
+	snprintf(to, room, "%s", scenario_text(from, key, usual));
 }
 
-#define TEXT(field, from, key, usual) copy_text(field, sizeof(field), from, key, usual)
-
-static void load_identity(struct identity *id, const json_t *usb, const json_t *ptp)
+static void load_identity(struct identity *id, const json_t *usb, const json_t *ptp, bool disk)
 {
-	id->vendor = (uint16_t)number_of(usb, "vendor", 0x1d6b);
-	id->product = (uint16_t)number_of(usb, "product", 0x0100);
-	id->release = (uint16_t)number_of(usb, "release", 0x0100);
-	id->class = (uint8_t)number_of(usb, "class", 6);
-	id->subclass = (uint8_t)number_of(usb, "subclass", 1);
-	id->protocol = (uint8_t)number_of(usb, "protocol", 1);
-	id->packet = (uint16_t)number_of(usb, "packet", 512);
-	id->speed_mbps = (uint16_t)number_of(usb, "speed", 480);
+	id->vendor = (uint16_t)scenario_number(usb, "vendor", 0x1d6b);
+	id->product = (uint16_t)scenario_number(usb, "product", disk ? 0x0104 : 0x0100);
+	id->release = (uint16_t)scenario_number(usb, "release", 0x0100);
+	id->class = (uint8_t)scenario_number(usb, "class", disk ? 8 : 6);
+	id->subclass = (uint8_t)scenario_number(usb, "subclass", disk ? 6 : 1);
+	id->protocol = (uint8_t)scenario_number(usb, "protocol", disk ? 0x50 : 1);
+	id->packet = (uint16_t)scenario_number(usb, "packet", 512);
+	id->speed_mbps = (uint16_t)scenario_number(usb, "speed", 480);
 	TEXT(id->serial, usb, "serial", "BWC-0001");
 	TEXT(id->manufacturer, usb, "manufacturer", "Example");
 	TEXT(id->model, usb, "model", "BodyCam");
-	TEXT(id->interface, usb, "interface", "MTP");
+	TEXT(id->interface, usb, "interface", disk ? "" : "MTP");
 	TEXT(id->ptp_serial, ptp, "serial", id->serial);
 	TEXT(id->ptp_manufacturer, ptp, "manufacturer", id->manufacturer);
 	TEXT(id->ptp_model, ptp, "model", id->model);
@@ -105,7 +103,7 @@ static void load_clock(struct camera *c, const json_t *clock)
 	if (json_is_string(clock)) /* "1970": starts at the epoch */
 		c->clock_offset_s = -(int64_t)time(NULL);
 	else
-		c->clock_offset_s = number_of(clock, "offset", 0);
+		c->clock_offset_s = scenario_number(clock, "offset", 0);
 }
 
 /* Units from a JSON array of numbers. */
@@ -129,16 +127,16 @@ static struct object *load_object(
 	uint16_t units[NAME_UNITS_MAX];
 	struct object *o;
 
-	plan.path = text_of(from, "path", "");
-	plan.storage = (uint32_t)number_of(from, "storage", storage);
+	plan.path = scenario_text(from, "path", "");
+	plan.storage = (uint32_t)scenario_number(from, "storage", storage);
 	plan.folder = json_is_true(json_object_get(from, "folder"));
 	plan.protected = json_is_true(json_object_get(from, "protected"));
-	plan.size = (uint64_t)number_of(from, "size", 0);
-	plan.seed = (uint64_t)number_of(from, "seed", (int64_t)c->contents.count + 1);
-	plan.mtime = json_is_null(mtime) ? NO_TIME : number_of(from, "mtime", EPOCH_OF_TESTS);
+	plan.size = (uint64_t)scenario_number(from, "size", 0);
+	plan.seed = (uint64_t)scenario_number(from, "seed", (int64_t)c->contents.count + 1);
+	plan.mtime = json_is_null(mtime) ? NO_TIME : scenario_number(from, "mtime", EPOCH_OF_TESTS);
 	if (json_is_string(mtime) && strcmp(json_string_value(mtime), "now") == 0)
 		plan.mtime = camera_clock(c);
-	plan.file = text_of(from, "file", NULL);
+	plan.file = scenario_text(from, "file", NULL);
 	if (json_is_string(bytes)) {
 		plan.bytes = (const uint8_t *)json_string_value(bytes);
 		plan.size = json_string_length(bytes);
@@ -170,9 +168,9 @@ static int load_storages(struct camera *c, const json_t *list, const char **why)
 			*why = "too many storages";
 			return -EINVAL;
 		}
-		s->id = (uint32_t)number_of(from, "id", (int64_t)((i + 1) << 16 | 1));
-		s->capacity = (uint64_t)number_of(from, "capacity", (int64_t)64 << 30);
-		s->free = (uint64_t)number_of(from, "free", (int64_t)s->capacity);
+		s->id = (uint32_t)scenario_number(from, "id", (int64_t)((i + 1) << 16 | 1));
+		s->capacity = (uint64_t)scenario_number(from, "capacity", (int64_t)64 << 30);
+		s->free = (uint64_t)scenario_number(from, "free", (int64_t)s->capacity);
 		s->read_only = json_is_true(json_object_get(from, "readonly"));
 		TEXT(s->name, from, "name", "SD card");
 		c->contents.storages = i + 1;
@@ -180,7 +178,7 @@ static int load_storages(struct camera *c, const json_t *list, const char **why)
 		{
 			if (!load_object(c, object, (uint32_t)i, why)) {
 				fprintf(stderr, "vcam: object %zu: %s\n", k,
-				    text_of(object, "path", "?"));
+				    scenario_text(object, "path", "?"));
 				return -EINVAL;
 			}
 		}
@@ -209,7 +207,7 @@ static int load_fault(struct camera *c, const json_t *from, const char **why)
 		list[n] = words[n];
 		n++;
 	}
-	return camera_hurt(c, text_of(from, "name", ""), list, n, why) ? 0 : -EINVAL;
+	return camera_hurt(c, scenario_text(from, "name", ""), list, n, why) ? 0 : -EINVAL;
 }
 
 int scenario_load(struct camera *c, const char *path)
@@ -226,14 +224,20 @@ int scenario_load(struct camera *c, const char *path)
 		fprintf(stderr, "vcam: %s:%d: %s\n", path, error.line, error.text);
 		return -EINVAL;
 	}
-	load_identity(&c->id, json_object_get(root, "usb"), json_object_get(root, "ptp"));
+	load_identity(&c->id, json_object_get(root, "usb"), json_object_get(root, "ptp"),
+	    json_object_get(root, "disk") != NULL);
 	c->operations = load_operations(json_object_get(root, "ops"));
 	load_clock(c, json_object_get(root, "clock"));
-	c->battery = (uint8_t)number_of(root, "battery", 80);
+	c->battery = (uint8_t)scenario_number(root, "battery", 80);
 	c->events = !json_is_false(json_object_get(root, "events"));
-	c->rate = (uint64_t)number_of(root, "rate", 0);
-	if (load_storages(c, json_object_get(root, "storages"), &why) < 0 || !c->contents.storages)
+	c->rate = (uint64_t)scenario_number(root, "rate", 0);
+	if (json_object_get(root, "disk")) {
+		if (scenario_disk(c, json_object_get(root, "disk"), &why) < 0)
+			goto out;
+	} else if (load_storages(c, json_object_get(root, "storages"), &why) < 0 ||
+	    !c->contents.storages) {
 		goto out;
+	}
 	json_array_foreach(json_object_get(root, "faults"), i, fault)
 	{
 		if (load_fault(c, fault, &why) < 0)

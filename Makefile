@@ -340,6 +340,8 @@ unit_tests := \
 	http_head \
 	sysfs \
 	ports \
+	dv16 \
+	ambarella \
 	digest \
 	audit \
 	config \
@@ -385,6 +387,7 @@ fuzz_targets := \
 	msg \
 	record \
 	ptp \
+	vendor \
 	http \
 	tus \
 	s3 \
@@ -413,6 +416,7 @@ fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
 fuzz_pkg_http := libcurl libcrypto
 fuzz_objs_tus := $(tus_pure) uploader/facts.c dockd/base/base64.c
@@ -539,6 +543,8 @@ unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c
+unit_objs_dv16 := usb/dv16.c usb/vendor.c
+unit_objs_ambarella := usb/ambarella.c usb/vendor.c
 unit_objs_config := $(config_whole) dockd/profile.c
 unit_pkg_config := libconfig libcrypto
 unit_objs_config_destination := $(config_whole)

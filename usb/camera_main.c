@@ -32,6 +32,8 @@ static const struct msg_rule rules[] = {
 	{ MSG_ERASE, 1u << STATE_READY, 0 },
 	{ MSG_SET_CLOCK, 1u << STATE_READY, 0 },
 	{ MSG_LOOK, 1u << STATE_READY, 0 },
+	{ MSG_UNLOCK, 1u << STATE_READY, 0 },
+	{ MSG_CONFIGURE, 1u << STATE_READY, 0 },
 	{ MSG_BYE, 1u << STATE_READY, 0 },
 	{ MSG_STOP, 1u << STATE_READY | 1u << STATE_BUSY, 0 },
 };
@@ -196,6 +198,32 @@ static void answer_set_clock(const struct driver *driver, struct camera *c, cons
 	tell(MSG_CLOCK_SET, &status);
 }
 
+static void answer_unlock(const struct driver *driver, struct camera *c)
+{
+	struct proto_status status = { .status = -ENOTSUP };
+	struct proto_reason why;
+
+	handover("camera-unlock");
+	if (driver->unlock && driver->unlock(c, &status, &why) < 0)
+		give_up(&why);
+	handover("camera-unlocked");
+	tell(MSG_UNLOCKED, &status);
+}
+
+static void answer_configure(const struct driver *driver, struct camera *c, const struct msg *m)
+{
+	struct proto_status status = { .status = -ENOTSUP };
+	struct proto_configure what;
+	struct proto_reason why;
+
+	memcpy(&what, m->body, sizeof(what));
+	if (what.what != CONFIGURE_OWNER && what.what != CONFIGURE_SETTING)
+		core_is_wrong("CONFIGURE of what does not exist");
+	if (driver->configure && driver->configure(c, &what, &status, &why) < 0)
+		give_up(&why);
+	tell(MSG_CONFIGURED, &status);
+}
+
 /* One message of the core. false: BYE. */
 static bool answer(const struct driver *driver, struct camera *c, struct msg *m)
 {
@@ -216,6 +244,12 @@ static bool answer(const struct driver *driver, struct camera *c, struct msg *m)
 		break;
 	case MSG_LOOK:
 		answer_look(driver, c);
+		break;
+	case MSG_UNLOCK:
+		answer_unlock(driver, c);
+		break;
+	case MSG_CONFIGURE:
+		answer_configure(driver, c, m);
 		break;
 	case MSG_BYE:
 		return false;
@@ -321,6 +355,7 @@ int main(int argc, char **argv)
 	prepare(argc, argv);
 	receive(&m);
 	memcpy(&attach, m.body, sizeof(attach));
+	explicit_bzero(m.body, sizeof(m.body)); /* it may hold a PIN */
 	check_attach(&attach);
 	/* No byte of the camera may be read before this. */
 	if (sandbox_camera() < 0) {
@@ -335,6 +370,7 @@ int main(int argc, char **argv)
 	}
 	state = STATE_BUSY;
 	r = driver->open(transport, &attach, &camera, &why);
+	explicit_bzero(attach.pin, sizeof(attach.pin));
 	if (r == -ENOTSUP) {
 		tell(MSG_NOT_MINE, &why);
 		transport_close(transport);

@@ -12,8 +12,8 @@ declare -A packages=(
 	[bench]="curl rclone s3cmd"
 	[build]="gcc make pkgconf libc6-dev libusb-1.0-0-dev libsystemd-dev libsqlite3-dev libconfig-dev
 		libssl-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libseccomp-dev"
-	[test]="binutils golang-golang-x-mod-dev golang-go libcmocka-dev openssl procps python3 python3-pytest python3-pytest-xdist
-		util-linux"
+	[test]="binutils dosfstools exfatprogs golang-golang-x-mod-dev golang-go libcmocka-dev mtools openssl procps python3
+		python3-pytest python3-pytest-xdist sleuthkit util-linux"
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
 	[lab]="android-file-transfer busybox-static cpio dmsetup dosfstools e2fsprogs exfatprogs fdisk gphoto2 kmod mtp-tools

@@ -12,7 +12,9 @@
  * them (7.4.10) and the 10 ms parts are left out, so that one camera's files stay on one clock
  * whether or not it knows its zone. Deleted entries are not looked at.
  */
-#include "ptp.h"
+#include "dos_time.h"
+#include "exfat_boot.h"
+#include "name.h"
 #include "volume_inner.h"
 
 #include "../dockd/base/buf.h"
@@ -26,7 +28,6 @@
 #define ENTRY_BYTES 32
 #define SET_ENTRIES 256                 /* a file entry and its 255 secondaries at most */
 #define FOLDER_BYTES_MAX (256ull << 20) /* 7.4: a folder is at most 256 MiB */
-#define BOOT_SECTORS 12                 /* 2.1, 2.2: of each boot region */
 #define BAD_BLOCKS_MAX 64               /* of folders, skipped before it gives up */
 #define FAT_BAD 0xFFFFFFF7u             /* 4.1.3; larger ones end a chain, as everywhere */
 #define ENTRY_END 0x00
@@ -43,14 +44,6 @@ struct window {
 	uint8_t bytes[WINDOW_BYTES];
 	uint64_t at;
 	size_t len;
-};
-
-struct boot {
-	uint64_t volume_sectors;
-	uint32_t fat_sector, fat_sectors, heap_sector, clusters, root;
-	uint16_t flags;
-	unsigned sector_shift, cluster_shift; /* of sector bytes; of sectors per cluster */
-	unsigned fats;
 };
 
 struct exfat {
@@ -116,116 +109,7 @@ static int look(struct volume *v, struct window *w, uint64_t offset, size_t len,
 	return 0;
 }
 
-static bool cluster_can_be(const struct volume *v, uint32_t cluster)
-{
-	return cluster >= 2 && cluster - 2 < v->clusters;
-}
-
-/* ---- boot regions (3.1) ---- */
-
-static bool boot_read(const uint8_t *p, struct boot *out)
-{
-	uint64_t heap_sectors;
-
-	if (memcmp(p + 3, "EXFAT   ", 8) != 0 || p[510] != 0x55 || p[511] != 0xAA)
-		return false;
-	for (size_t i = 11; i < 64; i++) { /* MustBeZero, where FAT has its own fields */
-		if (p[i] != 0)
-			return false;
-	}
-	out->volume_sectors = le(p + 72, 8);
-	out->fat_sector = (uint32_t)le(p + 80, 4);
-	out->fat_sectors = (uint32_t)le(p + 84, 4);
-	out->heap_sector = (uint32_t)le(p + 88, 4);
-	out->clusters = (uint32_t)le(p + 92, 4);
-	out->root = (uint32_t)le(p + 96, 4);
-	out->flags = (uint16_t)le(p + 106, 2);
-	out->sector_shift = p[108];
-	out->cluster_shift = p[109];
-	out->fats = p[110];
-	if (out->sector_shift < 9 || out->sector_shift > 12 ||
-	    out->cluster_shift > 25 - out->sector_shift || out->fats < 1 || out->fats > 2)
-		return false;
-	heap_sectors = (uint64_t)out->clusters << out->cluster_shift;
-	return out->clusters > 0 && out->clusters <= 0xFFFFFFF5u && out->root >= 2 &&
-	    out->root - 2 < out->clusters && out->fat_sector >= 2 * BOOT_SECTORS &&
-	    out->fat_sector + (uint64_t)out->fats * out->fat_sectors <= out->heap_sector &&
-	    (uint64_t)out->fat_sectors << out->sector_shift >= 4 * (out->clusters + 2ull) &&
-	    out->volume_sectors < 1ull << 48 &&
-	    out->heap_sector + heap_sectors <= out->volume_sectors;
-}
-
-/* Whether the region's checksum is right (3.4). Uses the windows' room. 1, 0 or -errno. */
-static int boot_sum(struct volume *v, uint64_t region, unsigned sector_shift)
-{
-	struct exfat *x = v->inner;
-	size_t sector = (size_t)1 << sector_shift;
-	uint8_t *p = x->tables.bytes;
-	uint32_t sum = 0;
-	int r;
-
-	x->tables.len = 0;
-	r = source_read(v->source, region, p, BOOT_SECTORS * sector);
-	if (r != 0)
-		return r == -EIO ? 0 : r;
-	for (size_t i = 0; i < (BOOT_SECTORS - 1) * sector; i++) {
-		if (i != 106 && i != 107 && i != 112) /* VolumeFlags, PercentInUse */
-			sum = (sum << 31 | sum >> 1) + p[i];
-	}
-	for (size_t i = 0; i < sector; i += 4) {
-		if (le(p + (BOOT_SECTORS - 1) * sector + i, 4) != sum)
-			return 0;
-	}
-	return 1;
-}
-
-/* A region's boot sector. 2: sound; 1: can be read, its checksum is wrong; 0: none; -errno. */
-static int region_read(struct volume *v, uint64_t offset, unsigned shift, struct boot *out)
-{
-	uint8_t sector[512];
-	int r = source_read(v->source, v->base + offset, sector, sizeof(sector));
-
-	if (r != 0)
-		return r == -EIO ? 0 : r;
-	if (!boot_read(sector, out) || (shift && out->sector_shift != shift))
-		return 0;
-	r = boot_sum(v, v->base + offset, out->sector_shift);
-	return r < 0 ? r : 1 + r;
-}
-
-/* Finds the boot region to go by. 1; 0: none; -errno. */
-static int boot_find(struct volume *v, struct boot *out)
-{
-	struct boot other, worse;
-	int main = region_read(v, 0, 0, out);
-	bool poor = false;
-
-	if (main < 0 || main == 2)
-		return main < 0 ? main : 1;
-	for (unsigned shift = 9; shift <= 12; shift++) {
-		int r = region_read(v, (uint64_t)BOOT_SECTORS << shift, shift, &other);
-
-		if (r < 0)
-			return r;
-		if (r == 2) {
-			*out = other;
-			note(v->inner, "main boot region damaged, read by its backup");
-			return 1;
-		}
-		if (r == 1 && !poor) {
-			worse = other;
-			poor = true;
-		}
-	}
-	if (main == 0 && poor)
-		*out = worse;
-	if (main == 0 && !poor)
-		return 0;
-	note(v->inner, "both boot regions have wrong checksums");
-	return 1;
-}
-
-static void boot_take(struct volume *v, const struct boot *b)
+static void boot_take(struct volume *v, const struct exfat_boot *b)
 {
 	struct exfat *x = v->inner;
 	uint64_t heap = (uint64_t)b->heap_sector << b->sector_shift;
@@ -264,15 +148,14 @@ static int bit_of(struct volume *v, uint32_t cluster)
 }
 
 /* Tells, once a file, that the bitmap has free what a file uses. */
-static void tell_free(struct volume *v, uint32_t cluster, const char *name)
+static void tell_free(struct volume *v, uint32_t cluster)
 {
 	struct exfat *x = v->inner;
 
 	if (!v->report || x->told_free || bit_of(v, cluster) != 0)
 		return;
 	x->told_free = true;
-	volume_wrong(v, "%s%scluster %u is free by the allocation bitmap", name,
-	    name[0] ? ": " : "", cluster);
+	volume_wrong(v, "cluster %u is in use, and free by the allocation bitmap", cluster);
 }
 
 static int exfat_follow(struct volume *v, uint32_t cluster, uint32_t *out)
@@ -281,7 +164,7 @@ static int exfat_follow(struct volume *v, uint32_t cluster, uint32_t *out)
 	const uint8_t *p;
 	int r;
 
-	if (!cluster_can_be(v, cluster) || 4 * (cluster + 1ull) > x->fat_len)
+	if (!volume_has(v, cluster) || 4 * (cluster + 1ull) > x->fat_len)
 		return -EIO;
 	r = look(v, &x->tables, x->fat_at + 4ull * cluster, 4, x->fat_at + x->fat_len, &p);
 	if (r != 0)
@@ -289,54 +172,44 @@ static int exfat_follow(struct volume *v, uint32_t cluster, uint32_t *out)
 	*out = (uint32_t)le(p, 4);
 	if (*out > FAT_BAD)
 		return 0;
-	if (!cluster_can_be(v, *out))
+	if (!volume_has(v, *out))
 		return -EIO;
-	tell_free(v, *out, "");
+	tell_free(v, *out);
 	return 1;
 }
 
 /* ---- entries of a folder ---- */
 
-/* The entry at the cursor, and where it lies. 1; 0: the folder ends here; -errno. */
+/*
+ * The entry at the cursor, and where it lies. 1; 0: the folder ends here; -EIO, the cursor behind
+ * the block that cannot be read where what follows may be; -errno.
+ */
 static int peek(struct volume *v, struct folder *f, const uint8_t **out, uint64_t *where)
 {
 	struct exfat *x = v->inner;
 	uint64_t base;
 	int r;
 
-	for (;;) {
-		if (f->at + ENTRY_BYTES > f->size_bytes)
-			return 0;
-		if (f->at >= FOLDER_BYTES_MAX || f->seen > v->clusters) {
-			volume_wrong(v, "a folder without end");
-			return 0;
-		}
-		if (f->at / v->cluster_bytes > f->seen) {
-			uint32_t next = f->cluster + 1;
-
-			r = f->contiguous ? 1 : exfat_follow(v, f->cluster, &next);
-			if (r == 0 && f->size_bytes != UINT64_MAX)
-				volume_wrong(v, "a folder ends before its size");
-			if (r <= 0)
-				return r;
-			f->cluster = next;
-			f->seen++;
-		}
-		if (!cluster_can_be(v, f->cluster))
-			return -EIO;
-		base = volume_at(v, f->cluster);
-		*where = base + f->at % v->cluster_bytes;
-		r = look(v, &x->entries, *where, ENTRY_BYTES, base + v->cluster_bytes, out);
-		if (r == 0)
-			return 1;
-		if (r != -EIO || x->bad_blocks >= BAD_BLOCKS_MAX)
+	if (f->at + ENTRY_BYTES > f->size_bytes || f->at >= FOLDER_BYTES_MAX)
+		return 0;
+	while (f->at / v->cluster_bytes > f->seen) {
+		r = volume_has(v, f->cluster) ?
+		    volume_behind(v, f->cluster, f->contiguous, &f->cluster) :
+		    -EIO;
+		if (r <= 0)
 			return r;
-		/* The block cannot be read: what comes behind it may. */
+		f->seen++;
+	}
+	if (!volume_has(v, f->cluster))
+		return -EIO;
+	base = volume_at(v, f->cluster);
+	*where = base + f->at % v->cluster_bytes;
+	r = look(v, &x->entries, *where, ENTRY_BYTES, base + v->cluster_bytes, out);
+	if (r == -EIO && x->bad_blocks < BAD_BLOCKS_MAX) {
 		x->bad_blocks++;
-		if (v->report)
-			v->report->unread++;
 		f->at += v->source->block_bytes - *where % v->source->block_bytes;
 	}
+	return r == 0 ? 1 : r;
 }
 
 /*
@@ -388,40 +261,24 @@ static const uint8_t *set_find(const struct exfat *x, int n, uint8_t type)
 	return NULL;
 }
 
-/* A timestamp (7.4.8), the clock face read as UTC; VOLUME_NO_TIME where it is no time. */
-static int64_t face_read(uint32_t t)
-{
-	char text[32];
-	unsigned year = 1980 + (t >> 25);
-
-	snprintf(text, sizeof(text), "%04u%02u%02uT%02u%02u%02u", year, t >> 21 & 15, t >> 16 & 31,
-	    t >> 11 & 31, t >> 5 & 63, 2 * (t & 31));
-	if ((t & 31) > 29 || ptp_time(text, NULL) == PTP_NO_TIME)
-		return VOLUME_NO_TIME;
-	return ptp_time(text, NULL);
-}
-
 /* The name (7.7), as long as the stream entry says. Returns whether it is odd. */
 static bool set_name(const struct exfat *x, int n, size_t units, char out[VOLUME_NAME_LEN])
 {
-	uint8_t wide[1 + 2 * 255]; /* as a PTP string: the number of units stands in front */
-	char name[PTP_TEXT_LEN];
+	uint8_t wide[2 * 255];
+	char name[NAME_ROOM(255)];
 	size_t have = 0;
-	bool odd = false;
-	struct buf b;
+	bool odd;
 
 	for (int i = 1; i < n && have < units; i++) {
 		size_t take = smaller(units - have, NAME_UNITS);
 
 		if (x->set[i * ENTRY_BYTES] != ENTRY_NAME)
 			continue;
-		memcpy(wide + 1 + 2 * have, x->set + i * ENTRY_BYTES + 2, 2 * take);
+		memcpy(wide + 2 * have, x->set + i * ENTRY_BYTES + 2, 2 * take);
 		have += take;
 	}
-	wide[0] = (uint8_t)have;
-	b = buf_of(wide, 1 + 2 * have);
-	ptp_text(&b, name, &odd);
-	return ptp_name_clean(name, odd || have < units, out, VOLUME_NAME_LEN);
+	odd = name_utf16(wide, have, name) || have < units;
+	return name_clean(name, odd, out, VOLUME_NAME_LEN);
 }
 
 /* The file that the n entries in x->set tell of. false: no stream entry among them. */
@@ -440,45 +297,22 @@ static bool set_file(struct volume *v, int n, uint64_t where, struct volume_file
 	out->valid_bytes = le(s + 8, 8);
 	out->flags = (x->set[4] & 0x10 ? VOLUME_FOLDER : 0) |
 	    (x->set[4] & 0x01 ? VOLUME_READ_ONLY : 0) | (s[1] & 2 ? VOLUME_CONTIGUOUS : 0);
-	out->mtime_s = face_read((uint32_t)le(x->set + 12, 4));
+	out->mtime_s = dos_time((uint16_t)le(x->set + 14, 2), (uint16_t)le(x->set + 12, 2));
 	if (out->mtime_s == VOLUME_NO_TIME)
-		out->mtime_s = face_read((uint32_t)le(x->set + 8, 4));
+		out->mtime_s = dos_time((uint16_t)le(x->set + 10, 2), (uint16_t)le(x->set + 8, 2));
 	if (set_name(x, n, s[3], out->name))
 		out->flags |= VOLUME_NAME_ODD;
 	if (out->flags & VOLUME_FOLDER)
 		out->valid_bytes = out->told_bytes;
+	if (out->valid_bytes > out->told_bytes) {
+		volume_wrong(v, "%s has more valid bytes than bytes", out->name);
+		out->valid_bytes = out->told_bytes;
+	}
+	if (out->told_bytes == 0) {
+		out->first = 0;
+		out->flags &= ~(unsigned)VOLUME_CONTIGUOUS;
+	}
 	return true;
-}
-
-/* Holds what the set says against the volume; what cannot be is told and made to fit. */
-static void set_check(struct volume *v, struct volume_file *f)
-{
-	uint64_t last = v->clusters + 2ull; /* behind the last cluster */
-	uint64_t room = (uint64_t)v->clusters * v->cluster_bytes;
-	const char *wrong = NULL;
-
-	if (f->valid_bytes > f->told_bytes) {
-		wrong = "more valid bytes than bytes";
-		f->valid_bytes = f->told_bytes;
-	}
-	if (f->told_bytes == 0) {
-		f->first = 0;
-		f->flags &= ~(unsigned)VOLUME_CONTIGUOUS;
-	} else if (!cluster_can_be(v, f->first)) {
-		wrong = "first cluster cannot be";
-		f->first = 0;
-		room = 0;
-	} else if (f->flags & VOLUME_CONTIGUOUS) {
-		room = (last - f->first) * v->cluster_bytes;
-	}
-	if (f->size_bytes > room) {
-		wrong = wrong ? wrong : "longer than the volume has room";
-		f->size_bytes = room;
-		f->flags |= VOLUME_CUT;
-	}
-	f->valid_bytes = smaller(f->valid_bytes, f->size_bytes);
-	if (wrong)
-		volume_wrong(v, "%s: %s", f->name, wrong);
 }
 
 /* Whether the bitmap knows the clusters that can be compared without following a chain. */
@@ -491,9 +325,12 @@ static void set_compare(struct volume *v, const struct volume_file *f)
 	if (!v->report || f->first == 0)
 		return;
 	if (f->flags & VOLUME_CONTIGUOUS)
-		n = f->size_bytes / v->cluster_bytes + (f->size_bytes % v->cluster_bytes != 0);
-	for (uint64_t i = 0; i < n && x->bits_left > 0 && !x->told_free; i++)
-		tell_free(v, (uint32_t)(f->first + i), f->name);
+		n = volume_clusters(v, f->told_bytes);
+	for (uint64_t i = 0; i < n && x->bits_left > 0 && !x->told_free; i++) {
+		if (!volume_has(v, (uint32_t)smaller(f->first + i, UINT32_MAX)))
+			return; /* the walk tells that it is too long */
+		tell_free(v, (uint32_t)(f->first + i));
+	}
 }
 
 static int exfat_next(struct volume *v, struct folder *f, struct volume_file *out)
@@ -521,8 +358,7 @@ static int exfat_next(struct volume *v, struct folder *f, struct volume_file *ou
 		sound = set_sound(x, n);
 		if (set_file(v, n, where, out)) {
 			if (!sound)
-				volume_wrong(v, "%s: entry set damaged", out->name);
-			set_check(v, out);
+				volume_wrong(v, "the entry set of %s is damaged", out->name);
 			set_compare(v, out);
 			return 1;
 		}
@@ -562,7 +398,6 @@ static int exfat_entry(struct volume *v, uint64_t entry, struct volume_file *out
 		return n < 0 ? n : -ENOENT;
 	if (x->set[0] != ENTRY_FILE || !set_file(v, n, entry, out))
 		return -ENOENT;
-	set_check(v, out);
 	return 0;
 }
 
@@ -592,7 +427,7 @@ static int bitmap_find(struct volume *v, unsigned active)
 	}
 	cluster = (uint32_t)le(p + 20, 4);
 	x->bitmap_bytes = le(p + 24, 8);
-	if (!cluster_can_be(v, cluster) || x->bitmap_bytes < (v->clusters + 7ull) / 8 ||
+	if (!volume_has(v, cluster) || x->bitmap_bytes < (v->clusters + 7ull) / 8 ||
 	    x->bitmap_bytes > 1ull << 29) {
 		note(x, "no allocation bitmap that can be");
 		return 0;
@@ -615,7 +450,7 @@ static void exfat_forget(struct volume *v)
 	struct exfat *x = v->inner;
 
 	x->tables.len = x->entries.len = x->bits.len = 0;
-	x->bits_left = 2ull * v->clusters;
+	x->bits_left = 4ull * v->clusters; /* a walk reads all twice */
 	x->bad_blocks = 0;
 }
 
@@ -627,7 +462,8 @@ static void exfat_close(struct volume *v)
 
 static int exfat_open(struct volume *v, const char **why)
 {
-	struct boot boot;
+	struct exfat_boot boot;
+	const char *wrong = NULL;
 	struct exfat *x;
 	int r;
 
@@ -635,8 +471,10 @@ static int exfat_open(struct volume *v, const char **why)
 	if (!x)
 		return -ENOMEM;
 	v->kind = VOLUME_EXFAT;
-	r = boot_find(v, &boot);
+	r = exfat_boot_find(v->source, v->base, &boot, &wrong);
 	if (r == 1) {
+		if (wrong)
+			note(x, wrong);
 		boot_take(v, &boot);
 		exfat_forget(v);
 		r = bitmap_find(v, boot.fats == 2 ? boot.flags & 1 : 0);

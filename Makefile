@@ -231,6 +231,7 @@ dockd-camera_src := \
 	usb/ptp_camera.c \
 	usb/ptp_listing.c \
 	usb/ptp_fetch.c \
+	usb/part.c \
 	usb/session.c \
 	usb/reply.c \
 	usb/ptp.c \

@@ -16,20 +16,34 @@
 
 struct part {
 	int file;
-	uint64_t at_bytes;      /* where the next byte goes */
+	uint64_t valid_bytes;   /* from the file's begin: the camera stands behind them */
 	uint64_t durable_bytes; /* told */
-	int error;              /* the first -errno of writing */
+	int error;              /* the first -errno of the file; nothing is written after it */
+	const char *doing;      /* what failed: "write", "fdatasync" ... */
 };
 
+/* The file holds offset_bytes already. */
 void part_begin(struct part *p, int file, uint64_t offset_bytes);
 
-/* Writes at at_bytes. 0 or -errno (kept in error). Every 64 MiB: fdatasync and DURABLE. */
-int part_write(struct part *p, const uint8_t *bytes, size_t len);
+/* Whether the file reaches to the offset it began with. 1, 0 or -errno. */
+int part_reaches(struct part *p);
 
-/* Whether the file has these bytes at offset_bytes. 0, -EILSEQ: others; -errno of reading. */
-int part_compare(struct part *p, uint64_t offset_bytes, const uint8_t *bytes, size_t len);
+/* Writes at at_bytes; valid only once part_valid says so. 0 or -errno (kept in error). */
+int part_write(struct part *p, uint64_t at_bytes, const uint8_t *bytes, size_t len);
 
-/* fdatasync of all. 0 or -errno. */
-int part_end(struct part *p);
+/* Whether the file has these bytes there. 0, -EILSEQ: others or none; -errno (kept in error). */
+int part_compare(struct part *p, uint64_t at_bytes, const uint8_t *bytes, size_t len);
+
+/*
+ * All before to_bytes is valid. Their write-out begins, so that fdatasync finds little to wait for;
+ * every 64 MiB they are made durable. 0 or -errno.
+ */
+int part_valid(struct part *p, uint64_t to_bytes);
+
+/* Makes all that is valid durable, and tells it. 0 or -errno. */
+int part_durable(struct part *p);
+
+/* Cuts off what was written and is not valid. */
+void part_cut(struct part *p);
 
 #endif

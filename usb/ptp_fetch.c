@@ -6,18 +6,14 @@
  * held before is compared at its head and before the offset, or all of it where only GetObject
  * exists. Never writes at or beyond the size that was asked for.
  */
+#include "part.h"
 #include "ptp_camera.h"
 
 #include "../dockd/base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define DURABLE_BYTES (64ull << 20)
-#define OVERLAP_BYTES (32u << 10)
 #define LONG_BYTES (1u << 20) /* from here on it is worth to ask for large buffers */
 
 enum way { WAY_WHOLE, WAY_PARTIAL, WAY_PARTIAL64 };
@@ -25,12 +21,10 @@ enum way { WAY_WHOLE, WAY_PARTIAL, WAY_PARTIAL64 };
 struct pull {
 	struct camera *camera;
 	const struct proto_fetch *asked;
-	int file;
+	struct part part;
 	struct proto_fetched *out;
 	struct ptp_object object; /* as it was when the pull began */
 	enum way way;
-	uint64_t valid;    /* bytes of the file that a good response stands behind */
-	uint64_t durable;  /* told so far */
 	unsigned failures; /* of the window at hand */
 	bool over;         /* out->result is decided */
 };
@@ -50,70 +44,12 @@ static void decide_code(struct pull *p, enum fetch_result result, uint16_t code)
 	decide(p, result, text);
 }
 
-static int disk_failed(struct pull *p, int err, const char *text)
+/* The staging file failed. Returns its -errno. */
+static int disk_failed(struct pull *p)
 {
-	decide(p, FETCH_DISK, text);
-	p->out->status = -err;
-	return -err;
-}
-
-/* ---- the file ---- */
-
-static int write_all(struct pull *p, const uint8_t *bytes, size_t len, uint64_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(p->file, bytes, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return disk_failed(p, n < 0 ? errno : EIO, "write");
-		bytes += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-/* Whether the file holds these bytes there. 1, 0 or -errno (decided). */
-static int holds(struct pull *p, const uint8_t *bytes, size_t len, uint64_t at)
-{
-	uint8_t have[4096];
-
-	while (len > 0) {
-		size_t want = len < sizeof(have) ? len : sizeof(have);
-		ssize_t n = pread(p->file, have, want, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return disk_failed(p, errno, "read");
-		if (n == 0 || memcmp(have, bytes, (size_t)n) != 0)
-			return 0;
-		bytes += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 1;
-}
-
-/* Makes all that is valid durable, and tells it. */
-static int make_durable(struct pull *p)
-{
-	if (p->valid == p->durable)
-		return 0;
-	if (fdatasync(p->file) < 0)
-		return disk_failed(p, errno, "fdatasync");
-	p->durable = p->valid;
-	camera_tell_durable(p->durable);
-	return 0;
-}
-
-/* Write-out goes on while the next window comes in, so that fdatasync finds little to wait for. */
-static int after_window(struct pull *p, uint64_t from)
-{
-	sync_file_range(p->file, (off_t)from, (off_t)(p->valid - from), SYNC_FILE_RANGE_WRITE);
-	return p->valid - p->durable >= DURABLE_BYTES ? make_durable(p) : 0;
+	decide(p, FETCH_DISK, p->part.doing);
+	p->out->status = p->part.error;
+	return p->part.error;
 }
 
 /* ---- one window ---- */
@@ -148,19 +84,17 @@ static int begin(struct pull *p, const struct window *w)
 static int take(
     struct pull *p, const struct window *w, const uint8_t *bytes, size_t len, uint64_t at)
 {
-	int r;
-
 	if (at < w->compare_to) {
 		uint64_t due = w->compare_to - at;
 		size_t n = len < due ? len : (size_t)due;
+		int r = part_compare(&p->part, at, bytes, n);
 
-		r = holds(p, bytes, n, at);
-		if (r == 0) {
+		if (r == -EILSEQ) {
 			decide(p, FETCH_MISMATCH, "the file holds other bytes than the camera");
 			return -EIO;
 		}
 		if (r < 0)
-			return r;
+			return disk_failed(p);
 		bytes += n;
 		len -= n;
 		at += n;
@@ -169,7 +103,7 @@ static int take(
 		return 0;
 	if (len > p->asked->size_bytes - at)
 		len = (size_t)(p->asked->size_bytes - at);
-	return write_all(p, bytes, len, at);
+	return part_write(&p->part, at, bytes, len) < 0 ? disk_failed(p) : 0;
 }
 
 /*
@@ -200,23 +134,12 @@ static int run_window(struct pull *p, struct window *w)
 		if (!p->over && w->got < w->len && camera_stopping()) {
 			decide(p, FETCH_STOPPED, "stopped");
 			/* Unproved by a response; but the next GetObject is compared all along. */
-			if (w->got > p->valid)
-				p->valid = w->got;
+			if (w->got > p->part.valid_bytes)
+				p->part.valid_bytes = w->got;
 			return -ECANCELED;
 		}
 	}
 	return r;
-}
-
-/* Cuts off what a window wrote and no good response stands behind. */
-static void forget(struct pull *p)
-{
-	struct stat st;
-
-	if (fstat(p->file, &st) < 0)
-		return;
-	if ((uint64_t)st.st_size > p->valid && ftruncate(p->file, (off_t)p->valid) < 0)
-		log_warn("staging-not-cut", "errno=%d", errno);
 }
 
 /* Asks what became of the object. 0 (decided if it changed or is gone) or -errno. */
@@ -250,7 +173,7 @@ static int look_again(struct pull *p)
 static int refused(struct pull *p, uint16_t code)
 {
 	if ((code == PTP_OPERATION_NOT_SUPPORTED || code == PTP_PARAMETER_NOT_SUPPORTED) &&
-	    p->way != WAY_WHOLE && p->valid == p->asked->offset_bytes) {
+	    p->way != WAY_WHOLE && p->part.valid_bytes == p->asked->offset_bytes) {
 		struct camera *c = p->camera;
 
 		if (p->way == WAY_PARTIAL64)
@@ -334,7 +257,7 @@ static int window(struct pull *p, struct window *w)
 		}
 		/* Where contact is lost, what had come is kept: the next pull compares it. */
 		if (suspect || r == 0)
-			forget(p);
+			part_cut(&p->part);
 		if (r < 0)
 			return r;
 	}
@@ -347,8 +270,8 @@ static int window(struct pull *p, struct window *w)
 static int compare_overlap(struct pull *p)
 {
 	uint64_t offset = p->asked->offset_bytes;
-	uint64_t head = offset < OVERLAP_BYTES ? offset : OVERLAP_BYTES;
-	uint64_t tail = offset - head < OVERLAP_BYTES ? offset - head : OVERLAP_BYTES;
+	uint64_t head = offset < PART_CHECK_BYTES ? offset : PART_CHECK_BYTES;
+	uint64_t tail = offset - head < PART_CHECK_BYTES ? offset - head : PART_CHECK_BYTES;
 	struct window windows[] = {
 		{ .offset = 0, .len = head, .compare_to = head },
 		{ .offset = offset - tail, .len = tail, .compare_to = offset },
@@ -377,7 +300,7 @@ static int pull_whole(struct pull *p)
 	struct window w = { .len = p->object.size_bytes, .compare_to = p->asked->offset_bytes };
 	int r;
 
-	p->valid = p->asked->offset_bytes;
+	p->part.valid_bytes = p->asked->offset_bytes;
 	r = window(p, &w);
 	if (r < 0 || p->over)
 		return r;
@@ -387,14 +310,14 @@ static int pull_whole(struct pull *p)
 			decide(p, FETCH_SHORT, "fewer bytes than the camera told");
 		return r;
 	}
-	p->valid = p->asked->size_bytes;
+	p->part.valid_bytes = p->asked->size_bytes;
 	return 0;
 }
 
 /* How much the next window may bring. */
 static uint64_t window_len(const struct pull *p)
 {
-	uint64_t left = p->asked->size_bytes - p->valid;
+	uint64_t left = p->asked->size_bytes - p->part.valid_bytes;
 	const struct session *s = &p->camera->session;
 
 	if (left > p->camera->attach.window_bytes)
@@ -410,17 +333,18 @@ static int pull_windows(struct pull *p)
 {
 	enum way way = p->way;
 
-	while (!p->over && p->way == way && p->valid < p->asked->size_bytes) {
-		uint64_t from = p->valid;
+	while (!p->over && p->way == way && p->part.valid_bytes < p->asked->size_bytes) {
+		uint64_t from = p->part.valid_bytes;
 		struct window w = { .offset = from, .len = window_len(p), .compare_to = 0 };
 		int r = window(p, &w);
 
 		if (r < 0 || p->over || p->way != way)
 			return r;
-		p->valid += w.got;
-		if (after_window(p, from) < 0)
+		if (part_valid(&p->part, from + w.got) < 0) {
+			disk_failed(p);
 			return 0;
-		if (p->valid < p->asked->size_bytes && camera_stopping())
+		}
+		if (p->part.valid_bytes < p->asked->size_bytes && camera_stopping())
 			decide(p, FETCH_STOPPED, "stopped");
 	}
 	return 0;
@@ -430,7 +354,6 @@ static int pull_windows(struct pull *p)
 static int prepare(struct pull *p)
 {
 	struct camera *c = p->camera;
-	struct stat st;
 	uint16_t code;
 	int r = ptp_object_info(c, (uint32_t)p->asked->handle, &p->object, &code);
 
@@ -453,12 +376,12 @@ static int prepare(struct pull *p)
 			return 0;
 		}
 	}
-	if (fstat(p->file, &st) < 0) {
-		disk_failed(p, errno, "fstat");
+	r = part_reaches(&p->part);
+	if (r < 0) {
+		disk_failed(p);
 		return 0;
 	}
-	if (p->asked->offset_bytes > p->asked->size_bytes ||
-	    (uint64_t)st.st_size < p->asked->offset_bytes) {
+	if (p->asked->offset_bytes > p->asked->size_bytes || r == 0) {
 		decide(p, FETCH_MISMATCH, "the file does not reach to the offset");
 		return 0;
 	}
@@ -475,7 +398,7 @@ static int pull(struct pull *p)
 		enum way way = p->way;
 		int r;
 
-		p->valid = p->asked->offset_bytes;
+		p->part.valid_bytes = p->asked->offset_bytes;
 		if (way == WAY_WHOLE) {
 			r = pull_whole(p);
 		} else {
@@ -491,12 +414,12 @@ static int pull(struct pull *p)
 int ptp_fetch(struct camera *c, const struct proto_fetch *fetch, int file,
     struct proto_fetched *out, struct proto_reason *why)
 {
-	struct pull p = { .camera = c, .asked = fetch, .file = file, .out = out };
+	struct pull p = { .camera = c, .asked = fetch, .out = out };
 	bool is_long = fetch->size_bytes >= LONG_BYTES;
 	int r;
 
 	memset(out, 0, sizeof(*out));
-	p.valid = p.durable = fetch->offset_bytes;
+	part_begin(&p.part, file, fetch->offset_bytes);
 	r = c->session.renewed ? -ESTALE : prepare(&p);
 	if (r == 0 && !p.over && is_long)
 		r = session_widen(&c->session, SESSION_READ_BYTES);
@@ -504,11 +427,11 @@ int ptp_fetch(struct camera *c, const struct proto_fetch *fetch, int file,
 		r = pull(&p);
 	if (r == 0 && is_long)
 		r = session_widen(&c->session, SESSION_SMALL_BYTES);
-	if (out->result != FETCH_DISK && out->result != FETCH_MISMATCH)
-		make_durable(&p);
+	if (out->result != FETCH_DISK && out->result != FETCH_MISMATCH && part_durable(&p.part) < 0)
+		disk_failed(&p);
 	if (r == 0 && !p.over)
 		r = look_again(&p);
-	out->length_bytes = p.valid;
+	out->length_bytes = p.part.valid_bytes;
 	if (r < 0)
 		return ptp_fault(c, r, "fetch", why);
 	if (!p.over)

@@ -231,7 +231,12 @@ dockd-camera_src := \
 	usb/ptp_camera.c \
 	usb/ptp_listing.c \
 	usb/ptp_fetch.c \
+	usb/pattern.c \
 	usb/part.c \
+	usb/bot.c \
+	usb/wrapper.c \
+	usb/scsi.c \
+	usb/disk.c \
 	usb/session.c \
 	usb/reply.c \
 	usb/ptp.c \

@@ -5,13 +5,12 @@
  * asked for when they are entered. A handle is told once, whatever the camera answers; depth,
  * objects and folders are bounded.
  */
+#include "pattern.h"
 #include "ptp_camera.h"
 
-#include "../dockd/base/kind.h"
 #include "../dockd/base/log.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -80,15 +79,6 @@ static int seen_before(struct walk *w, uint32_t handle)
 }
 
 /* ---- paths and kinds ---- */
-
-static uint32_t kind_of(const struct proto_attach *attach, const char *path)
-{
-	for (size_t i = 0; i < PROTO_PATTERNS && attach->pattern[i].kind; i++) {
-		if (fnmatch(attach->pattern[i].glob, path, FNM_CASEFOLD) == 0)
-			return attach->pattern[i].kind;
-	}
-	return KIND_OTHER;
-}
 
 /* The path as it is told: too long, it is cut and ends in a hash of the whole. */
 static bool tell_path(const char *path, char out[PROTO_PATH_LEN])
@@ -245,7 +235,7 @@ static void tell(struct walk *w, uint32_t handle, const struct ptp_object *o, bo
 	struct proto_object object = {
 		.storage = o->storage,
 		.handle = handle,
-		.kind = kind_of(&w->camera->attach, w->path),
+		.kind = pattern_kind(&w->camera->attach, w->path),
 		.size_bytes = o->size_bytes,
 		.mtime_s = o->mtime_s,
 	};

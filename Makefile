@@ -309,6 +309,7 @@ vcam_src := \
 	tests/vcam/control_disk.c \
 	tests/vcam/scenario.c \
 	tests/vcam/scenario_disk.c \
+	tests/vcam/scenario_locked.c \
 	tests/vcam/camera.c \
 	tests/vcam/contents.c \
 	tests/vcam/faults.c \
@@ -320,6 +321,9 @@ vcam_src := \
 	tests/vcam/disk.c \
 	tests/vcam/bot.c \
 	tests/vcam/scsi.c \
+	tests/vcam/locked.c \
+	tests/vcam/locked_dv16.c \
+	tests/vcam/locked_amba.c \
 	tests/vcam/face_socket.c \
 	tests/vcam/face_ffs.c
 vcam_pkg := jansson libcrypto

@@ -10,6 +10,7 @@
 #include "contents.h"
 #include "disk.h"
 #include "faults.h"
+#include "locked.h"
 
 enum operation_group {
 	HAS_PARTIAL64 = 1u << 0,
@@ -41,9 +42,10 @@ struct camera {
 	uint32_t clocks_set;
 	uint8_t battery;
 	bool events;
-	uint64_t rate;     /* bytes a second of data phases, 0 = as fast as can be */
-	struct disk *disk; /* it is a disk; NULL: it speaks PTP */
-	uint32_t endless;  /* number of the folder that always has more, or 0 */
+	uint64_t rate;         /* bytes a second of data phases, 0 = as fast as can be */
+	struct disk *disk;     /* it is a disk; NULL: it speaks PTP */
+	struct locked *locked; /* it is one only after its vendor's words; NULL: at once */
+	uint32_t endless;      /* number of the folder that always has more, or 0 */
 };
 
 /* Reads a scenario file into *c. 0, or -EINVAL after a line on standard error. */

@@ -212,8 +212,9 @@ static json_t *do_unplug(struct vcam *v, char **words, size_t n, const char *res
 	(void)words;
 	(void)n;
 	(void)rest;
-	if (!v->plugged)
+	if (!v->plugged && !v->back_ns)
 		return control_no("not plugged");
+	v->back_ns = 0;
 	vcam_unplug(v);
 	return control_yes();
 }

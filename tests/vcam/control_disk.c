@@ -46,11 +46,60 @@ static struct unit *unit_called(const struct vcam *v, const char *name)
 	return NULL;
 }
 
+static const struct {
+	const char *name;
+	size_t place;
+} lock_counters[] = {
+	{ "logins", offsetof(struct locked, logins) },
+	{ "wrong_pins", offsetof(struct locked, wrong_pins) },
+	{ "pin_reads", offsetof(struct locked, pin_reads) },
+	{ "unlocks", offsetof(struct locked, unlocks) },
+	{ "owner_writes", offsetof(struct locked, owner_writes) },
+};
+#define LOCK_COUNTERS (sizeof(lock_counters) / sizeof(lock_counters[0]))
+
+static uint64_t lock_counter(const struct locked *l, size_t i)
+{
+	uint64_t value;
+
+	memcpy(&value, (const uint8_t *)l + lock_counters[i].place, sizeof(value));
+	return value;
+}
+
+static bool lock_value(const struct locked *l, const char *key, uint64_t *value)
+{
+	*value = l->open;
+	if (strcmp(key, "unlocked") == 0)
+		return true;
+	for (size_t i = 0; i < LOCK_COUNTERS; i++) {
+		*value = lock_counter(l, i);
+		if (strcmp(lock_counters[i].name, key) == 0)
+			return true;
+	}
+	*value = 0;
+	return false;
+}
+
+static void lock_stats(const struct locked *l, json_t *out)
+{
+	const struct owner *o = &l->owner;
+
+	for (size_t i = 0; i < LOCK_COUNTERS; i++)
+		json_object_set_new(
+		    out, lock_counters[i].name, json_integer((json_int_t)lock_counter(l, i)));
+	json_object_set_new(out, "unlocked", json_boolean(l->open));
+	json_object_set_new(out, "info",
+	    json_pack("{s:s, s:s, s:s, s:s, s:s}", "serial", o->serial, "user_no", o->user_no,
+		"user_name", o->user_name, "unit_no", o->unit_no, "unit_name", o->unit_name));
+}
+
 bool control_disk_value(const struct vcam *v, const char *key, uint64_t *value)
 {
 	const struct disk *d = v->camera.disk;
 	const struct unit *u;
 
+	if (v->camera.locked && lock_value(v->camera.locked, key, value))
+		return true;
 	for (size_t i = 0; d && i < COUNTERS; i++) {
 		if (strcmp(counters[i].name, key) == 0) {
 			*value = counter(d, i);
@@ -70,6 +119,8 @@ void control_disk_stats(const struct vcam *v, json_t *out)
 
 	if (!d)
 		return;
+	if (v->camera.locked)
+		lock_stats(v->camera.locked, out);
 	for (size_t i = 0; i < COUNTERS; i++)
 		json_object_set_new(out, counters[i].name, json_integer((json_int_t)counter(d, i)));
 	units = json_array();

@@ -284,6 +284,8 @@ static void answer_setup(struct vcam *v, const struct usb_ctrlrequest *setup)
 	if (!in && room)
 		moved = read(ep0, data, room);
 	r = moved < 0 ? -EPIPE : responder_control(&v->responder, raw, data, room, &len);
+	if (r == -EAGAIN)
+		return; /* the host waits for its status stage in vain */
 	if (!in && (setup->bRequest == 0x64 || setup->bRequest == 0x66))
 		flush_in();
 	if (r < 0 && in)

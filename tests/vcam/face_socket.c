@@ -36,7 +36,7 @@ struct queue {
 };
 
 static int listener = -1, host = -1;
-static struct queue in, event, out, control, done, spare;
+static struct queue in, event, out, control, ignored, done, spare;
 static unsigned spares;
 static uint8_t input[sizeof(struct vusb_head) + OUT_MAX];
 static size_t input_len;
@@ -146,6 +146,7 @@ static void hang_up(struct vcam *v)
 	drop(&event);
 	drop(&out);
 	drop(&control);
+	drop(&ignored);
 	drop(&done);
 }
 
@@ -233,6 +234,10 @@ static void offer_control(struct vcam *v)
 		size_t len = 0;
 		int r = responder_control(&v->responder, u->head.setup, u->data, u->room, &len);
 
+		if (r == -EAGAIN) {
+			push(&ignored, u);
+			continue;
+		}
 		u->got = len;
 		complete(u, r);
 	}
@@ -264,13 +269,14 @@ static void reset_port(struct vcam *v, struct urb *u)
 	complete_all(&event, -ECONNRESET);
 	complete_all(&out, -ECONNRESET);
 	complete_all(&control, -ECONNRESET);
+	complete_all(&ignored, -ECONNRESET);
 	responder_port_reset(&v->responder);
 	complete(u, 0);
 }
 
 static void cancel(uint32_t id)
 {
-	struct queue *const queues[] = { &in, &event, &out, &control };
+	struct queue *const queues[] = { &in, &event, &out, &control, &ignored };
 
 	for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
 		struct urb *u = take_id(queues[i], id);

@@ -115,6 +115,15 @@ static const struct {
 	    "value (512) bytes from at on cannot be read: 3/11/00", 0 },
 	[HURT_DISK_UNSTABLE] = { "disk-unstable", "object at! value count",
 	    "value (512) bytes from at on are others when read again", 0 },
+	[HURT_UNLOCK_REFUSED] = { "unlock-refused", "count", "disk mode is refused", 0 },
+	[HURT_UNLOCK_STATUS] = { "unlock-status", "op value! count",
+	    "dv16: status value after vendor command op", 0 },
+	[HURT_UNLOCK_SHORT] = { "unlock-short", "op count", "half of a vendor's answer", 1 },
+	[HURT_UNLOCK_GARBAGE] = { "unlock-garbage", "op count", "a vendor's answer is bytes ff",
+	    1 },
+	[HURT_UNLOCK_SILENT] = { "unlock-silent", "count", "Ambarella: no answer to vendor words",
+	    0 },
+	[HURT_UNLOCK_BATTERY] = { "unlock-battery", "value! count", "battery told is value", 0 },
 };
 
 const char *fault_name(enum fault_kind kind)

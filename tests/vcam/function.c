@@ -179,6 +179,8 @@ static int class_request(
 {
 	struct buf b = buf_of(data, len);
 
+	if (locked_speaks(r->camera))
+		return -EPIPE;
 	if (r->camera->disk)
 		return disk_request(r, request, out, n);
 	switch (request) {
@@ -213,6 +215,8 @@ int responder_control(
 	int ret = -EPIPE;
 
 	*len = 0;
+	if ((type & 0x60) == 0x40 && locked_speaks(r->camera))
+		return amba_control(r, setup, data, room, len);
 	memset(out, 0, sizeof(out));
 	if ((type & 0x60) == 0x20) {
 		ret = class_request(r, request, data,

@@ -299,6 +299,8 @@ int responder_out(struct responder *r, const uint8_t *data, size_t len)
 		return -EPIPE;
 	if (r->silence != TALKS)
 		return 0; /* the endpoint's buffer takes it, nobody reads it */
+	if (locked_speaks(r->camera))
+		return amba_out(r, data, len);
 	if (r->camera->disk)
 		return bot_out(r, data, len);
 	if (r->data_out) {
@@ -532,6 +534,7 @@ static void finish(struct responder *r, const struct transfer *t)
 	if (!response)
 		return;
 	r->busy = false;
+	r->pull |= r->leave;
 	if (r->waiting && !r->halt_out) {
 		r->waiting = false;
 		memcpy(bytes, r->waiting_bytes, r->waiting_len);
@@ -714,7 +717,7 @@ void responder_plug(struct responder *r)
 	uint64_t resets = r->stats.port_resets;
 
 	r->silence = TALKS;
-	r->pull = false;
+	r->pull = r->leave = false;
 	responder_port_reset(r);
 	r->stats.port_resets = resets;
 	if (r->camera->disk)

@@ -69,6 +69,7 @@ struct responder {
 	bool halt_in, halt_out, halt_event;
 	enum silence silence;
 	bool pull;    /* a fault wants the plug out: the face does it once all is delivered */
+	bool leave;   /* the same, once the transaction has ended */
 	bool busy;    /* a transaction is under way */
 	bool waiting; /* a command has come meanwhile */
 	uint8_t waiting_bytes[64];
@@ -111,7 +112,7 @@ enum in_result responder_event(struct responder *r, uint8_t *buf, size_t room, s
 
 /*
  * A control request. data holds wLength bytes for OUT; for IN at most room are written and *len
- * told. 0 or -EPIPE (refused).
+ * told. 0, -EPIPE (refused) or -EAGAIN (it is never answered).
  */
 int responder_control(
     struct responder *r, const uint8_t setup[8], uint8_t *data, size_t room, size_t *len);

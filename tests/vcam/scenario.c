@@ -13,6 +13,7 @@
  *   objects   [{path, size + seed | bytes | file, folder, protected, mtime (seconds, "now", null),
  *             name16 (UTF-16 units that the host sees in place of the path's last part)}]
  *   disk      it is a USB disk (no storages then): scenario_disk.c
+ *   locked    it is a disk only after its vendor's words: scenario_locked.c
  *   faults    [{"name": ..., parameters}]
  */
 #include <errno.h>
@@ -233,6 +234,10 @@ int scenario_load(struct camera *c, const char *path)
 	c->rate = (uint64_t)scenario_number(root, "rate", 0);
 	if (json_object_get(root, "disk")) {
 		if (scenario_disk(c, json_object_get(root, "disk"), &why) < 0)
+			goto out;
+		if (json_object_get(root, "locked") &&
+		    scenario_locked(
+			c, json_object_get(root, "locked"), json_object_get(root, "usb"), &why) < 0)
 			goto out;
 	} else if (load_storages(c, json_object_get(root, "storages"), &why) < 0 ||
 	    !c->contents.storages) {

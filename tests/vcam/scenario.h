@@ -23,4 +23,7 @@ void scenario_copy(char *to, size_t room, const json_t *from, const char *key, c
 /* Makes the camera a disk, from the key "disk". 0, or -EINVAL: *why says what is wrong. */
 int scenario_disk(struct camera *c, const json_t *disk, const char **why);
 
+/* Locks it, from the key "locked"; it is a disk already. 0, or -EINVAL: *why says what is wrong. */
+int scenario_locked(struct camera *c, const json_t *locked, const json_t *usb, const char **why);
+
 #endif

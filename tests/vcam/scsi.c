@@ -124,8 +124,8 @@ static void inquiry(struct responder *r, struct answer *a)
 	a->in[2] = 4; /* SPC-2 */
 	a->in[3] = 2;
 	a->in[4] = 31;
-	pad(a->in + 8, d->vendor, 8);
-	pad(a->in + 16, d->product, 16);
+	pad(a->in + 8, locked_dv16(r->camera) ? "DV16" : d->vendor, 8);
+	pad(a->in + 16, locked_dv16(r->camera) ? "DEVICE V1.00" : d->product, 16);
 	pad(a->in + 32, d->revision, 4);
 	a->in_len = 36;
 	if (f && strcmp(f->text, "garbage") == 0)
@@ -173,7 +173,7 @@ static bool no_medium(struct responder *r, struct answer *a, const struct unit *
 		scsi_fail(r, a, NOT_READY, 0x04, 0x01);
 		return true;
 	}
-	if (u->present && !u->ejected)
+	if (u->present && !u->ejected && !locked_dv16(r->camera))
 		return false;
 	scsi_fail(r, a, NOT_READY, 0x3a, 0x00);
 	return true;
@@ -376,6 +376,8 @@ void scsi_run(struct responder *r, struct answer *a)
 		(cdb[0] == 0x12 ? inquiry : request_sense)(r, a);
 		return;
 	}
+	if (dv16_run(r, a))
+		return;
 	if (!u) {
 		scsi_fail(r, a, ILLEGAL_REQUEST, 0x25, 0);
 		return;
@@ -399,5 +401,5 @@ void scsi_run(struct responder *r, struct answer *a)
 
 void scsi_data(struct responder *r, struct answer *a)
 {
-	scsi_fail(r, a, ILLEGAL_REQUEST, 0x20, 0);
+	dv16_data(r, a); /* no other command takes data */
 }

@@ -7,15 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-int vcam_plug(struct vcam *v, const char *port)
+/* At v->port. by_itself: it left to come back as what its unlock makes it. */
+static int plug_in(struct vcam *v, bool by_itself)
 {
 	int r;
 
-	if (v->plugged)
-		return -EBUSY;
-	if (!port[0] || port[0] == '.' || strchr(port, '/') || strlen(port) >= sizeof(v->port))
-		return -EINVAL;
-	snprintf(v->port, sizeof(v->port), "%s", port);
+	v->back_ns = 0;
+	locked_plug(&v->camera, by_itself);
 	responder_plug(&v->responder);
 	v->plugs++;
 	v->plugged = true;
@@ -25,14 +23,29 @@ int vcam_plug(struct vcam *v, const char *port)
 	return r;
 }
 
+int vcam_plug(struct vcam *v, const char *port)
+{
+	if (v->plugged)
+		return -EBUSY;
+	if (!port[0] || port[0] == '.' || strchr(port, '/') || strlen(port) >= sizeof(v->port))
+		return -EINVAL;
+	snprintf(v->port, sizeof(v->port), "%s", port);
+	return plug_in(v, false);
+}
+
 void vcam_unplug(struct vcam *v)
 {
+	double seconds;
+
 	if (!v->plugged)
 		return;
 	v->plugged = false;
 	v->pulls++;
 	v->face->unplug(v);
 	responder_plug(&v->responder);
+	seconds = locked_left(&v->camera);
+	if (seconds >= 0)
+		v->back_ns = responder_now_ns() + (uint64_t)(seconds * 1e9);
 }
 
 static int sooner(int a, int b)
@@ -51,6 +64,22 @@ static int pace_ms(const struct vcam *v)
 	return v->responder.wake_ns <= now ? 0 : (int)((v->responder.wake_ns - now) / 1000000) + 1;
 }
 
+/* Comes back by itself where it is time; ms until then, or -1. */
+static int back_ms(struct vcam *v)
+{
+	uint64_t now = responder_now_ns();
+	int r;
+
+	if (!v->back_ns)
+		return -1;
+	if (v->back_ns > now)
+		return (int)((v->back_ns - now) / 1000000) + 1;
+	r = plug_in(v, true);
+	if (r < 0)
+		fprintf(stderr, "vcam: coming back: %s\n", strerror(-r));
+	return 0;
+}
+
 static void loop(struct vcam *v)
 {
 	struct pollfd fds[FACE_FDS + CONTROL_FDS];
@@ -58,7 +87,7 @@ static void loop(struct vcam *v)
 	int timeout;
 
 	while (!v->quit) {
-		timeout = sooner(control_check_waits(v), pace_ms(v));
+		timeout = sooner(back_ms(v), sooner(control_check_waits(v), pace_ms(v)));
 		face = v->face->watch(v, fds);
 		control = control_watch(fds + face);
 		if (poll(fds, face + control, timeout) < 0 && errno != EINTR)

@@ -24,6 +24,7 @@ struct vcam {
 	const struct face *face;
 	struct options options;
 	bool plugged, quit, connected;
+	uint64_t back_ns; /* it plugs itself in again then; 0: no */
 	char port[64];
 	char presence[32];
 	uint64_t plugs, pulls, connections, superseded;

@@ -83,6 +83,9 @@ dockd_src := \
 	dockd/arrival.c \
 	dockd/bay_view.c \
 	dockd/schedule.c \
+	dockd/roots.c \
+	dockd/health.c \
+	dockd/controllers.c \
 	dockd/docking.c \
 	dockd/errand.c \
 	dockd/books.c \
@@ -119,6 +122,7 @@ dockd_src := \
 	dockd/control.c \
 	dockd/control_status.c \
 	dockd/control_bay.c \
+	dockd/control_root.c \
 	dockd/control_asset.c \
 	dockd/control_destination.c \
 	dockd/control_order.c \
@@ -158,6 +162,7 @@ dockd_src := \
 	dockd/index_queue.c \
 	dockd/index_expedite.c \
 	dockd/index_assignment.c \
+	dockd/index_health.c \
 	dockd/order.c \
 	dockd/retention.c \
 	dockd/disposal.c \
@@ -192,6 +197,7 @@ dockctl_src := \
 	dockd/forecast.c \
 	dockd/base/timetable.c \
 	dockd/ctl_wait.c \
+	dockd/ctl_root.c \
 	dockd/base/record.c \
 	dockd/asset.c \
 	dockd/light.c \
@@ -247,6 +253,7 @@ dockd-camera_pkg := libusb-1.0 libseccomp
 dockd-hotplug_src := \
 	usb/hotplug_main.c \
 	usb/node.c \
+	usb/burden.c \
 	usb/ports.c \
 	usb/sysfs.c
 dockd-hotplug_pkg := libusb-1.0 libseccomp
@@ -552,7 +559,7 @@ unit_pkg_md5_lanes := libcrypto
 unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
-unit_objs_ports := usb/ports.c
+unit_objs_ports := usb/ports.c usb/burden.c
 unit_objs_dv16 := usb/dv16.c usb/vendor.c
 unit_objs_ambarella := usb/ambarella.c usb/vendor.c
 unit_objs_config := $(config_whole) dockd/profile.c

@@ -27,6 +27,7 @@ void arrival_hotplug_down(struct bays *h)
 {
 	h->hotplug = false;
 	h->synced = false;
+	controllers_forget(&h->controllers);
 	/* cameras are still there as far as anybody knows: their workers go on */
 	for (size_t i = 0; i < h->n; i++) {
 		if (h->bay[i]->state == BAY_OPENING)
@@ -147,6 +148,7 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	if (arrives_too_often(b)) {
 		if (!b->docking)
 			docking_begin(b);
+		health_mishap(b, MISHAP_CONTACT);
 		bay_fault(b,
 		    "it connects and disconnects all the time: clean or replace the bay's contacts");
 		return;
@@ -210,6 +212,8 @@ static void on_ended(void *arg, bool clean, const char *how)
 		return;
 	}
 	docking_interrupted(b, "fault");
+	if (b->state != BAY_FAULT && b->state != BAY_CLOSED && !clean)
+		health_mishap(b, MISHAP_WORKER);
 	if (b->state != BAY_FAULT && b->state != BAY_CLOSED)
 		bay_worker_lost(b, clean ? "the worker ended by itself" : how);
 }
@@ -261,8 +265,16 @@ static void synced(struct bays *h)
 	log_info("hotplug-synced", "bays=%zu", h->n);
 }
 
+/* A port's name as the kernel writes it, and nothing else. */
+static bool is_port(const char *port)
+{
+	return port[0] && !port[strspn(port, "0123456789-.")];
+}
+
 void arrival_message(struct bays *h, struct msg *m)
 {
+	struct proto_controller controller;
+	struct proto_over_current current;
 	struct proto_arrived a;
 	struct proto_port p;
 
@@ -273,8 +285,7 @@ void arrival_message(struct bays *h, struct msg *m)
 	switch (m->head.type) {
 	case MSG_ARRIVED:
 		memcpy(&a, m->body, sizeof(a));
-		if (a.interfaces > PROTO_INTERFACES || !a.port[0] ||
-		    a.port[strspn(a.port, "0123456789-.")])
+		if (a.interfaces > PROTO_INTERFACES || !is_port(a.port))
 			link_drop_hotplug(h->link, "ARRIVED out of range");
 		else
 			arrived(h, &a);
@@ -288,6 +299,18 @@ void arrival_message(struct bays *h, struct msg *m)
 		return;
 	case MSG_OPENED:
 		opened(h, m);
+		return;
+	case MSG_CONTROLLER:
+		memcpy(&controller, m->body, sizeof(controller));
+		controllers_take(&h->controllers, &controller);
+		h->health_changes++;
+		return;
+	case MSG_OVER_CURRENT:
+		memcpy(&current, m->body, sizeof(current));
+		if (is_port(current.port))
+			health_over_current(h, &current);
+		else
+			link_drop_hotplug(h->link, "OVER_CURRENT of no port");
 		return;
 	default:
 		link_drop_hotplug(h->link, "a message that hotplug does not send");

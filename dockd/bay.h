@@ -7,6 +7,7 @@
 #ifndef DOCKD_BAY_H
 #define DOCKD_BAY_H
 
+#include "health.h"
 #include "index.h"
 #include "index_listing.h"
 #include "profile.h"
@@ -76,6 +77,8 @@ struct bay {
 	unsigned arrivals; /* since arrivals_us, for the rate limit */
 	uint64_t arrivals_us;
 	char fault[PROTO_TEXT_LEN * 2];
+	struct health health;
+	size_t at; /* in house->bay, while roots counts */
 
 	/* this docking */
 	uint64_t docking; /* 0: none */
@@ -93,14 +96,14 @@ struct bay {
 	unsigned listings;   /* whole ones in this docking */
 	uint64_t listed_us;
 	uint32_t list_gap_s;
-	bool linked;    /* every row of the listing has its asset */
-	bool news;      /* the last listing showed something that the one before had not */
-	bool expedited; /* a person wants something of it first */
-	bool final;     /* two listings agree and nothing is left to be pulled */
-	bool told_held; /* and all of it is checked: said in the log */
-	bool damaged;   /* its file system is: said by the last listing */
-	bool partial;   /* part of the tree could not be read, or too many objects */
-	bool no_room;   /* the station's disk is full: what is pending waits for it */
+	bool linked;      /* every row of the listing has its asset */
+	bool news;        /* the last listing showed something that the one before had not */
+	bool expedited;   /* a person wants something of it first */
+	bool final;       /* two listings agree and nothing is left to be pulled */
+	bool told_held;   /* and all of it is checked: said in the log */
+	uint32_t damaged; /* places where its file system contradicts itself, by the last listing */
+	bool partial;     /* part of the tree could not be read, or too many objects */
+	bool no_room;     /* the station's disk is full: what is pending waits for it */
 	char trouble[PROTO_TEXT_LEN * 2]; /* of this docking, shown; "" none */
 	bool erase_wanted; /* something may have become erasable since the scan below began */
 	bool erase_scan;   /* the gate is being asked, from erase_cursor on */
@@ -112,11 +115,14 @@ struct bay {
 	struct listing_sum sum;
 	uint64_t found; /* new assets of this docking: bounded, whatever the camera lists */
 	uint64_t pulled_bytes;
+	unsigned mishaps;    /* on record */
+	uint32_t recoveries; /* of its worker, as told last */
 
 	/* the request under way */
 	struct asset asset;
 	struct listing_row row;
 	uint64_t offset_bytes;
+	bool silent;       /* a FETCH that brings nothing: no place of its root port is its own */
 	uint32_t rows;     /* OBJECTs of the listing under way */
 	uint64_t durables; /* DURABLEs of the FETCH under way */
 	int part_fd;       /* our own descriptor of the staging file, for progress; -1 */

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define SILENT_US (3 * BAY_SECOND_US) /* then a pull that brings nothing holds nobody up */
+
 struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, struct lights *l,
     const struct bays_handlers *handlers, void *arg)
 {
@@ -30,6 +32,7 @@ struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, str
 	b->lights = l;
 	b->handlers = handlers;
 	b->arg = arg;
+	b->roots = roots_new();
 	return b;
 }
 
@@ -44,6 +47,7 @@ struct bay *bays_add(struct bays *h, const char *name, const char *port)
 		fatal("reason=\"out of memory\"");
 	b->house = h;
 	b->device_fd = b->part_fd = -1;
+	b->health.stale = true;
 	snprintf(b->name, sizeof(b->name), "%s", name);
 	snprintf(b->port, sizeof(b->port), "%s", port);
 	h->bay[h->n++] = b;
@@ -113,6 +117,8 @@ void bays_configure(struct bays *h, const struct config *c)
 	}
 	h->profiles = c->profile;
 	h->profiles_n = c->profiles_n;
+	controllers_configure(&h->controllers, c->usb_slots, c->usb_endpoints);
+	health_again(h);
 	arrival_match_again(h);
 	bays_asset_changed(h); /* another policy may open the gate */
 }
@@ -136,6 +142,7 @@ void bays_free(struct bays *h)
 			bay_drop_worker(b);
 		free(b);
 	}
+	roots_free(h->roots);
 	free(h);
 }
 
@@ -153,6 +160,7 @@ unsigned bays_retry(struct bays *h, const char *name)
 		b->arrivals = 0;
 		b->trouble[0] = '\0';
 		b->not_erased_n = 0;
+		b->mishaps = 0;
 		if (b->state == BAY_FAULT && b->profile) {
 			b->fault[0] = '\0';
 			b->listings = 0;
@@ -166,6 +174,7 @@ unsigned bays_retry(struct bays *h, const char *name)
 	}
 	h->stopped = false;
 	h->disk_errors = 0;
+	health_again(h);
 	return n;
 }
 
@@ -235,6 +244,7 @@ void bays_plan(struct bays *h)
 	struct bay *order[BAYS_MAX];
 
 	h->again = false;
+	health_turn(h);
 	for (size_t i = 0; i < h->n; i++) {
 		struct bay *b = h->bay[i];
 
@@ -279,6 +289,17 @@ void bays_act(struct bays *h)
 	}
 }
 
+void bays_moved(struct bay *b, uint64_t length_bytes)
+{
+	if (length_bytes == b->sign_bytes)
+		return;
+	if (length_bytes > b->sign_bytes)
+		roots_moved(b->house->roots, b, length_bytes - b->sign_bytes);
+	b->sign_bytes = length_bytes;
+	b->sign_us = bay_now_us();
+	b->silent = false;
+}
+
 /* A request is out and nothing has been heard: how long may that last? */
 static void watch_silence(struct bay *b, uint64_t now)
 {
@@ -292,11 +313,11 @@ static void watch_silence(struct bay *b, uint64_t now)
 	}
 	if (!b->child || b->state == BAY_READY || b->state == BAY_FAULT || b->state == BAY_CLOSED)
 		return;
-	if (b->state == BAY_FETCHING && b->part_fd >= 0 && fstat(b->part_fd, &st) == 0 &&
-	    (uint64_t)st.st_size != b->sign_bytes) {
-		b->sign_bytes = (uint64_t)st.st_size;
-		b->sign_us = now;
-	}
+	if (b->state == BAY_FETCHING && b->part_fd >= 0 && fstat(b->part_fd, &st) == 0)
+		bays_moved(b, (uint64_t)st.st_size);
+	if (now < b->sign_us)
+		now = b->sign_us; /* just moved */
+	b->silent = b->state == BAY_FETCHING && now > b->sign_us && now - b->sign_us > SILENT_US;
 	/* the worker gives up by itself first: its own time-outs, three tries and a reset */
 	limit_us = b->profile->timeout_ms * UINT64_C(8000) + 20 * BAY_SECOND_US;
 	if (now - b->sign_us > limit_us) {
@@ -361,5 +382,6 @@ void bays_tick(struct bays *h, uint64_t tick)
 		h->synced_us = 0;
 		end_missed(h);
 	}
+	roots_tick(h);
 	lights_tick(h->lights, tick);
 }

@@ -9,9 +9,11 @@
 
 #include "bay.h"
 #include "config.h"
+#include "controllers.h"
 #include "journal.h"
 #include "light.h"
 #include "link.h"
+#include "roots.h"
 #include "staging.h"
 
 #define BAYS_MAX 256
@@ -50,7 +52,11 @@ struct bays {
 	const char *ledger_trouble; /* checkpoint's, live: while not "", intake and erasing stop */
 	const struct bay *disk_bay; /* whose worker told of the last of them; never followed */
 	unsigned disk_errors;       /* EIO on staging, in a row */
-	bool again;                 /* another turn is wanted at once */
+	struct controllers controllers;
+	struct roots *roots;
+	uint64_t health_changes;
+	char current_port[PROTO_PORT_LEN]; /* took too much current, and is no bay; "" none */
+	bool again;                        /* another turn is wanted at once */
 };
 
 struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, struct lights *l,
@@ -64,6 +70,8 @@ void bays_free(struct bays *b);
 /* Once a turn; plan may only write to the journal, act comes after its commit. */
 void bays_plan(struct bays *b);
 void bays_act(struct bays *b);
+/* The part that is being pulled is so long now. */
+void bays_moved(struct bay *b, uint64_t length_bytes);
 /* Every LIGHT_TICK_MS: time-outs, lamps. */
 void bays_tick(struct bays *b, uint64_t tick);
 

@@ -57,11 +57,12 @@ struct config {
 	bool any;                  /* policy = "all" (default) | "any" */
 	bool reports;              /* reports = "docking" (default) | "none" */
 	uint32_t pulls_per_port;   /* 3: pulls at once below one root port */
-	uint32_t rejoin_s;         /* 10: left and back on the same port is one docking */
-	uint32_t verify_jobs;      /* 0 = one per processor */
-	uint64_t reserve_bytes;    /* 0 = max(5 %, 2 GiB) + 256 MiB */
-	uint32_t switch_s;         /* any: 6 h without a byte, then another destination may begin */
-	uint32_t ship_s;           /* 60: ledger and bundles go out at most so often */
+	uint32_t usb_slots, usb_endpoints; /* of a host controller; 0: as it is known */
+	uint32_t rejoin_s;                 /* 10: left and back on the same port is one docking */
+	uint32_t verify_jobs;              /* 0 = one per processor */
+	uint64_t reserve_bytes;            /* 0 = max(5 %, 2 GiB) + 256 MiB */
+	uint32_t switch_s; /* any: 6 h without a byte, then another destination may begin */
+	uint32_t ship_s;   /* 60: ledger and bundles go out at most so often */
 	uint32_t retry_min_s, retry_max_s; /* 1, 300: full-jitter back-off */
 	uint32_t confirm_after_days; /* 7: then a destination is asked whether it has it still */
 	uint32_t confirm_per_hour;   /* 60: such questions to a destination */

@@ -232,8 +232,9 @@ static int answer(struct client *k)
 		return control_rebind(k);
 	case ASK_PROBE:
 	case ASK_ASSIGN:
-	case ASK_ROOTS:
 		break;
+	case ASK_ROOTS:
+		return control_roots(k);
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }

@@ -9,6 +9,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* What its camera told of itself, and of the bay's past. */
+static void fill_facts(const struct bay *b, struct proto_ctl_bay *row)
+{
+	row->errors = b->health.errors;
+	memcpy(row->attention, b->health.attention, sizeof(row->attention));
+	row->fill_percent = health_fill(b);
+	if (!b->docking || b->state == BAY_LEFT)
+		return;
+	row->speed_mbps = b->device.speed_mbps;
+	row->damaged = b->damaged;
+}
+
 static void fill_bay(const struct bay *b, struct proto_ctl_bay *row)
 {
 	struct stat st;
@@ -37,6 +49,7 @@ static void fill_bay(const struct bay *b, struct proto_ctl_bay *row)
 	memcpy(row->officer, b->camera.officer, sizeof(row->officer));
 	memcpy(row->unit, b->camera.unit, sizeof(row->unit));
 	row->docked_at_s = b->docking ? b->docked_at_s : 0;
+	fill_facts(b, row);
 	if (b->state == BAY_EMPTY || b->state == BAY_LEFT) {
 		memset(row->model, 0, sizeof(row->model));
 		row->battery_percent = -1;
@@ -52,9 +65,12 @@ static void fill_bay(const struct bay *b, struct proto_ctl_bay *row)
 
 int control_bays(struct client *k)
 {
+	static int32_t minutes[BAYS_MAX];
 	struct bays *h = k->control->p.bays;
 	const char *name = k->ask.text;
 	unsigned sent = 0;
+
+	roots_minutes(h, minutes);
 
 	for (size_t i = k->ask.cursor; i < h->n; i++) {
 		struct proto_ctl_bay row;
@@ -65,6 +81,7 @@ int control_bays(struct client *k)
 		if (sent == CONTROL_PAGE)
 			return client_end(k, 0, i, "");
 		fill_bay(h->bay[i], &row);
+		row.minutes_left = minutes[i];
 		control_bay_findings(k->control, row.docking, row.text, sizeof(row.text));
 		r = client_send(k, MSG_BAY, &row, -1);
 		if (r < 0)

@@ -58,6 +58,11 @@ int control_status(struct client *k);
 /* control_bay.c */
 int control_bays(struct client *k);
 
+/* control_root.c */
+int control_roots(struct client *k);
+/* What of the host's USB resources a person must know. True: a person of IT must act. */
+bool control_root_needs(const struct control *c, char *out, size_t room);
+
 /* control_asset.c */
 int control_assets(struct client *k);
 int control_asset(struct client *k);

@@ -23,6 +23,8 @@ enum station_light control_station_light(const struct control *c)
 		return STATION_NEEDS_IT;
 	if (outlook_text(c->p.uplink, text, sizeof(text)))
 		return STATION_NEEDS_IT;
+	if (health_text(c->p.bays, text, sizeof(text)) || control_root_needs(c, text, sizeof(text)))
+		return STATION_NEEDS_IT;
 	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++) {
 		if (d.another || d.person)
 			return STATION_NEEDS_IT;
@@ -65,6 +67,12 @@ static void tell_needs(
 	if (one[0])
 		need(text, room, one);
 	if (outlook_text(c->p.uplink, one, sizeof(one)))
+		need(text, room, one);
+	control_root_needs(c, one, sizeof(one));
+	if (one[0])
+		need(text, room, one);
+	health_text(c->p.bays, one, sizeof(one));
+	if (one[0])
 		need(text, room, one);
 	holder_text(c->p.holder, one, sizeof(one));
 	if (one[0])

@@ -249,7 +249,8 @@ static int on_again(sd_event_source *s, void *arg)
 static uint64_t states(const struct core *c)
 {
 	struct uplink_state d;
-	uint64_t sum = c->bays->n + (checkpoint_trouble(c->checkpoint)[0] ? 1u << 16 : 0);
+	uint64_t sum = c->bays->n + c->bays->health_changes * 31 +
+	    (checkpoint_trouble(c->checkpoint)[0] ? 1u << 16 : 0);
 
 	for (size_t i = 0; i < c->bays->n; i++) {
 		const struct bay *b = c->bays->bay[i];

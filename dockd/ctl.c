@@ -211,10 +211,14 @@ static int run_status(struct ctl *c)
 		return ctl_usage("status takes no argument");
 	err = ctl_ask(
 	    c, &(struct proto_ask){ .ask = ASK_STATUS }, CTL_PATIENCE_MS, part_status, &end);
+	if (c->json && !err && !end.status)
+		err = ctl_roots(c, &end);
 	if (c->json || err || end.status)
 		return finish_object(c, err, &end);
 	c->shown = 0;
 	err = ctl_ask(c, &(struct proto_ask){ .ask = ASK_BAYS }, CTL_PATIENCE_MS, part_bay, &end);
+	if (!err && !end.status)
+		err = ctl_roots(c, &end);
 	return ctl_complain(err, &end);
 }
 
@@ -251,6 +255,8 @@ static int watch_json(struct ctl *c, struct proto_ctl_end *end)
 	int err =
 	    ctl_ask(c, &(struct proto_ask){ .ask = ASK_STATUS }, CTL_PATIENCE_MS, part_status, end);
 
+	if (!err && !end->status)
+		err = ctl_roots(c, end);
 	if (err || end->status)
 		return finish_object(c, err, end);
 	status = c->object;

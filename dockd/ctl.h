@@ -166,6 +166,9 @@ int ctl_reach(struct ctl *c, struct proto_ctl_end *end);
 int ctl_ask(struct ctl *c, const struct proto_ask *wanted, int patience_ms, ask_part *part,
     struct proto_ctl_end *end);
 
+/* ctl_root.c: root ports and controllers, below status; c->object is the status with --json. */
+int ctl_roots(struct ctl *c, struct proto_ctl_end *end);
+
 /* Words for "dockctl: ..." on standard error, and the exit code for an error of asking. */
 int ctl_complain(int err, const struct proto_ctl_end *end);
 

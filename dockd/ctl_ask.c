@@ -104,6 +104,8 @@ static int take_page(
 		case MSG_ORDER:
 		case MSG_DUE:
 		case MSG_KEY:
+		case MSG_ROOT:
+		case MSG_HOST:
 			err = part ? part(context, &m) : -EPROTO;
 			break;
 		default:

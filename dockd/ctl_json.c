@@ -128,6 +128,21 @@ static json_t *features_of(uint32_t features)
 	return list;
 }
 
+/* How it is connected, how the bay has been, when its camera may be taken. */
+static json_t *add_health(json_t *object, const struct proto_ctl_bay *b)
+{
+	json_t *more = json_pack("{so so so so si si}", "attention", text_of(b->attention),
+	    "minutes_left",
+	    b->docking == 0 || b->minutes_left < 0 ? json_null() : json_integer(b->minutes_left),
+	    "fill_percent", b->fill_percent > 100 ? json_null() : json_integer(b->fill_percent),
+	    "speed_mbps", b->speed_mbps ? json_integer(b->speed_mbps) : json_null(), "errors",
+	    (int)b->errors, "damaged", (int)b->damaged);
+
+	json_object_update(object, more);
+	json_decref(more);
+	return object;
+}
+
 struct json_t *json_bay(const struct proto_ctl_bay *b)
 {
 	json_t *now = b->now_asset == 0 ?
@@ -135,20 +150,23 @@ struct json_t *json_bay(const struct proto_ctl_bay *b)
 	    json_pack("{so so so}", "number", number_of(b->now_asset), "bytes",
 		number_of(b->now_bytes), "size_bytes", number_of(b->now_size));
 
-	return json_pack("{so so so so so so so ss so so si si si si so so so so so so so so}",
-	    "bay", text_of(b->bay), "port", text_of(b->port), "state", text_of(b->state), "camera",
-	    text_or_null(b->camera), "model", text_or_null(b->model), "profile",
-	    text_or_null(b->profile), "text", text_of(b->text), "light",
-	    light_word((enum light_state)b->light), "features", features_of(b->features),
-	    "battery_percent",
-	    b->battery_percent < 0 ? json_null() : json_integer(b->battery_percent), "objects",
-	    (int)b->objects, "pending", (int)b->pending, "held", (int)b->held, "receipted",
-	    (int)b->receipted, "docking", number_of(b->docking), "pending_bytes",
-	    number_of(b->pending_bytes), "pulled_bytes", number_of(b->pulled_bytes), "now", now,
-	    "clock_offset_ms",
-	    b->clock_offset_ms == INT64_MIN ? json_null() : json_integer(b->clock_offset_ms),
-	    "docked_at", time_of(b->docked_at_s, true), "officer", text_or_null(b->officer), "unit",
-	    text_or_null(b->unit));
+	json_t *object =
+	    json_pack("{so so so so so so so ss so so si si si si so so so so so so so so}", "bay",
+		text_of(b->bay), "port", text_of(b->port), "state", text_of(b->state), "camera",
+		text_or_null(b->camera), "model", text_or_null(b->model), "profile",
+		text_or_null(b->profile), "text", text_of(b->text), "light",
+		light_word((enum light_state)b->light), "features", features_of(b->features),
+		"battery_percent",
+		b->battery_percent < 0 ? json_null() : json_integer(b->battery_percent), "objects",
+		(int)b->objects, "pending", (int)b->pending, "held", (int)b->held, "receipted",
+		(int)b->receipted, "docking", number_of(b->docking), "pending_bytes",
+		number_of(b->pending_bytes), "pulled_bytes", number_of(b->pulled_bytes), "now", now,
+		"clock_offset_ms",
+		b->clock_offset_ms == INT64_MIN ? json_null() : json_integer(b->clock_offset_ms),
+		"docked_at", time_of(b->docked_at_s, true), "officer", text_or_null(b->officer),
+		"unit", text_or_null(b->unit));
+
+	return add_health(object, b);
 }
 
 static json_t *add_kept(json_t *object, const struct proto_ctl_asset *a)

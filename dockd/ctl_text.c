@@ -334,26 +334,52 @@ static void describe_progress(const struct proto_ctl_bay *b, char *out, size_t r
 
 void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first)
 {
-	char progress[96], battery[16] = "-";
+	char progress[96], battery[16] = "-", minutes[16] = "-";
 
 	if (first) {
 		put(out, "BAY", 10);
 		put(out, "CAMERA", 18);
 		put(out, "LIGHT", 23);
+		put(out, "MIN", 4);
 		put(out, "BATTERY", 7);
 		put(out, "FILES", 30);
 		fputs("REMARK\n", out);
 	}
 	if (b->battery_percent >= 0)
 		snprintf(battery, sizeof(battery), "%" PRId32 " %%", b->battery_percent);
+	if (b->docking && b->minutes_left >= 0)
+		snprintf(minutes, sizeof(minutes), "%" PRId32, b->minutes_left);
 	describe_progress(b, progress, sizeof(progress));
 	put(out, b->bay, 10);
 	put(out, b->camera[0] ? b->camera : "-", 18);
 	put(out, light_sentence(b->light), 23);
+	put(out, minutes, 4);
 	put(out, battery, 7);
 	put(out, progress, 30);
 	put(out, b->text, 0);
+	if (b->attention[0])
+		fputs(b->text[0] ? "; IT: " : "IT: ", out);
+	put(out, b->attention, 0);
 	putc('\n', out);
+}
+
+/* How it is connected, how full it is, when it may be taken. */
+static void text_bay_way(FILE *out, const struct proto_ctl_bay *b)
+{
+	char line[64];
+
+	if (b->speed_mbps) {
+		snprintf(line, sizeof(line), "%" PRIu32 " Mbit/s", b->speed_mbps);
+		put_line(out, "USB", line);
+	}
+	if (b->fill_percent <= 100) {
+		snprintf(line, sizeof(line), "%" PRIu32 " %%", b->fill_percent);
+		put_line(out, "Full", line);
+	}
+	if (b->minutes_left > 0) {
+		snprintf(line, sizeof(line), "in about %" PRId32 " min", b->minutes_left);
+		put_line(out, "To take", line);
+	}
 }
 
 void text_bay(FILE *out, const struct proto_ctl_bay *b)
@@ -366,6 +392,12 @@ void text_bay(FILE *out, const struct proto_ctl_bay *b)
 	put_line(out, "State", b->state);
 	if (b->text[0])
 		put_line(out, "Remark", b->text);
+	if (b->attention[0])
+		put_line(out, "For IT", b->attention);
+	if (b->errors) {
+		snprintf(line, sizeof(line), "%" PRIu32 " in its last 20 dockings", b->errors);
+		put_line(out, "Errors", line);
+	}
 	if (b->docking == 0)
 		return;
 	put_line(out, "Camera", b->camera[0] ? b->camera : "not known");
@@ -387,6 +419,7 @@ void text_bay(FILE *out, const struct proto_ctl_bay *b)
 	put_line(out, "Clock", b->clock_offset_ms != INT64_MIN ? line : "not known");
 	describe_progress(b, line, sizeof(line));
 	put_line(out, "Files", line);
+	text_bay_way(out, b);
 	snprintf(
 	    line, sizeof(line), "%s from the camera", text_bytes(b->pulled_bytes, a, sizeof(a)));
 	put_line(out, "Read", line);

@@ -39,8 +39,9 @@ static void forget(struct bay *b)
 	b->identity[0] = '\0';
 	b->listings = 0;
 	b->list_gap_s = 0;
-	b->damaged = b->no_room = b->linked = b->news = b->final = b->told_held = b->partial =
-	    b->erase_wanted = b->erase_scan = b->erased_some = false;
+	b->damaged = 0;
+	b->no_room = b->linked = b->news = b->final = b->told_held = b->partial = b->erase_wanted =
+	    b->erase_scan = b->erased_some = false;
 	b->erase_cursor = 0;
 	b->not_erased_n = 0;
 	b->trouble[0] = '\0';
@@ -49,6 +50,8 @@ static void forget(struct bay *b)
 	b->pulled_bytes = 0;
 	b->found = 0;
 	memset(&b->sum, 0, sizeof(b->sum));
+	b->mishaps = 0;
+	b->health.stale = true;
 }
 
 void docking_begin(struct bay *b)
@@ -67,10 +70,12 @@ void docking_begin(struct bay *b)
 	record_text(r, "serial", b->device.serial);
 	record_text(r, "model", b->device.model);
 	record_text(r, "profile", b->profile->name);
+	record_number(r, "speed", b->device.speed_mbps);
 	books_write(b, r);
-	log_info("docked", "bay=%s docking=%" PRIu64 " serial=\"%s\" model=\"%s\" profile=%s",
+	log_info("docked",
+	    "bay=%s docking=%" PRIu64 " serial=\"%s\" model=\"%s\" profile=%s speed-mbps=%u",
 	    b->name, b->docking, log_text(b->device.serial), log_text(b->device.model),
-	    b->profile->name);
+	    b->profile->name, b->device.speed_mbps);
 }
 
 void docking_end(struct bay *b, const char *reason)
@@ -215,7 +220,12 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 		}
 	}
 	b->looked_us = bay_now_us();
+	b->health.stale = true;
 	if (b->state == BAY_LOOKING) {
+		/* what its first words tell is the end of what another worker left */
+		if (b->camera.recoveries > b->recoveries)
+			health_mishap(b, MISHAP_RECOVERY);
+		b->recoveries = b->camera.recoveries;
 		/* it wrote or lost something since: what it shows now is not known */
 		if (b->camera.free_bytes != free_bytes && b->final) {
 			b->final = false;
@@ -229,6 +239,7 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 		books_camera(b);
 	}
 	b->known = true;
+	b->recoveries = b->camera.recoveries;
 	b->state = BAY_READY;
 	return NULL;
 }
@@ -300,7 +311,7 @@ static const char *on_listed(struct bay *b, const struct msg *m)
 		return "its listing cannot be kept";
 	}
 	b->partial = l.status < 0 || l.truncated || l.skipped;
-	b->damaged = l.damaged > 0;
+	b->damaged = l.damaged;
 	if (b->damaged)
 		books_trouble(b,
 		    "the camera's file system is damaged: what can be read is taken; have the camera "
@@ -490,6 +501,7 @@ static const char *on_fetched(struct bay *b, const struct msg *m)
 		return "FETCHED with more read than any camera holds";
 	if (b->state == BAY_COMPARING)
 		return on_compared(b, &f);
+	bays_moved(b, f.length_bytes);
 	b->state = BAY_READY;
 	books_pulled(b, fetch_words[f.result], f.length_bytes, f.read_bytes, f.text);
 	handover("docking-pulled");
@@ -564,6 +576,9 @@ static const char *on_reason(struct bay *b, const struct msg *m)
 		return NULL;
 	}
 	log_warn("worker-fault", "bay=%s code=%u reason=\"%s\"", b->name, r.code, log_text(r.text));
+	/* one that has gone in a pull is counted as that; what the host lacks is no bay's fault */
+	if (r.code == FAULT_PROTOCOL || r.code == FAULT_SILENT || r.code == FAULT_DESCRIPTORS)
+		health_mishap(b, MISHAP_WORKER);
 	docking_interrupted(b, r.code == FAULT_GONE ? "left" : "fault");
 	tell_fault(&r, text, sizeof(text));
 	if (r.code == FAULT_SANDBOX || r.code == FAULT_DESCRIPTORS)
@@ -618,6 +633,8 @@ void docking_interrupted(struct bay *b, const char *result)
 		again = b->offset_bytes < 65536 ? b->offset_bytes : 65536;
 		if ((uint64_t)length < b->offset_bytes)
 			b->offset_bytes = (uint64_t)length;
+		if (strcmp(result, "left") == 0)
+			health_mishap(b, MISHAP_CONTACT);
 		books_pulled(
 		    b, result, (uint64_t)length, (uint64_t)length - b->offset_bytes + again, "");
 	}

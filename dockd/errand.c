@@ -230,6 +230,17 @@ static bool plan_pull(struct bay *b)
 	return true;
 }
 
+static enum erasing erasing_of(const struct bay *b)
+{
+	if (b->profile->driver == DRIVER_MSC && !(b->camera.features & CAMERA_ERASES))
+		return ERASING_DISK;
+	if (!b->profile->erasable)
+		return ERASING_NOT_HERE;
+	if (b->camera.features & CAMERA_READ_ONLY)
+		return ERASING_LOCKED;
+	return b->camera.features & CAMERA_ERASES ? ERASING_OFFERED : ERASING_NONE;
+}
+
 /* b: the bay where its camera is docked now, or NULL. */
 static enum gate ask_gate(const struct bays *h, const struct bay *b, const struct asset *a)
 {
@@ -247,7 +258,7 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 	};
 
 	if (b) {
-		f.camera_erases = (b->camera.features & CAMERA_ERASES) && b->profile->erasable;
+		f.erasing = erasing_of(b);
 		f.identity_proved = b->identity_proved;
 		f.logs_receipted =
 		    listing_logs_open(index, b->docking) == 0 && !index_astray(index, KIND_LOG);
@@ -463,7 +474,8 @@ static void send_or_lose(struct bay *b, enum bay_state then, unsigned type, cons
 
 	b->state = then;
 	b->sign_us = bay_now_us();
-	b->sign_bytes = 0;
+	b->sign_bytes = b->offset_bytes;
+	b->silent = false;
 	if (r < 0)
 		child_kill(b->child, "it does not read its requests");
 }

@@ -91,6 +91,23 @@ static enum gate log_ask(const struct gate_facts *f)
 	return GATE_LOG_UNKNOWN;
 }
 
+static enum gate erasing_ask(enum erasing erasing)
+{
+	switch (erasing) {
+	case ERASING_NONE:
+		break;
+	case ERASING_DISK:
+		return GATE_DISK;
+	case ERASING_NOT_HERE:
+		return GATE_NOT_ERASABLE;
+	case ERASING_LOCKED:
+		return GATE_READ_ONLY;
+	case ERASING_OFFERED:
+		return GATE_OPEN;
+	}
+	return GATE_CANNOT_ERASE;
+}
+
 enum gate gate_ask(const struct gate_facts *f)
 {
 	const struct asset *a = f->asset;
@@ -113,10 +130,11 @@ enum gate gate_ask(const struct gate_facts *f)
 		return GATE_PROTECTED;
 	if (!f->unpreserved)
 		return GATE_PRESERVED;
+	g = erasing_ask(f->erasing);
+	if (g != GATE_OPEN)
+		return g;
 	if (f->docking == 0 || a->pulled_docking != f->docking)
 		return GATE_NOT_COMPARED;
-	if (!f->camera_erases)
-		return GATE_CANNOT_ERASE;
 	if (a->needs_person)
 		return GATE_NEEDS_PERSON;
 	if (a->erased || a->gone)
@@ -153,7 +171,11 @@ static const struct {
 	[GATE_PRESERVED] = { "preserved", "a preservation order covers it" },
 	[GATE_NOT_COMPARED] = { "not-compared",
 	    "it was neither pulled nor compared again in this docking" },
-	[GATE_CANNOT_ERASE] = { "cannot-erase", "the camera or its profile offers no erasing" },
+	[GATE_CANNOT_ERASE] = { "cannot-erase", "the camera offers no erasing" },
+	[GATE_DISK] = { "disk",
+	    "a USB disk offers no erasing of its own and dockd never writes its file system" },
+	[GATE_NOT_ERASABLE] = { "not-erasable", "its profile says erasable = false" },
+	[GATE_READ_ONLY] = { "read-only", "the camera's card is locked by its switch" },
 	[GATE_NEEDS_PERSON] = { "needs-person", "a person has to look at it first" },
 	[GATE_ERASED] = { "erased", "the camera does not have it any more" },
 	[GATE_SPACE] = { "journal", "the ledger cannot be written, so no intent can be recorded" },

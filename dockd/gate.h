@@ -28,7 +28,10 @@ enum gate {
 	GATE_PROTECTED,
 	GATE_PRESERVED,    /* a preservation order covers it */
 	GATE_NOT_COMPARED, /* neither pulled nor compared again in this docking */
-	GATE_CANNOT_ERASE, /* the camera or its profile offers no erasing */
+	GATE_CANNOT_ERASE, /* the camera offers no erasing, or that is not known */
+	GATE_DISK,         /* it is a disk: nothing but its file system could be written */
+	GATE_NOT_ERASABLE, /* its profile says erasable = false */
+	GATE_READ_ONLY,    /* its card is locked by a switch */
 	GATE_NEEDS_PERSON, /* the asset has an open trouble */
 	GATE_ERASED,       /* nothing left to do */
 	GATE_SPACE,        /* reserved: intake stopped, ledger broken */
@@ -37,12 +40,21 @@ enum gate {
 enum profile_signing { SIGNING_UNSET = 0, SIGNING_NONE, SIGNING_YES };
 enum profile_logs { LOGS_UNSET = 0, LOGS_NONE, LOGS_YES };
 
+/* What can be erased from the camera at all; the first that holds. */
+enum erasing {
+	ERASING_NONE = 0, /* not offered */
+	ERASING_DISK,     /* a USB disk: it has no command for that, and nothing is written to it */
+	ERASING_NOT_HERE, /* by its profile */
+	ERASING_LOCKED,   /* the card's switch */
+	ERASING_OFFERED,
+};
+
 /* All that the gate asks, gathered by the caller. */
 struct gate_facts {
 	bool erase;                /* configuration: erase = "when-receipted" */
 	enum receipt_level accept; /* configuration */
 	bool journal_works;        /* the intent can be committed */
-	bool camera_erases;        /* worker and profile */
+	enum erasing erasing;      /* worker and profile */
 	bool identity_proved;
 	bool unpreserved;    /* no preservation order covers it */
 	bool logs_receipted; /* every log of this docking's camera is receipted */

@@ -119,6 +119,12 @@ static const char schema[] =
     " reason TEXT, given INTEGER);" /* in force; asset 0: all of the camera up to the docking */
     "CREATE TABLE assignment(camera TEXT PRIMARY KEY, officer TEXT, unit TEXT, uid INTEGER,"
     " given INTEGER) WITHOUT ROWID;" /* to whom a person has issued it */
+    "CREATE TABLE health(docking INTEGER PRIMARY KEY, port TEXT, camera TEXT, speed INTEGER,"
+    " errors INTEGER, kinds INTEGER);"
+    "CREATE INDEX health_port ON health(port, docking);"
+    "CREATE INDEX health_camera ON health(camera, docking) WHERE camera <> '';"
+    "CREATE TABLE speed(camera TEXT PRIMARY KEY, best INTEGER) WITHOUT ROWID;"
+    "CREATE TABLE current(port TEXT PRIMARY KEY, boot TEXT, count INTEGER) WITHOUT ROWID;"
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
     "PRAGMA user_version = 6;";
 

@@ -421,6 +421,9 @@ static const struct rule rules[] = {
 	{ "erase-intent", erase_intent, NULL, { "#asset", "#docking" } },
 	{ "erased", erased, NULL, { "#asset", "$result" } },
 	{ "retry", apply_retry, NULL, { NULL } },
+	/* what these do is health_note's */
+	{ "mishap", noted, NULL, { "#docking", "$what" } },
+	{ "over-current", noted, NULL, { "$port", "#count", "$boot" } },
 	/* evidence */
 	{ "signature", NULL, signature, { "#asset", "$result" } },
 	/* what these do is evidence_note's */
@@ -551,6 +554,8 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 		rc = evidence_note(ix, seq, a.time_s, r);
 	if (rc == 0)
 		rc = expedite_note(ix, r);
+	if (rc == 0)
+		rc = health_note(ix, r);
 	if (rc < 0)
 		return rc;
 	ix->applied = seq;

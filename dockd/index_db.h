@@ -177,6 +177,19 @@ enum statement {
 	Q_FAILING_DROP,
 	Q_DOUBTED,
 	Q_HELD,
+	Q_HEALTH_PUT,
+	Q_HEALTH_PRUNE,
+	Q_HEALTH_CAMERA,
+	Q_HEALTH_SPEED,
+	Q_HEALTH_MISHAP,
+	Q_HEALTH_CURRENT,
+	Q_HEALTH_CALM,
+	Q_HEALTH_CALM_ALL,
+	Q_HEALTH_PORT,
+	Q_HEALTH_OF_CAMERA,
+	Q_BEST_SPEED,
+	Q_CURRENT,
+	Q_CURRENT_PUT,
 	Q_STATEMENTS
 };
 
@@ -361,6 +374,8 @@ int expedite_open(struct index *ix);
 /* What a record, once applied, ends of what was expedited. 0 or -errno. */
 int expedite_note(struct index *ix, const struct record *r);
 int expedite_end(struct index *ix);
+/* What a record, once applied, says of the health of bays and cameras (index_health). */
+int health_note(struct index *ix, const struct record *r);
 
 /* A signature that is there and does not hold. */
 #define SIGNATURE_WRONG "signature NOT IN ('', 'valid', 'unsigned', 'cut-short')"

@@ -15,11 +15,14 @@
 #define PURGE_ROWS 2000 /* deleted in one turn */
 #define SKIP_IGNORED 2
 
+/* The order in which files of a camera are pulled. */
+enum class { CLASS_FIRST = 0, /* logs and sidecars */ CLASS_FLAGGED, CLASS_REST };
+
 /* What a row counts in the sums depends on these. */
 struct part {
 	uint64_t row, size_bytes;
 	int64_t listing;
-	bool first, log, skip, todo, ignored;
+	bool first, flagged, log, skip, todo, ignored;
 };
 
 static struct listing *find(struct index *ix, uint64_t docking)
@@ -93,6 +96,11 @@ int listing_begin(struct index *ix, uint64_t docking)
 	return 0;
 }
 
+static enum class class_of(const struct proto_object *o) {
+	if (o->kind == KIND_LOG || o->kind == KIND_SIDECAR) return CLASS_FIRST;
+	return o->flags & OBJECT_PROTECTED ? CLASS_FLAGGED : CLASS_REST;
+}
+
 int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o)
 {
 	struct listing *l = find(ix, docking);
@@ -109,8 +117,7 @@ int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o
 	    " ?7, 0, ?8, 0, ?9, ?10, ?11)",
 	    "iiiiiiiiiit", l->coming, (int64_t)o->storage, (int64_t)o->handle, (int64_t)o->flags,
 	    (int64_t)o->kind, (int64_t)size, o->mtime_s,
-	    (int64_t)(o->kind == KIND_IGNORED ? SKIP_IGNORED : 0),
-	    (int64_t)(o->kind == KIND_LOG || o->kind == KIND_SIDECAR ? 0 : 1),
+	    (int64_t)(o->kind == KIND_IGNORED ? SKIP_IGNORED : 0), (int64_t)class_of(o),
 	    o->mtime_s == PROTO_NO_TIME ? INT64_MAX : o->mtime_s, o->path);
 }
 
@@ -130,6 +137,8 @@ static void count(struct listing *l, const struct part *p, const struct entry *e
 		s->pending += sign;
 		s->pending_bytes += sign * p->size_bytes;
 		s->first_pending += p->first ? sign : 0;
+		/* an empty one has its turn too */
+		s->flagged_bytes += p->flagged ? sign * (p->size_bytes + !p->size_bytes) : 0;
 	}
 	if (!e)
 		return;
@@ -151,7 +160,8 @@ static void part_load(sqlite3_stmt *st, struct part *p)
 	p->row = (uint64_t)sqlite3_column_int64(st, 0);
 	p->listing = sqlite3_column_int64(st, 1);
 	p->size_bytes = (uint64_t)sqlite3_column_int64(st, 2);
-	p->first = sqlite3_column_int(st, 3) == 0;
+	p->first = sqlite3_column_int(st, 3) == CLASS_FIRST;
+	p->flagged = sqlite3_column_int(st, 3) == CLASS_FLAGGED;
 	p->skip = skip != 0;
 	p->ignored = skip == SKIP_IGNORED;
 	p->todo = sqlite3_column_int(st, 5) != 0;
@@ -454,7 +464,7 @@ int listing_next(struct index *ix, uint64_t docking, bool only_first, struct lis
 	int rc = db_query(ix, Q_NEXT,
 	    "SELECT " ROW_COLUMNS " FROM scratch.row WHERE listing = ?1 AND"
 	    " todo = 1 AND class <= ?2 ORDER BY class, growing, recorded, row LIMIT 1",
-	    &st, "ii", whole_of(ix, docking), (int64_t)(only_first ? 0 : 1));
+	    &st, "ii", whole_of(ix, docking), (int64_t)(only_first ? CLASS_FIRST : CLASS_REST));
 
 	return one_row(st, rc, out);
 }

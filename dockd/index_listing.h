@@ -27,6 +27,7 @@ struct listing_sum {
 	uint64_t checked;                /* linked, CHECKED or more */
 	uint64_t receipted;              /* linked, receipted as the policy asks */
 	uint64_t first_pending;          /* logs and sidecars among pending */
+	uint64_t flagged_bytes;          /* of pending files that the camera protects */
 	uint64_t troubled;               /* linked to assets that need a person */
 };
 
@@ -53,7 +54,7 @@ int listing_link(struct index *ix, uint64_t docking, uint64_t row, uint64_t asse
 
 /*
  * The next row to pull: asset on rung LISTED, not needs_person, row not skipped; logs and sidecars
- * first, growing last, then oldest time, then row. only_first: logs and sidecars only. 0, -ENOENT.
+ * first, then flagged ones, growing last, then oldest time, then row. only_first: logs and sidecars only. 0, -ENOENT.
  */
 int listing_next(struct index *ix, uint64_t docking, bool only_first, struct listing_row *out);
 

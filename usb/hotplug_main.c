@@ -9,6 +9,7 @@
 #include "../dockd/base/log.h"
 #include "../dockd/base/msg.h"
 #include "../dockd/base/sandbox.h"
+#include "burden.h"
 #include "node.h"
 #include "ports.h"
 #include "sysfs.h"
@@ -35,6 +36,7 @@
 #define OPEN_TRIES 41 /* 2 s: udev may be behind when a whole shift docks at once */
 #define OPEN_RETRY_MS 50
 #define USB_FDS 16
+#define BUSES 31 /* of proto_controller */
 
 enum state { AWAIT_WELCOME, RUNNING };
 
@@ -62,6 +64,7 @@ struct hotplug {
 	uint64_t scan_ms; /* when to scan next */
 	libusb_context *usb;
 	struct ports *ports;
+	struct burden *burden;
 	struct asked asked[PORTS_MAX];
 	char found[PORTS_MAX][PROTO_PORT_LEN];
 };
@@ -221,6 +224,55 @@ static void tell_changes(struct hotplug *h)
 	}
 }
 
+static void tell_burden(struct hotplug *h)
+{
+	struct burden_event event;
+
+	while (!h->over && burden_next(h->burden, &event)) {
+		const struct proto_controller *c = &event.controller;
+		const struct proto_over_current *o = &event.current;
+
+		if (event.type == MSG_CONTROLLER) {
+			if (!tell(h, MSG_CONTROLLER, c, NULL, 0))
+				return;
+			log_info("controller",
+			    "name=%s slots=%u/%u endpoints=%u/%u unconfigured=%u",
+			    log_text(c->name), c->slots, c->slots_max, c->endpoints,
+			    c->endpoints_max, c->unconfigured);
+		} else {
+			if (!tell(h, MSG_OVER_CURRENT, o, NULL, 0))
+				return;
+			log_warn("over-current", "port=%s count=%u", o->port, o->count);
+		}
+		burden_told(h->burden, &event);
+	}
+}
+
+/* The ports of one hub, and what a device takes of its controller. */
+static void see_ports(struct hotplug *h, const char *hub)
+{
+	struct proto_over_current count[64];
+	size_t n = sysfs_over_current(ROOT, hub, count, sizeof(count) / sizeof(count[0]));
+
+	for (size_t i = 0; i < n; i++)
+		burden_port(h->burden, &count[i]);
+}
+
+static void see_buses(struct hotplug *h)
+{
+	struct proto_controller c;
+	char hub[16];
+
+	burden_begin(h->burden);
+	for (unsigned bus = 1; bus <= BUSES; bus++) {
+		if (sysfs_controller(ROOT, bus, &c) < 0)
+			continue;
+		burden_bus(h->burden, &c);
+		snprintf(hub, sizeof(hub), "usb%u", bus);
+		see_ports(h, hub);
+	}
+}
+
 static void scan(struct hotplug *h)
 {
 	uint64_t now = now_ms();
@@ -237,11 +289,18 @@ static void scan(struct hotplug *h)
 		return;
 	}
 	ports_begin(h->ports);
+	see_buses(h);
 	for (int i = 0; i < n; i++) {
 		struct proto_arrived facts;
 
-		if (sysfs_read(ROOT, h->found[i], &facts) < 0 || facts.class == SYSFS_CLASS_HUB)
+		if (sysfs_read(ROOT, h->found[i], &facts) < 0)
 			continue;
+		burden_device(h->burden, facts.bus, sysfs_endpoints(ROOT, h->found[i]),
+		    facts.presence != PRESENCE_NOT_CONFIGURED);
+		if (facts.class == SYSFS_CLASS_HUB) {
+			see_ports(h, h->found[i]);
+			continue;
+		}
 		if (ports_see(h->ports, &facts, now) < 0)
 			more = true;
 	}
@@ -249,8 +308,12 @@ static void scan(struct hotplug *h)
 	if (more && !h->full)
 		log_error("ports-full", "ports=%d", PORTS_MAX);
 	h->full = more;
+	burden_end(h->burden, !h->synced, now);
 	tell_changes(h);
-	if (ports_unsettled(h->ports))
+	/* the scan at start: behind SYNCED, which ends what was there */
+	if (h->synced)
+		tell_burden(h);
+	if (ports_unsettled(h->ports) || burden_unsettled(h->burden))
 		h->scan_ms = now + PORTS_SOON_MS;
 }
 
@@ -458,7 +521,8 @@ int main(int argc, char **argv)
 	if (sandbox_basics() < 0)
 		fatal("sandbox: %s", sandbox_why());
 	h.ports = ports_new();
-	if (!h.ports)
+	h.burden = burden_new();
+	if (!h.ports || !h.burden)
 		fatal("out of memory");
 	take_signals(&h);
 	connect_core(&h);
@@ -470,10 +534,12 @@ int main(int argc, char **argv)
 	start_usb(&h);
 	scan(&h);
 	h.synced = tell(&h, MSG_SYNCED, NULL, NULL, 0);
+	tell_burden(&h);
 	while (!h.over)
 		turn(&h);
 	libusb_exit(h.usb);
 	ports_free(h.ports);
+	burden_free(h.burden);
 	close(h.sock);
 	close(h.signals);
 	return EXIT_SUCCESS;

@@ -172,6 +172,20 @@ static void read_interfaces(int device, const char *port, struct proto_arrived *
 	qsort(facts->interface, facts->interfaces, sizeof(facts->interface[0]), by_number);
 }
 
+/* "version" is bcdUSB as the kernel prints it, " 2.00" or " 3.20": digits of BCD around a dot. */
+static uint16_t read_version(int device)
+{
+	char text[16], *end;
+	unsigned long whole, part;
+
+	read_text(device, "version", text, sizeof(text));
+	whole = strtoul(text, &end, 16);
+	if (end == text || *end != '.' || whole > 0xff || !isxdigit((unsigned char)end[1]))
+		return 0;
+	part = strtoul(end + 1, &end, 16);
+	return *end == '\0' && part <= 0xff ? (uint16_t)(whole << 8 | part) : 0;
+}
+
 static uint32_t read_presence(int device)
 {
 	/* Kernels without the attribute let every device in. */
@@ -210,6 +224,7 @@ int sysfs_read(const char *root, const char *port, struct proto_arrived *facts)
 	facts->subclass = (uint8_t)read_or_0(dir, "bDeviceSubClass", 16, UINT8_MAX);
 	facts->protocol = (uint8_t)read_or_0(dir, "bDeviceProtocol", 16, UINT8_MAX);
 	facts->speed_mbps = (uint16_t)read_or_0(dir, "speed", 10, UINT16_MAX);
+	facts->usb_version = read_version(dir);
 	facts->presence = read_presence(dir);
 	read_interfaces(dir, port, facts);
 	read_text(dir, "serial", facts->serial, sizeof(facts->serial));
@@ -218,4 +233,136 @@ int sysfs_read(const char *root, const char *port, struct proto_arrived *facts)
 out:
 	close(dir);
 	return err;
+}
+
+/* ---- what a controller has to bear ---- */
+
+unsigned sysfs_endpoints(const char *root, const char *port)
+{
+	size_t len = strlen(port);
+	int dir = sysfs_is_port(port) ? open_folder(root, port) : -EINVAL;
+	DIR *d = dir < 0 ? NULL : fdopendir(dir);
+	unsigned n = 1;
+	struct dirent *e;
+
+	if (!d) {
+		if (dir >= 0)
+			close(dir);
+		return n;
+	}
+	while ((e = readdir(d))) {
+		int interface;
+
+		if (strncmp(e->d_name, port, len) != 0 || e->d_name[len] != ':')
+			continue;
+		interface = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (interface < 0)
+			continue;
+		/* USB 2.0, 9.6.5: at most 15 in, 15 out */
+		n += read_or_0(interface, "bNumEndpoints", 16, 30);
+		close(interface);
+	}
+	closedir(d);
+	return n;
+}
+
+/*
+ * Endpoints that a controller of this kind can have open at once; 0: not known, which is the rule:
+ * what the chip itself says lies in a register that only root can read. Panther Point: Linux
+ * drivers/usb/host/xhci-pci.c sets limit_active_eps. Lynx Point (8-series): the same kind of limit,
+ * as makers of hubs publish it.
+ */
+static uint32_t endpoints_max_of(unsigned vendor, unsigned product)
+{
+	if (vendor != 0x8086)
+		return 0;
+	if (product == 0x1e31)
+		return 64;
+	return product == 0x8c31 || product == 0x9c31 ? 96 : 0;
+}
+
+/* The folder above the root hub's is the controller's: ".../0000:00:14.0/usb1". */
+int sysfs_controller(const char *root, unsigned bus, struct proto_controller *out)
+{
+	char name[16], target[512], *end, *begin;
+	int devices = open_folder(root, ""), dir;
+	ssize_t n;
+
+	memset(out, 0, sizeof(*out));
+	if (devices < 0)
+		return devices;
+	snprintf(name, sizeof(name), "usb%u", bus);
+	n = bus >= 1 && bus <= 31 ? readlinkat(devices, name, target, sizeof(target) - 1) : -1;
+	dir = n < 0 ? -1 : openat(devices, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(devices);
+	if (dir < 0)
+		return -ENOENT;
+	target[n] = '\0';
+	end = strrchr(target, '/');
+	if (end)
+		*end = '\0';
+	begin = end ? strrchr(target, '/') : NULL;
+	cut_text(out->name, sizeof(out->name), begin ? begin + 1 : name);
+	out->buses = 1u << bus;
+	out->endpoints_max = endpoints_max_of(
+	    read_or_0(dir, "../vendor", 0, UINT16_MAX), read_or_0(dir, "../device", 0, UINT16_MAX));
+	close(dir);
+	return 0;
+}
+
+/* "1-2" and "1-2-port3" make "1-2.3"; the root hub's "usb1-port3" is "1-3". */
+static bool name_port(const char *hub, const char *folder, struct proto_over_current *out)
+{
+	size_t len = strlen(hub);
+	bool is_root = strncmp(hub, "usb", 3) == 0;
+	unsigned long port;
+	char *end;
+	int n;
+
+	if (strncmp(folder, hub, len) != 0 || strncmp(folder + len, "-port", 5) != 0 ||
+	    !isdigit((unsigned char)folder[len + 5]))
+		return false;
+	port = strtoul(folder + len + 5, &end, 10);
+	if (*end != '\0' || port == 0 || port > UINT8_MAX)
+		return false;
+	n = snprintf(out->port, sizeof(out->port), "%s%s%lu", is_root ? hub + 3 : hub,
+	    is_root ? "-" : ".", port);
+	return n > 0 && (size_t)n < sizeof(out->port) && sysfs_is_port(out->port);
+}
+
+size_t sysfs_over_current(
+    const char *root, const char *hub, struct proto_over_current *out, size_t max)
+{
+	bool is_root = strncmp(hub, "usb", 3) == 0;
+	char path[160];
+	size_t n = 0;
+	struct dirent *e;
+	DIR *d;
+	int dir;
+
+	if (is_root)
+		snprintf(path, sizeof(path), "%s/%s-0:1.0", hub, hub + 3);
+	else
+		snprintf(path, sizeof(path), "%s/%s:1.0", hub, hub);
+	dir = open_folder(root, path);
+	d = dir < 0 ? NULL : fdopendir(dir);
+	if (!d) {
+		if (dir >= 0)
+			close(dir);
+		return 0;
+	}
+	while (n < max && (e = readdir(d))) {
+		char count[256 + 24];
+		long value;
+
+		memset(&out[n], 0, sizeof(out[n]));
+		if (!name_port(hub, e->d_name, &out[n]))
+			continue;
+		snprintf(count, sizeof(count), "%s/over_current_count", e->d_name);
+		value = read_number(dirfd(d), count, 10, UINT32_MAX);
+		if (value >= 0)
+			out[n++].count = (uint32_t)value;
+	}
+	closedir(d);
+	return n;
 }

@@ -27,4 +27,23 @@ int sysfs_read(const char *root, const char *port, struct proto_arrived *facts);
 /* Whether name is a port's: digits, '-', digits, then any number of '.' and digits. */
 bool sysfs_is_port(const char *name);
 
+/*
+ * Endpoints that a device keeps its controller busy with: endpoint 0 and those of each interface of
+ * its configuration, in the setting that is in use; 1 where it is not configured.
+ */
+unsigned sysfs_endpoints(const char *root, const char *port);
+
+/*
+ * The controller behind a bus (1..31), by where the bus's root hub lies: name, this one bus, and
+ * endpoints_max where the chip is known for a limit; the rest zero. 0, or -ENOENT: no such bus.
+ */
+int sysfs_controller(const char *root, unsigned bus, struct proto_controller *out);
+
+/*
+ * Over-current counts of a hub's ports, with a device or without; hub is a port's name ("1-2"), or
+ * "usb1" for the root hub. How many, at most max; 0 where the kernel does not count (before 5.0).
+ */
+size_t sysfs_over_current(
+    const char *root, const char *hub, struct proto_over_current *out, size_t max);
+
 #endif

@@ -56,7 +56,7 @@ static void open_facts(void)
 		.erase = true,
 		.accept = LEVEL_SIGNED,
 		.journal_works = true,
-		.camera_erases = true,
+		.erasing = ERASING_OFFERED,
 		.identity_proved = true,
 		.unpreserved = true,
 		.logs_receipted = true,
@@ -149,7 +149,11 @@ static void each_missing_fact_refuses(void **state)
 	REFUSES(asset.pulled_docking = 2, GATE_NOT_COMPARED);
 	REFUSES(asset.pulled_docking = 0, GATE_NOT_COMPARED);
 	REFUSES((facts.docking = 0, asset.pulled_docking = 0), GATE_NOT_COMPARED);
-	REFUSES(facts.camera_erases = false, GATE_CANNOT_ERASE);
+	REFUSES(facts.erasing = ERASING_NONE, GATE_CANNOT_ERASE);
+	REFUSES(facts.erasing = ERASING_DISK, GATE_DISK);
+	REFUSES(facts.erasing = ERASING_NOT_HERE, GATE_NOT_ERASABLE);
+	REFUSES(facts.erasing = ERASING_LOCKED, GATE_READ_ONLY);
+	REFUSES(facts.erasing = (enum erasing)9, GATE_CANNOT_ERASE);
 	REFUSES(asset.needs_person = true, GATE_NEEDS_PERSON);
 	REFUSES(asset.erased = true, GATE_ERASED);
 	REFUSES(asset.gone = true, GATE_ERASED);
@@ -159,16 +163,20 @@ static void each_missing_fact_refuses(void **state)
 /* Each fact can only close: with any two of them missing it stays shut. */
 static void two_missing_facts_refuse(void **state)
 {
-	static bool *const facts_of[] = { &facts.erase, &facts.journal_works, &facts.camera_erases,
+	static bool *const facts_of[] = { &facts.erase, &facts.journal_works,
 		&facts.identity_proved, &facts.logs_receipted, &facts.unpreserved };
 
 	(void)state;
-	for (size_t i = 0; i < 6; i++) {
-		for (size_t k = 0; k < 6; k++) {
+	for (size_t i = 0; i < 5; i++) {
+		for (size_t k = 0; k < 5; k++) {
 			open_facts();
 			*facts_of[i] = *facts_of[k] = false;
 			assert_int_not_equal(gate_ask(&facts), GATE_OPEN);
 		}
+		open_facts();
+		*facts_of[i] = false;
+		facts.erasing = ERASING_NONE;
+		assert_int_not_equal(gate_ask(&facts), GATE_OPEN);
 	}
 	memset(&facts, 0, sizeof(facts));
 	assert_int_not_equal(gate_ask(&facts), GATE_OPEN);

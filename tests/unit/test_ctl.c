@@ -64,9 +64,25 @@ static void tell_bay(int sock, const char *name, unsigned light)
 
 /* ---- status, bay, watch ---- */
 
-static void play_status(int sock)
+static void tell_roots(int sock)
 {
-	tell_status(sock);
+	struct proto_ctl_root root = { .port = "1-2",
+		.cameras = 8,
+		.pulls = 3,
+		.waiting = 4,
+		.minutes_left = 41,
+		.bytes_per_s = 34000000,
+		.pending_bytes = 83000000000 };
+	struct proto_controller host = { .name = "0000:00:14.0",
+		.slots = 12,
+		.endpoints = 60,
+		.endpoints_max = 64,
+		.unconfigured = 1 };
+
+	EXPECT(asked(sock, ASK_ROOTS).cursor == 0);
+	EXPECT(msg_send(sock, MSG_ROOT, 0, 0, &root, NULL, 0) == 0);
+	EXPECT(msg_send(sock, MSG_HOST, 0, 0, &host, NULL, 0) == 0);
+	tell_end(sock, 0, 0, "");
 }
 
 static void play_status_and_bays(int sock)
@@ -75,6 +91,13 @@ static void play_status_and_bays(int sock)
 	EXPECT(asked(sock, ASK_BAYS).cursor == 0);
 	tell_bay(sock, "4", LIGHT_TAKE);
 	tell_end(sock, 0, 0, "");
+	tell_roots(sock);
+}
+
+static void play_status_and_roots(int sock)
+{
+	tell_status(sock);
+	tell_roots(sock);
 }
 
 static void status_for_people_and_programs(void **state)
@@ -93,8 +116,18 @@ static void status_for_people_and_programs(void **state)
 	assert_non_null(strstr(t.out, "sending 2 at 1.2 Mbit/s, allowed 2.0 Mbit/s"));
 	assert_non_null(strstr(t.out, "(2 h 40 min); the most urgent was due"));
 	assert_non_null(strstr(t.out, "(10 min)\n"));
-	assert_int_equal(dockctl(play_status, "--json status"), CTL_OK);
+	assert_non_null(strstr(t.out, "1-2: 8 cameras, 3 pulled at 34 MB/s, 83 GB to read, 41 min\n"));
+	assert_non_null(strstr(
+	    t.out, "USB 0000:00:14.0, 12 devices, 60 of 64 endpoints, 1 NOT CONFIGURED\n"));
+	assert_int_equal(dockctl(play_status_and_roots, "--json status"), CTL_OK);
 	s = parsed();
+	d = json_array_get(json_object_get(s, "roots"), 0);
+	assert_string_equal(text_at(d, "port"), "1-2");
+	assert_int_equal(number_at(d, "minutes_left"), 41);
+	assert_int_equal(number_at(d, "pulls"), 3);
+	d = json_array_get(json_object_get(s, "controllers"), 0);
+	assert_true(json_is_null(json_object_get(d, "slots_max")));
+	assert_int_equal(number_at(d, "endpoints_max"), 64);
 	assert_string_equal(text_at(s, "station"), "north");
 	assert_int_equal(number_at(s, "receipted"), 1200);
 	assert_string_equal(text_at(s, "oldest_unsent"), "2023-11-14T22:13:20Z");
@@ -174,6 +207,7 @@ static void play_watch(int sock)
 {
 	for (int i = 0; i < 2; i++) {
 		tell_status(sock);
+		tell_roots(sock);
 		asked(sock, ASK_BAYS);
 		tell_bay(sock, "1", LIGHT_TAKE);
 		tell_end(sock, 0, 0, "");

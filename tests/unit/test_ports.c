@@ -1,6 +1,8 @@
 /*
- * ports: what is told of scans that disagree, in which order, and never twice.
+ * ports: what is told of scans that disagree, in which order, and never twice; the same of what is
+ * below each controller, and of ports that went over their current.
  */
+#include "../../usb/burden.h"
 #include "../../usb/ports.h"
 
 #include <setjmp.h>
@@ -206,6 +208,165 @@ static void full(void **state)
 	assert_int_equal(ports_see(p, &(struct proto_arrived){ .port = "2-1" }, now), 0);
 }
 
+/* ---- burden ---- */
+
+static struct burden *burden;
+
+static int setup_burden(void **state)
+{
+	(void)state;
+	now = 1000;
+	burden = burden_new();
+	return burden ? 0 : -1;
+}
+
+static int teardown_burden(void **state)
+{
+	(void)state;
+	burden_free(burden);
+	return 0;
+}
+
+/* One scan of a controller with two buses: devices of 4 endpoints each. */
+static void look(unsigned devices, unsigned unconfigured, bool at_once)
+{
+	struct proto_controller c = { .name = "0000:00:14.0", .endpoints_max = 64 };
+
+	burden_begin(burden);
+	for (unsigned bus = 1; bus <= 2; bus++) {
+		c.buses = 1u << bus;
+		burden_bus(burden, &c);
+	}
+	for (unsigned i = 0; i < devices; i++)
+		burden_device(burden, 1 + i % 2, i < unconfigured ? 1 : 4, i >= unconfigured);
+	burden_device(burden, 9, 4, true); /* of a bus that nobody knows */
+	burden_end(burden, at_once, now);
+	now += PORTS_SOON_MS;
+}
+
+static unsigned owed(struct burden_event *e)
+{
+	if (!burden_next(burden, e))
+		return 0;
+	burden_told(burden, e);
+	return e->type;
+}
+
+static void counts_below_a_controller(void **state)
+{
+	struct burden_event e;
+
+	(void)state;
+	look(3, 0, true);
+	assert_int_equal(owed(&e), MSG_CONTROLLER);
+	assert_string_equal(e.controller.name, "0000:00:14.0");
+	assert_int_equal(e.controller.buses, 6);
+	assert_int_equal(e.controller.slots, 3);
+	assert_int_equal(e.controller.endpoints, 12);
+	assert_int_equal(e.controller.endpoints_max, 64);
+	assert_int_equal(owed(&e), 0);
+	look(3, 0, false);
+	assert_int_equal(owed(&e), 0);
+	assert_false(burden_unsettled(burden));
+	look(4, 0, false);
+	assert_int_equal(owed(&e), 0);
+	assert_true(burden_unsettled(burden));
+	look(4, 0, false);
+	assert_true(burden_next(burden, &e));
+	look(4, 0, false); /* what could not be sent stays owed */
+	assert_int_equal(owed(&e), MSG_CONTROLLER);
+	assert_int_equal(e.controller.slots, 4);
+	burden_begin(burden); /* it is gone: told once, empty */
+	burden_end(burden, false, now);
+	burden_begin(burden);
+	burden_end(burden, false, now);
+	assert_int_equal(owed(&e), MSG_CONTROLLER);
+	assert_int_equal(e.controller.buses, 0);
+	assert_int_equal(e.controller.slots, 0);
+}
+
+static void unconfigured_for_a_while(void **state)
+{
+	struct burden_event e;
+
+	(void)state;
+	look(3, 0, true);
+	assert_int_equal(owed(&e), MSG_CONTROLLER);
+	for (unsigned i = 0; i < 5; i++) {
+		look(4, 1, false);
+		assert_int_equal(owed(&e), 0);
+		assert_true(burden_unsettled(burden));
+	}
+	look(4, 0, false); /* it was on its way */
+	look(4, 0, false);
+	assert_int_equal(owed(&e), MSG_CONTROLLER);
+	assert_int_equal(e.controller.unconfigured, 0);
+	look(5, 1, false);
+	now += BURDEN_SETTLE_MS;
+	look(5, 1, false);
+	assert_int_equal(owed(&e), MSG_CONTROLLER);
+	assert_int_equal(e.controller.unconfigured, 1);
+	assert_int_equal(e.controller.slots, 5);
+}
+
+static void see(const char *port, uint32_t count)
+{
+	struct proto_over_current o = { .count = count };
+
+	snprintf(o.port, sizeof(o.port), "%s", port);
+	burden_begin(burden);
+	burden_port(burden, &o);
+	burden_end(burden, false, now);
+}
+
+static void counts_of_over_current(void **state)
+{
+	struct burden_event e;
+
+	(void)state;
+	see("1-1.2", 0);
+	assert_int_equal(owed(&e), 0);
+	see("1-1.2", 2);
+	assert_int_equal(owed(&e), MSG_OVER_CURRENT);
+	assert_string_equal(e.current.port, "1-1.2");
+	assert_int_equal(e.current.count, 2);
+	see("1-1.2", 2);
+	assert_int_equal(owed(&e), 0);
+	see("1-1.2", 0); /* the hub came anew */
+	assert_int_equal(owed(&e), MSG_OVER_CURRENT);
+	assert_int_equal(e.current.count, 0);
+	see("1-1.2", 1);
+	assert_int_equal(owed(&e), MSG_OVER_CURRENT);
+	assert_int_equal(e.current.count, 1);
+}
+
+static void more_than_there_is_room_for(void **state)
+{
+	struct burden_event e;
+	char text[16];
+	unsigned n = 0;
+
+	(void)state;
+	burden_begin(burden);
+	for (unsigned i = 0; i < BURDEN_PORTS + 9; i++) {
+		struct proto_over_current o = { .count = 1 };
+
+		snprintf(o.port, sizeof(o.port), "1-%u", i + 1);
+		burden_port(burden, &o);
+	}
+	for (unsigned i = 0; i < BURDEN_CONTROLLERS + 9; i++) {
+		struct proto_controller c = { .buses = 2 };
+
+		snprintf(text, sizeof(text), "c%u", i);
+		memcpy(c.name, text, sizeof(text));
+		burden_bus(burden, &c);
+	}
+	burden_end(burden, true, now);
+	while (owed(&e))
+		n++;
+	assert_int_equal(n, BURDEN_PORTS + BURDEN_CONTROLLERS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +377,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(presence_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(departures_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(full, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    counts_below_a_controller, setup_burden, teardown_burden),
+		cmocka_unit_test_setup_teardown(
+		    unconfigured_for_a_while, setup_burden, teardown_burden),
+		cmocka_unit_test_setup_teardown(
+		    counts_of_over_current, setup_burden, teardown_burden),
+		cmocka_unit_test_setup_teardown(
+		    more_than_there_is_room_for, setup_burden, teardown_burden),
 	};
 
 	return cmocka_run_group_tests_name("ports", tests, NULL, NULL);

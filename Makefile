@@ -232,7 +232,23 @@ dockd-verify_src := \
 	$(note_src)
 dockd-verify_pkg := jansson libcrypto libseccomp
 
+# Disks without the bus: bytes in, files out.
+disk_pure := \
+	usb/source.c \
+	usb/cache.c \
+	usb/calendar.c \
+	usb/name.c \
+	usb/partition.c \
+	usb/marks.c \
+	usb/volume.c \
+	usb/volume_walk.c \
+	usb/fat.c \
+	usb/fat_name.c \
+	usb/dos_time.c \
+	usb/exfat_boot.c \
+	usb/exfat.c
 dockd-camera_src := \
+	$(disk_pure) \
 	usb/camera_main.c \
 	usb/ptp_camera.c \
 	usb/ptp_listing.c \
@@ -432,7 +448,7 @@ fuzz_objs_config := $(config_whole) dockd/base/proto.c
 fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
-fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+fuzz_objs_ptp := usb/ptp.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
 fuzz_pkg_http := libcurl libcrypto
@@ -488,6 +504,8 @@ test_programs += $(BUILD)/test/probe_tlog
 $(eval $(call link,$(BUILD)/test/probe_s3,tests/unit/probe_s3.c $(s3_pure) uploader/facts.c,\
 	libcurl libcrypto expat))
 test_programs += $(BUILD)/test/probe_s3
+$(eval $(call link,$(BUILD)/test/diskread,tests/disk/diskread.c $(disk_pure),libcrypto))
+test_programs += $(BUILD)/test/diskread
 # The simulated week: the core whole, its time, disk and other ends of its sockets played.
 week_src := tests/sim/week.c tests/sim/week_core.c tests/sim/week_dock.c tests/sim/week_server.c \
 	tests/double/clock_virtual.c $(filter-out dockd/main.c dockd/core.c dockd/child.c,$(dockd_src)) $(base_src) \
@@ -544,7 +562,7 @@ unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
-unit_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+unit_objs_ptp := usb/ptp.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 unit_objs_tus := $(tus_pure) uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_tus_line := $(tus_pure) uploader/facts.c dockd/base/base64.c
@@ -680,7 +698,7 @@ bench: setup all test-programs $(BUILD)/bench/bare_vusb $(BUILD)/bench/delay ben
 bench-write:
 	$(Q)$(MAKE) --no-print-directory bench BENCH="--write $(BENCH)"
 $(eval $(call link,$(BUILD)/bench/bare_vusb,tests/bench/bare_vusb.c tests/vcam/transport_socket.c \
-	usb/ptp.c,))
+	usb/ptp.c usb/calendar.c usb/name.c,))
 #: bench-upload    uploads alone, beside curl, rclone, s3cmd and tus-js-client, also with 50 ms of delay
 .PHONY: bench-upload
 bench-upload: setup all $(BUILD)/bench/delay bench-npm

@@ -26,13 +26,19 @@ struct partitions {
 	struct partition at[PARTITIONS_MAX]; /* in the order of the table; empty ones left out */
 	size_t n;
 	unsigned damaged; /* entries that cannot be (past the end, overlapping), bad checksums */
+	char text[96];    /* the first of them; "" */
 };
 
 /*
- * 0: there may be none (n 0). A boot sector of FAT or exFAT that looks like an MBR is bare. An
- * -errno of the source other than -EIO.
+ * A boot sector of FAT or exFAT that looks like an MBR is bare, and so is a medium without any
+ * partition: one stretch, the whole of it (volume_open says what it looks like). An entry that goes
+ * past the end is cut there; overlapping ones are told and both given. n 0 only where the medium is
+ * empty or its tables hold nothing that can be. 0, or an -errno of the source other than -EIO.
  */
 int partitions_read(struct source *s, struct partitions *out);
+
+/* Whether these 512 bytes are the boot sector of a FAT or exFAT file system. */
+bool partition_is_boot(const uint8_t sector[512]);
 
 /* "GPT", "MBR", "bare". */
 const char *partition_word(enum partition_table table);

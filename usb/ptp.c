@@ -1,5 +1,8 @@
 #include "ptp.h"
 
+#include "calendar.h"
+#include "name.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -42,30 +45,6 @@ bool ptp_head_read(struct buf *b, struct ptp_head *out)
 
 /* ---- strings (PTP 5.3.3) ---- */
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xC0 | (c >> 6));
-		out[1] = (char)(0x80 | (c & 0x3F));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xE0 | (c >> 12));
-		out[1] = (char)(0x80 | ((c >> 6) & 0x3F));
-		out[2] = (char)(0x80 | (c & 0x3F));
-		return 3;
-	}
-	out[0] = (char)(0xF0 | (c >> 18));
-	out[1] = (char)(0x80 | ((c >> 12) & 0x3F));
-	out[2] = (char)(0x80 | ((c >> 6) & 0x3F));
-	out[3] = (char)(0x80 | (c & 0x3F));
-	return 4;
-}
-
 static uint32_t unit_at(const uint8_t *p, size_t i)
 {
 	return p[2 * i] | (uint32_t)p[2 * i + 1] << 8;
@@ -75,28 +54,14 @@ void ptp_text(struct buf *b, char *out, bool *odd)
 {
 	size_t units = buf_u8(b);
 	const uint8_t *p = buf_take(b, 2 * units);
-	bool strange = false;
-	size_t n = 0;
+	bool strange;
 
 	out[0] = '\0';
 	if (!p)
 		return;
 	while (units > 0 && unit_at(p, units - 1) == 0)
 		units--;
-	for (size_t i = 0; i < units; i++) {
-		uint32_t c = unit_at(p, i);
-
-		if (c >= 0xD800 && c < 0xDC00 && i + 1 < units &&
-		    (unit_at(p, i + 1) & 0xFC00) == 0xDC00) {
-			c = 0x10000 + ((c & 0x3FF) << 10) + (unit_at(p, i + 1) & 0x3FF);
-			i++;
-		} else if (c == 0 || (c >= 0xD800 && c < 0xE000)) {
-			c = 0xFFFD;
-			strange = true;
-		}
-		n += put_utf8(out + n, c);
-	}
-	out[n] = '\0';
+	strange = name_utf16(p, units, out);
 	if (odd)
 		*odd = strange;
 }
@@ -129,28 +94,10 @@ static int number_at(const char *text, size_t digits)
 	return v;
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar. */
-static int64_t days_of(int year, int month, int day)
-{
-	int64_t y = month <= 2 ? year - 1 : year;
-	int64_t era = (y >= 0 ? y : y - 399) / 400;
-	int64_t yoe = y - era * 400;
-	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static int month_days(int year, int month)
-{
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return days[month - 1] + (month == 2 && leap ? 1 : 0);
-}
-
 int64_t ptp_time(const char *text, const char **tail)
 {
 	int year, month, day, hour, minute, second;
+	int64_t time_s;
 
 	if (strnlen(text, 15) < 15 || text[8] != 'T')
 		return PTP_NO_TIME;
@@ -160,13 +107,10 @@ int64_t ptp_time(const char *text, const char **tail)
 	hour = number_at(text + 9, 2);
 	minute = number_at(text + 11, 2);
 	second = number_at(text + 13, 2);
-	if (year < 1900 || month < 1 || month > 12 || day < 1 || day > month_days(year, month))
-		return PTP_NO_TIME;
-	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
-		return PTP_NO_TIME;
-	if (tail)
+	time_s = calendar_seconds(year, month, day, hour, minute, second);
+	if (time_s != CALENDAR_NONE && tail)
 		*tail = text + 15;
-	return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	return time_s;
 }
 
 bool ptp_time_write(int64_t time_s, char *out, size_t room)
@@ -174,7 +118,8 @@ bool ptp_time_write(int64_t time_s, char *out, size_t room)
 	int64_t days, left;
 	int year, month, n;
 
-	if (time_s < days_of(1900, 1, 1) * 86400 || time_s >= days_of(10000, 1, 1) * 86400)
+	if (time_s < calendar_days(1900, 1, 1) * 86400 ||
+	    time_s >= calendar_days(10000, 1, 1) * 86400)
 		return false;
 	days = time_s / 86400;
 	left = time_s % 86400;
@@ -183,13 +128,13 @@ bool ptp_time_write(int64_t time_s, char *out, size_t room)
 		days--;
 	}
 	year = (int)(1970 + days / 366);
-	while (days_of(year + 1, 1, 1) <= days)
+	while (calendar_days(year + 1, 1, 1) <= days)
 		year++;
-	while (days_of(year, 1, 1) > days)
+	while (calendar_days(year, 1, 1) > days)
 		year--;
-	days -= days_of(year, 1, 1);
-	for (month = 1; days >= month_days(year, month); month++)
-		days -= month_days(year, month);
+	days -= calendar_days(year, 1, 1);
+	for (month = 1; days >= calendar_month_days(year, month); month++)
+		days -= calendar_month_days(year, month);
 	n = snprintf(out, room, "%04d%02d%02dT%02d%02d%02d", year, month, (int)days + 1,
 	    (int)(left / 3600), (int)(left / 60 % 60), (int)(left % 60));
 	return n > 0 && (size_t)n < room;
@@ -404,42 +349,4 @@ bool ptp_object_from_list(struct buf *b, uint32_t *left, uint32_t handle, struct
 	if (out->mtime_s == PTP_NO_TIME)
 		out->mtime_s = created;
 	return got == (FORMAT | SIZE | NAME);
-}
-
-/* ---- names ---- */
-
-uint64_t ptp_hash(const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-	uint64_t h = 0xCBF29CE484222325u;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001B3u;
-	return h;
-}
-
-bool ptp_name_clean(const char *name, bool already_odd, char *out, size_t room)
-{
-	bool odd = already_odd;
-	size_t n = 0;
-
-	if (strcmp(name, "") == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-		odd = true;
-		out[n++] = '_';
-	} else {
-		for (; name[n] && n + 1 < room; n++) {
-			unsigned char c = (unsigned char)name[n];
-
-			out[n] = (char)c;
-			if (c == '/' || c < 0x20 || c == 0x7F) {
-				out[n] = '_';
-				odd = true;
-			}
-		}
-	}
-	out[n] = '\0';
-	if (odd && n < room)
-		snprintf(out + n, room - n, "~%016llx",
-		    (unsigned long long)ptp_hash(name, strlen(name)));
-	return odd;
 }

@@ -173,14 +173,4 @@ bool ptp_element_read(struct buf *b, struct ptp_element *out);
  */
 bool ptp_object_from_list(struct buf *b, uint32_t *left, uint32_t handle, struct ptp_object *out);
 
-/*
- * Turns a camera's file name into one that can stand in a path, into at least PTP_TEXT_LEN + 20
- * bytes: '/' and control characters become '_', "", "." and ".." too; such names get "~" and a hash
- * of the name as it was, so that two stay two. Returns whether it was odd.
- */
-bool ptp_name_clean(const char *name, bool already_odd, char *out, size_t room);
-
-/* FNV-1a, 64 bits. */
-uint64_t ptp_hash(const void *bytes, size_t len);
-
 #endif

@@ -1,5 +1,7 @@
 #include "ptp_camera.h"
 
+#include "name.h"
+
 #include "../dockd/base/handover.h"
 #include "../dockd/base/log.h"
 
@@ -484,7 +486,7 @@ static bool is_same(const struct ptp_object *o, const struct proto_erase *e, con
 	const char *slash = strrchr(e->path, '/');
 	char name[PTP_TEXT_LEN + 20];
 
-	ptp_name_clean(o->name, o->name_odd, name, sizeof(name));
+	name_clean(o->name, o->name_odd, name, sizeof(name));
 	*text = NULL;
 	if (strcmp(name, slash ? slash + 1 : e->path) != 0)
 		*text = "its name is another one now";

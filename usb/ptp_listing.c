@@ -5,6 +5,7 @@
  * asked for when they are entered. A handle is told once, whatever the camera answers; depth,
  * objects and folders are bounded.
  */
+#include "name.h"
 #include "pattern.h"
 #include "ptp_camera.h"
 
@@ -15,9 +16,8 @@
 #include <stdlib.h>
 
 #define DEPTH_MAX 32
-#define NAME_ROOM (PTP_TEXT_LEN + 20)
-#define HASH_TEXT_LEN 17 /* '~' and 16 hex digits */
-#define LIST_WORTH 4     /* objects of a folder from which on one answer for all is worth asking */
+#define OBJECT_NAME_ROOM (PTP_TEXT_LEN + 20)
+#define LIST_WORTH 4 /* objects of a folder from which on one answer for all is worth asking */
 #define LIST_BYTES_MAX (2u << 20)
 
 struct folder {
@@ -36,7 +36,7 @@ struct walk {
 	size_t depth;
 	uint32_t *seen; /* open addressing; 0 is free, and no valid handle */
 	size_t seen_size, seen_count;
-	char path[DEPTH_MAX * NAME_ROOM];
+	char path[DEPTH_MAX * OBJECT_NAME_ROOM];
 };
 
 /* ---- handles seen ---- */
@@ -76,26 +76,6 @@ static int seen_before(struct walk *w, uint32_t handle)
 	put_seen(w->seen, w->seen_size, handle);
 	w->seen_count++;
 	return 0;
-}
-
-/* ---- paths and kinds ---- */
-
-/* The path as it is told: too long, it is cut and ends in a hash of the whole. */
-static bool tell_path(const char *path, char out[PROTO_PATH_LEN])
-{
-	size_t len = strlen(path);
-	size_t keep = PROTO_PATH_LEN - 1 - HASH_TEXT_LEN;
-
-	if (len < PROTO_PATH_LEN) {
-		memcpy(out, path, len + 1);
-		return false;
-	}
-	while (keep > 0 && ((unsigned char)path[keep] & 0xC0) == 0x80)
-		keep--; /* not within a UTF-8 sequence */
-	memcpy(out, path, keep);
-	snprintf(
-	    out + keep, PROTO_PATH_LEN - keep, "~%016llx", (unsigned long long)ptp_hash(path, len));
-	return true;
 }
 
 /* Notes the first thing that could not be read. */
@@ -244,7 +224,7 @@ static void tell(struct walk *w, uint32_t handle, const struct ptp_object *o, bo
 		object.flags |= OBJECT_PROTECTED;
 	if (odd)
 		object.flags |= OBJECT_NAME_ODD;
-	if (tell_path(w->path, object.path))
+	if (name_path(w->path, object.path))
 		object.flags |= OBJECT_PATH_CUT;
 	camera_tell_object(&object);
 	w->out->objects++;
@@ -255,7 +235,7 @@ static int visit(struct walk *w, uint32_t storage, uint32_t handle)
 {
 	struct folder *top = &w->stack[w->depth - 1];
 	size_t base = top->path_len;
-	char name[NAME_ROOM];
+	char name[OBJECT_NAME_ROOM];
 	struct ptp_object o;
 	uint16_t code;
 	bool odd;
@@ -274,7 +254,7 @@ static int visit(struct walk *w, uint32_t storage, uint32_t handle)
 		note(w, -EIO, "object", handle, code);
 		return 0;
 	}
-	odd = ptp_name_clean(o.name, o.name_odd, name, sizeof(name));
+	odd = name_clean(o.name, o.name_odd, name, sizeof(name));
 	o.storage = storage;
 	snprintf(w->path + base, sizeof(w->path) - base, "%s%s", base ? "/" : "", name);
 	if (o.format == PTP_FORMAT_FOLDER)

@@ -11,7 +11,7 @@
 
 #include "partition.h"
 
-#define VOLUME_NAME_LEN 768 /* 255 UTF-16 units are at most 765 bytes of UTF-8 */
+#define VOLUME_NAME_LEN 784 /* 255 UTF-16 units are at most 765 bytes of UTF-8; and a hash */
 #define VOLUME_DEPTH_MAX 64
 #define VOLUME_MEMORY_BYTES (3u << 20)
 #define VOLUME_NO_TIME INT64_MIN
@@ -22,7 +22,7 @@ enum volume_flag {
 	VOLUME_FOLDER = 1u << 0,
 	VOLUME_READ_ONLY = 1u << 1,  /* the attribute that cameras set on flagged files */
 	VOLUME_CONTIGUOUS = 1u << 2, /* exFAT NoFatChain */
-	VOLUME_NAME_ODD = 1u << 3,   /* as ptp_name_clean has it */
+	VOLUME_NAME_ODD = 1u << 3,   /* as name_clean has it */
 	VOLUME_CUT = 1u << 4,    /* its chain ends before its size: size_bytes is what is there */
 	VOLUME_SHARED = 1u << 5, /* another file or folder has some of its clusters */
 };
@@ -30,11 +30,11 @@ enum volume_flag {
 struct volume;
 
 struct volume_file {
-	uint64_t entry;       /* where on the medium its directory entry lies (bytes): its handle */
+	uint64_t entry;       /* where on the medium its entries begin (bytes): its handle */
 	uint32_t first;       /* first cluster; 0 none */
 	uint32_t flags;       /* enum volume_flag */
 	uint64_t size_bytes;  /* that can be read */
-	uint64_t told_bytes;  /* as the entry says */
+	uint64_t told_bytes;  /* as the entry says; of a folder the most that its entries take */
 	uint64_t valid_bytes; /* exFAT ValidDataLength: behind it are zeros */
 	int64_t mtime_s;      /* clock face as written, read as UTC; VOLUME_NO_TIME where it is zero
 	                         or no date. Of last modification, else of creation */
@@ -52,8 +52,8 @@ struct volume_extent {
 struct volume_map {
 	struct volume *volume;
 	uint64_t left, valid_left;
-	uint32_t next; /* cluster */
-	uint32_t seen; /* clusters passed: a loop ends it */
+	uint32_t cluster; /* that the map stands in; 0: its chain broke off */
+	uint32_t within;  /* bytes of it that are passed; all of it: the next one comes */
 	bool contiguous;
 };
 
@@ -61,7 +61,7 @@ struct volume_report {
 	uint32_t files, folders;
 	uint32_t
 	    damaged;     /* contradictions: loops, shared clusters, chains cut short, bad checksums,
-	                     entries that cannot be; damaged-text names the first */
+	                     entries that cannot be; text names the first */
 	uint32_t unread; /* folders or parts of them that the medium could not give */
 	bool stopped;    /* visit said so */
 	char text[128];  /* the first contradiction, with its path where it has one; "" */
@@ -86,6 +86,11 @@ bool volume_dirty(const struct volume *v);
  * deleted entry): path is "DCIM/100BWC/a.mp4", at most room for PROTO_PATH_LEN; path_cut: it was
  * shortened, with a hash. false from visit ends it. 0, or an -errno of the source that ends
  * everything; what it could not read otherwise is in *out.
+ *
+ * All folders are read twice. The first time every chain is followed and its clusters are marked, so
+ * that the second time size_bytes is what is there and both of two files that share clusters say so.
+ * Clusters are marked while one bit each fits the memory (9.1 million of them: 300 GB in clusters of
+ * 32 KiB); of files beyond that, sharing is not seen. A cluster is read as a folder once only.
  */
 int volume_walk(struct volume *v,
     bool (*visit)(void *arg, const char *path, bool path_cut, const struct volume_file *file),

@@ -21,7 +21,11 @@ struct volume_format {
 	int (*open)(struct volume *v, const char **why);
 	void (*close)(struct volume *v);
 	void (*root)(struct volume *v, struct folder *out);
-	/* The next file or folder. 1; 0: end of the folder; -EIO: the rest of it cannot be read. */
+	/*
+	 * The next file or folder. 1; 0: end of the folder; -EIO: here it cannot be read, and the
+	 * cursor has moved on where what follows may be. Of a folder, told_bytes is what its entries
+	 * take at most. size_bytes is told_bytes: volume.c finds out how much of it is there.
+	 */
 	int (*next)(struct volume *v, struct folder *f, struct volume_file *out);
 	/* The cluster that follows. 1; 0: end of chain; -EIO: no cluster that can be. */
 	int (*follow)(struct volume *v, uint32_t cluster, uint32_t *out);
@@ -40,6 +44,7 @@ struct volume {
 	uint64_t heap_bytes; /* on the medium, where cluster 2 begins */
 	bool dirty;
 	struct volume_report *report; /* of the walk under way; NULL: none */
+	const char *path;             /* what the walk stands at; NULL: none */
 	void *inner;                  /* the format's own */
 };
 
@@ -48,7 +53,28 @@ extern const struct volume_format fat_format, exfat_format;
 /* Where a cluster lies on the medium. Only for 2 <= cluster < clusters + 2. */
 uint64_t volume_at(const struct volume *v, uint32_t cluster);
 
-/* Counts a contradiction; the first one becomes the text. */
+/* Clusters that so many bytes take. */
+uint64_t volume_clusters(const struct volume *v, uint64_t bytes);
+
+/* The cluster behind this one, which volume_has. 1; 0: end of chain; -EIO: none that can be; -errno. */
+int volume_behind(struct volume *v, uint32_t cluster, bool contiguous, uint32_t *out);
+
+/*
+ * How many clusters a chain has until it ends, breaks off or comes by one of its own again. 0, or an
+ * -errno other than -EIO of the chain itself. At most about five times its length is followed.
+ */
+int volume_chain_length(struct volume *v, uint32_t first, uint64_t *length, bool *circle);
+
+/* Cuts a file's sizes to what so many clusters hold. */
+void volume_fit(const struct volume *v, struct volume_file *f, uint64_t clusters);
+
+/* Whether it is the number of a cluster that lies in the partition. */
+bool volume_has(const struct volume *v, uint32_t cluster);
+
+/* Counts a contradiction; the first one becomes the text, with the path where the walk stands. */
 void volume_wrong(struct volume *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for what the medium could not give. */
+void volume_unread(struct volume *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

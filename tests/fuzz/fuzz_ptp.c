@@ -3,6 +3,7 @@
  * the camera sent. For replies, a byte in front of each transfer tells its length and how it ended.
  */
 #include "../../usb/descriptor.h"
+#include "../../usb/name.h"
 #include "../../usb/reply.h"
 
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static void object(const uint8_t *data, size_t size)
 
 	if (!ptp_object_read(data, size, &o))
 		return;
-	ptp_name_clean(o.name, o.name_odd, name, sizeof(name));
+	name_clean(o.name, o.name_odd, name, sizeof(name));
 	check_text(name, sizeof(name));
 	if (!name[0] || strchr(name, '/') || strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
 		abort();

@@ -2,6 +2,7 @@
  * ptp, reply and descriptor: what a camera may send, right and wrong, as bytes.
  */
 #include "../../usb/descriptor.h"
+#include "../../usb/name.h"
 #include "../../usb/reply.h"
 
 #include <setjmp.h>
@@ -123,16 +124,16 @@ static void names_become_parts_of_a_path(void **state)
 	char out[PTP_TEXT_LEN + 20], other[PTP_TEXT_LEN + 20];
 
 	(void)state;
-	assert_false(ptp_name_clean("clip 1.mp4", false, out, sizeof(out)));
+	assert_false(name_clean("clip 1.mp4", false, out, sizeof(out)));
 	assert_string_equal(out, "clip 1.mp4");
-	assert_true(ptp_name_clean("../../etc/passwd", false, out, sizeof(out)));
+	assert_true(name_clean("../../etc/passwd", false, out, sizeof(out)));
 	assert_null(strchr(out, '/'));
-	assert_true(ptp_name_clean("..", false, out, sizeof(out)));
+	assert_true(name_clean("..", false, out, sizeof(out)));
 	assert_int_equal(out[0], '_');
-	assert_true(ptp_name_clean("", false, other, sizeof(other)));
+	assert_true(name_clean("", false, other, sizeof(other)));
 	assert_string_not_equal(out, other);
-	assert_true(ptp_name_clean("a\nb", false, out, sizeof(out)));
-	assert_true(ptp_name_clean("a_b", true, other, sizeof(other)));
+	assert_true(name_clean("a\nb", false, out, sizeof(out)));
+	assert_true(name_clean("a_b", true, other, sizeof(other)));
 	assert_string_not_equal(out, other); /* two stay two */
 }
 

@@ -1,19 +1,26 @@
 """Makes the images that a simulated camera shows as its card.
 
-Real file systems by the usual tools (mkfs.vfat, mkfs.exfat, sfdisk, sgdisk, mtools), no mounting and
-no root. An image is a sparse file; whoever asked for it owns it.
+Real file systems by the usual tools (mkfs.vfat, mkfs.exfat, mtools; files into exFAT and tables by
+tests/disk), no mounting and no root. An image is a sparse file; whoever asked for it owns it.
 
     image = make_disk(folder / "card.img", {"DCIM/100/a.mp4": b"..."}, fs="fat32", table="mbr")
 """
 
 import os
 import pathlib
+import random
 import subprocess
+import sys
 import tempfile
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "disk"))
+
+import tables  # noqa: E402
+from exfat_writer import ExfatVolume  # noqa: E402
+from volume_writer import Node  # noqa: E402
+
 START = 1 << 20  # byte at which a partition begins
-TYPES = {"fat12": ("1", "0700"), "fat16": ("6", "0700"), "fat32": ("c", "0700"),
-         "exfat": ("7", "0700")}
+TYPES = {"fat12": 0x01, "fat16": 0x0E, "fat32": 0x0C, "exfat": 0x07}
 USUAL_SIZE = {"fat12": 8 << 20, "fat16": 64 << 20, "fat32": 64 << 20, "exfat": 64 << 20}
 
 
@@ -38,6 +45,39 @@ def _write_tree(folder, files):
             path.symlink_to(pathlib.Path(content).resolve())
 
 
+def _fill_exfat(path, files, label, mtime):
+    _run("mkfs.exfat", "-L", label, path)
+    with open(path, "r+b") as f:
+        volume = ExfatVolume(f.fileno(), 0)
+        folders = {"": volume.root}
+
+        def folder_of(name):
+            if name not in folders:
+                above, _, last = name.rpartition("/")
+                node = Node(last, folder_of(above), folder=True)
+                node.mtime = node.ctime = mtime
+                volume.add(node)
+                folders[name] = node
+            return folders[name]
+        for name, content in files.items():
+            if content is None:
+                folder_of(name)
+                continue
+            if not isinstance(content, (bytes, bytearray)):
+                mtime_of = int(os.stat(content).st_mtime)
+                content = pathlib.Path(content).read_bytes()
+            else:
+                mtime_of = mtime
+            node = Node(name.rpartition("/")[2], folder_of(name.rpartition("/")[0]))
+            node.size, node.mtime, node.ctime = len(content), mtime_of, mtime_of
+            node.pieces = [(0, bytes(content))] if content else []
+            volume.add(node)
+            node.clusters = volume.take(-(-len(content) // volume.cluster_bytes))
+            volume.write_file(node, b"")
+        volume.flush()
+    return path
+
+
 def make_volume(path, files, fs="fat32", size=None, label="BODYCAM", block=512, mtime=None):
     """A bare file system of size bytes in a new file. mtime: seconds, of every file."""
     path = pathlib.Path(path)
@@ -46,9 +86,7 @@ def make_volume(path, files, fs="fat32", size=None, label="BODYCAM", block=512, 
     with open(path, "wb") as f:
         f.truncate(size)
     if fs == "exfat":
-        import exfat_writer  # tests/disk
-        exfat_writer.make(path, files, size=size, label=label, block=block)
-        return path
+        return _fill_exfat(path, files, label, mtime)
     _run("mkfs.vfat", "-F", fs[3:], "-S", block, "-n", label, *(("-s", 1) if fs == "fat32" else ()),
          path)
     if not files:
@@ -77,23 +115,15 @@ def make_disk(path, files, fs="fat32", table="mbr", size=None, label="BODYCAM", 
     volume = make_volume(path.with_suffix(".volume"), files, fs, size, label, block, mtime)
     length = volume.stat().st_size
     path.unlink(missing_ok=True)
+    size_of_card = START + length + (1 << 20)
     with open(path, "wb") as f:
-        f.truncate(START + length + (1 << 20))
-    mbr, gpt = TYPES[fs]
-    if table == "mbr":
-        _run("sfdisk", "--quiet", path, stdin=_text(
-            f"label: dos\nstart={START // block}, size={length // block}, type={mbr}\n"))
-    else:
-        _run("sgdisk", "-a", 1, "-n", f"1:{START // block}:{START // block + length // block - 1}",
-             "-t", f"1:{gpt}", path)
+        f.truncate(size_of_card)
+        if table == "mbr":
+            tables.mbr(f.fileno(), TYPES[fs], START // block, length // block)
+        else:
+            tables.gpt(f.fileno(), block, size_of_card // block, START // block, length // block,
+                       random.Random(length))
     _run("dd", f"if={volume}", f"of={path}", "bs=1M", f"seek={START >> 20}", "conv=sparse,notrunc",
          "status=none")
     volume.unlink()
     return path
-
-
-def _text(text):
-    f = tempfile.TemporaryFile("w+")
-    f.write(text)
-    f.seek(0)
-    return f

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import struct
+import subprocess
 import tempfile
 
 import pytest
@@ -186,14 +187,25 @@ def test_rate(camera, disk):
 
 def test_made_images_hold_what_was_given(folder):
     files = {"DCIM/100BWC/a long name.mp4": generate(3, 0, 300000), "log.txt": b"one\n"}
-    for fs in ("fat12", "fat16", "fat32"):
-        for table in ("none", "mbr", "gpt"):
-            path = make_disk(folder / f"{fs}.{table}.img", files, fs, table)
-            start = 0 if table == "none" else MIB
-            boot = bytes_of(path, start // 512, 1)
-            assert boot[510:512] == b"\x55\xaa"
-            assert (boot[54:59] if fs != "fat32" else boot[82:87]) == fs.upper().encode()
-            assert generate(3, 4096, 4096) in path.read_bytes()
+    names = {"fat12": (54, b"FAT12"), "fat16": (54, b"FAT16"), "fat32": (82, b"FAT32"),
+             "exfat": (3, b"EXFAT")}
+    for fs, table in (("fat12", "none"), ("fat16", "mbr"), ("fat32", "gpt"), ("exfat", "mbr"),
+                      ("fat32", "mbr"), ("exfat", "none")):
+        path = make_disk(folder / f"{fs}.{table}.img", files, fs, table, mtime=1790000000)
+        start = 0 if table == "none" else MIB
+        boot = bytes_of(path, start // 512, 1)
+        at, name = names[fs]
+        assert boot[510:512] == b"\x55\xaa" and boot[at:at + 5] == name
+        volume = folder / "volume"
+        volume.write_bytes(path.read_bytes()[start:])
+        assert generate(3, 4096, 4096) in volume.read_bytes()
+        if fs == "exfat":
+            subprocess.run(["fsck.exfat", "-n", volume], check=True, capture_output=True)
+            continue
+        out = subprocess.run(["mtype", "-i", volume, "::/DCIM/100BWC/a long name.mp4"],
+                             env=dict(os.environ, MTOOLS_SKIP_CHECK="1"), check=True,
+                             capture_output=True).stdout
+        assert out == generate(3, 0, 300000)
 
 
 # ---- the 13 cases of host and device (section 6.7) ----

@@ -89,6 +89,7 @@ dockd_src := \
 	dockd/docking.c \
 	dockd/errand.c \
 	dockd/books.c \
+	dockd/configuration.c \
 	dockd/verifier.c \
 	dockd/sealed.c \
 	dockd/intake.c \
@@ -128,6 +129,7 @@ dockd_src := \
 	dockd/control_order.c \
 	dockd/control_uplink.c \
 	dockd/control_evidence.c \
+	dockd/control_assign.c \
 	dockd/camera_key.c \
 	dockd/light.c \
 	dockd/asset.c \
@@ -259,6 +261,8 @@ dockd-camera_src := \
 	usb/wrapper.c \
 	usb/scsi.c \
 	usb/disk.c \
+	usb/ptp_configure.c \
+	usb/ptp_property.c \
 	usb/session.c \
 	usb/reply.c \
 	usb/ptp.c \
@@ -448,7 +452,7 @@ fuzz_objs_config := $(config_whole) dockd/base/proto.c
 fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
-fuzz_objs_ptp := usb/ptp.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
+fuzz_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
 fuzz_pkg_http := libcurl libcrypto
@@ -562,7 +566,7 @@ unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
-unit_objs_ptp := usb/ptp.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
+unit_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 unit_objs_tus := $(tus_pure) uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_tus_line := $(tus_pure) uploader/facts.c dockd/base/base64.c

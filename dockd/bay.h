@@ -104,6 +104,10 @@ struct bay {
 	uint32_t damaged; /* places where its file system contradicts itself, by the last listing */
 	bool partial;     /* part of the tree could not be read, or too many objects */
 	bool no_room;     /* the station's disk is full: what is pending waits for it */
+	bool owner_told;  /* to whom it is issued: told, or nothing to tell */
+	unsigned settings_told;           /* of its profile's, from the first on */
+	struct proto_configure telling;   /* the CONFIGURE under way */
+	char untold[PROTO_TEXT_LEN * 2];  /* what it refused; "" nothing */
 	char trouble[PROTO_TEXT_LEN * 2]; /* of this docking, shown; "" none */
 	bool erase_wanted; /* something may have become erasable since the scan below began */
 	bool erase_scan;   /* the gate is being asked, from erase_cursor on */

@@ -206,7 +206,7 @@ bool bays_idle(const struct bays *h)
 			continue;
 		case BAY_READY:
 			if ((!b->final && !(b->sum.troubled && b->listings >= 2)) ||
-			    b->sum.pending || b->erased_some ||
+			    b->sum.pending || b->erased_some || !b->owner_told ||
 			    (h->settings.erase && (b->erase_wanted || b->erase_scan)))
 				return false;
 			continue;

@@ -230,8 +230,9 @@ static int answer(struct client *k)
 		return control_expedite(k);
 	case ASK_REBIND:
 		return control_rebind(k);
-	case ASK_PROBE:
 	case ASK_ASSIGN:
+		return control_assign(k);
+	case ASK_PROBE:
 		break;
 	case ASK_ROOTS:
 		return control_roots(k);

@@ -14,6 +14,8 @@ static void fill_facts(const struct bay *b, struct proto_ctl_bay *row)
 {
 	row->errors = b->health.errors;
 	memcpy(row->attention, b->health.attention, sizeof(row->attention));
+	if (b->docking && !row->attention[0])
+		memcpy(row->attention, b->untold, sizeof(row->attention));
 	row->fill_percent = health_fill(b);
 	if (!b->docking || b->state == BAY_LEFT)
 		return;

@@ -23,5 +23,6 @@ int control_revoke(struct client *k);  /* ASK_REVOKE */
 int control_keys(struct client *k);    /* ASK_KEYS */
 int control_reports(struct client *k); /* ASK_REPORTS */
 int control_settle(struct client *k);  /* ASK_SETTLE */
+int control_assign(struct client *k);  /* ASK_ASSIGN; control_assign.c */
 
 #endif

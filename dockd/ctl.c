@@ -38,6 +38,7 @@ static const char usage_text[] =
     "  camera enroll SERIAL FILE --scheme ecdsa|ed25519|manifest --reason TEXT\n"
     "  camera revoke SERIAL [FINGERPRINT] --reason TEXT\n"
     "  camera keys [SERIAL]          the public keys that cameras sign with\n"
+    "  camera assign SERIAL --officer ID --unit ID --reason TEXT   told to it when docked\n"
     "  report DOCKING|FILE...        how a camera was used, by its own log\n"
     "  report --camera SERIAL        the same over a period: --from DAY, --to DAY\n"
     "  verify-bundle FILE            check a proof bundle: --key, --receipt-key, --file CLIP\n"
@@ -480,6 +481,8 @@ static const struct option options[] = {
 	[OPTION_REASON] = { "reason", required_argument, NULL, 0 },
 	[OPTION_CAMERA] = { "camera", required_argument, NULL, 0 },
 	[OPTION_TO] = { "to", required_argument, NULL, 0 },
+	[OPTION_OFFICER] = { "officer", required_argument, NULL, 0 },
+	[OPTION_UNIT] = { "unit", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -513,7 +516,7 @@ static const struct command {
 	{ "rebind", rebind_run, WITH(REASON) },
 	{ "review", review_run, 0 },
 	{ "dispose", dispose_run, WITH(REASON) | WITH(ORDER) },
-	{ "camera", camera_run, WITH(SCHEME) | WITH(REASON) },
+	{ "camera", camera_run, WITH(SCHEME) | WITH(REASON) | WITH(OFFICER) | WITH(UNIT) },
 	{ "verify-bundle", bundle_run, WITH(KEY) | WITH(RECEIPT_KEY) | WITH(FILE) },
 	{ "statement", statement_run, WITH(KEY) | WITH(RECEIPT_KEY) },
 	{ "ledger", ledger_run,

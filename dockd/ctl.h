@@ -47,6 +47,8 @@ enum ctl_option {
 	OPTION_REASON,
 	OPTION_CAMERA,
 	OPTION_TO,
+	OPTION_OFFICER,
+	OPTION_UNIT,
 	CTL_OPTIONS, /* how many there are */
 };
 

@@ -167,6 +167,27 @@ static int keys(struct ctl *c)
 	return ctl_complain(err, &end);
 }
 
+/* "OFFICER\nUNIT", as the daemon takes it. */
+static int assign(struct ctl *c)
+{
+	struct proto_ask q = { .ask = ASK_ASSIGN };
+	const char *officer = ctl_option(c, OPTION_OFFICER), *unit = ctl_option(c, OPTION_UNIT);
+	const char *wrong;
+
+	if (c->args_n != 2 || (!officer && !unit))
+		return ctl_usage(
+		    "camera assign takes a serial number, and --officer, --unit or both");
+	wrong = read_words(c, &q);
+	if (wrong)
+		return ctl_usage(wrong);
+	officer = officer ? officer : "";
+	unit = unit ? unit : "";
+	if (strlen(officer) >= PROTO_ID_TEXT_LEN || strlen(unit) >= PROTO_ID_TEXT_LEN)
+		return ctl_usage("an id has up to 39 characters");
+	snprintf(q.value, sizeof(q.value), "%s\n%s", officer, unit);
+	return change(c, &q);
+}
+
 int camera_run(struct ctl *c)
 {
 	const char *what = c->args_n > 0 ? c->args[0] : "";
@@ -177,5 +198,7 @@ int camera_run(struct ctl *c)
 		return revoke(c);
 	if (strcmp(what, "keys") == 0)
 		return keys(c);
-	return ctl_usage("camera takes enroll, revoke or keys");
+	if (strcmp(what, "assign") == 0)
+		return assign(c);
+	return ctl_usage("camera takes enroll, revoke, keys, assign or probe");
 }

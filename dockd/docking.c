@@ -4,6 +4,7 @@
 #include "books.h"
 #include "child.h"
 #include "clock.h"
+#include "configuration.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -44,7 +45,9 @@ static void forget(struct bay *b)
 	    b->erase_scan = b->erased_some = false;
 	b->erase_cursor = 0;
 	b->not_erased_n = 0;
-	b->trouble[0] = '\0';
+	b->trouble[0] = b->untold[0] = '\0';
+	b->owner_told = false;
+	b->settings_told = 0;
 	b->fault[0] = '\0';
 	b->deaths = 0;
 	b->pulled_bytes = 0;
@@ -596,14 +599,16 @@ static const struct {
 	{ { MSG_CAMERA, IN(BAY_ATTACHING) | IN(BAY_LOOKING), 0 }, on_camera },
 	{ { MSG_NOT_MINE, IN(BAY_ATTACHING), 0 }, on_reason },
 	{ { MSG_CLOCK_SET, IN(BAY_CLOCK), 0 }, on_clock_set },
+	{ { MSG_CONFIGURED, IN(BAY_CONFIGURING), 0 }, configuration_told },
 	{ { MSG_OBJECT, IN(BAY_LISTING), 0 }, on_object },
 	{ { MSG_LISTED, IN(BAY_LISTING), 0 }, on_listed },
 	{ { MSG_DURABLE, IN(BAY_FETCHING), 0 }, on_durable },
 	{ { MSG_FETCHED, IN(BAY_FETCHING) | IN(BAY_COMPARING), 0 }, on_fetched },
 	{ { MSG_ERASED, IN(BAY_ERASING), 0 }, on_erased },
 	{ { MSG_FAULT,
-	      IN(BAY_ATTACHING) | IN(BAY_CLOCK) | IN(BAY_LISTING) | IN(BAY_READY) |
-		  IN(BAY_FETCHING) | IN(BAY_COMPARING) | IN(BAY_ERASING) | IN(BAY_LOOKING),
+	      IN(BAY_ATTACHING) | IN(BAY_CLOCK) | IN(BAY_CONFIGURING) | IN(BAY_LISTING) |
+		  IN(BAY_READY) | IN(BAY_FETCHING) | IN(BAY_COMPARING) | IN(BAY_ERASING) |
+		  IN(BAY_LOOKING),
 	      0 },
 	    on_reason },
 };

@@ -3,6 +3,7 @@
 #include "bays.h"
 #include "books.h"
 #include "clock.h"
+#include "configuration.h"
 #include "docking.h"
 #include "gate.h"
 #include "index_asset.h"
@@ -430,6 +431,10 @@ void errand_plan(struct bay *b, bool may_pull)
 		if (b->plan != PLAN_NONE)
 			return;
 	}
+	if (configuration_plan(b)) {
+		b->plan = PLAN_CONFIGURE;
+		return;
+	}
 	if (b->listings && !b->linked && !link_rows(b))
 		return;
 	if (b->listings)
@@ -540,7 +545,6 @@ void errand_act(struct bay *b)
 	switch (plan) {
 	case PLAN_NONE:
 	case PLAN_OPEN:
-	case PLAN_CONFIGURE:
 	case PLAN_UNLOCK:
 		break;
 	case PLAN_CLOCK:
@@ -548,6 +552,9 @@ void errand_act(struct bay *b)
 		clock.clock_s += zone_offset_s(&b->profile->clock_zone, clock.clock_s);
 		b->clock_set_s = clock.clock_s;
 		send_or_lose(b, BAY_CLOCK, MSG_SET_CLOCK, &clock, NULL, 0);
+		break;
+	case PLAN_CONFIGURE:
+		send_or_lose(b, BAY_CONFIGURING, MSG_CONFIGURE, &b->telling, NULL, 0);
 		break;
 	case PLAN_LIST:
 		if (listing_begin(ix(b), b->docking) < 0)

@@ -372,6 +372,9 @@ static int ptp_look(struct camera *c, struct proto_camera *out, struct proto_rea
 		out->features |= CAMERA_PARTIAL;
 	if (ptp_device_can(&c->device, PTP_DELETE_OBJECT))
 		out->features |= CAMERA_ERASES;
+	if (ptp_configurable(c))
+		out->features |= CAMERA_OWNER_SET | CAMERA_SETTINGS;
+	memcpy(out->officer, c->officer, sizeof(out->officer));
 	r = look_storages(c, out);
 	if (r == 0)
 		r = look_battery(c, out);
@@ -577,6 +580,7 @@ const struct driver ptp_driver = {
 	.fetch = ptp_fetch,
 	.erase = ptp_erase,
 	.set_clock = ptp_set_clock,
+	.configure = ptp_configure,
 	.idle = ptp_idle,
 	.close = ptp_close,
 };

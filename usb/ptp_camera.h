@@ -1,7 +1,8 @@
 /*
  * ptp_camera: what the files of the PTP driver share: one open camera.
  *
- * Used by ptp_camera (contact, identity, clock, erasing), ptp_listing and ptp_fetch; nobody else.
+ * Used by ptp_camera (contact, identity, clock, erasing), ptp_configure, ptp_listing and ptp_fetch;
+ * nobody else.
  */
 #ifndef DOCKD_PTP_CAMERA_H
 #define DOCKD_PTP_CAMERA_H
@@ -14,10 +15,11 @@ struct camera {
 	struct proto_attach attach;
 	struct ptp_device device;
 	bool started;
-	bool partial64, partial;    /* usable, as far as is known */
-	bool prop_value, prop_list; /* likewise: GetObjectPropValue, GetObjectPropList */
-	bool large;                 /* a storage can hold objects of 4 GiB and more */
-	char clock_tail[16];        /* how the camera goes on behind the seconds of its clock */
+	bool partial64, partial;         /* usable, as far as is known */
+	bool prop_value, prop_list;      /* likewise: GetObjectPropValue, GetObjectPropList */
+	bool large;                      /* a storage can hold objects of 4 GiB and more */
+	char officer[PROTO_ID_TEXT_LEN]; /* as CONFIGURE_OWNER found or left it */
+	char clock_tail[16]; /* how the camera goes on behind the seconds of its clock */
 };
 
 enum { PTP_LISTING_STORAGES = 16 };
@@ -34,7 +36,12 @@ int ptp_object_info(struct camera *c, uint32_t handle, struct ptp_object *out, u
 /* The ids of storages that hold something: at most PTP_LISTING_STORAGES. The number or -errno. */
 int ptp_storage_ids(struct camera *c, uint32_t ids[PTP_LISTING_STORAGES]);
 
-/* ptp_listing.c and ptp_fetch.c: see camera.h. */
+/* Whether its device properties can be written at all. */
+bool ptp_configurable(const struct camera *c);
+
+/* ptp_configure.c, ptp_listing.c and ptp_fetch.c: see camera.h. */
+int ptp_configure(struct camera *c, const struct proto_configure *what, struct proto_status *out,
+    struct proto_reason *why);
 int ptp_list(struct camera *c, struct proto_listed *out, struct proto_reason *why);
 int ptp_fetch(struct camera *c, const struct proto_fetch *fetch, int file,
     struct proto_fetched *out, struct proto_reason *why);

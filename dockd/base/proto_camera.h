@@ -194,8 +194,8 @@ _Static_assert(sizeof(struct proto_set_clock) == 8, "crank PROTO_VERSION");
 enum configure { CONFIGURE_OWNER = 1, CONFIGURE_SETTING };
 
 struct proto_configure {
-	uint32_t what;                   /* enum configure */
-	uint32_t code;                   /* CONFIGURE_SETTING: PTP device property */
+	uint32_t what; /* enum configure */
+	uint32_t code; /* PTP device property; 0: the vendor's own place for the owner */
 	char officer[PROTO_ID_TEXT_LEN]; /* CONFIGURE_OWNER; "" leaves it as it is */
 	char unit[PROTO_ID_TEXT_LEN];
 	char value

@@ -4,6 +4,7 @@
  */
 #include "../../usb/descriptor.h"
 #include "../../usb/name.h"
+#include "../../usb/ptp_property.h"
 #include "../../usb/reply.h"
 
 #include <stdlib.h>
@@ -62,7 +63,9 @@ static void elements(const uint8_t *data, size_t size)
 
 static void small(const uint8_t *data, size_t size)
 {
+	static struct ptp_setting property;
 	struct ptp_storage storage;
+	uint8_t value[512];
 	uint32_t handles[64];
 	char text[PTP_TEXT_LEN], again[24];
 	struct buf b = buf_of(data, size);
@@ -70,6 +73,13 @@ static void small(const uint8_t *data, size_t size)
 
 	ptp_storage_read(data, size, &storage);
 	ptp_prop_settable(data, size);
+	if (ptp_property_read(data, size, &property)) {
+		check_text(property.text, sizeof(property.text));
+		if (ptp_property_write(&property, property.text, value, sizeof(value)) >
+			sizeof(value) ||
+		    (property.type == PTP_TYPE_TEXT && !ptp_property_is(&property, property.text)))
+			abort();
+	}
 	if (ptp_array_read(data, size, handles, 64) > 64)
 		abort();
 	ptp_text(&b, text, NULL);

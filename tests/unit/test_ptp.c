@@ -3,6 +3,7 @@
  */
 #include "../../usb/descriptor.h"
 #include "../../usb/name.h"
+#include "../../usb/ptp_property.h"
 #include "../../usb/reply.h"
 
 #include <setjmp.h>
@@ -592,9 +593,86 @@ static void hostile_descriptors_do_no_harm(void **state)
 	assert_int_equal(descriptor_interfaces(b.at, b.len, 1, out), 0);
 }
 
+/* A DevicePropDesc: code, type, settable, default, current. */
+static struct bytes property(uint16_t type, uint64_t now, size_t n)
+{
+	struct bytes b = { .len = 0 };
+
+	put(&b, 0xD801, 2);
+	put(&b, type, 2);
+	put(&b, 1, 1);
+	put(&b, 0, n);
+	put(&b, now, n);
+	return b;
+}
+
+static void properties_of_each_type(void **state)
+{
+	static const struct {
+		uint16_t type;
+		size_t n;
+		uint64_t now;
+		const char *is, *is_not, *largest, *too_large;
+	} cases[] = {
+		{ 1, 1, 0xFF, "-1", "255", "127", "128" },
+		{ 2, 1, 7, "7", "8", "0xff", "256" },
+		{ 3, 2, 0x8000, "-32768", "1", "32767", "32768" },
+		{ 4, 2, 0x1234, "0x1234", "0x1235", "65535", "65536" },
+		{ 5, 4, 1, "1", "2", "2147483647", "2147483648" },
+		{ 6, 4, 0, "0", "1", "4294967295", "-1" },
+		{ 7, 8, UINT64_MAX, "-1", "1", "9223372036854775807", "9223372036854775808" },
+		{ 8, 8, 5, "5", "6", "18446744073709551615", "18446744073709551616" },
+	};
+	struct ptp_setting p;
+	uint8_t out[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bytes b = property(cases[i].type, cases[i].now, cases[i].n);
+
+		assert_true(ptp_property_read(b.at, b.len, &p));
+		assert_true(p.settable);
+		assert_false(ptp_property_read(b.at, b.len - 1, &p));
+		assert_true(ptp_property_read(b.at, b.len, &p));
+		assert_true(ptp_property_is(&p, cases[i].is));
+		assert_false(ptp_property_is(&p, cases[i].is_not));
+		assert_int_equal(
+		    ptp_property_write(&p, cases[i].largest, out, sizeof(out)), cases[i].n);
+		assert_int_equal(ptp_property_write(&p, cases[i].too_large, out, sizeof(out)), 0);
+		assert_int_equal(ptp_property_write(&p, "5 ", out, sizeof(out)), 0);
+		assert_int_equal(ptp_property_write(&p, "", out, sizeof(out)), 0);
+		assert_int_equal(ptp_property_write(&p, "five", out, sizeof(out)), 0);
+	}
+}
+
+static void properties_of_text(void **state)
+{
+	struct bytes b = { .len = 0 };
+	struct ptp_setting p;
+	uint8_t out[512];
+
+	(void)state;
+	put(&b, 0xD402, 2);
+	put(&b, 0xFFFF, 2);
+	put(&b, 0, 1);
+	put_text(&b, "factory");
+	put_text(&b, "O-217");
+	assert_true(ptp_property_read(b.at, b.len, &p));
+	assert_false(p.settable);
+	assert_true(ptp_property_is(&p, "O-217"));
+	assert_false(ptp_property_is(&p, "factory"));
+	assert_true(ptp_property_write(&p, "O-218", out, sizeof(out)) == 1 + 2 * 6);
+	assert_int_equal(ptp_property_write(&p, "\xC3\xA9", out, sizeof(out)), 0);
+	b.at[2] = 0x04; /* an array of numbers */
+	b.at[3] = 0x40;
+	assert_false(ptp_property_read(b.at, b.len, &p));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(properties_of_each_type),
+		cmocka_unit_test(properties_of_text),
 		cmocka_unit_test(text_is_utf8),
 		cmocka_unit_test(text_that_is_broken_is_marked),
 		cmocka_unit_test(text_past_the_end_is_nothing),

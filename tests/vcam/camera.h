@@ -20,6 +20,7 @@ enum operation_group {
 	HAS_DELETE = 1u << 4,
 	HAS_BATTERY = 1u << 5,
 	HAS_CLOCK = 1u << 6,
+	HAS_SETTINGS = 1u << 7,
 };
 
 struct identity {
@@ -41,6 +42,9 @@ struct camera {
 	int64_t clock_offset_s; /* the camera's clock minus UTC */
 	uint32_t clocks_set;
 	uint8_t battery;
+	char name[64]; /* device friendly name, 0xD402 */
+	uint32_t settings_set;
+	uint16_t mode; /* 0xD801, a number */
 	bool events;
 	uint64_t rate;         /* bytes a second of data phases, 0 = as fast as can be */
 	struct disk *disk;     /* it is a disk; NULL: it speaks PTP */

@@ -266,6 +266,9 @@ static json_t *do_stats(struct vcam *v, char **words, size_t n, const char *rest
 	json_object_set_new(j, "session", json_boolean(v->responder.session));
 	json_object_set_new(j, "port", json_string(v->port));
 	json_object_set_new(j, "clocks_set", json_integer(v->camera.clocks_set));
+	json_object_set_new(j, "name", json_string(v->camera.name));
+	json_object_set_new(j, "mode", json_integer(v->camera.mode));
+	json_object_set_new(j, "settings_set", json_integer(v->camera.settings_set));
 	json_object_set_new(j, "clock_offset", json_integer(v->camera.clock_offset_s));
 	for (size_t i = 0; i < OPS_MAX && v->responder.stats.ops[i].n; i++) {
 		snprintf(code, sizeof(code), "0x%04x", v->responder.stats.ops[i].op);

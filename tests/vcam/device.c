@@ -1,5 +1,5 @@
 /*
- * device: what a simulated camera says about itself: DeviceInfo, battery and clock.
+ * device: what a simulated camera says about itself: DeviceInfo, battery, clock and two settings.
  *
  * Part of the operations (operations.h).
  */
@@ -11,6 +11,8 @@
 
 #define BATTERY_LEVEL 0x5001
 #define DATE_TIME 0x5011
+#define FRIENDLY_NAME 0xD402 /* MTP 1.1 appendix C */
+#define MODE 0xD801          /* a vendor's, 16 bits */
 
 static bool has_clock(struct responder *r)
 {
@@ -42,6 +44,10 @@ void device_get_info(struct responder *r)
 		codes[n++] = BATTERY_LEVEL;
 	if (has_clock(r))
 		codes[n++] = DATE_TIME;
+	if (r->camera->operations & HAS_SETTINGS) {
+		codes[n++] = FRIENDLY_NAME;
+		codes[n++] = MODE;
+	}
 	dataset_put_u16s(&d, codes, n);
 	dataset_put_u16s(&d, NULL, 0);
 	dataset_put_u16s(&d, formats, sizeof(formats) / sizeof(formats[0]));
@@ -56,6 +62,8 @@ static bool has_prop(struct responder *r, uint32_t prop)
 {
 	if (prop == BATTERY_LEVEL)
 		return (r->camera->operations & HAS_BATTERY) != 0;
+	if (prop == FRIENDLY_NAME || prop == MODE)
+		return (r->camera->operations & HAS_SETTINGS) != 0;
 	return prop == DATE_TIME && has_clock(r);
 }
 
@@ -63,6 +71,10 @@ static void put_device_prop(struct responder *r, struct dataset *d, uint32_t pro
 {
 	if (prop == BATTERY_LEVEL)
 		dataset_put(d, r->camera->battery, 1);
+	else if (prop == FRIENDLY_NAME)
+		dataset_put_text(d, r->camera->name);
+	else if (prop == MODE)
+		dataset_put(d, r->camera->mode, 2);
 	else
 		dataset_put_time(d, camera_clock(r->camera));
 }
@@ -78,7 +90,7 @@ void device_get_prop(struct responder *r)
 	}
 	if (r->command.code == 0x1014) {
 		dataset_put(&d, prop, 2);
-		dataset_put(&d, prop == BATTERY_LEVEL ? 2 : 0xffff, 2);
+		dataset_put(&d, prop == BATTERY_LEVEL ? 2 : prop == MODE ? 4 : 0xffff, 2);
 		dataset_put(&d, prop == BATTERY_LEVEL ? 0 : 1, 1);
 		put_device_prop(r, &d, prop);
 	}
@@ -93,10 +105,11 @@ void device_get_prop(struct responder *r)
 
 void device_set_prop(struct responder *r)
 {
-	if (!has_clock(r) || r->command.params[0] != DATE_TIME) {
-		responder_answer(r,
-		    has_prop(r, r->command.params[0]) ? ACCESS_DENIED : PROP_NOT_SUPPORTED, NULL,
-		    0);
+	uint32_t prop = r->command.params[0];
+
+	if (!has_prop(r, prop) || prop == BATTERY_LEVEL) {
+		responder_answer(
+		    r, has_prop(r, prop) ? ACCESS_DENIED : PROP_NOT_SUPPORTED, NULL, 0);
 		return;
 	}
 	r->data_out = true;
@@ -108,7 +121,7 @@ void operation_data(struct responder *r, const uint8_t *data, size_t len)
 	uint32_t length = buf_u32(&b);
 	uint16_t type = buf_u16(&b);
 	uint16_t code = buf_u16(&b);
-	char text[32] = "";
+	char text[64] = "";
 	struct tm tm = { 0 };
 	unsigned units;
 	char *end;
@@ -118,12 +131,24 @@ void operation_data(struct responder *r, const uint8_t *data, size_t len)
 		responder_answer(r, INVALID_TRANSACTION, NULL, 0);
 		return;
 	}
+	if (r->command.params[0] == MODE) {
+		r->camera->mode = buf_u16(&b);
+		r->camera->settings_set++;
+		responder_answer(r, b.broken ? INVALID_PARAMETER : OK, NULL, 0);
+		return;
+	}
 	units = buf_u8(&b);
 	for (unsigned i = 0; i < units; i++) {
 		uint16_t u = buf_u16(&b);
 
 		if (i < sizeof(text) - 1)
 			text[i] = u < 0x80 ? (char)u : '?';
+	}
+	if (r->command.params[0] == FRIENDLY_NAME) {
+		memcpy(r->camera->name, text, sizeof(text));
+		r->camera->settings_set++;
+		responder_answer(r, b.broken ? INVALID_PARAMETER : OK, NULL, 0);
+		return;
 	}
 	end = strptime(text, "%Y%m%dT%H%M%S", &tm);
 	if (b.broken || !end) {

@@ -80,7 +80,8 @@ static uint32_t load_operations(const json_t *list)
 		uint32_t bit;
 	} groups[] = { { "partial64", HAS_PARTIAL64 }, { "partial", HAS_PARTIAL },
 		{ "proplist", HAS_PROPLIST }, { "propvalue", HAS_PROPVALUE },
-		{ "delete", HAS_DELETE }, { "battery", HAS_BATTERY }, { "clock", HAS_CLOCK } };
+		{ "delete", HAS_DELETE }, { "battery", HAS_BATTERY }, { "clock", HAS_CLOCK },
+		{ "settings", HAS_SETTINGS } };
 	uint32_t bits = 0;
 	const json_t *item;
 	size_t i;
@@ -229,6 +230,8 @@ int scenario_load(struct camera *c, const char *path)
 	    json_object_get(root, "disk") != NULL);
 	c->operations = load_operations(json_object_get(root, "ops"));
 	load_clock(c, json_object_get(root, "clock"));
+	snprintf(c->name, sizeof(c->name), "vcam");
+	c->mode = 1;
 	c->battery = (uint8_t)scenario_number(root, "battery", 80);
 	c->events = !json_is_false(json_object_get(root, "events"));
 	c->rate = (uint64_t)scenario_number(root, "rate", 0);

@@ -81,6 +81,8 @@ dockd_src := \
 	dockd/bay.c \
 	dockd/bays.c \
 	dockd/arrival.c \
+	dockd/unlocking.c \
+	dockd/pin.c \
 	dockd/bay_view.c \
 	dockd/schedule.c \
 	dockd/roots.c \
@@ -163,6 +165,7 @@ dockd_src := \
 	dockd/index_outlook.c \
 	dockd/index_queue.c \
 	dockd/index_expedite.c \
+	dockd/index_unlock.c \
 	dockd/index_assignment.c \
 	dockd/index_health.c \
 	dockd/order.c \

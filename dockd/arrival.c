@@ -3,6 +3,7 @@
 #include "child.h"
 #include "docking.h"
 #include "index_docking.h"
+#include "unlocking.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -60,16 +61,38 @@ static void adopt(struct bay *b, const struct proto_arrived *a)
 	int n = index_open_dockings(journal_index(b->house->journal), open, BAYS_MAX);
 
 	for (int i = 0; i < n; i++) {
-		if (strcmp(open[i].port, b->port) != 0 || strcmp(open[i].serial, a->serial) != 0)
+		bool other_face;
+
+		if (strcmp(open[i].port, b->port) != 0)
+			continue;
+		other_face = unlocking_adopts(b, &open[i], a);
+		if (!other_face && strcmp(open[i].serial, a->serial) != 0)
 			continue;
 		b->docking = open[i].number;
 		if (strncmp(open[i].camera, "unproved:", 9) != 0)
 			snprintf(b->identity, sizeof(b->identity), "%s", open[i].camera);
 		b->docked_at_s = open[i].began_s;
 		b->docked_us = bay_now_us();
+		if (other_face)
+			unlocking_adopted(b);
 		log_info("docking-resumed", "bay=%s docking=%" PRIu64, b->name, b->docking);
 		return;
 	}
+}
+
+/* What a locked camera has become by now matches other profiles than it did: its own stays. */
+static const struct profile *profile_of_books(
+    struct bay *b, const struct proto_arrived *a, const struct profile *matched)
+{
+	static struct docking open[BAYS_MAX];
+	int n = index_open_dockings(journal_index(b->house->journal), open, BAYS_MAX);
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(open[i].port, b->port) == 0 && unlocking_adopts(b, &open[i], a))
+			return profile_find(
+			    b->house->profiles, b->house->profiles_n, open[i].profile);
+	}
+	return matched;
 }
 
 static void block(struct bay *b, const struct proto_arrived *a)
@@ -110,7 +133,7 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	struct bay *b = bays_find(h, a->port);
 	const struct profile *profile;
 	char tie[PROTO_TEXT_LEN * 2] = "";
-	bool same;
+	bool same, back;
 
 	if (!b)
 		b = bays_add(h, a->port, a->port);
@@ -125,7 +148,10 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	    b->device.generation == a->generation && b->device.presence == a->presence && h->synced)
 		return; /* told twice */
 	profile = profile_match(h->profiles, h->profiles_n, a, tie, sizeof(tie));
-	same = rejoins(b, a) && profile == b->profile;
+	back = unlocking_is_back(b, a);
+	if (back)
+		profile = b->profile;
+	same = back || (rejoins(b, a) && profile == b->profile);
 	if (same && b->child && b->device.bus == a->bus && b->device.device == a->device) {
 		/* hotplug was started again: the same device on the same address, the worker has it */
 		b->device = *a;
@@ -136,16 +162,20 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	if (!same)
 		docking_end(b, "left");
 	b->device = *a;
+	if (back && a->presence != PRESENCE_READY)
+		return; /* it may be so on its way back */
 	if (a->presence != PRESENCE_READY) {
 		block(b, a);
 		return;
 	}
+	if (!b->docking)
+		profile = profile_of_books(b, a, profile);
 	if (!profile) {
 		no_profile(b, tie);
 		return;
 	}
 	b->profile = profile;
-	if (arrives_too_often(b)) {
+	if (!back && arrives_too_often(b)) {
 		if (!b->docking)
 			docking_begin(b);
 		health_mishap(b, MISHAP_CONTACT);

@@ -3,6 +3,7 @@
 #include "bays.h"
 #include "child.h"
 #include "docking.h"
+#include "unlocking.h"
 
 #include "base/log.h"
 
@@ -38,6 +39,8 @@ void bay_drop_worker(struct bay *b)
 void bay_leave(struct bay *b)
 {
 	if (b->state == BAY_EMPTY)
+		return;
+	if (unlocking_away(b))
 		return;
 	b->leaving_us = 0;
 	docking_interrupted(b, "left");

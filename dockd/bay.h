@@ -56,6 +56,18 @@ enum bay_plan {
 struct bays;
 struct child;
 
+/* A camera on its way to disk mode (unlocking): what its locked face told holds for the other one. */
+struct bay_unlock {
+	bool open;      /* UNLOCK was sent, its outcome is not on record */
+	bool done;      /* it is in disk mode */
+	bool look;      /* LOOK is to be asked: it stayed where it is */
+	unsigned tries; /* in this docking */
+	uint32_t language;
+	char serial[PROTO_TEXT_LEN];     /* by its language */
+	char usb_serial[PROTO_TEXT_LEN]; /* of the locked face */
+	char officer[PROTO_ID_TEXT_LEN], unit[PROTO_ID_TEXT_LEN];
+};
+
 struct bay {
 	struct bays *house;
 	char name[PROTO_NAME_LEN];
@@ -86,6 +98,7 @@ struct bay {
 	uint64_t docked_us;
 	struct proto_camera camera;
 	bool known; /* CAMERA came */
+	struct bay_unlock unlock;
 	char identity[PROTO_TEXT_LEN + 4];
 	bool identity_proved;
 	bool doubled;

@@ -44,12 +44,13 @@ enum light_state bay_light(const struct bay *b)
 	case BAY_BLOCKED:
 	case BAY_FAULT:
 		return LIGHT_LEAVE;
+	case BAY_UNLOCKING: /* away or not, it is not to be taken */
+		return LIGHT_READING;
 	case BAY_CLOSED:
 	case BAY_OPENING:
 	case BAY_ATTACHING:
 	case BAY_CLOCK:
 	case BAY_CONFIGURING:
-	case BAY_UNLOCKING:
 	case BAY_PROBING:
 	case BAY_LISTING:
 	case BAY_READY:

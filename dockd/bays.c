@@ -7,6 +7,7 @@
 #include "index_docking.h"
 #include "index_expedite.h"
 #include "schedule.h"
+#include "unlocking.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -161,6 +162,7 @@ unsigned bays_retry(struct bays *h, const char *name)
 		b->trouble[0] = '\0';
 		b->not_erased_n = 0;
 		b->mishaps = 0;
+		b->unlock.tries = 0;
 		if (b->state == BAY_FAULT && b->profile) {
 			b->fault[0] = '\0';
 			b->listings = 0;
@@ -368,6 +370,7 @@ void bays_tick(struct bays *h, uint64_t tick)
 		watch_silence(b, now);
 		if (b->leaving_us && (now >= b->leaving_us || b->state != BAY_FETCHING))
 			bay_leave(b);
+		unlocking_tick(b, now);
 		if (b->state == BAY_LEFT && now >= b->due_us)
 			end_absence(b);
 		if (b->state == BAY_EMPTY && !b->configured) {

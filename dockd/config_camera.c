@@ -116,6 +116,8 @@ static void check_driver(
 
 	refuse(e, root, "unlock", !disk, "only with driver = \"msc\"");
 	refuse(e, root, "pin-file", !setting_find(root, "unlock"), "only together with unlock");
+	refuse(
+	    e, root, "unlock-seconds", !setting_find(root, "unlock"), "only together with unlock");
 	refuse(e, root, "erasable", disk && p->erasable,
 	    "not with driver = \"msc\": no command is known by which such a camera erases files, "
 	    "and its file system is never written");

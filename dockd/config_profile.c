@@ -82,6 +82,8 @@ static const struct setting profile_settings[] = {
 	{ .name = "unlock", .type = SETTING_LATER },
 	{ .name = "pin-file", .type = SETTING_TEXT, SETTING_AT(profile, pin_file),
 	  .good = good_path, .allowed = PATH_ALLOWED },
+	{ .name = "unlock-seconds", .type = SETTING_NUMBER, SETTING_AT(profile, unlock_s),
+	  .min = 1, .max = 600 },
 	{ .name = "owner-property", .type = SETTING_NUMBER, SETTING_AT(profile, owner_property),
 	  .min = PROFILE_PROPERTY_MIN, .max = 0xffff, .allowed = PROFILE_PROPERTY_ALLOWED },
 	{ .name = "settings", .type = SETTING_LATER },
@@ -370,6 +372,7 @@ void config_profile_read(struct setting_errors *e, const char *path, struct prof
 		.timeout_ms = 10000,
 		.max_objects = 100000,
 		.settle_s = 5,
+		.unlock_s = 30,
 	};
 	if (setting_file_open(path, e, &file) < 0)
 		return;

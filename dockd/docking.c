@@ -5,6 +5,8 @@
 #include "child.h"
 #include "clock.h"
 #include "configuration.h"
+#include "pin.h"
+#include "unlocking.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -35,6 +37,7 @@ static struct index *ix(const struct bay *b)
 static void forget(struct bay *b)
 {
 	memset(&b->camera, 0, sizeof(b->camera));
+	memset(&b->unlock, 0, sizeof(b->unlock));
 	b->docking = 0;
 	b->known = b->identity_proved = b->doubled = b->clock_known = b->clock_done = false;
 	b->identity[0] = '\0';
@@ -87,6 +90,7 @@ void docking_end(struct bay *b, const char *reason)
 
 	if (!b->docking)
 		return;
+	unlocking_ended(b);
 	r = books_begin("undocked");
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "reason", reason);
@@ -109,12 +113,18 @@ int docking_attach(struct bay *b)
 		.timeout_ms = p->timeout_ms,
 		.max_objects = p->max_objects,
 	};
+	char why[PROTO_TEXT_LEN * 2];
 	int r;
 
+	if (pin_read(p->pin_file, a.pin, why, sizeof(why)) < 0) {
+		bay_fault(b, why);
+		return 0;
+	}
 	for (size_t i = 0; i < PROTO_UNLOCKS; i++)
 		a.unlock[i] = p->unlock[i];
 	memcpy(a.pattern, p->pattern, sizeof(a.pattern));
 	r = child_send(b->child, MSG_ATTACH, &a, &b->device_fd, 1);
+	explicit_bzero(a.pin, sizeof(a.pin));
 	close(b->device_fd);
 	b->device_fd = -1;
 	return r;
@@ -125,7 +135,7 @@ int docking_attach(struct bay *b)
 /* The serial number that its profile goes by; "" where it tells none. */
 static const char *serial_of(const struct bay *b)
 {
-	return b->profile->identity == IDENTITY_USB ? b->device.serial : b->camera.serial;
+	return b->profile->identity == IDENTITY_USB ? unlocking_usb_serial(b) : b->camera.serial;
 }
 
 /* Assets are kept under the serial number alone, whatever else the two cameras say. */
@@ -178,7 +188,8 @@ static void begin_anew_if_another(struct bay *b)
 {
 	struct proto_camera camera = b->camera;
 
-	if (b->known || !b->identity[0] || strcmp(b->identity, serial_of(b)) == 0)
+	if (b->known || !b->identity[0] || strcmp(b->identity, serial_of(b)) == 0 ||
+	    unlocking_is_same(b, serial_of(b)))
 		return;
 	docking_end(b, "left");
 	docking_begin(b);
@@ -202,10 +213,12 @@ static void clean_id(char *id, size_t room)
 static const char *on_camera(struct bay *b, const struct msg *m)
 {
 	uint64_t free_bytes = b->camera.free_bytes;
+	bool unlocked;
 
 	memcpy(&b->camera, m->body, sizeof(b->camera));
 	clean_id(b->camera.officer, sizeof(b->camera.officer));
 	clean_id(b->camera.unit, sizeof(b->camera.unit));
+	unlocked = unlocking_camera(b);
 	begin_anew_if_another(b);
 	if (b->camera.battery_percent > 100)
 		b->camera.features &= ~CAMERA_BATTERY;
@@ -234,13 +247,18 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 			b->final = false;
 			b->list_gap_s = 0;
 		}
+		if (unlocked)
+			unlocking_done(b);
 		b->state = BAY_READY;
 		return NULL;
 	}
 	if (!b->known) {
 		identify(b);
-		books_camera(b);
+		if (!unlocked && !b->unlock.tries) /* told of its first face */
+			books_camera(b);
 	}
+	if (unlocked)
+		unlocking_done(b);
 	b->known = true;
 	b->recoveries = b->camera.recoveries;
 	b->state = BAY_READY;
@@ -260,7 +278,8 @@ static const char *on_clock_set(struct bay *b, const struct msg *m)
 	}
 	r = books_begin("clock");
 	record_number(r, "docking", (int64_t)b->docking);
-	record_number(r, "offset-ms", b->clock_offset_ms);
+	if (b->clock_known)
+		record_number(r, "offset-ms", b->clock_offset_ms);
 	record_number(r, "set-to", b->clock_set_s);
 	books_write(b, r);
 	log_info("clock-set", "bay=%s was-off-ms=%" PRId64, b->name, b->clock_offset_ms);
@@ -578,6 +597,8 @@ static const char *on_reason(struct bay *b, const struct msg *m)
 		    log_text(r.text));
 		return NULL;
 	}
+	if (r.code == FAULT_GONE && unlocking_away(b))
+		return NULL;
 	log_warn("worker-fault", "bay=%s code=%u reason=\"%s\"", b->name, r.code, log_text(r.text));
 	/* one that has gone in a pull is counted as that; what the host lacks is no bay's fault */
 	if (r.code == FAULT_PROTOCOL || r.code == FAULT_SILENT || r.code == FAULT_DESCRIPTORS)
@@ -600,15 +621,16 @@ static const struct {
 	{ { MSG_NOT_MINE, IN(BAY_ATTACHING), 0 }, on_reason },
 	{ { MSG_CLOCK_SET, IN(BAY_CLOCK), 0 }, on_clock_set },
 	{ { MSG_CONFIGURED, IN(BAY_CONFIGURING), 0 }, configuration_told },
+	{ { MSG_UNLOCKED, IN(BAY_UNLOCKING), 0 }, unlocking_answered },
 	{ { MSG_OBJECT, IN(BAY_LISTING), 0 }, on_object },
 	{ { MSG_LISTED, IN(BAY_LISTING), 0 }, on_listed },
 	{ { MSG_DURABLE, IN(BAY_FETCHING), 0 }, on_durable },
 	{ { MSG_FETCHED, IN(BAY_FETCHING) | IN(BAY_COMPARING), 0 }, on_fetched },
 	{ { MSG_ERASED, IN(BAY_ERASING), 0 }, on_erased },
 	{ { MSG_FAULT,
-	      IN(BAY_ATTACHING) | IN(BAY_CLOCK) | IN(BAY_CONFIGURING) | IN(BAY_LISTING) |
-		  IN(BAY_READY) | IN(BAY_FETCHING) | IN(BAY_COMPARING) | IN(BAY_ERASING) |
-		  IN(BAY_LOOKING),
+	      IN(BAY_ATTACHING) | IN(BAY_CLOCK) | IN(BAY_CONFIGURING) | IN(BAY_UNLOCKING) |
+		  IN(BAY_LISTING) | IN(BAY_READY) | IN(BAY_FETCHING) | IN(BAY_COMPARING) |
+		  IN(BAY_ERASING) | IN(BAY_LOOKING),
 	      0 },
 	    on_reason },
 };

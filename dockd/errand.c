@@ -10,6 +10,7 @@
 #include "index_binding.h"
 #include "index_policy.h"
 #include "retention.h"
+#include "unlocking.h"
 
 #include "base/handover.h"
 #include "base/log.h"
@@ -381,11 +382,15 @@ static bool plan_erase(struct bay *b)
 	return false;
 }
 
+/* A locked camera's clock can often be set and never read: it is set at each docking. */
 static void plan_clock(struct bay *b)
 {
+	bool blind = !b->clock_known && (b->camera.features & CAMERA_LOCKED);
+	bool off = b->clock_known &&
+	    (b->clock_offset_ms > CLOCK_TOLERANCE_MS || b->clock_offset_ms < -CLOCK_TOLERANCE_MS);
+
 	b->clock_done = true;
-	if (b->profile->set_clock && b->clock_known && (b->camera.features & CAMERA_CLOCK_SET) &&
-	    (b->clock_offset_ms > CLOCK_TOLERANCE_MS || b->clock_offset_ms < -CLOCK_TOLERANCE_MS))
+	if (b->profile->set_clock && (b->camera.features & CAMERA_CLOCK_SET) && (blind || off))
 		b->plan = PLAN_CLOCK;
 }
 
@@ -435,6 +440,8 @@ void errand_plan(struct bay *b, bool may_pull)
 		b->plan = PLAN_CONFIGURE;
 		return;
 	}
+	if (unlocking_plan(b))
+		return;
 	if (b->listings && !b->linked && !link_rows(b))
 		return;
 	if (b->listings)
@@ -545,7 +552,11 @@ void errand_act(struct bay *b)
 	switch (plan) {
 	case PLAN_NONE:
 	case PLAN_OPEN:
+		break;
 	case PLAN_UNLOCK:
+		handover("unlocking-intent");
+		unlocking_began(b);
+		send_or_lose(b, BAY_UNLOCKING, MSG_UNLOCK, NULL, NULL, 0);
 		break;
 	case PLAN_CLOCK:
 		clock.clock_s = clock_now_s();

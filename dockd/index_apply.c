@@ -455,6 +455,8 @@ static const struct rule rules[] = {
 	{ "abandoned", apply_abandoned, NULL, { "#asset", "$destination", "$result" } },
 	{ "expedited", apply_expedited, NULL, { "#docking", "$camera", "$reason", "#uid" } },
 	{ "assigned", apply_assigned, NULL, { "$camera", "$officer", "$unit", "$reason", "#uid" } },
+	{ "unlock", apply_unlock, NULL, { "#docking", "$language", "#try" } },
+	{ "unlocked", apply_unlocked, NULL, { "#docking", "$result" } },
 	{ "lift", apply_lift, NULL, { "#order", "$reason", "#uid" } },
 	/* proofs: what these do is mention_note's */
 	{ "bundled", noted, NULL, { "#asset", "$destination", "#upto", "$object" } },

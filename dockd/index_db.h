@@ -51,6 +51,9 @@ enum statement {
 	Q_ASSIGN,
 	Q_ASSIGNMENT,
 	Q_EXPEDITE_COUNT,
+	Q_UNLOCK_PUT,
+	Q_UNLOCKED,
+	Q_UNLOCKING,
 	Q_EXPEDITE_PUT,
 	Q_EXPEDITE_END,
 	Q_EXPEDITE_OVER,
@@ -335,6 +338,8 @@ int apply_switched(struct act *a);
 int apply_abandoned(struct act *a);
 int apply_expedited(struct act *a);
 int apply_assigned(struct act *a);
+int apply_unlock(struct act *a);
+int apply_unlocked(struct act *a);
 int apply_preserve(struct act *a);
 int apply_lift(struct act *a);
 int apply_marked(struct act *a);

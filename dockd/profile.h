@@ -62,6 +62,7 @@ struct profile {
 	bool set_clock;
 	enum unlock unlock[PROTO_UNLOCKS]; /* vendor's languages, in the order to try; 0 ends */
 	char pin_file[256];                /* root-only; "" the family's own default */
+	uint32_t unlock_s;       /* how long it may be away while it is switched; default 30 */
 	uint32_t owner_property; /* PTP: device property that holds the officer's id; 0 none */
 	struct profile_push push[PROFILE_SETTINGS]; /* settings that it shall have; code 0 ends */
 	uint32_t quirks;

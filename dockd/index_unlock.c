@@ -1,0 +1,44 @@
+/*
+ * index_unlock: how far the unlocking of a docking's camera had come, by the records `unlock` and
+ * `unlocked`. Called by index_apply for these, by unlocking after a restart.
+ */
+#include "index_unlock.h"
+#include "index_db.h"
+
+#include <errno.h>
+#include <string.h>
+
+int apply_unlock(struct act *a)
+{
+	return db_run(a->ix, Q_UNLOCK_PUT,
+	    "INSERT INTO unlock VALUES(?1, ?2, '') ON CONFLICT(docking) DO UPDATE SET began = ?2",
+	    "ii", (int64_t)a->docking, a->time_s);
+}
+
+int apply_unlocked(struct act *a)
+{
+	char face[UNLOCK_FACE_LEN];
+
+	act_text(a, "face", face, sizeof(face));
+	return db_run(a->ix, Q_UNLOCKED,
+	    "INSERT INTO unlock VALUES(?1, 0, ?2)"
+	    " ON CONFLICT(docking) DO UPDATE SET began = 0, face = ?2",
+	    "it", (int64_t)a->docking, act_is(a, "result", "disk") ? face : "");
+}
+
+int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_UNLOCKING, "SELECT began, face FROM unlock WHERE docking = ?1", &st,
+	    "i", (int64_t)docking);
+
+	memset(out, 0, sizeof(*out));
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	out->began_s = sqlite3_column_int64(st, 0);
+	db_text(st, 1, out->face, sizeof(out->face));
+	sqlite3_reset(st);
+	return 0;
+}

@@ -1,0 +1,19 @@
+/*
+ * index_unlock: how far the unlocking of a docking's camera had come.
+ */
+#ifndef DOCKD_INDEX_UNLOCK_H
+#define DOCKD_INDEX_UNLOCK_H
+
+#include "index.h"
+
+#define UNLOCK_FACE_LEN 192
+
+struct unlocking_state {
+	int64_t began_s;            /* an UNLOCK whose outcome is not on record; 0 none */
+	char face[UNLOCK_FACE_LEN]; /* of the device whose files could be read; "" not so far */
+};
+
+/* Of this docking. 0, -ENOENT: nothing of that kind was ever tried. */
+int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *out);
+
+#endif

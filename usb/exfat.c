@@ -243,11 +243,11 @@ static int gather(struct volume *v, struct folder *f, uint64_t *where)
 /* SetChecksum (6.3.3) of the n entries in x->set. */
 static bool set_sound(const struct exfat *x, int n)
 {
-	uint16_t sum = 0;
+	uint32_t sum = 0;
 
 	for (int i = 0; i < n * ENTRY_BYTES; i++) {
 		if (i != 2 && i != 3)
-			sum = (uint16_t)((sum << 15 | sum >> 1) + x->set[i]);
+			sum = ((sum << 15 | sum >> 1) + x->set[i]) & 0xFFFF;
 	}
 	return n == x->set[1] + 1 && n >= 3 && sum == le(x->set + 2, 2);
 }

@@ -371,6 +371,7 @@ unit_tests := \
 	recorded \
 	msg \
 	ptp \
+	exfat \
 	tus \
 	tus_line \
 	s3 \
@@ -428,6 +429,7 @@ fuzz_targets := \
 	record \
 	ptp \
 	vendor \
+	exfat \
 	http \
 	tus \
 	s3 \
@@ -456,6 +458,7 @@ fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
+fuzz_objs_exfat := $(disk_pure)
 fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
 fuzz_pkg_http := libcurl libcrypto
@@ -570,6 +573,7 @@ unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
+unit_objs_exfat := $(disk_pure)
 unit_objs_tus := $(tus_pure) uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_tus_line := $(tus_pure) uploader/facts.c dockd/base/base64.c

@@ -4,18 +4,19 @@ Blocking and strict, one command at a time. Layouts: USB Mass Storage Class, Bul
 sections 5 and 6; SPC-4, SBC-3.
 """
 
+import errno
 import struct
 
-from initiator import BULK_IN, BULK_OUT, CANCEL, SUBMIT, Broken, Host, Stall, TimedOut
+from initiator import BULK_IN, BULK_OUT, CANCEL, SUBMIT, Broken, Host, Stall, TimedOut, Usbfs
 
 PASSED, FAILED, PHASE = range(3)
 
 
 class Disk:
-    """The host's side of a camera that is a disk."""
+    """The host's side of a camera that is a disk. path: a vusb socket or a usbfs node."""
 
     def __init__(self, path, timeout=20):
-        self.host = Host(path, timeout)
+        self.host = (Usbfs if path.startswith("/dev/bus/usb") else Host)(path, timeout)
         self.tag = 100
         self.stalls = 0
 
@@ -50,25 +51,35 @@ class Disk:
             raise Broken("tag")
         return residue, status
 
+    def piece(self, want):
+        """(data, whether a stall came behind them) of one bulk-in transfer."""
+        want = (want + 511) // 512 * 512
+        if isinstance(self.host, Usbfs):  # what came before a stall is lost there
+            try:
+                return self.host.read(wanted=want), False
+            except Stall:
+                return b"", True
+        ident = self.host.send(SUBMIT, BULK_IN, want)
+        try:
+            status, data, _ = self.host.result(ident)
+        except TimedOut:
+            self.host.send(CANCEL, ident=ident)
+            self.host.result(ident)
+            raise
+        if status not in (0, -errno.EPIPE):
+            raise Broken(f"status {status}")
+        return data, status != 0
+
     def data(self, length):
         """Data-in until length, a short packet or a stall."""
         out = b""
         while len(out) < length:
             want = min(65536, length - len(out))
-            ident = self.host.send(SUBMIT, BULK_IN, (want + 511) // 512 * 512)
-            try:
-                status, data, _ = self.host.result(ident)
-            except TimedOut:
-                self.host.send(CANCEL, ident=ident)
-                self.host.result(ident)
-                raise
+            data, stalled = self.piece(want)
             out += data
-            if status == -32:
+            if stalled:
                 self.clear()
-                break
-            if status:
-                raise Broken(f"status {status}")
-            if len(data) < want:
+            if stalled or len(data) < want:
                 break
         return out
 

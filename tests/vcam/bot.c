@@ -173,6 +173,10 @@ int bot_out(struct responder *r, const uint8_t *data, size_t len)
 	uint32_t signature;
 	uint8_t flags, size;
 
+	if (b->broken) { /* a controller of its own has let the host clear the halts */
+		refuse(r);
+		return 0;
+	}
 	if (b->take)
 		return take_data(r, data, len);
 	if (r->busy)

@@ -45,76 +45,76 @@ static size_t last_sent;   /* bytes of the last write */
 static uint64_t linger_ns; /* pull out at this time */
 static size_t held;        /* bytes of an OUT transfer that the responder has not taken yet */
 
-struct descriptors {
-	struct usb_functionfs_descs_head_v2 head;
-	__le32 fs_count, hs_count;
-	struct {
-		struct usb_interface_descriptor interface;
-		struct usb_endpoint_descriptor_no_audio in, out, event;
-	} __attribute__((packed)) fs, hs;
-} __attribute__((packed));
-
-static const char interface_name[] = "MTP";
-
-static void fill_speed(struct descriptors *d, const struct identity *id, bool high)
+/* An interface and its endpoints at one speed, at p. Returns the bytes. */
+static size_t put_speed(uint8_t *p, const struct identity *id, bool high, unsigned endpoints)
 {
 	const struct usb_interface_descriptor interface = { .bLength = sizeof(interface),
 		.bDescriptorType = USB_DT_INTERFACE,
-		.bNumEndpoints = 3,
+		.bNumEndpoints = (uint8_t)endpoints,
 		.bInterfaceClass = id->class,
 		.bInterfaceSubClass = id->subclass,
 		.bInterfaceProtocol = id->protocol,
-		.iInterface = 1 };
-	struct usb_endpoint_descriptor_no_audio e = { .bLength = sizeof(e),
-		.bDescriptorType = USB_DT_ENDPOINT,
-		.bEndpointAddress = 0x81,
-		.bmAttributes = USB_ENDPOINT_XFER_BULK,
-		.wMaxPacketSize = htole16(high ? 512 : 64) };
+		.iInterface = id->interface[0] ? 1 : 0 };
+	size_t n = sizeof(interface);
 
-	if (high)
-		d->hs.interface = interface;
-	else
-		d->fs.interface = interface;
-	for (unsigned i = 0; i < 3; i++) {
+	memcpy(p, &interface, n);
+	for (unsigned i = 0; i < endpoints; i++) {
+		struct usb_endpoint_descriptor_no_audio e = { .bLength = sizeof(e),
+			.bDescriptorType = USB_DT_ENDPOINT,
+			.bmAttributes = USB_ENDPOINT_XFER_BULK,
+			.wMaxPacketSize = htole16(high ? 512 : 64) };
+
 		e.bEndpointAddress = i == 0 ? 1 | USB_DIR_IN : i == 1 ? 2 : 3 | USB_DIR_IN;
 		if (i == 2) {
 			e.bmAttributes = USB_ENDPOINT_XFER_INT;
 			e.wMaxPacketSize = htole16(EVENT_PACKET);
 			e.bInterval = high ? 6 : 4;
 		}
-		*(high         ? i == 0    ? &d->hs.in :
-				    i == 1 ? &d->hs.out :
-					     &d->hs.event :
-			i == 0 ? &d->fs.in :
-			i == 1 ? &d->fs.out :
-				 &d->fs.event) = e;
+		memcpy(p + n, &e, sizeof(e));
+		n += sizeof(e);
 	}
+	return n;
 }
 
-static int write_descriptors(const struct identity *id)
+static int write_strings(const struct identity *id)
 {
-	struct descriptors d = { .head = { .magic = htole32(FUNCTIONFS_DESCRIPTORS_MAGIC_V2),
-				     .length = htole32(sizeof(d)),
-				     .flags =
-					 htole32(FUNCTIONFS_HAS_FS_DESC | FUNCTIONFS_HAS_HS_DESC) },
-		.fs_count = htole32(4),
-		.hs_count = htole32(4) };
-	struct {
-		struct usb_functionfs_strings_head head;
-		__le16 language;
-		char name[sizeof(interface_name)];
-	} __attribute__((packed)) strings = { .head = { .magic = htole32(FUNCTIONFS_STRINGS_MAGIC),
-						  .length = htole32(sizeof(strings)),
-						  .str_count = htole32(1),
-						  .lang_count = htole32(1) },
-		.language = htole16(0x409) };
+	size_t name = strlen(id->interface) + 1;
+	struct usb_functionfs_strings_head head = { .magic = htole32(FUNCTIONFS_STRINGS_MAGIC) };
+	const __le16 language = htole16(0x409);
+	uint8_t bytes[sizeof(head) + sizeof(language) + sizeof(id->interface)];
+	size_t n = sizeof(head);
 
-	memcpy(strings.name, interface_name, sizeof(interface_name));
-	fill_speed(&d, id, false);
-	fill_speed(&d, id, true);
-	if (write(ep0, &d, sizeof(d)) < 0 || write(ep0, &strings, sizeof(strings)) < 0)
+	if (name > 1) {
+		head.str_count = head.lang_count = htole32(1);
+		memcpy(bytes + n, &language, sizeof(language));
+		memcpy(bytes + n + sizeof(language), id->interface, name);
+		n += sizeof(language) + name;
+	}
+	head.length = htole32((uint32_t)n);
+	memcpy(bytes, &head, sizeof(head));
+	return write(ep0, bytes, n) < 0 ? -errno : 0;
+}
+
+/* A disk has no interrupt endpoint. */
+static int write_descriptors(const struct identity *id, unsigned endpoints)
+{
+	struct usb_functionfs_descs_head_v2 head = {
+		.magic = htole32(FUNCTIONFS_DESCRIPTORS_MAGIC_V2),
+		.flags = htole32(FUNCTIONFS_HAS_FS_DESC | FUNCTIONFS_HAS_HS_DESC),
+	};
+	const __le32 counts[2] = { htole32(1 + endpoints), htole32(1 + endpoints) };
+	uint8_t bytes[256];
+	size_t n = sizeof(head);
+
+	memcpy(bytes + n, counts, sizeof(counts));
+	n += sizeof(counts);
+	n += put_speed(bytes + n, id, false, endpoints);
+	n += put_speed(bytes + n, id, true, endpoints);
+	head.length = htole32((uint32_t)n);
+	memcpy(bytes, &head, sizeof(head));
+	if (write(ep0, bytes, n) < 0)
 		return -errno;
-	return 0;
+	return write_strings(id);
 }
 
 /* ---- AIO ---- */
@@ -259,7 +259,7 @@ static void pump(struct vcam *v)
 	make_halts(v);
 	if (!held && !slots[SLOT_OUT].busy)
 		submit(&slots[SLOT_OUT], ep_out, true, CHUNK_BYTES);
-	if (!slots[SLOT_EVENT].busy &&
+	if (ep_event >= 0 && !slots[SLOT_EVENT].busy &&
 	    responder_event(&v->responder, slots[SLOT_EVENT].data, EVENT_PACKET, &got) == IN_SHORT)
 		submit(&slots[SLOT_EVENT], ep_event, false, got);
 	if (v->responder.pull)
@@ -286,7 +286,7 @@ static void answer_setup(struct vcam *v, const struct usb_ctrlrequest *setup)
 	r = moved < 0 ? -EPIPE : responder_control(&v->responder, raw, data, room, &len);
 	if (r == -EAGAIN)
 		return; /* the host waits for its status stage in vain */
-	if (!in && (setup->bRequest == 0x64 || setup->bRequest == 0x66))
+	if (!in && (setup->bRequest == 0x64 || setup->bRequest == 0x66 || setup->bRequest == 0xff))
 		flush_in();
 	if (r < 0 && in)
 		moved = read(ep0, data, 0); /* the wrong way: stalls */
@@ -423,20 +423,25 @@ static int open_endpoint(const char *folder, const char *name, int *fd)
 static int ffs_open(struct vcam *v)
 {
 	const char *folder = v->options.ffs;
+	bool disk = v->camera.disk != NULL;
 	int r;
 
 	if (!folder || !v->options.udc || !v->options.gadget) {
 		fprintf(stderr, "vcam: --ffs, --udc and --gadget are needed\n");
 		return -EINVAL;
 	}
+	if (locked_speaks(&v->camera)) {
+		fprintf(stderr, "vcam: this face keeps its descriptors: no Ambarella camera\n");
+		return -ENOTSUP;
+	}
 	r = open_endpoint(folder, "ep0", &ep0);
 	if (r == 0)
-		r = write_descriptors(&v->camera.id);
+		r = write_descriptors(&v->camera.id, disk ? 2 : 3);
 	if (r == 0)
 		r = open_endpoint(folder, "ep1", &ep_in);
 	if (r == 0)
 		r = open_endpoint(folder, "ep2", &ep_out);
-	if (r == 0)
+	if (r == 0 && !disk)
 		r = open_endpoint(folder, "ep3", &ep_event);
 	if (r < 0) {
 		fprintf(stderr, "vcam: functionfs: %s\n", strerror(-r));

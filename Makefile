@@ -383,6 +383,8 @@ unit_tests := \
 	ports \
 	dv16 \
 	ambarella \
+	scsi \
+	bot \
 	digest \
 	audit \
 	config \
@@ -428,6 +430,7 @@ fuzz_targets := \
 	msg \
 	record \
 	ptp \
+	scsi \
 	vendor \
 	exfat \
 	http \
@@ -459,6 +462,9 @@ fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 fuzz_objs_exfat := $(disk_pure)
+fuzz_objs_ptp := usb/ptp.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
+fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
+fuzz_objs_scsi := usb/scsi.c usb/wrapper.c
 fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
 fuzz_pkg_http := libcurl libcrypto
@@ -589,6 +595,9 @@ unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c usb/burden.c
+unit_objs_ports := usb/ports.c
+unit_objs_scsi := usb/scsi.c
+unit_objs_bot := usb/wrapper.c
 unit_objs_dv16 := usb/dv16.c usb/vendor.c
 unit_objs_ambarella := usb/ambarella.c usb/vendor.c
 unit_objs_config := $(config_whole) dockd/profile.c

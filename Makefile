@@ -595,7 +595,6 @@ unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
 unit_objs_ports := usb/ports.c usb/burden.c
-unit_objs_ports := usb/ports.c
 unit_objs_scsi := usb/scsi.c
 unit_objs_bot := usb/wrapper.c
 unit_objs_dv16 := usb/dv16.c usb/vendor.c

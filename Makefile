@@ -266,6 +266,9 @@ dockd-camera_src := \
 	usb/disk.c \
 	usb/ptp_configure.c \
 	usb/ptp_property.c \
+	usb/msc_camera.c \
+	usb/msc_listing.c \
+	usb/msc_fetch.c \
 	usb/session.c \
 	usb/reply.c \
 	usb/ptp.c \
@@ -463,7 +466,6 @@ fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 fuzz_objs_exfat := $(disk_pure)
 fuzz_objs_ptp := usb/ptp.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
-fuzz_objs_ptp := usb/ptp.c usb/reply.c usb/descriptor.c
 fuzz_objs_scsi := usb/scsi.c usb/wrapper.c
 fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c

@@ -281,7 +281,7 @@ static void check_attach(struct proto_attach *a)
 {
 	if (a->version != PROTO_VERSION)
 		core_is_wrong("another version of the messages");
-	if (a->driver != DRIVER_PTP)
+	if (a->driver != DRIVER_PTP && a->driver != DRIVER_MSC)
 		core_is_wrong("no such driver");
 	if (a->quirks & ~QUIRK_ALL)
 		core_is_wrong("no such quirk");
@@ -341,9 +341,14 @@ static void prepare(int argc, char **argv)
 		fatal("libusb cannot be started");
 }
 
+static const struct driver *driver_of(const struct proto_attach *a)
+{
+	return a->driver == DRIVER_MSC ? &msc_driver : &ptp_driver;
+}
+
 int main(int argc, char **argv)
 {
-	const struct driver *driver = &ptp_driver;
+	const struct driver *driver;
 	struct transport *transport = NULL;
 	struct camera *camera = NULL;
 	struct proto_attach attach;
@@ -357,6 +362,7 @@ int main(int argc, char **argv)
 	memcpy(&attach, m.body, sizeof(attach));
 	explicit_bzero(m.body, sizeof(m.body)); /* it may hold a PIN */
 	check_attach(&attach);
+	driver = driver_of(&attach);
 	/* No byte of the camera may be read before this. */
 	if (sandbox_camera() < 0) {
 		camera_fault(&why, FAULT_SANDBOX, "%s", sandbox_why());

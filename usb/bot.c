@@ -83,6 +83,7 @@ int bot_start(struct bot *b, struct transport *t, const struct usb_interface *us
 static void take_back(struct bot *b)
 {
 	transfer_cancel(b->status);
+	b->status_queued = false;
 	for (unsigned h = 2; h > 0; h--) {
 		struct bot_half *half = &b->half[h - 1];
 
@@ -112,7 +113,10 @@ static size_t whole_packets(const struct bot *b, size_t bytes)
 
 static int submit_status(struct bot *b)
 {
-	return transfer_submit(b->status, b->usb.in_packet_bytes);
+	int r = transfer_submit(b->status, b->usb.in_packet_bytes);
+
+	b->status_queued = r == 0;
+	return r;
 }
 
 /*
@@ -132,7 +136,7 @@ static int queue(struct bot *b, struct bot_half *h)
 		if (r == 0)
 			h->queued++;
 	}
-	if (r == 0 && !b->status->busy)
+	if (r == 0 && !b->status_queued)
 		r = submit_status(b);
 	return r == -ENOMEM && h->queued > 0 ? 0 : r;
 }
@@ -182,9 +186,10 @@ int bot_begin(
 	return r;
 }
 
-static int clear_in(struct bot *b)
+/* 6.7.2: a stall that ends short data is in step; one in place of the status is mended. */
+static int clear_in(struct bot *b, const struct exchange *x)
 {
-	b->recoveries++;
+	b->recoveries += x->status_stalls;
 	take_back(b);
 	return transport_clear_halt(b->transport, b->usb.in);
 }
@@ -213,8 +218,9 @@ static struct transfer *next(struct bot *b, struct bot_half *h, unsigned i, int 
 		x = b->status;
 		if (h->exchange.phase == EXCHANGE_DATA)
 			*r = -ENOMEM; /* no read of it could be queued */
-		else if (!x->busy)
+		else if (!b->status_queued)
 			*r = submit_status(b);
+		b->status_queued = false;
 	}
 	if (*r == 0)
 		*r = transfer_wait(x, b->timeout_ms);
@@ -245,7 +251,7 @@ int bot_await(struct bot *b, unsigned half, struct bot_result *out)
 		if (what == EXCHANGE_RESET)
 			r = -EPROTO;
 		else if (what == EXCHANGE_CLEAR_HALT)
-			r = clear_in(b);
+			r = clear_in(b, &h->exchange);
 		else if (what == EXCHANGE_GO_ON && h->queued < h->used &&
 		    h->exchange.phase == EXCHANGE_DATA)
 			r = queue(b, h);
@@ -325,7 +331,6 @@ static int tell(struct bot *b, unsigned lun, const uint8_t *cdb, size_t cdb_len,
 	r = send_out(b, len);
 	if (r == -EPIPE) {
 		/* 6.7.3: it takes no more; the status tells why */
-		b->recoveries++;
 		h->exchange.moved = (uint32_t)b->out->len;
 		r = transport_clear_halt(b->transport, b->usb.out);
 		b->out->status = 0;

@@ -35,10 +35,11 @@ struct bot {
 	uint32_t quirks;
 	unsigned timeout_ms;
 	uint32_t tag;
-	unsigned recoveries; /* stalls cleared, resets */
+	unsigned recoveries; /* stalls of a status, resets */
 	unsigned luns;       /* 1 to 16, after bot_start */
 	struct transfer *out, *status;
-	size_t slot_bytes; /* room of each slot */
+	bool status_queued; /* and not looked at yet */
+	size_t slot_bytes;  /* room of each slot */
 	struct bot_half half[2];
 };
 

@@ -13,7 +13,7 @@ import pytest
 
 from disk_host import FAILED, PASSED, Disk
 from initiator import BULK_OUT, Host, Stall, TimedOut, Unplugged
-from vcam import Camera, fault_names, generate
+from vcam import Camera, VcamError, fault_names, generate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
@@ -173,6 +173,8 @@ def test_pulled_while_it_is_away(locked):
     camera = locked("dv16", comes_back="late:600")
     vendor(dv16(camera), 6, b"")
     camera.wait("plugged", exactly=0)
+    with pytest.raises(VcamError):
+        camera.wait("plugged", exactly=1, seconds=0.3)
     camera.unplug()
     camera.plug("1-3")
     assert vendor(dv16(camera), 2) == b"DV1601"

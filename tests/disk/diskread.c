@@ -1,11 +1,12 @@
 /*
  * diskread: what dockd reads from an image of a disk, as lines of JSON.
  *
- *	diskread [--block N] [--partition] [--no-data] [--bad FROM-TO] IMAGE...
+ *	diskread [--block N] [--partition] [--no-data] [--extents] [--bad FROM-TO] IMAGE...
  *
  * A line for each partition and volume, one for each file with the SHA-256 of its contents, read
  * through volume_map, one for each walk's report, one for what was read in all. --partition lists the partitions
- * alone; --no-data reads no contents; --bad: bytes of the image that "cannot be read". Exit code 1
+ * alone; --no-data reads no contents; --extents tells where they lie, [offset, bytes] in order, offset
+ * null where they are zeros that nobody wrote; --bad: bytes of the image that "cannot be read". Exit code 1
  * where an image cannot be opened or its reading broke off. Only the pure files are linked.
  */
 #include "../../usb/volume.h"
@@ -34,7 +35,7 @@ struct work {
 	struct volume *volume;
 	struct image *image;
 	size_t partition;
-	bool data;
+	bool data, extents;
 };
 
 static struct {
@@ -70,6 +71,25 @@ static void put_text(const char *name, const char *text)
 			putchar(c);
 	}
 	putchar('"');
+}
+
+static void put_extents(struct work *w, const struct volume_file *f)
+{
+	const char *between = "";
+	struct volume_extent e;
+	struct volume_map m;
+
+	fputs(",\"extents\":[", stdout);
+	if (volume_map(w->volume, f, 0, &m) == 0) {
+		for (; volume_map_next(&m, UINT64_MAX, &e) == 1; between = ",") {
+			if (e.zeros)
+				printf("%s[null,%" PRIu64 "]", between, e.len);
+			else
+				printf(
+				    "%s[%" PRIu64 ",%" PRIu64 "]", between, e.offset_bytes, e.len);
+		}
+	}
+	putchar(']');
 }
 
 /* Reads it whole; its SHA-256 as text. 0 or -errno. */
@@ -136,6 +156,8 @@ static bool put_file(void *arg, const char *path, bool path_cut, const struct vo
 		printf(",\"error\":\"%s\"", strerrorname_np(-r));
 	else if (w->data)
 		printf(",\"sha256\":\"%s\"", hex);
+	if (w->extents)
+		put_extents(w, f);
 	puts("}");
 	return true;
 }
@@ -160,10 +182,11 @@ static int put_volume(struct work *w)
 	return r;
 }
 
-static int put_image(const char *path, uint32_t block_bytes, bool partitions_alone, bool data)
+static int put_image(
+    const char *path, uint32_t block_bytes, bool partitions_alone, bool data, bool extents)
 {
 	struct image image = { .source.read = image_read, .source.block_bytes = block_bytes };
-	struct work w = { .image = &image, .data = data };
+	struct work w = { .image = &image, .data = data, .extents = extents };
 	struct partitions found;
 	struct stat st;
 	int r = 0;
@@ -225,7 +248,7 @@ static bool option_bad(const char *text)
 
 int main(int argc, char **argv)
 {
-	bool partitions_alone = false, data = true, failed = false;
+	bool partitions_alone = false, data = true, extents = false, failed = false;
 	uint32_t block_bytes = 512;
 	int i;
 
@@ -234,6 +257,8 @@ int main(int argc, char **argv)
 			partitions_alone = true;
 		else if (strcmp(argv[i], "--no-data") == 0)
 			data = false;
+		else if (strcmp(argv[i], "--extents") == 0)
+			extents = true;
 		else if (strcmp(argv[i], "--block") == 0 && i + 1 < argc)
 			block_bytes = (uint32_t)strtoul(argv[++i], NULL, 0);
 		else if (strcmp(argv[i], "--bad") != 0 || i + 1 >= argc || !option_bad(argv[++i]))
@@ -242,11 +267,12 @@ int main(int argc, char **argv)
 	if (i >= argc || block_bytes < 512 || block_bytes > 65536 ||
 	    (block_bytes & (block_bytes - 1)) != 0) {
 		fprintf(stderr,
-		    "usage: diskread [--block N] [--partition] [--no-data] [--bad FROM-TO] "
+		    "usage: diskread [--block N] [--partition] [--no-data] [--extents] [--bad FROM-TO] "
 		    "IMAGE...\n");
 		return 2;
 	}
 	for (; i < argc; i++)
-		failed = put_image(argv[i], block_bytes, partitions_alone, data) < 0 || failed;
+		failed =
+		    put_image(argv[i], block_bytes, partitions_alone, data, extents) < 0 || failed;
 	return failed;
 }

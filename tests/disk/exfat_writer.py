@@ -108,7 +108,7 @@ class ExfatVolume(Volume):
         face = [0, 0, 0]
         tens = utc = 0
         if node.mtime is not None:
-            face[1] = dos_time(node.mtime)
+            face[1] = face[2] = dos_time(node.mtime)
             tens = 100 * (node.mtime & 1)
         if node.ctime is not None:
             face[0] = dos_time(node.ctime)

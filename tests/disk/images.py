@@ -193,7 +193,7 @@ def make_contents(rng, node, volume, big):
     else:
         node.size = rng.randrange(1, 7 * cluster)
     if big:
-        node.size = (rng.choice([4, 5]) << 30) + rng.randrange(1, 1 << 16)
+        node.size = (4 << 30) + rng.randrange(1, 1 << 16)
     if node.size <= 65536:
         node.pieces = [(0, rng.randbytes(node.size))] if node.size else []
     else:
@@ -356,12 +356,12 @@ def check(image, base, block):
             path.unlink()
 
 
-def build(seed, index, folder, fs=None, judge=True, mtools=None):
+def build(seed, index, folder, fs=None, judge=True, mtools=None, big=None):
     """Makes image number index of this seed in folder; an Image. Two calls make the same."""
     rng = random.Random(f"{seed}/{index}")
     image = Image(pathlib.Path(folder, f"{index:03d}.img"))
     drawn = rng.choice(["FAT12", "FAT16", "FAT16", "FAT32", "FAT32", "exFAT", "exFAT", "exFAT", "exFAT"])
-    big = index % 125 == 60
+    big = index % 250 == 60 if big is None else big
     fs = fs or ("exFAT" if big else drawn)
     fd, base, table, block = lay_out(rng, image.path, fs, big)
     try:
@@ -379,8 +379,15 @@ def build(seed, index, folder, fs=None, judge=True, mtools=None):
             files = {p: {"size": n.size, "sha256": digest(n), "mtime": n.ctime if n.mtime is None else n.mtime,
                          "offset_min": n.offset_min} for p, n in image.nodes.items()}
             folders = sorted(f.path for f in v.folders[1:])
+            image.truth["free"] = v.used.count(0) * v.cluster_bytes
         image.truth |= {"files": files, "folders": folders}
         image.regions = v.regions()
+        image.regions["folders"] = [e for f in v.folders for e in v.extents(f)]
+        if table == "GPT":
+            length = block + tables.GPT_ENTRIES * 128  # header and entries
+            image.regions["gpt"] = [(block, length), (os.fstat(fd).st_size - length, length)]
+        elif table == "MBR":
+            image.regions["table"] = [(446, 66)]
         image.volume = v
     finally:
         os.close(fd)

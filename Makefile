@@ -465,7 +465,6 @@ fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 fuzz_objs_exfat := $(disk_pure)
-fuzz_objs_ptp := usb/ptp.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 fuzz_objs_scsi := usb/scsi.c usb/wrapper.c
 fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c

@@ -121,7 +121,7 @@ static int submit_status(struct bot *b)
 
 /*
  * Queues all reads of the command and that of its status. Where USB memory is short, what is under
- * way already will make room: bot_await goes on.
+ * way already will make room: bot_await goes on. Where it was pulled out, what came is to be taken.
  */
 static int queue(struct bot *b, struct bot_half *h)
 {
@@ -138,7 +138,7 @@ static int queue(struct bot *b, struct bot_half *h)
 	}
 	if (r == 0 && !b->status_queued)
 		r = submit_status(b);
-	return r == -ENOMEM && h->queued > 0 ? 0 : r;
+	return (r == -ENOMEM || r == -ENODEV) && h->queued > 0 ? 0 : r;
 }
 
 static int send_out(struct bot *b, size_t len)
@@ -186,10 +186,10 @@ int bot_begin(
 	return r;
 }
 
-/* 6.7.2: a stall that ends short data is in step; one in place of the status is mended. */
+/* 6.7.2: a stall that ends short data is in step; one behind all of them is mended. */
 static int clear_in(struct bot *b, const struct exchange *x)
 {
-	b->recoveries += x->status_stalls;
+	b->recoveries += x->moved == x->len;
 	take_back(b);
 	return transport_clear_halt(b->transport, b->usb.in);
 }
@@ -217,7 +217,7 @@ static struct transfer *next(struct bot *b, struct bot_half *h, unsigned i, int 
 	} else {
 		x = b->status;
 		if (h->exchange.phase == EXCHANGE_DATA)
-			*r = -ENOMEM; /* no read of it could be queued */
+			*r = transport_gone(b->transport) ? -ENODEV : -ENOMEM; /* not queued */
 		else if (!b->status_queued)
 			*r = submit_status(b);
 		b->status_queued = false;

@@ -35,7 +35,7 @@ struct bot {
 	uint32_t quirks;
 	unsigned timeout_ms;
 	uint32_t tag;
-	unsigned recoveries; /* stalls of a status, resets */
+	unsigned recoveries; /* stalls where none was due, resets */
 	unsigned luns;       /* 1 to 16, after bot_start */
 	struct transfer *out, *status;
 	bool status_queued; /* and not looked at yet */

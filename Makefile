@@ -375,6 +375,9 @@ unit_tests := \
 	msg \
 	ptp \
 	exfat \
+	partition \
+	fat \
+	disk_volume \
 	tus \
 	tus_line \
 	s3 \
@@ -436,6 +439,8 @@ fuzz_targets := \
 	scsi \
 	vendor \
 	exfat \
+	partition \
+	fat \
 	http \
 	tus \
 	s3 \
@@ -466,6 +471,8 @@ fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
 fuzz_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 fuzz_objs_exfat := $(disk_pure)
 fuzz_objs_scsi := usb/scsi.c usb/wrapper.c
+fuzz_objs_partition := usb/source.c usb/partition.c
+fuzz_objs_fat := $(disk_pure)
 fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
 fuzz_pkg_http := libcurl libcrypto
@@ -581,6 +588,9 @@ unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
 unit_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
 unit_objs_exfat := $(disk_pure)
+unit_objs_partition := usb/source.c usb/partition.c
+unit_objs_fat := $(disk_pure)
+unit_objs_disk_volume := $(disk_pure)
 unit_objs_tus := $(tus_pure) uploader/facts.c uploader/disk.c dockd/base/base64.c
 unit_pkg_tus := libcurl libcrypto
 unit_objs_tus_line := $(tus_pure) uploader/facts.c dockd/base/base64.c

@@ -303,7 +303,7 @@ static int fat_next(struct volume *v, struct folder *f, struct volume_file *out)
 static int fat_entry(struct volume *v, uint64_t entry, struct volume_file *out)
 {
 	struct fat *x = v->inner;
-	struct folder f = { .size_bytes = UINT64_MAX };
+	struct folder f = { 0 };
 	int r;
 
 	if ((entry - v->base) % ENTRY_BYTES != 0)
@@ -318,6 +318,7 @@ static int fat_entry(struct volume *v, uint64_t entry, struct volume_file *out)
 		f.first = f.cluster = (uint32_t)(in / v->cluster_bytes) + 2;
 		f.at = in % v->cluster_bytes;
 	}
+	f.size_bytes = f.at + (FAT_LONG_PARTS + 1) * ENTRY_BYTES;
 	r = fat_next(v, &f, out);
 	if (r == 1)
 		return out->entry == entry ? 0 : -ENOENT;

@@ -67,6 +67,8 @@ ELSEWHERE |= {"uploader-dir-remove", "uploader-removed",
 ELSEWHERE |= {"uplink-switched", "uplink-abandoned"}  # and in test_destinations.py
 ELSEWHERE |= {"binding-another", "binding-rebound", "reconcile-anew"}  # and in test_binding.py
 ELSEWHERE |= {"hold-ask", "hold-held"}  # and in test_holds.py
+ELSEWHERE |= {"unlocking-intent", "unlocking-away", "unlocking-back", "camera-unlock",
+              "camera-unlocked"}  # and in test_unlock.py
 ELSEWHERE |= {"uploader-preserved"}  # and in test_s3.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"binding-bound",                                                # once a destination

@@ -1,0 +1,256 @@
+"""Cameras that show their files only after a vendor's command: the real programs, simulated faces.
+
+One docking from the locked face to the last byte of the disk, whatever the camera calls itself after
+the switch; and what is done when it does not do as told. Names of people that stand in a camera's
+memory are looked for in everything that is written.
+"""
+import concurrent.futures
+import hashlib
+import os
+import re
+
+import pytest
+
+import station
+import vcam
+from disks import make_disk
+from station import CORE, HOTPLUG, Death, Station, until
+
+FILES = {"DCIM/100/a.mp4": vcam.generate(1, 0, 700001), "DCIM/100/b.mp4": vcam.generate(2, 0, 4096),
+         "LOG/audit.log": b"seq 1\n" * 50}
+DIGESTS = sorted(hashlib.sha256(data).hexdigest() for data in FILES.values())
+WHEN = 1790000000
+BAYS = [{"name": "1", "port": "1-1"}]
+INFO = {"serial": "JL00042", "user_no": "445566", "user_name": "Ottilie Zwetschke", "unit_no": "990",
+        "unit_name": "Oberhafenwache"}
+NAMES = re.compile(r"ottilie|zwetschke|oberhafenwache", re.I)
+LANGUAGES = ("dv16", "amba-request", "amba-block", "amba-text")
+AMBARELLA = {"vendor": 0x4255, "product": 1, "model": "cam"}
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory):
+    """The image of a card, which nobody writes: one for all."""
+    folder = station.new_folder("card")
+    image = make_disk(folder / "card.img", FILES, fs="fat32", mtime=WHEN)
+    image.chmod(0o644)
+    return image
+
+
+class Dock(Station):
+    """A station with the profiles of these cameras, quick to give up."""
+
+    def __init__(self, changes=(), **more):
+        super().__init__(start=False, bays=BAYS, **more)
+        for name in ("dv16", "ambarella"):
+            path = self.folder / f"profiles/{name}.conf"
+            lines = {"settle-seconds": 1, "unlock-seconds": 20, "logs": "no", **dict(changes)}
+            text = [line for line in path.read_text().splitlines()
+                    if line.split(" ")[0] not in lines]
+            text += [f"{k} = {station.conf_value(v)};" for k, v in lines.items() if v is not None]
+            path.write_text("\n".join(text) + "\n")
+        self.start()
+
+    def locked(self, language, card, name="A", usb=None, **locked):
+        usb = {"serial": f"USB-{name}", "model": "vcam DV16 recorder", **(usb or {})} \
+            if language == "dv16" else {"serial": f"USB-{name}", **AMBARELLA, **(usb or {})}
+        return self.camera(name, usb=usb, disk={"luns": [{"image": str(card)}]},
+                           locked={"language": language, "info": INFO, "battery": 61,
+                                   "clock": -90000, **locked})
+
+    def of(self, kind):
+        return [r for r in self.ledger() if r["type"] == kind]
+
+    def held(self, n=len(FILES)):
+        """Until so many files are at the server."""
+        until(self, lambda: len(self.of("receipted")) >= n, f"{n} receipts")
+
+    def fault(self):
+        self.wait("bay", "1", "fault")
+        return self.bay("1")["attention"]
+
+    def has_all(self, n=1):
+        """Everything of n cameras is at the server, byte for byte."""
+        digests = sorted(r["sha256"] for r in self.of("checked"))
+        assert digests == sorted(DIGESTS * n)
+        for r in self.of("receipted"):
+            assert r["sha256"] in digests
+
+    def no_names(self):
+        for log in (self.folder / "logs").iterdir():
+            assert not NAMES.search(log.read_text(errors="replace")), log
+        for path in (self.folder / "state/ledger").iterdir():
+            assert not NAMES.search(path.read_text(errors="replace")), path
+        assert not NAMES.search(self.situation())
+
+
+def test_each_language_from_lock_to_receipt(card):
+    for language in LANGUAGES:
+        with Dock() as s:
+            a = s.locked(language, card, id="BWC00042" if language == "amba-text" else "JL2300")
+            a.plug("1-1")
+            s.held()
+            s.has_all()
+            assert [r["result"] for r in s.of("unlocked")] == ["disk"]
+            assert len(s.of("docked")) == 1 and len(s.of("unlock")) == 1
+            camera, = s.of("camera")
+            told = {"dv16": ("JL00042", "445566", "990", 61), "amba-block": ("JL00042", "445566", "990", 61),
+                    "amba-text": ("BWC00042", None, None, None),
+                    "amba-request": (None, None, None, None)}[language]
+            assert (camera.get("officer"), camera.get("unit"), camera.get("battery")) == told[1:]
+            if told[0]:
+                assert camera["camera"] == told[0] and camera["identity"] == "proved"
+            else:
+                assert camera["camera"].startswith("unproved:")
+            assert {r["camera"] for r in s.of("found")} == {camera["camera"]}
+            assert {r.get("officer") for r in s.of("found")} == {told[1]}
+            stats = a.stats()
+            assert stats["unlocks"] == 1 and stats["writes_seen"] == 0 and stats["wrong_pins"] == 0
+            if language != "amba-request":
+                assert len(s.of("clock")) == 1 and "offset-ms" not in s.of("clock")[0]
+                assert stats["clocks_set"] == 1 and abs(stats["clock_offset"]) < 60
+            s.no_names()
+
+
+def test_in_place_and_its_owner(card):
+    """It stays where it is; its owner's id is written, and the names beside it stay."""
+    with Dock() as s:
+        s.ctl("camera", "assign", "JL00042", "--officer", "777001", "--reason", "roll call")
+        a = s.locked("dv16", card, comes_back="in-place")
+        a.plug("1-1")
+        s.held()
+        s.has_all()
+        assert len(s.of("docked")) == 1 and [r["result"] for r in s.of("unlocked")] == ["disk"]
+        assert [r["result"] for r in s.of("configured")] == ["done"]
+        stats = a.stats()
+        assert stats["owner_writes"] == 1 and stats["user_no"] == "777001"
+        assert stats["user_name"] == INFO["user_name"] and stats["serial_no"] == INFO["serial"]
+        s.no_names()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_wrong_pin_is_told_once(card, language):
+    with Dock() as s:
+        a = s.locked(language, card, pin="975310")
+        a.plug("1-1")
+        assert "pin-file" in s.fault() and "retry" in s.fault()
+        stats = a.stats()
+        assert stats["unlocks"] == 0 and stats["wrong_pins"] == (0 if language == "dv16" else 1)
+        assert [r["result"] for r in s.of("unlocked")] == ["wrong-pin"]
+        # mended, and asked for again
+        pin = s.folder / "pin"
+        pin.write_text("975310\n")
+        os.chown(pin, CORE, CORE)
+        pin.chmod(0o600)
+        for name in ("dv16", "ambarella"):
+            path = s.folder / f"profiles/{name}.conf"
+            path.write_text(path.read_text() + f'pin-file = "{pin}";\n')
+        s.core.send(1)
+        until(s, lambda: s.events("reloaded"), "the new profiles")
+        s.ctl("retry", "--bay", "1", "--reason", "PIN mended")
+        s.held()
+        s.has_all()
+        for log in (s.folder / "logs").iterdir():
+            assert "975310" not in log.read_text(errors="replace"), log
+        assert "975310" not in "".join(map(str, s.ledger()))
+
+
+def test_pin_files_that_are_no_good(card):
+    folder = station.new_folder("pins")
+    files = {"missing": None, "open": ("000000\n", 0o644), "long": ("0" * 32, 0o600),
+             "empty": ("\n", 0o600), "lines": ("000000\n1\n", 0o600)}
+    for name, made in files.items():
+        path = folder / name
+        if made:
+            path.write_text(made[0])
+            os.chown(path, CORE, CORE)
+            path.chmod(made[1])
+        with Dock({"pin-file": path}) as s:
+            a = s.locked("dv16", card)
+            a.plug("1-1")
+            assert str(path) in s.fault()
+            assert a.stats()["connections"] == 0 or a.stats()["pin_reads"] == 0
+            assert not s.of("unlock")
+
+
+def test_never_back(card):
+    with Dock({"unlock-seconds": 1}) as s:
+        a = s.locked("amba-block", card, comes_back="never")
+        a.plug("1-1")
+        assert "did not come back" in s.fault()
+        assert s.bay("1")["light"] == "leave"
+        assert [r["result"] for r in s.of("unlocked")] == ["absent"]
+        assert s.events("not-unlocked") and [r["type"] for r in s.ledger()].count("undocked") == 1
+        # a new arrival begins afresh
+        b = s.locked("amba-block", card, "B")
+        b.plug("1-1")
+        s.held()
+        s.has_all()
+        assert len(s.of("docked")) == 2
+
+
+def test_another_serial_is_another_camera(card):
+    """Where the USB serial number is the identity, the face that comes back with another one is not it."""
+    with Dock({"identity": "usb"}) as s:
+        a = s.locked("amba-block", card, comes_back="other-camera")
+        a.plug("1-1")
+        s.held()
+        assert [r["serial"] for r in s.of("docked")] == ["USB-A", "USB-A-OTHER"]
+        assert [r["result"] for r in s.of("unlocked")] == ["absent"]
+        assert {r["camera"] for r in s.of("found")} == {"USB-A-OTHER"}
+
+
+def test_another_camera_while_one_is_awaited(card):
+    """Put in the bay while the first one is away: by its own id it is another docking."""
+    with Dock() as s:
+        a = s.locked("dv16", card, comes_back="never")
+        a.plug("1-1")
+        until(s, lambda: s.events("unlock-away"), "the first one is away")
+        b = s.locked("dv16", card, "B", info={**INFO, "serial": "JL00077"})
+        b.plug("1-1")
+        s.held()
+        s.has_all()
+        assert [r["camera"] for r in s.of("camera")] == ["JL00042", "JL00077"]
+        assert len(s.of("docked")) == 2
+        assert {r["camera"] for r in s.of("found")} == {"JL00077"}
+        assert [r["result"] for r in s.of("unlocked")] == ["absent", "disk"]
+
+
+def test_it_is_not_told_for_ever(card):
+    """One that takes the command and stays locked: three times, then a person."""
+    with Dock() as s:
+        a = s.locked("dv16", card, card=False)
+        a.plug("1-1")
+        assert "no card" in s.fault()
+        assert a.stats()["unlocks"] == 0 and len(s.of("unlock")) == 1
+
+
+POINTS = ("unlocking-intent", "camera-unlock", "camera-unlocked", "unlocking-away", "unlocking-back")
+
+
+def killed_at(card, point, comes_back):
+    """(records, names found) of a docking in which a program dies at this hand-over."""
+    folder = station.new_folder("kill")
+    death = Death(folder, f"{point}:1")
+    with Dock(env=death.env, keep_core=True, folder=folder) as s:
+        s.locked("dv16", card, comes_back=comes_back).plug("1-1")
+        s.held()
+        until(s, lambda: s.ctl("status", check=False).get("assets") == len(FILES), "all is known")
+        assert death.came, point
+        s.has_all()
+        s.no_names()
+        return s.ledger()
+
+
+def test_killed_in_the_midst(card):
+    cases = [(p, "same-port-new-ids") for p in POINTS if p != "camera-unlocked"]
+    cases += [(p, "in-place") for p in POINTS if p != "unlocking-away"]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        runs = {case: pool.submit(killed_at, card, *case) for case in cases}
+    for case, run in runs.items():
+        records = run.result()
+        assert [r["type"] for r in records].count("docked") == 1, case
+        assert {r["camera"] for r in records if r["type"] == "found"} == {"JL00042"}, case
+        intent = next(i for i, r in enumerate(records) if r["type"] == "unlock")
+        done = [r["result"] for r in records[intent:] if r["type"] == "unlocked"]
+        assert done[-1] == "disk", case

@@ -266,6 +266,13 @@ dockd-camera_src := \
 	usb/disk.c \
 	usb/ptp_configure.c \
 	usb/ptp_property.c \
+	dockd/base/language.c \
+	usb/unlock.c \
+	usb/language_dv16.c \
+	usb/language_amba.c \
+	usb/dv16.c \
+	usb/ambarella.c \
+	usb/vendor.c \
 	usb/msc_camera.c \
 	usb/msc_listing.c \
 	usb/msc_fetch.c \

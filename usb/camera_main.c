@@ -343,7 +343,9 @@ static void prepare(int argc, char **argv)
 
 static const struct driver *driver_of(const struct proto_attach *a)
 {
-	return a->driver == DRIVER_MSC ? &msc_driver : &ptp_driver;
+	if (a->driver == DRIVER_PTP)
+		return &ptp_driver;
+	return a->unlock[0] == UNLOCK_NONE ? &msc_driver : &unlock_driver;
 }
 
 int main(int argc, char **argv)

@@ -44,7 +44,7 @@ class Dock(Station):
         super().__init__(start=False, bays=BAYS, **more)
         for name in ("dv16", "ambarella"):
             path = self.folder / f"profiles/{name}.conf"
-            lines = {"settle-seconds": 1, "unlock-seconds": 20, "logs": "no", **dict(changes)}
+            lines = {"settle-seconds": 1, "unlock-seconds": 20, "logs": "none", **dict(changes)}
             text = [line for line in path.read_text().splitlines()
                     if line.split(" ")[0] not in lines]
             text += [f"{k} = {station.conf_value(v)};" for k, v in lines.items() if v is not None]
@@ -63,7 +63,7 @@ class Dock(Station):
 
     def held(self, n=len(FILES)):
         """Until so many files are at the server."""
-        until(self, lambda: len(self.of("receipted")) >= n, f"{n} receipts")
+        until(self, lambda: len(self.of("receipted")) >= n, f"{n} receipts", 30)
 
     def fault(self):
         self.wait("bay", "1", "fault")

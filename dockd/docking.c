@@ -282,7 +282,10 @@ static const char *on_clock_set(struct bay *b, const struct msg *m)
 		record_number(r, "offset-ms", b->clock_offset_ms);
 	record_number(r, "set-to", b->clock_set_s);
 	books_write(b, r);
-	log_info("clock-set", "bay=%s was-off-ms=%" PRId64, b->name, b->clock_offset_ms);
+	if (b->clock_known)
+		log_info("clock-set", "bay=%s was-off-ms=%" PRId64, b->name, b->clock_offset_ms);
+	else
+		log_info("clock-set", "bay=%s was-off-ms=unknown", b->name);
 	b->clock_offset_ms = 0;
 	return NULL;
 }

@@ -394,6 +394,8 @@ unit_tests := \
 	http_head \
 	sysfs \
 	ports \
+	schedule \
+	health \
 	dv16 \
 	ambarella \
 	scsi \
@@ -612,6 +614,9 @@ unit_pkg_md5_lanes := libcrypto
 unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
+unit_objs_schedule := dockd/base/log.c
+unit_objs_health := dockd/controllers.c dockd/base/log.c $(index_src)
+unit_pkg_health := sqlite3 libcrypto
 unit_objs_ports := usb/ports.c usb/burden.c
 unit_objs_scsi := usb/scsi.c
 unit_objs_bot := usb/wrapper.c

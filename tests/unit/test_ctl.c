@@ -116,9 +116,10 @@ static void status_for_people_and_programs(void **state)
 	assert_non_null(strstr(t.out, "sending 2 at 1.2 Mbit/s, allowed 2.0 Mbit/s"));
 	assert_non_null(strstr(t.out, "(2 h 40 min); the most urgent was due"));
 	assert_non_null(strstr(t.out, "(10 min)\n"));
-	assert_non_null(strstr(t.out, "1-2: 8 cameras, 3 pulled at 34 MB/s, 83 GB to read, 41 min\n"));
-	assert_non_null(strstr(
-	    t.out, "USB 0000:00:14.0, 12 devices, 60 of 64 endpoints, 1 NOT CONFIGURED\n"));
+	assert_non_null(
+	    strstr(t.out, "1-2: 8 cameras, 3 pulled at 34 MB/s, 83 GB to read, 41 min\n"));
+	assert_non_null(
+	    strstr(t.out, "USB 0000:00:14.0, 12 devices, 60 of 64 endpoints, 1 NOT CONFIGURED\n"));
 	assert_int_equal(dockctl(play_status_and_roots, "--json status"), CTL_OK);
 	s = parsed();
 	d = json_array_get(json_object_get(s, "roots"), 0);

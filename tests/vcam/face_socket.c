@@ -409,8 +409,9 @@ static int write_dock_file(struct vcam *v)
 	fprintf(f, "socket=%s\ndocking=%d.%llu\nvendor=0x%04x\nproduct=0x%04x\nrelease=0x%04x\n",
 	    v->options.socket, (int)getpid(), (unsigned long long)v->plugs, id->vendor, id->product,
 	    id->release);
-	fprintf(f, "class=0\nserial=%s\nmanufacturer=%s\nmodel=%s\nspeed=%u\n",
-	    camera_usb_serial(&v->camera), id->manufacturer, id->model, id->speed_mbps);
+	fprintf(f, "class=0\nserial=%s\nmanufacturer=%s\nmodel=%s\nspeed=%u\nusb_version=%u\n",
+	    camera_usb_serial(&v->camera), id->manufacturer, id->model, id->speed_mbps,
+	    id->speed_mbps >= 5000 ? 0x0300u : 0x0200u);
 	fprintf(f, "interface=%u:%u:%u:%s\npresence=%s\n", id->class, id->subclass, id->protocol,
 	    id->interface, v->presence);
 	if (fclose(f) != 0 || rename(temporary, path) < 0)

@@ -105,6 +105,8 @@ static void read_line(struct port *p, const char *key, const char *value)
 		a->class = (uint8_t)number;
 	else if (strcmp(key, "speed") == 0)
 		a->speed_mbps = (uint16_t)number;
+	else if (strcmp(key, "usb_version") == 0)
+		a->usb_version = (uint16_t)number;
 	else if (strcmp(key, "serial") == 0)
 		snprintf(a->serial, sizeof(a->serial), "%s", value);
 	else if (strcmp(key, "manufacturer") == 0)
@@ -171,12 +173,78 @@ static int tell_arrived(const struct port *p)
 	return r;
 }
 
+/* ---- what is no camera: files "controller-NAME" and "over-current-PORT" ---- */
+
+static int tell_controller(FILE *f, const char *name)
+{
+	struct proto_controller c = { 0 };
+	char line[128];
+
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	while (fgets(line, sizeof(line), f)) {
+		char *eq = strchr(line, '=');
+		uint32_t number;
+
+		if (!eq)
+			continue;
+		*eq = '\0';
+		number = (uint32_t)strtoul(eq + 1, NULL, 0);
+		if (strcmp(line, "buses") == 0)
+			c.buses = number;
+		else if (strcmp(line, "slots") == 0)
+			c.slots = number;
+		else if (strcmp(line, "slots_max") == 0)
+			c.slots_max = number;
+		else if (strcmp(line, "endpoints") == 0)
+			c.endpoints = number;
+		else if (strcmp(line, "endpoints_max") == 0)
+			c.endpoints_max = number;
+		else if (strcmp(line, "unconfigured") == 0)
+			c.unconfigured = number;
+	}
+	return tell(MSG_CONTROLLER, &c);
+}
+
+static int tell_over_current(FILE *f, const char *port)
+{
+	struct proto_over_current o = { 0 };
+	char line[32] = "";
+
+	snprintf(o.port, sizeof(o.port), "%s", port);
+	if (fgets(line, sizeof(line), f))
+		o.count = (uint32_t)strtoul(line, NULL, 0);
+	return tell(MSG_OVER_CURRENT, &o);
+}
+
+/* 1: it was one of these and has been told; 0: it is none; or -errno. */
+static int tell_fact(const char *name)
+{
+	bool controller = strncmp(name, "controller-", 11) == 0;
+	char path[512];
+	FILE *f;
+	int r;
+
+	if (!controller && strncmp(name, "over-current-", 13) != 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", dock, name);
+	f = fopen(path, "re");
+	if (!f)
+		return 1;
+	r = controller ? tell_controller(f, name + 11) : tell_over_current(f, name + 13);
+	fclose(f);
+	log_info("fact", "name=%s", name);
+	return r < 0 ? r : 1;
+}
+
 /* A file is there, or another one: an arrival, a change, or nothing new. */
 static int look_at(const char *name)
 {
 	struct port now, *p = port_find(name);
-	int r = read_file(name, &now);
+	int r = tell_fact(name);
 
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = read_file(name, &now);
 	if (r < 0)
 		return 0; /* gone again: its removal is told by its own event */
 	if (p && strcmp(p->docking, now.docking) == 0) {

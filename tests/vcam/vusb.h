@@ -39,8 +39,11 @@ _Static_assert(sizeof(struct vusb_head) == 36, "both sides are built together");
 /*
  * A docked simulated camera is a file in the dock folder, named by its port path ("1-2.1"), holding
  * "key=value" lines: socket (path to connect to), vendor, product, release, class, serial,
- * manufacturer, model, speed, interface (class:subclass:protocol:name, repeated), presence
+ * manufacturer, model, speed, usb_version (bcdUSB), interface (class:subclass:protocol:name,
+ * repeated), presence
  * (ready | not-authorised | not-configured). vcam makes it when it is plugged and removes it when it
- * is pulled; the simulated hotplug watches the folder.
+ * is pulled; the simulated hotplug watches the folder. Two names are no ports: "controller-NAME"
+ * (buses, slots, slots_max, endpoints, endpoints_max, unconfigured) and "over-current-PORT" (a count
+ * alone): told as they are when they are written.
  */
 #endif

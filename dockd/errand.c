@@ -442,8 +442,12 @@ void errand_plan(struct bay *b, bool may_pull)
 	}
 	if (unlocking_plan(b))
 		return;
-	if (b->listings && !b->linked && !link_rows(b))
+	if (b->listings && !b->linked) {
+		/* whose turn it is can be told only now */
+		if (link_rows(b))
+			b->house->again = true;
 		return;
+	}
 	if (b->listings)
 		listing_sum(ix(b), b->docking, &b->sum);
 	if (b->listings && b->sum.pending && !bays_stop_why(b->house)[0]) {

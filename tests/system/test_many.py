@@ -1,4 +1,5 @@
 """A full dock, an object past 4 GiB, and a station whose settings, log, lamps and services change under it."""
+import hashlib
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import tempfile
 import threading
 import time
 
+import disks
 import vcam
 from servers import FaultServer
 from station import CORE, Station, until
@@ -122,6 +124,142 @@ def test_a_silent_camera_holds_its_port_for_a_while_only():
         for bay in ("2", "3"):
             s.wait("bay", bay, "take", timeout=60)
         until(s, lambda: wanted(*others) <= in_store(s), "all of the others' stored")
+
+
+# ---- forty cameras on a tree of hubs ----
+
+ROOTS, N = ("1-1", "1-2"), 2  # pulls at once below each
+FORTY = [f"{r}.{hub}.{p}" for hub in range(1, 6) for p in range(1, 5) for r in ROOTS]
+
+
+def disk(s, name, objects):
+    """A camera that is a USB disk: the same files on a FAT card."""
+    files = {}
+    for o in objects:
+        o.pop("protected", None)
+        files[o["path"]] = vcam.generate(o["seed"], 0, o["size"])
+    image = disks.make_disk(s.folder / f"{name}.img", files, fs="fat16", table="mbr")
+    image.chmod(0o666)
+    camera = s.camera(name, disk={"luns": [{"image": str(image)}]}, rate=2 * MIB,
+                      usb={"vendor": 0x0781, "product": 0x5567, "model": "card"})
+    camera.digests = {hashlib.sha256(data).hexdigest() for data in files.values()}
+    return camera
+
+
+def files_of(i):
+    """Few for the first, many for the last; every fifth has a flagged one."""
+    flag = {"protected": True} if i % 5 == 3 else {}
+    clips = [vcam.clip(f"DCIM/{k}.mp4", 192 * 1024 + i, 100 * i + k, mtime=DAY + k)
+             for k in range(2 + i // 5)]
+    clips[-1].update(flag)
+    return [*clips, vcam.clip("AUDIT/x.log", 900 + i, 100 * i + 99, mtime=DAY + 10)]
+
+
+class Story:
+    """The ledger, gone through: what was pulled when, and what else could have been instead."""
+
+    def __init__(self, records):
+        self.port, self.kind, self.camera, self.size = {}, {}, {}, {}
+        self.left = {}  # docking: assets still to be pulled
+        self.busy, self.most = {}, {}
+        self.free, self.bytes, self.done = [], 0, {}
+        for r in records:
+            if r["type"] in ("docked", "found", "pull", "pulled"):
+                getattr(self, r["type"])(r)
+
+    def docked(self, r):
+        self.port[r["docking"]] = r["port"]
+        self.left[r["docking"]] = set()
+
+    def found(self, r):
+        a = r["asset"]
+        self.kind[a] = 0 if r["kind"] == "log" else 1 if r["protected"] else 2
+        self.size[a], self.camera[a] = r["size"], r["docking"]
+        self.left[r["docking"]].add(a)
+
+    def pull(self, r):
+        mine = root(self.port[r["docking"]])
+        for docking, assets in self.left.items():
+            if docking == r["docking"] or root(self.port[docking]) != mine or docking in self.busy:
+                continue
+            better = min((self.kind[a] for a in assets), default=2)
+            assert self.kind[r["asset"]] <= better, (r, self.port[docking])
+        self.busy[r["docking"]] = r["asset"]
+        at_once = sum(root(self.port[d]) == mine for d in self.busy)
+        self.most[mine] = max(self.most.get(mine, 0), at_once)
+
+    def pulled(self, r):
+        self.busy.pop(r["docking"], None)
+        self.bytes += r["read"]
+        if r["result"] != "done":
+            return
+        self.left[r["docking"]].discard(r["asset"])
+        self.done[r["docking"]] = self.done.get(r["docking"], 0) + r["length"]
+        if not self.left[r["docking"]]:
+            self.free.append((r["docking"], self.bytes))
+
+
+def pss(process):
+    """KiB, by the kernel's own sum."""
+    pid = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout
+    for one in (*pid.split(), str(process.pid)):
+        if os.readlink(f"/proc/{one}/exe").endswith("/dockd"):
+            text = open(f"/proc/{one}/smaps_rollup", encoding="ascii").read()
+            return int(re.search(r"^Pss: +(\d+) kB", text, re.M).group(1))
+    raise AssertionError("the core is not there")
+
+
+def test_forty_cameras_come_free_one_after_another():
+    bays = [{"name": str(i + 1), "port": port} for i, port in enumerate(FORTY)]
+    with Station(bays=bays, profile=QUICK | {"timeout_seconds": 60}, pulls_per_port=N,
+                 start=False) as s:
+        disk_profile = s.folder / "profiles/generic-disk.conf"
+        disk_profile.write_text(disk_profile.read_text() + "settle-seconds = 1;\n")
+        cameras = [disk(s, f"D{i}", files_of(i)) if i % 4 == 1 else
+                   s.camera(f"C{i}", files_of(i), rate=2 * MIB) for i in range(len(FORTY))]
+        # four that stop in the midst of a pull, the least of theirs first: two below each root port
+        silent = [4, 6, 7, 11]
+        for i in silent:
+            cameras[i].fault("silent", object="DCIM/0.mp4", at=1000, count=1 << 30)
+        for camera, port in zip(cameras, FORTY):
+            camera.plug(port)
+        s.start()
+        healthy = [i for i in range(len(FORTY)) if i not in silent]
+        s.wait("bay", "1", "take", timeout=120)
+        first = len(s.events("pulled"))
+        status = s.ctl("status")
+        rows = {r["port"]: r for r in status["roots"]}
+        assert set(rows) == set(ROOTS) and sum(r["cameras"] for r in rows.values()) == len(FORTY)
+        assert all(r["pulls"] <= N + len(silent) for r in rows.values()), rows
+        for i in healthy:
+            s.wait("bay", str(i + 1), "take", timeout=180)
+        assert first < len(s.events("pulled")), "it is free before the last"
+        assert pss(s.core.process) < 16 << 10
+        # nobody has waited for the four: they hang still, and not one has been given up
+        assert not s.events("worker-lost"), s.events("worker-lost")
+        for i in silent:
+            assert s.bay(str(i + 1))["state"] == "reading"
+        until(s, lambda: in_store(s) >= {d for i in healthy for d in digests(cameras[i])}, "all are there")
+        story = Story(s.ledger())
+        assert len(story.free) == len(healthy)
+        assert all(c["interruptions"] == 0 for c in s.clips())
+        whole = story.free[-1][1]
+        for docking, so_far in story.free[:2]:
+            # logs and flagged files of all, its own, and the others of N that were pulled beside it
+            assert so_far <= whole / 4, (docking, so_far, whole)
+        free = [docking for docking, _ in story.free]
+        for r in ROOTS:  # in the order of what they had
+            mine = [d for d in free if root(story.port[d]) == r]
+            sizes = [story.done[d] for d in mine]
+            inversions = sum(a > b for a, b in zip(sizes, sizes[1:]))
+            assert inversions <= len(mine) // 3, sizes
+            assert sizes[0] == min(sizes)
+
+
+def digests(camera):
+    if hasattr(camera, "digests"):
+        return camera.digests
+    return {o["sha256"] for o in camera.objects(digests=True).values()}
 
 
 # ---- past 4 GiB ----

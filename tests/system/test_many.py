@@ -253,7 +253,7 @@ def test_forty_cameras_come_free_one_after_another():
             sizes = [story.done[d] for d in mine]
             inversions = sum(a > b for a, b in zip(sizes, sizes[1:]))
             assert inversions <= len(mine) // 3, sizes
-            assert sizes[0] == min(sizes)
+            assert sizes[0] <= 1.1 * min(sizes)
 
 
 def digests(camera):

@@ -92,6 +92,7 @@ dockd_src := \
 	dockd/errand.c \
 	dockd/books.c \
 	dockd/configuration.c \
+	dockd/probe.c \
 	dockd/verifier.c \
 	dockd/sealed.c \
 	dockd/intake.c \
@@ -132,6 +133,7 @@ dockd_src := \
 	dockd/control_uplink.c \
 	dockd/control_evidence.c \
 	dockd/control_assign.c \
+	dockd/control_probe.c \
 	dockd/camera_key.c \
 	dockd/light.c \
 	dockd/asset.c \
@@ -181,6 +183,9 @@ dockd_pkg := libsystemd sqlite3 libconfig libcrypto libseccomp
 dockctl_src := \
 	dockd/ctl.c \
 	dockd/ctl_camera.c \
+	dockd/ctl_probe.c \
+	dockd/draft.c \
+	dockd/base/language.c \
 	dockd/camera_key.c \
 	dockd/hex.c \
 	dockd/ctl_ask.c \
@@ -265,6 +270,7 @@ dockd-camera_src := \
 	usb/scsi.c \
 	usb/disk.c \
 	usb/ptp_configure.c \
+	usb/probe.c \
 	usb/ptp_property.c \
 	dockd/base/language.c \
 	usb/unlock.c \
@@ -404,6 +410,7 @@ unit_tests := \
 	audit \
 	config \
 	config_destination \
+	draft \
 	profile \
 	zone \
 	pair \
@@ -622,7 +629,9 @@ unit_objs_scsi := usb/scsi.c
 unit_objs_bot := usb/wrapper.c
 unit_objs_dv16 := usb/dv16.c usb/vendor.c
 unit_objs_ambarella := usb/ambarella.c usb/vendor.c
+unit_objs_draft := $(config_whole) dockd/profile.c dockd/draft.c
 unit_objs_config := $(config_whole) dockd/profile.c
+unit_pkg_draft := libconfig libcrypto
 unit_pkg_config := libconfig libcrypto
 unit_objs_config_destination := $(config_whole)
 unit_pkg_config_destination := libconfig libcrypto

@@ -147,6 +147,8 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	if (b->state != BAY_EMPTY && b->state != BAY_LEFT &&
 	    b->device.generation == a->generation && b->device.presence == a->presence && h->synced)
 		return; /* told twice */
+	if (probe_is_at(b))
+		probe_gone(b);
 	profile = profile_match(h->profiles, h->profiles_n, a, tie, sizeof(tie));
 	back = unlocking_is_back(b, a);
 	if (back)
@@ -223,7 +225,7 @@ void arrival_match_again(struct bays *h)
 static void on_message(void *arg, const struct msg *m)
 {
 	struct bay *b = arg;
-	const char *why = docking_message(b, m);
+	const char *why = b->state == BAY_PROBING ? probe_message(b, m) : docking_message(b, m);
 
 	if (why && b->child) {
 		log_warn("worker-refused", "bay=%s message=%s reason=\"%s\"", b->name,
@@ -239,6 +241,10 @@ static void on_ended(void *arg, bool clean, const char *how)
 	b->child = NULL;
 	if (b->leaving_us) {
 		bay_leave(b);
+		return;
+	}
+	if (probe_is_at(b)) {
+		probe_failed(b, clean ? "the worker ended by itself" : how);
 		return;
 	}
 	docking_interrupted(b, "fault");
@@ -278,7 +284,7 @@ static void opened(struct bays *h, struct msg *m)
 	b->linked = b->final = false;
 	b->sign_us = bay_now_us();
 	handover("bay-attach");
-	r = docking_attach(b);
+	r = probe_is_at(b) ? probe_attach(b) : docking_attach(b);
 	if (r < 0)
 		child_kill(b->child, "it does not read its requests");
 }

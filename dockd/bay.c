@@ -40,6 +40,8 @@ void bay_leave(struct bay *b)
 {
 	if (b->state == BAY_EMPTY)
 		return;
+	if (probe_is_at(b))
+		probe_gone(b);
 	if (unlocking_away(b))
 		return;
 	b->leaving_us = 0;
@@ -83,6 +85,10 @@ void bay_worker_lost(struct bay *b, const char *why)
 
 	if (b->leaving_us) {
 		bay_leave(b);
+		return;
+	}
+	if (probe_is_at(b)) {
+		probe_failed(b, why);
 		return;
 	}
 	if (b->deaths >= DEATHS_MAX) {

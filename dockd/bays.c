@@ -18,6 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define PROBE_SILENT_US (120 * BAY_SECOND_US) /* a whole probe: it tells nothing meanwhile */
+
 #define SILENT_US (3 * BAY_SECOND_US) /* then a pull that brings nothing holds nobody up */
 
 struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, struct lights *l,
@@ -321,7 +323,9 @@ static void watch_silence(struct bay *b, uint64_t now)
 		now = b->sign_us; /* just moved */
 	b->silent = b->state == BAY_FETCHING && now > b->sign_us && now - b->sign_us > SILENT_US;
 	/* the worker gives up by itself first: its own time-outs, three tries and a reset */
-	limit_us = b->profile->timeout_ms * UINT64_C(8000) + 20 * BAY_SECOND_US;
+	limit_us = b->state == BAY_PROBING ?
+	    PROBE_SILENT_US :
+	    b->profile->timeout_ms * UINT64_C(8000) + 20 * BAY_SECOND_US;
 	if (now - b->sign_us > limit_us) {
 		b->sign_us = now;
 		child_kill(b->child, "the camera and its worker were silent for too long");

@@ -13,6 +13,7 @@
 #include "journal.h"
 #include "light.h"
 #include "link.h"
+#include "probe.h"
 #include "roots.h"
 #include "staging.h"
 
@@ -52,6 +53,7 @@ struct bays {
 	const char *ledger_trouble; /* checkpoint's, live: while not "", intake and erasing stop */
 	const struct bay *disk_bay; /* whose worker told of the last of them; never followed */
 	unsigned disk_errors;       /* EIO on staging, in a row */
+	struct probe probe;
 	struct controllers controllers;
 	struct roots *roots;
 	uint64_t health_changes;

@@ -117,6 +117,8 @@ static bool holds(struct control *c, struct client *k)
 
 	if (k->ask.ask == ASK_DISPOSE || k->ask.ask == ASK_PRESERVE)
 		return control_order_settled(k);
+	if (k->ask.ask == ASK_PROBE)
+		return control_probe_done(k);
 	if (k->ask.ask == ASK_CHANGED)
 		return c->generation != k->ask.cursor;
 	switch ((enum wait_for)k->ask.wait_for) {
@@ -153,6 +155,15 @@ static int park(struct client *k)
 	return 0;
 }
 
+static int end_wait(struct client *k, int status)
+{
+	if (k->ask.ask == ASK_DISPOSE || k->ask.ask == ASK_PRESERVE)
+		return control_order_end(k);
+	if (k->ask.ask == ASK_PROBE)
+		return control_probe_end(k);
+	return client_end(k, status, 0, status ? "the time is up" : "");
+}
+
 void control_turn(struct control *c, bool changed)
 {
 	if (changed)
@@ -172,9 +183,7 @@ void control_turn(struct control *c, bool changed)
 		else
 			continue;
 		k->parked = false;
-		if ((k->ask.ask == ASK_DISPOSE || k->ask.ask == ASK_PRESERVE ?
-			    control_order_end(k) :
-			    client_end(k, status, 0, status ? "the time is up" : "")) < 0)
+		if (end_wait(k, status) < 0)
 			client_drop(k);
 	}
 }
@@ -233,7 +242,7 @@ static int answer(struct client *k)
 	case ASK_ASSIGN:
 		return control_assign(k);
 	case ASK_PROBE:
-		break;
+		return control_probe(k);
 	case ASK_ROOTS:
 		return control_roots(k);
 	}

@@ -58,6 +58,11 @@ int control_status(struct client *k);
 /* control_bay.c */
 int control_bays(struct client *k);
 
+/* control_probe.c: ASK_PROBE; the client is parked until it is done or the time is up. */
+int control_probe(struct client *k);
+bool control_probe_done(const struct client *k);
+int control_probe_end(struct client *k);
+
 /* control_root.c */
 int control_roots(struct client *k);
 /* What of the host's USB resources a person must know. True: a person of IT must act. */

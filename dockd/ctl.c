@@ -39,6 +39,7 @@ static const char usage_text[] =
     "  camera revoke SERIAL [FINGERPRINT] --reason TEXT\n"
     "  camera keys [SERIAL]          the public keys that cameras sign with\n"
     "  camera assign SERIAL --officer ID --unit ID --reason TEXT   told to it when docked\n"
+    "  camera probe BAY|PORT [--profile FILE]   what it is, and a profile drafted for it\n"
     "  report DOCKING|FILE...        how a camera was used, by its own log\n"
     "  report --camera SERIAL        the same over a period: --from DAY, --to DAY\n"
     "  verify-bundle FILE            check a proof bundle: --key, --receipt-key, --file CLIP\n"
@@ -483,6 +484,7 @@ static const struct option options[] = {
 	[OPTION_TO] = { "to", required_argument, NULL, 0 },
 	[OPTION_OFFICER] = { "officer", required_argument, NULL, 0 },
 	[OPTION_UNIT] = { "unit", required_argument, NULL, 0 },
+	[OPTION_PROFILE] = { "profile", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -516,7 +518,8 @@ static const struct command {
 	{ "rebind", rebind_run, WITH(REASON) },
 	{ "review", review_run, 0 },
 	{ "dispose", dispose_run, WITH(REASON) | WITH(ORDER) },
-	{ "camera", camera_run, WITH(SCHEME) | WITH(REASON) | WITH(OFFICER) | WITH(UNIT) },
+	{ "camera", camera_run,
+	    WITH(SCHEME) | WITH(REASON) | WITH(OFFICER) | WITH(UNIT) | WITH(PROFILE) },
 	{ "verify-bundle", bundle_run, WITH(KEY) | WITH(RECEIPT_KEY) | WITH(FILE) },
 	{ "statement", statement_run, WITH(KEY) | WITH(RECEIPT_KEY) },
 	{ "ledger", ledger_run,

@@ -49,6 +49,7 @@ enum ctl_option {
 	OPTION_TO,
 	OPTION_OFFICER,
 	OPTION_UNIT,
+	OPTION_PROFILE,
 	CTL_OPTIONS, /* how many there are */
 };
 
@@ -63,8 +64,9 @@ struct ctl {
 		const char *value[CTL_REPEATS]; /* "" where it takes none */
 	} option[CTL_OPTIONS];
 	int sock;
-	size_t shown;          /* rows */
-	struct json_t *object; /* status or clip, completed by later parts */
+	size_t shown;                  /* rows */
+	struct proto_ctl_probe *probe; /* camera probe: where its answer goes */
+	struct json_t *object;         /* status or clip, completed by later parts */
 	bool all_bays;
 	uint64_t generation; /* of the status shown last */
 };
@@ -141,6 +143,7 @@ int ledger_run(struct ctl *c); /* ctl_ledger.c */
 int bundle_run(struct ctl *c);
 int statement_run(struct ctl *c);
 int camera_run(struct ctl *c);   /* ctl_camera.c */
+int probe_run(struct ctl *c);    /* ctl_probe.c: camera probe */
 int report_run(struct ctl *c);   /* ctl_report.c */
 int expedite_run(struct ctl *c); /* ctl_expedite.c */
 int preserve_run(struct ctl *c); /* ctl_order.c, down to dispose_run */

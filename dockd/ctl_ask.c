@@ -106,6 +106,7 @@ static int take_page(
 		case MSG_KEY:
 		case MSG_ROOT:
 		case MSG_HOST:
+		case MSG_PROBE:
 			err = part ? part(context, &m) : -EPROTO;
 			break;
 		default:

@@ -200,5 +200,7 @@ int camera_run(struct ctl *c)
 		return keys(c);
 	if (strcmp(what, "assign") == 0)
 		return assign(c);
+	if (strcmp(what, "probe") == 0)
+		return probe_run(c);
 	return ctl_usage("camera takes enroll, revoke, keys, assign or probe");
 }

@@ -6,6 +6,7 @@
  * and, during a FETCH, one staging file; it opens nothing itself.
  */
 #include "camera.h"
+#include "probe.h"
 
 #include "../dockd/base/handover.h"
 #include "../dockd/base/log.h"
@@ -41,6 +42,7 @@ static const struct msg_rule rules[] = {
 static int core = -1;
 static enum state state = STATE_START;
 static bool stop_asked;
+static bool probing; /* objects are counted, not told */
 
 /* ---- to the core ---- */
 
@@ -59,6 +61,10 @@ static _Noreturn void give_up(const struct proto_reason *why)
 
 void camera_tell_object(const struct proto_object *object)
 {
+	if (probing) {
+		probe_object(object);
+		return;
+	}
 	tell(MSG_OBJECT, object);
 }
 
@@ -281,6 +287,8 @@ static void check_attach(struct proto_attach *a)
 {
 	if (a->version != PROTO_VERSION)
 		core_is_wrong("another version of the messages");
+	if (a->flags & ~ATTACH_PROBE)
+		core_is_wrong("no such flag");
 	if (a->driver != DRIVER_PTP && a->driver != DRIVER_MSC)
 		core_is_wrong("no such driver");
 	if (a->quirks & ~QUIRK_ALL)
@@ -348,6 +356,18 @@ static const struct driver *driver_of(const struct proto_attach *a)
 	return a->unlock[0] == UNLOCK_NONE ? &msc_driver : &unlock_driver;
 }
 
+/* In place of all that a driver does: what it is. The process ends after it. */
+static void probe(struct transport *t, const struct proto_attach *attach)
+{
+	struct proto_probed probed;
+	struct proto_reason why;
+
+	probing = true;
+	if (probe_run(t, attach, &probed, &why) < 0)
+		give_up(&why);
+	tell(MSG_PROBED, &probed);
+}
+
 int main(int argc, char **argv)
 {
 	const struct driver *driver;
@@ -377,6 +397,11 @@ int main(int argc, char **argv)
 		give_up(&why);
 	}
 	state = STATE_BUSY;
+	if (attach.flags & ATTACH_PROBE) {
+		probe(transport, &attach);
+		transport_close(transport);
+		return 0;
+	}
 	r = driver->open(transport, &attach, &camera, &why);
 	explicit_bzero(attach.pin, sizeof(attach.pin));
 	if (r == -ENOTSUP) {

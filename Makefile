@@ -360,6 +360,7 @@ vcam_src := \
 	tests/vcam/contents.c \
 	tests/vcam/faults.c \
 	tests/vcam/responder.c \
+	tests/vcam/payload.c \
 	tests/vcam/function.c \
 	tests/vcam/operations.c \
 	tests/vcam/device.c \

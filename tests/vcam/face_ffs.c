@@ -43,6 +43,7 @@ static bool enabled;       /* the host has configured the gadget */
 static bool zero_packet;   /* one is due before anything else is sent */
 static size_t last_sent;   /* bytes of the last write */
 static uint64_t linger_ns; /* pull out at this time */
+static uint64_t sent_ns;   /* when that was */
 static size_t held;        /* bytes of an OUT transfer that the responder has not taken yet */
 
 /* An interface and its endpoints at one speed, at p. Returns the bytes. */
@@ -208,23 +209,43 @@ static void pump_in(struct vcam *v)
 			zero_packet = true;
 		if (got && submit(s, ep_in, false, got) < 0)
 			return;
-		if (got)
+		if (got) {
 			last_sent = got;
+			sent_ns = responder_now_ns();
+		}
 		if (result == IN_NOTHING || result == IN_HALT || result == IN_UNPLUG)
 			return;
 	}
 }
 
-/* Makes the halts that the responder wants; from then on the controller keeps them. */
-static void make_halts(struct vcam *v)
+/* Whether all that was written is with the host; a controller may hold a small write (see pull). */
+static bool is_delivered(struct vcam *v)
+{
+	uint64_t until = sent_ns + LINGER_NS;
+
+	if (!in_idle())
+		return false;
+	if (last_sent > CONTROLLER_BUFFER || responder_now_ns() >= until)
+		return true;
+	v->responder.wake_ns = until;
+	return false;
+}
+
+/*
+ * Makes the halts that the responder wants; from then on the controller keeps them. True: bulk-in is
+ * halted, and what comes behind may be queued.
+ */
+static bool make_halts(struct vcam *v)
 {
 	struct responder *r = &v->responder;
 	uint8_t byte = 0;
 
 	if (r->halt_out && write(ep_out, &byte, 1) < 0 && errno == EBADMSG)
 		r->halt_out = false;
-	if (r->halt_in && in_idle() && read(ep_in, &byte, 1) < 0 && errno == EBADMSG)
-		r->halt_in = false;
+	if (!r->halt_in || !is_delivered(v) || read(ep_in, &byte, 1) >= 0 || errno != EBADMSG)
+		return false;
+	r->halt_in = false;
+	return true;
 }
 
 /*
@@ -255,8 +276,9 @@ static void pump(struct vcam *v)
 	if (held && !slots[SLOT_OUT].busy &&
 	    responder_out(&v->responder, slots[SLOT_OUT].data, held) != -EAGAIN)
 		held = 0;
-	pump_in(v);
-	make_halts(v);
+	do {
+		pump_in(v);
+	} while (make_halts(v));
 	if (!held && !slots[SLOT_OUT].busy)
 		submit(&slots[SLOT_OUT], ep_out, true, CHUNK_BYTES);
 	if (ep_event >= 0 && !slots[SLOT_EVENT].busy &&
@@ -288,6 +310,9 @@ static void answer_setup(struct vcam *v, const struct usb_ctrlrequest *setup)
 		return; /* the host waits for its status stage in vain */
 	if (!in && (setup->bRequest == 0x64 || setup->bRequest == 0x66 || setup->bRequest == 0xff))
 		flush_in();
+	if (r == 0 && !in &&
+	    setup->bRequest == 0xff) /* those not made yet are not to come after it */
+		v->responder.halt_in = v->responder.halt_out = false;
 	if (r < 0 && in)
 		moved = read(ep0, data, 0); /* the wrong way: stalls */
 	else if (r < 0 && !room)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "../../dockd/base/buf.h"
+#include "payload.h"
 
 /* PIMA 15740 / USB still image class: container head (length, type, code, transaction). */
 #define HEAD_BYTES 12u
@@ -42,7 +43,7 @@ static void drop_first(struct responder *r)
 	free(t);
 }
 
-static void drop_all(struct responder *r)
+void responder_drop_all(struct responder *r)
 {
 	while (r->first)
 		drop_first(r);
@@ -215,7 +216,7 @@ static void count_op(struct stats *s, uint32_t op)
 	s->ops[i].n++;
 }
 
-static enum silence silence_of(const char *text, enum silence usual)
+enum silence responder_silence(const char *text, enum silence usual)
 {
 	if (strcmp(text, "request") == 0)
 		return UNTIL_REQUEST;
@@ -238,19 +239,19 @@ static bool hurt_command(struct responder *r)
 	if (faults_take(fs, HURT_STALL_AT_OP, op, NULL)) {
 		r->halt_in = r->halt_out = true;
 		r->stats.halts++;
-		drop_all(r);
+		responder_drop_all(r);
 		return true;
 	}
 	f = faults_take(fs, HURT_SILENT_AT_OP, op, NULL);
 	if (f) {
-		r->silence = silence_of(f->text, UNTIL_UNPLUG);
+		r->silence = responder_silence(f->text, UNTIL_UNPLUG);
 		return true;
 	}
 	if (r->camera->disk)
 		return false;
 	f = op == 0x1002 ? faults_take(fs, HURT_OPEN_SILENT, 0, NULL) : NULL;
 	if (f) {
-		r->silence = silence_of(f->text, UNTIL_REQUEST);
+		r->silence = responder_silence(f->text, UNTIL_REQUEST);
 		return true;
 	}
 	f = faults_take(fs, HURT_WRONG_RESPONSE, op, NULL);
@@ -283,7 +284,7 @@ static void take_command(struct responder *r, const uint8_t *data, size_t len)
 		r->stats.bad_commands++;
 		r->stats.halts++;
 		r->halt_in = r->halt_out = true;
-		drop_all(r);
+		responder_drop_all(r);
 		return;
 	}
 	r->busy = true;
@@ -323,205 +324,6 @@ int responder_out(struct responder *r, const uint8_t *data, size_t len)
 
 /* ---- what the host reads ---- */
 
-/* How many of want bytes the pace allows now; 0 sets wake_ns. */
-static uint64_t allow(struct responder *r, const struct transfer *t, uint64_t want)
-{
-	struct fault *slow = faults_find(&r->camera->faults, HURT_SLOW, r->command.code, NULL);
-	uint64_t rate = slow ? (uint64_t)slow->value : r->camera->rate;
-	uint64_t now, least, most;
-
-	r->wake_ns = 0;
-	if (!rate || !t->paced)
-		return want;
-	now = responder_now_ns();
-	most = rate / 20 > r->packet ? rate / 20 : r->packet;
-	if (r->paced_at_ns)
-		r->tokens += (uint64_t)((double)(now - r->paced_at_ns) * (double)rate / 1e9);
-	if (r->tokens > most)
-		r->tokens = most;
-	r->paced_at_ns = now;
-	least = rate / 200 > r->packet ? rate / 200 : r->packet;
-	if (least > want)
-		least = want;
-	if (r->tokens < least) {
-		r->wake_ns = now + (least - r->tokens) * 1000000000u / rate + 1000;
-		return 0;
-	}
-	if (want > r->tokens)
-		want = r->tokens - r->tokens % r->packet;
-	r->tokens -= want;
-	if (slow)
-		r->camera->faults.fired[HURT_SLOW]++;
-	return want;
-}
-
-static struct object *object_of(const struct responder *r, const struct transfer *t)
-{
-	return t->object ? r->camera->contents.objects[t->object - 1] : NULL;
-}
-
-/* How faults call what the payload is of; NULL: there is none. */
-static const char *payload_name(const struct responder *r, const struct transfer *t)
-{
-	struct object *o = object_of(r, t);
-
-	return t->unit ? t->unit->name : o ? o->path : NULL;
-}
-
-/* Bytes of a unit, as they are or as the medium makes them of a second reading. */
-static void copy_unit(
-    struct responder *r, struct transfer *t, uint64_t offset, uint8_t *buf, size_t n)
-{
-	struct fault *f = faults_find(&r->camera->faults, HURT_DISK_UNSTABLE, 0, t->unit->name);
-	uint64_t end = f ? f->at + (uint64_t)f->value : 0;
-
-	if (t->zeros)
-		memset(buf, 0, n);
-	else
-		unit_read(t->unit, offset, buf, n);
-	if (f && offset < end && f->at < offset + n && unit_was_sent(t->unit, offset, n)) {
-		for (size_t i = 0; i < n; i++) {
-			if (offset + i >= f->at && offset + i < end)
-				buf[i] ^= 0x20;
-		}
-		faults_fire(&r->camera->faults, f);
-	}
-	unit_note(t->unit, offset, n);
-}
-
-/* Copies the next n bytes of the transfer. */
-static void copy_out(struct responder *r, struct transfer *t, uint8_t *buf, size_t n)
-{
-	size_t from_head = 0;
-	struct object *o = object_of(r, t);
-
-	if (t->done < t->head_len) {
-		from_head = t->head_len - (size_t)t->done < n ? t->head_len - (size_t)t->done : n;
-		memcpy(buf, t->head + t->done, from_head);
-	}
-	if (n > from_head && t->unit) {
-		copy_unit(r, t, t->from + t->done + from_head - t->head_len, buf + from_head,
-		    n - from_head);
-		r->stats.payload += n - from_head;
-	} else if (n > from_head && o) {
-		if (t->zeros)
-			memset(buf + from_head, 0, n - from_head);
-		else
-			contents_read(o, t->from + t->done + from_head - t->head_len,
-			    buf + from_head, n - from_head);
-		o->sent += n - from_head;
-		r->stats.payload += n - from_head;
-	}
-	t->done += n;
-}
-
-/* Gives the response that waits behind t another code. */
-static void change_response(struct transfer *t, uint16_t code)
-{
-	while (t && !t->response)
-		t = t->next;
-	if (t)
-		buf_put_le(t->head + 6, code, 2);
-}
-
-/* The payload faults of a disk that do not end the filling by themselves. */
-static void hurt_unit(struct responder *r, struct transfer *t, const struct fault *f)
-{
-	if (f->kind == HURT_ZERO_FILLED)
-		t->zeros = true;
-	if (f->kind == HURT_SHORT || f->kind == HURT_VANISH) {
-		bot_cut(r, t, f->kind == HURT_SHORT ? BOT_PASSED : BOT_FAILED);
-		t->zero_packet = true;
-	}
-	if (f->kind == HURT_VANISH) {
-		t->unit->ejected = true;
-		t->unit->sense = (struct sense){ 2, 0x3a, 0 };
-	}
-}
-
-/* Carries out a payload fault whose byte has come. Where it ends the filling, *result says how. */
-static bool hurt_payload(
-    struct responder *r, struct transfer *t, struct fault *f, enum in_result *result)
-{
-	struct object *o = object_of(r, t);
-
-	t->watched = f->at + 1;
-	faults_fire(&r->camera->faults, f);
-	if (f->kind == HURT_UNPLUG) {
-		r->pull = true;
-		*result = IN_UNPLUG;
-		return true;
-	}
-	if (f->kind == HURT_STALL) {
-		r->halt_in = true;
-		r->stats.halts++;
-		if (t->unit) {
-			bot_cut(r, t, BOT_FAILED);
-			t->unit->sense = (struct sense){ 4, 0x44, 0 }; /* internal failure */
-		} else {
-			drop_all(r);
-		}
-		*result = IN_HALT;
-		return true;
-	}
-	if (f->kind == HURT_SILENT) {
-		r->silence = silence_of(f->text, UNTIL_UNPLUG);
-		*result = IN_NOTHING;
-		return true;
-	}
-	if (t->unit) {
-		hurt_unit(r, t, f);
-	} else if (f->kind == HURT_SHORT) {
-		t->total = t->done;
-	} else if (f->kind == HURT_ZERO_FILLED) {
-		t->zeros = true;
-		change_response(t, 0x2007);
-	} else if (f->kind == HURT_GROW) {
-		contents_grow(o, (uint64_t)f->value);
-	} else if (f->kind == HURT_VANISH) {
-		contents_remove(&r->camera->contents, o, false);
-		t->total = t->done;
-		change_response(t, 0x2009);
-	} else if (f->kind == HURT_CHANGE) {
-		o->seed += 1000003;
-		o->mtime = o->mtime == NO_TIME ? NO_TIME : o->mtime + 2;
-		for (uint64_t i = 0; o->bytes && i < o->size; i++)
-			o->bytes[i] ^= 0x20;
-	}
-	return false;
-}
-
-/*
- * The fault that is due within the next n bytes of t, and how many bytes go before it; n where
- * there is none. Halts and silences fall on the packet that holds the byte.
- */
-static struct fault *due_within(struct responder *r, struct transfer *t, uint64_t *n)
-{
-	uint64_t first, upto, place;
-	const char *name = payload_name(r, t);
-	struct fault *f;
-
-	if (!name || !r->camera->faults.n)
-		return NULL;
-	upto = t->from +
-	    (t->done + *n + r->packet > t->head_len ? t->done + *n + r->packet - t->head_len : 0);
-	if (upto > t->from + t->total - t->head_len)
-		upto = t->from + t->total - t->head_len;
-	first = t->watched;
-	f = faults_due(&r->camera->faults, name, first, upto);
-	if (!f)
-		return NULL;
-	place = t->head_len + (f->at - t->from);
-	if (f->kind == HURT_STALL || f->kind == HURT_SILENT)
-		place -= place % r->packet;
-	if (place < t->done)
-		place = t->done;
-	if (place - t->done > *n || (place - t->done == *n && *n))
-		return NULL;
-	*n = place - t->done;
-	return f;
-}
-
 static void finish(struct responder *r, const struct transfer *t)
 {
 	bool response = t->response;
@@ -558,16 +360,16 @@ static bool send_some(struct responder *r, struct transfer *t, uint8_t *buf, siz
 			return false;
 		}
 	}
-	f = due_within(r, t, &n);
+	f = payload_due(r, t, &n);
 	if (!f) {
-		n = allow(r, t, n);
+		n = payload_allow(r, t, n);
 		*result = IN_NOTHING;
 		if (n == 0)
 			return false;
 	}
-	copy_out(r, t, buf + *got, (size_t)n);
+	payload_copy(r, t, buf + *got, (size_t)n);
 	*got += (size_t)n;
-	if (f && hurt_payload(r, t, f, result))
+	if (f && payload_hurt(r, t, f, result))
 		return false;
 	*result = IN_SHORT;
 	if (t->done < t->total || t->total % r->packet == 0)
@@ -678,7 +480,7 @@ void responder_cancel(struct responder *r, uint32_t transaction)
 	if (r->silence == UNTIL_REQUEST)
 		r->silence = TALKS;
 	if (open)
-		drop_all(r);
+		responder_drop_all(r);
 }
 
 void responder_device_reset(struct responder *r)
@@ -686,7 +488,7 @@ void responder_device_reset(struct responder *r)
 	r->stats.device_resets++;
 	if (r->silence == UNTIL_REQUEST)
 		r->silence = TALKS;
-	drop_all(r);
+	responder_drop_all(r);
 	if (r->camera->disk) {
 		bot_reset(r); /* the halts are the host's to clear */
 		return;
@@ -701,7 +503,7 @@ void responder_port_reset(struct responder *r)
 	r->stats.port_resets++;
 	if (r->silence != UNTIL_UNPLUG)
 		r->silence = TALKS;
-	drop_all(r);
+	responder_drop_all(r);
 	r->halt_in = r->halt_out = r->halt_event = false;
 	r->session = false;
 	r->event_count = 0;

@@ -269,6 +269,7 @@ dockd-camera_src := \
 	usb/wrapper.c \
 	usb/scsi.c \
 	usb/disk.c \
+	usb/disk_stream.c \
 	usb/ptp_configure.c \
 	usb/probe.c \
 	usb/ptp_property.c \

@@ -1,4 +1,4 @@
-#include "disk.h"
+#include "disk_inner.h"
 
 #include "../dockd/base/log.h"
 #include "../dockd/base/proto_camera.h"
@@ -14,7 +14,6 @@
 #define ATTENTIONS_MAX 8u     /* unit attentions in a row */
 #define AHEAD_LINES 4u        /* read at once where lines are read one after the other */
 #define BLOCK_MAX 65536u
-#define TROUBLES_MAX 3u /* that a device may have with large READs, once it has done one */
 
 static int64_t now_ms(void)
 {
@@ -35,8 +34,7 @@ static void rest(struct disk *d)
 
 /* ---- commands and their sense ---- */
 
-/* Why the last command failed. 0 (unknown: key 0) or -errno. */
-static int ask_sense(struct disk *d)
+int disk_sense(struct disk *d)
 {
 	uint8_t cdb[SCSI_CDB_MAX], bytes[18] = { 0 };
 	size_t len = scsi_request_sense(cdb, sizeof(bytes));
@@ -61,7 +59,7 @@ static int command(
 	*moved = result.moved;
 	if (result.passed)
 		return 1;
-	r = ask_sense(d);
+	r = disk_sense(d);
 	return r < 0 ? r : 0;
 }
 
@@ -275,8 +273,7 @@ static bool is_refused(const struct disk *d, uint64_t block)
 	return false;
 }
 
-/* As read_blocks; a stretch that is refused block by block, so that it is known how far it goes. */
-static int read_singly(struct disk *d, uint64_t block, uint32_t blocks, uint8_t *out, uint32_t *got)
+int disk_read(struct disk *d, uint64_t block, uint32_t blocks, uint8_t *out, uint32_t *got)
 {
 	int r = read_blocks(d, block, blocks, out);
 
@@ -344,7 +341,7 @@ static int fill_lines(struct disk *d, uint64_t number, uint8_t *buffer)
 		want = block_bytes;
 	if (want > d->source.size_bytes - from)
 		want = d->source.size_bytes - from;
-	r = read_singly(d, from / block_bytes, (uint32_t)(want / block_bytes), buffer, &got);
+	r = disk_read(d, from / block_bytes, (uint32_t)(want / block_bytes), buffer, &got);
 	if (r < 0 && r != -EIO)
 		return r;
 	for (uint64_t at = 0; at < (uint64_t)got * block_bytes; at += DISK_LINE_BYTES) {
@@ -467,242 +464,4 @@ void disk_close(struct disk *d)
 {
 	free(d->lines);
 	d->lines = NULL;
-}
-
-/* ---- the stream ---- */
-
-/* A READ under way, or done and not yet taken. */
-struct piece {
-	uint64_t block;
-	uint32_t blocks;
-	size_t skip;  /* bytes of it before what was asked for */
-	uint64_t len; /* of what was asked for in it */
-};
-
-struct stream {
-	struct disk *disk;
-	const struct disk_range *ranges;
-	size_t n, at;  /* the range that comes next */
-	uint64_t done; /* of it, asked for already */
-	int (*take)(void *arg, const uint8_t *bytes, size_t len);
-	void *arg;
-};
-
-/* What the next READ asks for. false: there is no more. */
-static bool plan(struct stream *s, struct piece *out)
-{
-	const struct disk *d = s->disk;
-	uint32_t block_bytes = d->source.block_bytes;
-	uint64_t from, left, room;
-
-	while (s->at < s->n && s->done == s->ranges[s->at].len) {
-		s->at++;
-		s->done = 0;
-	}
-	if (s->at == s->n)
-		return false;
-	from = s->ranges[s->at].offset_bytes + s->done;
-	left = s->ranges[s->at].len - s->done;
-	out->block = from / block_bytes;
-	out->skip = (size_t)(from % block_bytes);
-	room = d->read_bytes < d->wide_bytes ? d->read_bytes : d->wide_bytes;
-	room = room / block_bytes * block_bytes;
-	out->len = left < room - out->skip ? left : room - out->skip;
-	out->blocks = (uint32_t)((out->skip + out->len + block_bytes - 1) / block_bytes);
-	s->done += out->len;
-	return true;
-}
-
-static int begin(struct stream *s, const struct piece *p, unsigned half)
-{
-	struct disk *d = s->disk;
-	uint8_t cdb[SCSI_CDB_MAX];
-	size_t len = scsi_read(cdb, p->block, p->blocks);
-
-	return bot_begin(d->bot, d->lun, cdb, len, p->blocks * d->source.block_bytes, half);
-}
-
-/* Hands on what a half holds of p, without the bytes that only fill its blocks. */
-static int hand_on(struct stream *s, const struct piece *p, unsigned half)
-{
-	const uint8_t *bytes;
-	size_t skip = p->skip;
-	uint64_t left = p->len;
-	size_t n;
-
-	for (unsigned i = 0; left > 0 && (n = bot_piece(s->disk->bot, half, i, &bytes)) > 0; i++) {
-		size_t from = n < skip ? n : skip;
-		int r;
-
-		skip -= from;
-		n -= from;
-		if (n > left)
-			n = (size_t)left;
-		left -= n;
-		r = n > 0 ? s->take(s->arg, bytes + from, n) : 0;
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/*
- * A READ that failed, once more in small ones. Where they are what it takes, it is asked for no
- * large ones again. 0, -EIO: up to where the medium refuses it is taken; -errno.
- */
-static int careful(struct stream *s, const struct piece *p, bool refused)
-{
-	struct disk *d = s->disk;
-	uint32_t block_bytes = d->source.block_bytes;
-	uint32_t step = DISK_READ_SMALL / block_bytes;
-	uint8_t *buffer = malloc(DISK_READ_SMALL);
-	unsigned errors = d->errors;
-	size_t skip = p->skip;
-	uint64_t left = p->len;
-	int r = buffer ? 0 : -ENOMEM;
-
-	for (uint32_t at = 0; r == 0 && at < p->blocks; at += step) {
-		uint32_t blocks = p->blocks - at < step ? p->blocks - at : step;
-		uint32_t got;
-		uint64_t len;
-		int taken;
-
-		r = read_singly(d, p->block + at, blocks, buffer, &got);
-		len = (uint64_t)got * block_bytes;
-		if (len <= skip)
-			continue;
-		len -= skip;
-		len = len < left ? len : left;
-		taken = s->take(s->arg, buffer + skip, (size_t)len);
-		left -= len;
-		skip = 0;
-		if (taken < 0)
-			r = taken;
-	}
-	free(buffer);
-	if (r == 0 && !refused && d->errors == errors && p->blocks > step &&
-	    (!d->large || ++d->troubles == TROUBLES_MAX)) {
-		log_warn("camera-small-reads", "unit=%u", d->lun);
-		d->read_bytes = DISK_READ_SMALL;
-	}
-	return r;
-}
-
-/* Gets the bus back into step after a READ. 0; -ENODEV. */
-static int mend(struct disk *d, int why)
-{
-	int r;
-
-	if (why == -ENODEV)
-		return why;
-	log_warn("camera-command", "operation=0x28 status=%d rung=0", why);
-	r = bot_recover(d->bot, 0);
-	if (r < 0 && r != -ENODEV)
-		r = bot_recover(d->bot, 1);
-	return r == -ENODEV ? r : 0;
-}
-
-/*
- * The READ in this half is due; begun tells how its beginning went. 0: it is there; 1: it is not,
- * and is to be read with care; -ENODEV (what came is handed on), -errno.
- */
-static int await(struct stream *s, const struct piece *p, unsigned half, int begun, bool *refused)
-{
-	struct disk *d = s->disk;
-	struct bot_result result;
-	int r = begun;
-
-	*refused = false;
-	if (r == 0) {
-		r = bot_await(d->bot, half, &result);
-		if (r == -ENODEV)
-			hand_on(s, p, half);
-	}
-	if (r < 0) {
-		r = mend(d, r);
-		return r < 0 ? r : 1;
-	}
-	if (!result.passed) {
-		r = ask_sense(d);
-		*refused = d->sense.key == SCSI_MEDIUM_ERROR || d->sense.key == SCSI_ATTENTION ||
-		    d->sense.key == SCSI_NOT_READY || d->sense.key == SCSI_HARDWARE_ERROR;
-		return r < 0 ? r : 1;
-	}
-	if (result.moved != (uint64_t)p->blocks * d->source.block_bytes)
-		return 1;
-	if (result.moved > DISK_READ_SMALL)
-		d->large = true;
-	return 0;
-}
-
-/* A READ is under way of which nobody wants the bytes any more. */
-static void abandon(struct disk *d, unsigned half)
-{
-	struct bot_result result;
-	int r = bot_await(d->bot, half, &result);
-
-	if (r == 0 && !result.passed)
-		ask_sense(d);
-	else if (r < 0)
-		mend(d, r);
-}
-
-/*
- * Two halves by turns: as soon as one is filled, the READ for the other is on its way, and only
- * then is the first taken. With care nothing else is under way.
- */
-static int run(struct stream *s)
-{
-	struct piece piece[2];
-	unsigned half = 0;
-	bool more = plan(s, &piece[0]);
-	int begun = more ? begin(s, &piece[0], 0) : 0;
-
-	while (more) {
-		const struct piece *now = &piece[half];
-		bool refused;
-		int state = await(s, now, half, begun, &refused);
-		int taken = state > 0 ? careful(s, now, refused) : state;
-
-		if (taken < 0)
-			return taken;
-		half = !half;
-		more = plan(s, &piece[half]);
-		begun = more ? begin(s, &piece[half], half) : 0;
-		if (state == 0)
-			taken = hand_on(s, now, !half);
-		if (taken < 0) {
-			if (more && begun == 0)
-				abandon(s->disk, half);
-			return taken;
-		}
-	}
-	return 0;
-}
-
-int disk_wide(struct disk *d, uint64_t bytes)
-{
-	size_t room = d->read_bytes;
-	int r;
-
-	d->wide_bytes = 0;
-	if (bytes == 0)
-		return bot_widen(d->bot, 0);
-	if (bytes < room - 2 * (size_t)d->source.block_bytes)
-		room = (size_t)bytes + 2 * (size_t)d->source.block_bytes;
-	if (room < DISK_READ_SMALL)
-		room = DISK_READ_SMALL;
-	while ((r = bot_widen(d->bot, room)) < 0 && room > DISK_READ_SMALL)
-		room = room / 2 > DISK_READ_SMALL ? room / 2 : DISK_READ_SMALL;
-	if (r == 0)
-		d->wide_bytes = room;
-	return r;
-}
-
-int disk_stream(struct disk *d, const struct disk_range *ranges, size_t n,
-    int (*take)(void *arg, const uint8_t *bytes, size_t len), void *arg)
-{
-	struct stream s = { .disk = d, .ranges = ranges, .n = n, .take = take, .arg = arg };
-
-	return d->wide_bytes ? run(&s) : -EINVAL;
 }

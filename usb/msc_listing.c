@@ -6,6 +6,7 @@
  * where the two differ, a third reading shows whether it has come to rest.
  */
 #include "msc_camera.h"
+#include "name.h"
 #include "pattern.h"
 
 #include <errno.h>
@@ -21,21 +22,16 @@ struct reading {
 	uint64_t names, all; /* digests: which files there are; with their sizes and times */
 };
 
-/* FNV-1a, 64 bits: told apart is what changes by itself, not what somebody forges. */
-static uint64_t mix(uint64_t digest, const void *bytes, size_t len)
+/* Told apart is what changes by itself, not what somebody forges. */
+static uint64_t mix(uint64_t digest, uint64_t value)
 {
-	const uint8_t *p = bytes;
-
-	for (size_t i = 0; i < len; i++)
-		digest = (digest ^ p[i]) * 0x100000001B3ull;
-	return digest;
+	return (digest ^ value) * 0x9E3779B97F4A7C15ull + (digest >> 29);
 }
 
 static bool visit(void *arg, const char *path, bool path_cut, const struct volume_file *file)
 {
 	struct reading *r = arg;
-	uint64_t key[] = { r->storage, file->entry };
-	uint64_t rest[] = { file->size_bytes, (uint64_t)file->mtime_s, file->flags };
+	uint64_t name = name_hash(path, strlen(path));
 	struct proto_object object = {
 		.storage = r->storage,
 		.handle = file->entry,
@@ -53,9 +49,10 @@ static bool visit(void *arg, const char *path, bool path_cut, const struct volum
 		return false;
 	}
 	r->rows++;
-	r->names = mix(mix(r->names, path, strlen(path) + 1), key, sizeof(key));
-	r->all = mix(mix(r->all, path, strlen(path) + 1), key, sizeof(key));
-	r->all = mix(r->all, rest, sizeof(rest));
+	r->names = mix(mix(mix(r->names, name), r->storage), file->entry);
+	r->all = mix(mix(mix(r->all, name), r->storage), file->entry);
+	r->all = mix(mix(r->all, file->size_bytes), (uint64_t)file->mtime_s);
+	r->all = mix(r->all, file->flags);
 	if (!r->tells)
 		return true;
 	if (file->flags & VOLUME_READ_ONLY)

@@ -150,10 +150,10 @@ def main(rounds, which):
     shell("udevadm control --reload; modprobe usb_storage delay_use=0; modprobe sd_mod")
     out = os.environ["LAB_OUT"]
     if "qemu" in which:
-        bench(Disk("QEMU's disk over xHCI", "BWC-D", "fat32", out + "/q.img", 192 * MIB,
+        bench(Disk("QEMU's disk over xHCI", "BWC-D", "fat32", out + "/q.img", 96 * MIB,
                    "qemu_disk q0 BWC-D 512 %s/q.img" % out, "hmp device_del q0"), rounds)
     if "gadget" in which:
-        bench(Disk("mass storage gadget over dummy_hcd", "BWC-G", "exfat", "/run/g.img", 64 * MIB,
+        bench(Disk("mass storage gadget over dummy_hcd", "BWC-G", "exfat", "/run/g.img", 32 * MIB,
                    "gadget_disk 0 BWC-G /run/g.img", "gadget_pull_disk 0"), rounds)
 
 

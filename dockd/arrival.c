@@ -144,7 +144,7 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	b->told = true;
 	if (b->leaving_us)
 		bay_leave(b);
-	if (b->state != BAY_EMPTY && b->state != BAY_LEFT &&
+	if (b->state != BAY_EMPTY && b->state != BAY_LEFT && !unlocking_is_away(b) &&
 	    b->device.generation == a->generation && b->device.presence == a->presence && h->synced)
 		return; /* told twice */
 	if (probe_is_at(b))
@@ -177,7 +177,7 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 		return;
 	}
 	b->profile = profile;
-	if (!back && arrives_too_often(b)) {
+	if (!unlocking_expects(b) && arrives_too_often(b)) {
 		if (!b->docking)
 			docking_begin(b);
 		health_mishap(b, MISHAP_CONTACT);

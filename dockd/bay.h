@@ -61,6 +61,7 @@ struct bay_unlock {
 	bool open;      /* UNLOCK was sent, its outcome is not on record */
 	bool done;      /* it is in disk mode */
 	bool look;      /* LOOK is to be asked: it stayed where it is */
+	bool returned;  /* a device has arrived since UNLOCK */
 	unsigned tries; /* in this docking */
 	uint32_t language;
 	char serial[PROTO_TEXT_LEN];     /* by its language */

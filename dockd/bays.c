@@ -340,18 +340,24 @@ static void end_absence(struct bay *b)
 	b->fault[0] = '\0';
 }
 
-/* Dockings that the books have open, whose camera did not show up after a restart. */
-static void end_missed(struct bays *h)
+/*
+ * Ends dockings that the books have open and whose camera did not show up after a restart. false:
+ * one may still come back from being unlocked.
+ */
+static bool end_missed(struct bays *h)
 {
 	static struct docking open[BAYS_MAX];
 	int n = index_open_dockings(journal_index(h->journal), open, BAYS_MAX);
+	bool all = true;
 
 	for (int i = 0; i < n; i++) {
 		bool here = false;
 
 		for (size_t k = 0; k < h->n; k++)
 			here = here || h->bay[k]->docking == open[i].number;
-		if (!here) {
+		if (!here && unlocking_pending(h, &open[i])) {
+			all = false;
+		} else if (!here) {
 			struct record r;
 
 			record_begin(&r, "undocked");
@@ -362,6 +368,7 @@ static void end_missed(struct bays *h)
 			    open[i].bay, open[i].number);
 		}
 	}
+	return all;
 }
 
 void bays_tick(struct bays *h, uint64_t tick)
@@ -386,8 +393,8 @@ void bays_tick(struct bays *h, uint64_t tick)
 	}
 	if (h->synced && h->synced_us &&
 	    now - h->synced_us > h->settings.rejoin_s * BAY_SECOND_US) {
-		h->synced_us = 0;
-		end_missed(h);
+		if (end_missed(h))
+			h->synced_us = 0;
 	}
 	roots_tick(h);
 	lights_tick(h->lights, tick);

@@ -125,7 +125,8 @@ static const char schema[] =
     "CREATE INDEX health_camera ON health(camera, docking) WHERE camera <> '';"
     "CREATE TABLE speed(camera TEXT PRIMARY KEY, best INTEGER) WITHOUT ROWID;"
     "CREATE TABLE current(port TEXT PRIMARY KEY, boot TEXT, count INTEGER) WITHOUT ROWID;"
-    "CREATE TABLE unlock(docking INTEGER PRIMARY KEY, began INTEGER, face TEXT);"
+    "CREATE TABLE unlock(docking INTEGER PRIMARY KEY, began INTEGER, face TEXT,"
+    " officer TEXT, unit TEXT);"
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
     "PRAGMA user_version = 6;";
 

@@ -10,9 +10,14 @@
 
 int apply_unlock(struct act *a)
 {
+	char officer[PROTO_ID_TEXT_LEN], unit[PROTO_ID_TEXT_LEN];
+
+	act_text(a, "officer", officer, sizeof(officer));
+	act_text(a, "unit", unit, sizeof(unit));
 	return db_run(a->ix, Q_UNLOCK_PUT,
-	    "INSERT INTO unlock VALUES(?1, ?2, '') ON CONFLICT(docking) DO UPDATE SET began = ?2",
-	    "ii", (int64_t)a->docking, a->time_s);
+	    "INSERT INTO unlock VALUES(?1, ?2, '', ?3, ?4)"
+	    " ON CONFLICT(docking) DO UPDATE SET began = ?2, officer = ?3, unit = ?4",
+	    "iitt", (int64_t)a->docking, a->time_s, officer, unit);
 }
 
 int apply_unlocked(struct act *a)
@@ -21,16 +26,16 @@ int apply_unlocked(struct act *a)
 
 	act_text(a, "face", face, sizeof(face));
 	return db_run(a->ix, Q_UNLOCKED,
-	    "INSERT INTO unlock VALUES(?1, 0, ?2)"
-	    " ON CONFLICT(docking) DO UPDATE SET began = 0, face = ?2",
-	    "it", (int64_t)a->docking, act_is(a, "result", "disk") ? face : "");
+	    "UPDATE unlock SET began = 0, face = ?2 WHERE docking = ?1", "it", (int64_t)a->docking,
+	    act_is(a, "result", "disk") ? face : "");
 }
 
 int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *out)
 {
 	sqlite3_stmt *st;
-	int rc = db_query(ix, Q_UNLOCKING, "SELECT began, face FROM unlock WHERE docking = ?1", &st,
-	    "i", (int64_t)docking);
+	int rc = db_query(ix, Q_UNLOCKING,
+	    "SELECT began, face, officer, unit FROM unlock WHERE docking = ?1", &st, "i",
+	    (int64_t)docking);
 
 	memset(out, 0, sizeof(*out));
 	if (rc == 0)
@@ -39,6 +44,8 @@ int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *
 		return rc < 0 ? rc : -ENOENT;
 	out->began_s = sqlite3_column_int64(st, 0);
 	db_text(st, 1, out->face, sizeof(out->face));
+	db_text(st, 2, out->officer, sizeof(out->officer));
+	db_text(st, 3, out->unit, sizeof(out->unit));
 	sqlite3_reset(st);
 	return 0;
 }

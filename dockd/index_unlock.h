@@ -6,10 +6,13 @@
 
 #include "index.h"
 
+#include "base/proto_camera.h"
+
 #define UNLOCK_FACE_LEN 192
 
 struct unlocking_state {
-	int64_t began_s;            /* an UNLOCK whose outcome is not on record; 0 none */
+	int64_t began_s; /* an UNLOCK whose outcome is not on record; 0 none */
+	char officer[PROTO_ID_TEXT_LEN], unit[PROTO_ID_TEXT_LEN]; /* that the locked one told */
 	char face[UNLOCK_FACE_LEN]; /* of the device whose files could be read; "" not so far */
 };
 

@@ -88,6 +88,10 @@ bool unlocking_plan(struct bay *b)
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "language", language_word((enum unlock)b->camera.unlock));
 	record_number(r, "try", b->unlock.tries);
+	if (b->camera.officer[0])
+		record_text(r, "officer", b->camera.officer);
+	if (b->camera.unit[0])
+		record_text(r, "unit", b->camera.unit);
 	books_write(b, r);
 	log_info("unlock", "bay=%s docking=%" PRIu64 " language=%s try=%u", b->name, b->docking,
 	    language_word((enum unlock)b->camera.unlock), b->unlock.tries);
@@ -100,7 +104,7 @@ void unlocking_began(struct bay *b)
 	struct bay_unlock *u = &b->unlock;
 
 	u->open = true;
-	u->done = false;
+	u->done = u->returned = false;
 	u->language = b->camera.unlock;
 	memcpy(u->serial, b->camera.serial, sizeof(u->serial));
 	memcpy(u->officer, b->camera.officer, sizeof(u->officer));
@@ -127,6 +131,10 @@ const char *unlocking_answered(struct bay *b, const struct msg *m)
 		    b->profile->pin_file[0] ? b->profile->pin_file : "(none is set)",
 		    b->profile->name);
 		give_up(b, "wrong-pin", text);
+		/* who it is may be told only to the right one */
+		b->known = false;
+		if (!b->identity_proved)
+			b->identity[0] = '\0';
 		return NULL;
 	}
 	if (s.status == -ENOMEDIUM) {
@@ -143,12 +151,21 @@ const char *unlocking_answered(struct bay *b, const struct msg *m)
 
 /* ---- away ---- */
 
+bool unlocking_is_away(const struct bay *b)
+{
+	return b->state == BAY_UNLOCKING && !b->child;
+}
+
 bool unlocking_away(struct bay *b)
 {
 	if (!b->unlock.open)
 		return false;
-	if (b->state == BAY_UNLOCKING && !b->child)
-		return true; /* known already */
+	if (unlocking_is_away(b))
+		return true;         /* known already */
+	if (b->state == BAY_FAULT) { /* a person has taken it out */
+		record_outcome(b, "absent", "");
+		return false;
+	}
 	bay_drop_worker(b);
 	b->state = BAY_UNLOCKING;
 	b->leaving_us = 0;
@@ -165,7 +182,7 @@ void unlocking_tick(struct bay *b, uint64_t now_us)
 	static const char why[] = "the camera was switched to disk mode and did not come back: "
 				  "take it out, put it in again";
 
-	if (b->state != BAY_UNLOCKING || b->child || now_us < b->due_us)
+	if (!unlocking_is_away(b) || now_us < b->due_us)
 		return;
 	give_up(b, "absent", why);
 	docking_end(b, "left");
@@ -211,6 +228,29 @@ bool unlocking_is_back(const struct bay *b, const struct proto_arrived *a)
 	    (a->serial[0] || b->state != BAY_LEFT);
 }
 
+bool unlocking_expects(struct bay *b)
+{
+	bool first = b->unlock.open && !b->unlock.returned;
+
+	b->unlock.returned = true;
+	return first;
+}
+
+static bool is_recent(const struct profile *p, const struct unlocking_state *s)
+{
+	return s->began_s > 0 &&
+	    clock_now_s() - s->began_s <= (int64_t)p->unlock_s * RESTART_FACTOR;
+}
+
+bool unlocking_pending(const struct bays *h, const struct docking *open)
+{
+	const struct profile *p = profile_find(h->profiles, h->profiles_n, open->profile);
+	struct unlocking_state s;
+
+	return p && index_unlocking(journal_index(h->journal), open->number, &s) == 0 &&
+	    is_recent(p, &s);
+}
+
 bool unlocking_adopts(struct bay *b, const struct docking *open, const struct proto_arrived *a)
 {
 	const struct profile *p =
@@ -223,9 +263,7 @@ bool unlocking_adopts(struct bay *b, const struct docking *open, const struct pr
 	face_of(a, face);
 	if (s.face[0])
 		return strcmp(s.face, face) == 0;
-	return s.began_s > 0 &&
-	    clock_now_s() - s.began_s <= (int64_t)p->unlock_s * RESTART_FACTOR && is_disk(a) &&
-	    !contradicts(p, open->serial, a);
+	return is_recent(p, &s) && is_disk(a) && !contradicts(p, open->serial, a);
 }
 
 void unlocking_adopted(struct bay *b)
@@ -237,6 +275,8 @@ void unlocking_adopted(struct bay *b)
 	b->unlock.open = s.began_s > 0;
 	b->unlock.done = s.face[0] != '\0';
 	b->unlock.tries = 1;
+	memcpy(b->unlock.officer, s.officer, sizeof(b->unlock.officer));
+	memcpy(b->unlock.unit, s.unit, sizeof(b->unlock.unit));
 	/* unproved: it told none */
 	snprintf(b->unlock.serial, sizeof(b->unlock.serial), "%.127s", b->identity);
 	snprintf(b->unlock.usb_serial, sizeof(b->unlock.usb_serial), "%.127s", b->identity);

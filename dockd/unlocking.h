@@ -22,11 +22,17 @@ const char *unlocking_answered(struct bay *b, const struct msg *m);
 
 /* Its device is gone, or its worker says so: awaited, if that is part of unlocking. false: it is not. */
 bool unlocking_away(struct bay *b);
+/* Its device is gone, and the next one is awaited. */
+bool unlocking_is_away(const struct bay *b);
 /* Each tick: it did not come back in time. */
 void unlocking_tick(struct bay *b, uint64_t now_us);
 
 /* A device has arrived at the bay: is it the camera that is awaited, or the disk that it is by now? */
 bool unlocking_is_back(const struct bay *b, const struct proto_arrived *a);
+/* Whether the arrival under way is the one that each UNLOCK may cost. Asked once an arrival. */
+bool unlocking_expects(struct bay *b);
+/* Whether a docking that the books have open may still be waiting for its camera's other face. */
+bool unlocking_pending(const struct bays *h, const struct docking *open);
 /*
  * After a restart of the service: whether this device is the other face of a docking that the books
  * have open at its port.

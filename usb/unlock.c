@@ -248,7 +248,10 @@ static int ask_facts(struct camera *c, struct proto_reason *why)
 	if (r < 0)
 		return camera_fault(why, FAULT_SILENT, "asked for its ids in %s: %s",
 		    language_word(c->language->id), strerror(-r));
-	c->facts = told;
+	if (c->disk && !told.camera[0] && !told.model[0] && told.battery_percent < 0)
+		c->facts.battery_percent = -1; /* it speaks no more: whose it is stands as told */
+	else
+		c->facts = told;
 	return 0;
 }
 
@@ -380,7 +383,8 @@ static int driver_look(struct camera *c, struct proto_camera *out, struct proto_
 
 	memset(out, 0, sizeof(*out));
 	out->clock_s = PROTO_NO_TIME;
-	if (c->language && (r = ask_facts(c, why)) < 0)
+	/* as a disk it may speak no more: what it told before stands */
+	if (c->language && (r = ask_facts(c, why)) < 0 && (!c->disk || why->code == FAULT_GONE))
 		return r;
 	if (c->disk) {
 		r = msc_driver.look(c->disk, out, why);

@@ -140,6 +140,7 @@ def test_a_wrong_pin_is_told_once(card, language):
         stats = a.stats()
         assert stats["unlocks"] == 0 and stats["wrong_pins"] == (0 if language == "dv16" else 1)
         assert [r["result"] for r in s.of("unlocked")] == ["wrong-pin"]
+        told = [r["camera"] for r in s.of("camera")]
         # mended, and asked for again
         pin = s.folder / "pin"
         pin.write_text("975310\n")
@@ -153,6 +154,10 @@ def test_a_wrong_pin_is_told_once(card, language):
         s.ctl("retry", "bay", "1", "--reason", "PIN mended")
         s.held()
         s.has_all()
+        assert len(s.of("docked")) == 1
+        if language != "amba-request":
+            assert {r["camera"] for r in s.of("found")} == {s.of("camera")[-1]["camera"]}
+            assert s.of("camera")[-1]["identity"] == "proved", told
         for log in (s.folder / "logs").iterdir():
             assert "975310" not in log.read_text(errors="replace"), log
         assert "975310" not in "".join(map(str, s.ledger()))
@@ -229,6 +234,69 @@ def test_it_is_not_told_for_ever(card):
         assert a.stats()["unlocks"] == 0 and len(s.of("unlock")) == 1
 
 
+def test_words_of_other_languages(card):
+    """What a camera does when it is spoken to in the wrong language costs no try of its PIN."""
+    for language, others in (("amba-request", "garbage"), ("amba-text", "garbage"), ("amba-text", "silent")):
+        with Dock() as s:
+            a = s.locked(language, card, others=others, tries=1)
+            a.plug("1-1")
+            s.held()
+            s.has_all()
+            stats = a.stats()
+            assert stats["wrong_pins"] == 0 and stats["unlocks"] == 1, (language, others)
+
+
+def plain(s, card, name):
+    return s.camera(name, usb={"serial": f"USB-{name}", "vendor": 0x1d6b, "product": 0x0107,
+                               "model": "DV16 recorder", "class": 8, "subclass": 6, "protocol": 0x50},
+                    disk={"luns": [{"image": str(card)}]})
+
+
+def test_a_disk_already(card):
+    """Nothing is said to it in any language; its disk's own serial number is not its identity."""
+    with Dock() as s:
+        plain(s, card, "A").plug("1-1")
+        s.held()
+        s.has_all()
+        assert not s.of("unlock") and s.of("camera")[0]["identity"] == "none"
+
+
+def test_hotplug_is_started_anew(card):
+    with Dock() as s:
+        a = s.locked("dv16", card, comes_back="late:0.5")
+        a.plug("1-1")
+        until(s, lambda: s.events("unlock-away"), "away")
+        s.hotplug.process.kill()
+        s.held()
+        s.wait("idle")
+        s.hotplug.process.kill()
+        until(s, lambda: len(s.events("hotplug-synced")) == 3, "hotplug is back")
+        s.wait("idle")
+        s.has_all()
+        assert len(s.of("docked")) == 1 and not s.of("undocked")
+        # and the next docking of the same camera is another one
+        a.unplug()
+        until(s, lambda: s.of("undocked"), "it has left")
+        a.plug("1-1")
+        until(s, lambda: len(s.of("unlocked")) == 2, "unlocked again")
+        assert len(s.of("docked")) == 2
+
+
+def test_a_stranger_after_a_restart(card):
+    """In the bay of a camera in disk mode, after the service was away: another docking."""
+    with Dock() as s:
+        a = s.locked("dv16", card)
+        a.plug("1-1")
+        s.held()
+        s.stop_core()
+        a.unplug()
+        plain(s, card, "B").plug("1-1")
+        s.start_core()
+        until(s, lambda: len(s.of("found")) == 2 * len(FILES), "the other's files")
+        assert len(s.of("docked")) == 2
+        assert {r["camera"] for r in s.of("found")[3:]} == {"unproved:1:2"}
+
+
 POINTS = ("unlocking-intent", "camera-unlock", "camera-unlocked", "unlocking-away", "unlocking-back")
 
 
@@ -249,12 +317,14 @@ def killed_at(card, point, comes_back):
 def test_killed_in_the_midst(card):
     cases = [(p, "same-port-new-ids") for p in POINTS if p != "camera-unlocked"]
     cases += [(p, "in-place") for p in POINTS if p != "unlocking-away"]
+    cases += [("unlocking-away", "late:3")]  # longer than rejoin-seconds
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         runs = {case: pool.submit(killed_at, card, *case) for case in cases}
     for case, run in runs.items():
         records = run.result()
         assert [r["type"] for r in records].count("docked") == 1, case
-        assert {r["camera"] for r in records if r["type"] == "found"} == {"JL00042"}, case
+        found = [r for r in records if r["type"] == "found"]
+        assert {(r["camera"], r.get("officer")) for r in found} == {("JL00042", "445566")}, case
         intent = next(i for i, r in enumerate(records) if r["type"] == "unlock")
         done = [r["result"] for r in records[intent:] if r["type"] == "unlocked"]
         assert done[-1] == "disk", case

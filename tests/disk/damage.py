@@ -42,7 +42,9 @@ def put(fd, at, data, out):
 def stretch(rng, image, which=None):
     """A stretch of a region, metadata mostly."""
     regions = image.regions
-    return rng.choice(regions[which or rng.choice([r for r in regions for _ in range(1 if r in ("boot", "backup") else 3)])])
+    often = ("fat", "folders", "bitmap")
+    which = which or rng.choice([r for r in regions for _ in range(4 if r in often else 1)])
+    return rng.choice(regions[which])
 
 
 def bits(rng, image, fd, out):
@@ -128,8 +130,26 @@ def vital(image):
     return out
 
 
-def readable(image, damage):
+def ends_too_soon(image, damage, fd):
+    """The entries (their places) that were none and now say that their folder ends."""
+    out = []
+    for at, n in image.regions["folders"]:
+        for a, b in damage.ranges:
+            for i in range(max(a, at), min(b, at + n)):
+                if (i - at) % 32 == 0 and os.pread(fd, 1, i) in (b"\0", b""):
+                    out.append((i, i + 1))
+                if b > 1 << 61:
+                    break
+    return out
+
+
+def readable(image, damage, fd):
     """Paths of the files that this damage did not touch: each of them must still be read."""
     if any(all(damage.touches(copy) for copy in copies) for copies in vital(image)):
         return []
-    return [p for p in image.nodes if not damage.touches(image.needs(p))]
+    ends = Damage()
+    ends.ranges = ends_too_soon(image, damage, fd)
+    if damage.size is not None:  # what is cut off of a folder
+        ends.ranges.append((damage.size, 1 << 62))
+    return [p for p, node in image.nodes.items()
+            if not damage.touches(image.volume.needs(node)) and not ends.touches(image.volume.passed(node))]

@@ -45,10 +45,6 @@ class Image:
         self.volume = None
         self.nodes = {}    # path => Node; empty where mtools put the files in
 
-    def needs(self, path):
-        """All stretches that this file is read by, but for boot sectors and partition table."""
-        return self.volume.needs(self.nodes[path])
-
 
 def run(*argv, **kw):
     done = subprocess.run([str(a) for a in argv], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

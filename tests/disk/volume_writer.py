@@ -88,6 +88,7 @@ class Volume:
         self.root = Node("", None, folder=True)
         self.folders = [self.root]
         self.cursor = 2
+        self.places = {}  # folder => {node: places}, when all is written
 
     def ready(self, cluster_bytes, clusters, heap):
         self.cluster_bytes, self.clusters, self.heap = cluster_bytes, clusters, heap
@@ -258,10 +259,30 @@ class Volume:
         """Where in the FAT this node's chain stands: (offset, len). Of the format."""
         raise NotImplementedError
 
+    def entry_places(self, node):
+        """Where the node's own entries stand, one by one."""
+        folder = node.parent
+        if folder not in self.places:
+            self.places[folder] = places = {}
+            flat = [at + k for at, n in self.extents(folder) for k in range(0, n, 32)]
+            for (what, deleted), at in zip(folder.slots, flat):
+                if isinstance(what, tuple) and not deleted:
+                    places.setdefault(what[0], []).append((at, 32))
+        return self.places[folder][node]
+
     def needs(self, node):
-        """All bytes of the image that this file is read by, but for the volume's own."""
+        """All bytes of the image that this file is read by, but for the volume's own and what is passed()."""
         out = self.extents(node) + self.chain_bytes(node)
         while node.parent:
+            out += self.entry_places(node)
             node = node.parent
-            out += self.extents(node) + self.chain_bytes(node)
+            out += self.chain_bytes(node)
+        return out
+
+    def passed(self, node):
+        """The folders that are read on the way to this file: damage there is harmless, unless one ends too soon."""
+        out = []
+        while node.parent:
+            node = node.parent
+            out += self.extents(node)
         return out

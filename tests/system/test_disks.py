@@ -183,10 +183,14 @@ def test_damaged(part, folder):
             size = os.fstat(fd).st_size
             for f in files:
                 stands(fd, size, f)
-            assert rest["end"]["reads"] < 20000, (i, done.words, rest["end"])
+            assert rest["end"]["reads"] < 2000, (i, done.words, rest["end"])
             there = {(f["path"], f.get("sha256")) for f in files}
-            want = damage.readable(image, done)
+            want = damage.readable(image, done, fd)
             lost = [p for p in want if (p, image.truth["files"][p]["sha256"]) not in there]
+            # Where another folder's entry leads to the same clusters now, one path is as good as the other.
+            if lost and rest.get("report", {}).get("damaged"):
+                contents = {f.get("sha256") for f in files}
+                lost = [p for p in lost if image.truth["files"][p]["sha256"] not in contents]
             assert not lost, (i, done.words, done.ranges[:5], image.truth["fs"], image.truth["table"], lost[:3], rest)
             found += len(files)
             asked += len(want)

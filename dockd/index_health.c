@@ -68,7 +68,7 @@ static int mishap(struct index *ix, const struct record *r)
 	return db_run(ix, Q_HEALTH_MISHAP,
 	    "UPDATE health SET errors = errors + 1, kinds = kinds | ?2 WHERE docking = ?1", "ii",
 	    record_get_number(r, "docking", 0),
-	    (int64_t)(1u << mishap_of(record_get_text(r, "what"))));
+	    INT64_C(1) << mishap_of(record_get_text(r, "what")));
 }
 
 /* It counts against the last docking at the port, whoever was there. */
@@ -83,7 +83,7 @@ static int over_current(struct index *ix, const struct record *r)
 		rc = db_run(ix, Q_HEALTH_CURRENT,
 		    "UPDATE health SET errors = errors + 1, kinds = kinds | ?2 WHERE docking ="
 		    " (SELECT max(docking) FROM health WHERE port = ?1)",
-		    "ti", port, (int64_t)(1u << MISHAP_CURRENT));
+		    "ti", port, INT64_C(1) << MISHAP_CURRENT);
 	return rc;
 }
 

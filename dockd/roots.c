@@ -117,7 +117,7 @@ void roots_simulate(
 	double now = 0;
 
 	for (;;) {
-		size_t active[64], running = 0;
+		size_t active[64] = { 0 }, running = 0;
 		uint64_t least = UINT64_MAX;
 
 		for (size_t i = 0; i < n && running < at_once && running < 64; i++) {

@@ -17,8 +17,8 @@ int64_t calendar_days(int year, int month, int day);
 int calendar_month_days(int year, int month);
 
 /*
- * Seconds since 1970 of this clock face read as UTC; CALENDAR_NONE where there is no such date (from
- * 1900 on; month and day count from 1) or time of day (a 60th second is taken).
+ * Seconds since 1970 of this clock face read as UTC; CALENDAR_NONE where there is no such date
+ * (from 1900 on; month and day count from 1) or time of day (a 60th second is taken).
  */
 int64_t calendar_seconds(int year, int month, int day, int hour, int minute, int second);
 

@@ -1,9 +1,9 @@
 /*
  * fat: what is particular to FAT12, FAT16 and FAT32: boot sector, tables, folders' entries.
  *
- * Part of volume.c's walk, by the functions of fat_format. Source: Microsoft, "FAT: General Overview
- * of On-Disk Format" 1.03 (fatgen103); the lenience is that of Linux, which reads what cameras
- * write: FAT32 is what has no 16-bit table size, however few its clusters. The second table counts
+ * Part of volume.c's walk, by the functions of fat_format. Source: Microsoft, "FAT: General
+ * Overview of On-Disk Format" 1.03 (fatgen103); the lenience is that of Linux, which reads what
+ * cameras write: FAT32 is what has no 16-bit table size, however few its clusters. The second table counts
  * where the first cannot be read or says what cannot be. Short names are read as code page 437, as
  * Linux does. Every field is hostile: numbers of clusters are checked before use, nothing is
  * allocated by what the medium says. It never writes.

@@ -1,7 +1,7 @@
 /*
  * fat_name: the names in a FAT folder's entries.
  *
- * Part of fat.c. Pure. Source: fatgen103, "FAT Long Directory Entries" and "FAT Directory Structure".
+ * Part of fat.c. Pure. Source: fatgen103, "FAT Directory Structure", "FAT Long Directory Entries".
  */
 #ifndef DOCKD_FAT_NAME_H
 #define DOCKD_FAT_NAME_H
@@ -28,7 +28,7 @@ bool fat_long_fits(const struct fat_long *l, const uint8_t entry[32]);
 /* The clean name; returns whether it was odd. */
 bool fat_long_name(const struct fat_long *l, char out[VOLUME_NAME_LEN]);
 
-/* The clean name of a short entry: code page 437, NT's lower-case bits; returns whether it is odd. */
+/* The clean name of a short entry (code page 437, NT's lower-case bits); whether it was odd. */
 bool fat_short_name(const uint8_t entry[32], char out[VOLUME_NAME_LEN]);
 
 #endif

@@ -184,7 +184,7 @@ static int mbr_read(struct source *s, const uint8_t first[512], struct partition
 		uint64_t start = le(e + 8, 4), n = le(e + 12, 4);
 		int r = 0;
 
-		if (e[4] == 0 || n == 0)
+		if (e[4] == 0 || e[4] == TYPE_PROTECTIVE || n == 0)
 			continue;
 		if (!extended(e[4]))
 			add(out, s, start, n, s->block_bytes, e[4]);
@@ -339,15 +339,17 @@ int partitions_read(struct source *s, struct partitions *out)
 	}
 	for (size_t i = 446; mbr_is(first) && i < 510; i += 16)
 		protective = protective || first[i + 4] == TYPE_PROTECTIVE;
-	/* An MBR that was written over a GPT counts, as for all systems: nothing protects the GPT. */
+	/* An MBR written over a GPT counts, as for all systems: nothing protects the GPT. */
 	if (protective || !mbr_is(first) || mbr_empty(first)) {
 		r = gpt_find(s, out);
 		if (r != 0)
 			return r < 0 ? r : 0;
 		if (protective) {
-			out->table = TABLE_GPT;
 			wrong(out, "both copies of the GPT are damaged");
-			return 0;
+			r = mbr_read(s, first, out); /* a hybrid tells of some in both */
+			if (out->n == 0)
+				out->table = TABLE_GPT;
+			return r;
 		}
 	}
 	if (mbr_is(first) && !mbr_empty(first)) {

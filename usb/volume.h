@@ -87,10 +87,11 @@ bool volume_dirty(const struct volume *v);
  * shortened, with a hash. false from visit ends it. 0, or an -errno of the source that ends
  * everything; what it could not read otherwise is in *out.
  *
- * All folders are read twice. The first time every chain is followed and its clusters are marked, so
- * that the second time size_bytes is what is there and both of two files that share clusters say so.
- * Clusters are marked while one bit each fits the memory (9.1 million of them: 300 GB in clusters of
- * 32 KiB); of files beyond that, sharing is not seen. A cluster is read as a folder once only.
+ * All folders are read twice. The first time every chain is followed and its clusters are marked,
+ * so that the second time size_bytes is what is there and both of two files that share clusters say
+ * so. Clusters are marked while one bit each fits the memory (9.1 million of them: 300 GB in
+ * clusters of 32 KiB); of files beyond that, sharing is not seen. A cluster is read as a folder
+ * once only. A chain longer than its file's size is no contradiction (room reserved for it).
  */
 int volume_walk(struct volume *v,
     bool (*visit)(void *arg, const char *path, bool path_cut, const struct volume_file *file),

@@ -56,12 +56,12 @@ uint64_t volume_at(const struct volume *v, uint32_t cluster);
 /* Clusters that so many bytes take. */
 uint64_t volume_clusters(const struct volume *v, uint64_t bytes);
 
-/* The cluster behind this one, which volume_has. 1; 0: end of chain; -EIO: none that can be; -errno. */
+/* The cluster behind this one (volume_has). 1; 0: end of chain; -EIO: none that can be; -errno. */
 int volume_behind(struct volume *v, uint32_t cluster, bool contiguous, uint32_t *out);
 
 /*
- * How many clusters a chain has until it ends, breaks off or comes by one of its own again. 0, or an
- * -errno other than -EIO of the chain itself. At most about five times its length is followed.
+ * How many clusters a chain has until it ends, breaks off or comes by one of its own again. 0, or
+ * an -errno other than -EIO of the chain itself. At most about five times its length is followed.
  */
 int volume_chain_length(struct volume *v, uint32_t first, uint64_t *length, bool *circle);
 

@@ -1,9 +1,9 @@
 /*
  * volume_walk: the walk through all folders of a volume.
  *
- * Part of volume.c. Depth first with a stack of its own; twice over all folders (volume.h says why).
+ * Part of volume.c. Depth first with a stack of its own; twice over all folders (volume.h: why).
  * Bounded for any medium: a cluster is read as a folder once, the clusters of files are followed
- * once but for SPARE_STEPS more where chains meet, and a chain that meets another after that is cut.
+ * once but for spare steps where chains meet, and a chain that meets another after that is cut.
  */
 #include "marks.h"
 #include "name.h"
@@ -94,7 +94,6 @@ static int measure(struct walk *w, struct volume_file *f)
 			if (!w->visit && marks_share(w->marks, cluster) < 0)
 				return -ENOMEM;
 			wrong = "its chain of clusters ends before its size";
-			f->flags |= VOLUME_SHARED;
 		} else if (!marks_covers(w->marks, cluster) && !spend(w, 1)) {
 			break;
 		}

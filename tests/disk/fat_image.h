@@ -55,8 +55,8 @@ struct fat_image {
 	uint32_t reserved, fat_sectors, root_sectors, clusters;
 	uint32_t next; /* free cluster */
 	uint32_t root;
-	uint32_t
-	    filled[65536]; /* bytes of a folder's entries, by its cluster; 0: FAT12, FAT16 root */
+	uint32_t filled[1u
+	    << 17]; /* bytes of a folder's entries, by its cluster; 0: FAT12, FAT16 root */
 };
 
 static uint8_t *fat_at(struct fat_image *f, unsigned table, uint32_t cluster)

@@ -267,6 +267,31 @@ static void test_folder_in_two_places(void **state)
 	fat_free(f);
 }
 
+/* Folders without end: as many of their clusters as there is memory for, and it is told. */
+static void test_more_folders_than_are_read(void **state)
+{
+	struct fat_image *f = fat_make(32, 31 * 4096);
+
+	(void)state;
+	for (unsigned i = 0; i < 15; i++)
+		fat_add(f, f->root, "HUGE       ", 0x10, fat_take(f, 4096), 0);
+	walk(f);
+	expect_text(0, "");
+	f->filled[f->root] = 0;
+	for (unsigned i = 0; i < 15; i++) {
+		uint32_t dir = fat_take(f, 4096);
+
+		if (i < 14)
+			fat_add(f, dir, "NEXT       ", 0x10, dir + 4096, 0);
+		if (i == 0)
+			fat_add(f, f->root, "FIRST      ", 0x10, dir, 0);
+	}
+	walk(f);
+	assert_int_equal(seen->report.damaged, 6); /* 98304 less 1 and 15 * 4096: for 8 of 14 */
+	assert_memory_equal(seen->report.text, "more folders than are read: ", 28);
+	fat_free(f);
+}
+
 static void test_folder_chain_breaks(void **state)
 {
 	struct fat_image *f = fat_make(12, 100);
@@ -554,6 +579,7 @@ int main(void)
 		cmocka_unit_test(test_path_cut),
 		cmocka_unit_test(test_folder_in_itself),
 		cmocka_unit_test(test_folder_in_two_places),
+		cmocka_unit_test(test_more_folders_than_are_read),
 		cmocka_unit_test(test_folder_chain_breaks),
 		cmocka_unit_test(test_chain_in_a_circle),
 		cmocka_unit_test(test_shared_clusters),

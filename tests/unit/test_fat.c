@@ -258,6 +258,8 @@ static void test_bad_cluster_in_a_chain(void **state)
 		/* Any of the eight highest numbers ends a chain; the four upper bits say nothing. */
 		fat_set(f, first + 1, first + 2);
 		fat_set(f, first + 2, fat_end(f) - 7);
+		if (bits[i] == 32)
+			fat_set(f, first, 0xA0000000 | (first + 1));
 		walk(f);
 		assert_int_equal(seen->report.damaged, 0);
 		fat_free(f);
@@ -326,17 +328,25 @@ static void test_orphaned_long_names(void **state)
 	fat_file(f, 0, "G          ", 0);
 	fat_long(f, 0, 0x41, empty, "H          ");
 	fat_file(f, 0, "H          ", 0);
+	fat_long(f, 0, 0x43, name, "J          "); /* its second part is missing */
+	fat_long(f, 0, 0x01, name, "J          ");
+	fat_file(f, 0, "J          ", 0);
+	fat_long(f, 0, 0x41, name, "K          ");
+	fat_long(f, 0, 0x42, name, "K          "); /* begins anew, without its first part */
+	fat_file(f, 0, "K          ", 0);
 	fat_long(f, 0, 0x43, name, "I          ");
 	fat_long_text(f, 0, "begins anew", "I          ");
 	fat_file(f, 0, "I          ", 0);
 	walk(f);
-	assert_int_equal(seen->n, 9);
+	assert_int_equal(seen->n, 11);
+	assert_string_equal(seen->at[8].path, "J");
+	assert_string_equal(seen->at[9].path, "K");
 	for (size_t i = 0; i < 8; i++) {
 		const char expected[2] = { (char)('A' + i), '\0' };
 
 		assert_string_equal(seen->at[i].path, expected);
 	}
-	assert_string_equal(seen->at[8].path, "begins anew");
+	assert_string_equal(seen->at[10].path, "begins anew");
 	fat_free(f);
 }
 

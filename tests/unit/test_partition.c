@@ -268,6 +268,15 @@ static void test_gpt_damaged(void **state)
 	fresh(512);
 	gpt_entry(0, 40, 99);
 	gpt_finish();
+	block_at(1)[60] ^= 1;
+	read_all(TABLE_GPT, 1, 1);
+	block_at(1)[60] ^= 1;
+	gpt_head(1, 2);
+	memcpy(block_at(2000), block_at(1), 512);
+	gpt_head(2000, 2);
+	memcpy(block_at(1), block_at(2000), 512); /* another place's header */
+	read_all(TABLE_GPT, 1, 1);
+	gpt_head(1, 2);
 	block_at(1)[30] ^= 1;
 	read_all(TABLE_GPT, 1, 1);
 	assert_string_equal(found.text, "the first GPT is damaged, its second copy is used");
@@ -284,6 +293,9 @@ static void test_gpt_damaged(void **state)
 	block_at(1)[30] ^= 1;
 	block_at(BLOCKS - 1)[30] ^= 1;
 	read_all(TABLE_GPT, 0, 1);
+	mbr(0, 1, 0x0C, 40, 60); /* a hybrid: there is still this */
+	read_all(TABLE_MBR, 1, 1);
+	expect(0, 40, 60, 0x0C);
 	block_at(0)[510] = 0;
 	read_all(TABLE_NONE, 1, 0);
 }

@@ -110,6 +110,8 @@ void bays_configure(struct bays *h, const struct config *c)
 				h->bay[i]->profile = &c->profile[k];
 		}
 		if (old && !h->bay[i]->profile) {
+			if (probe_is_at(h->bay[i]))
+				probe_gone(h->bay[i]);
 			docking_interrupted(h->bay[i], "fault");
 			if (h->bay[i]->child)
 				child_drop(h->bay[i]->child);
@@ -120,6 +122,7 @@ void bays_configure(struct bays *h, const struct config *c)
 	}
 	h->profiles = c->profile;
 	h->profiles_n = c->profiles_n;
+	h->probe.reload = true;
 	controllers_configure(&h->controllers, c->usb_slots, c->usb_endpoints);
 	health_again(h);
 	arrival_match_again(h);

@@ -1,5 +1,6 @@
 #include "probe.h"
 
+#include "arrival.h"
 #include "bays.h"
 #include "books.h"
 #include "child.h"
@@ -42,7 +43,7 @@ static const char *why_not(const struct bay *b)
 	case BAY_LOOKING:
 		return "busy: wait until its camera is held, then ask again";
 	}
-	if (b->state == BAY_READY && (b->sum.pending || b->leaving_us))
+	if (b->state == BAY_READY && (!b->linked || b->sum.pending || b->leaving_us))
 		return "busy: wait until its camera is held, then ask again";
 	return NULL;
 }
@@ -63,6 +64,7 @@ const char *probe_begin(struct bays *h, struct bay *b, uid_t uid)
 	p->uid = uid;
 	p->docked = b->state == BAY_READY;
 	p->fault = b->state == BAY_FAULT;
+	p->reload = false;
 	p->status = 0;
 	p->text[0] = '\0';
 	memset(&p->row, 0, sizeof(p->row));
@@ -136,6 +138,8 @@ static void give_back(struct bay *b)
 	b->linked = b->final = false;
 	b->due_us = 0;
 	b->state = p->docked ? BAY_CLOSED : p->fault ? BAY_FAULT : BAY_FOREIGN;
+	if (p->reload)
+		arrival_match_again(b->house);
 }
 
 void probe_failed(struct bay *b, const char *why)

@@ -20,6 +20,7 @@ struct probe {
 	uid_t uid;
 	bool docked; /* read on afterwards */
 	bool fault;  /* a fault again afterwards */
+	bool reload; /* profiles have come meanwhile: a foreign device may match one */
 	int status;  /* of the newest one, once bay is NULL: 0, or -errno with text */
 	char text[PROTO_TEXT_LEN * 2];
 	struct proto_ctl_probe row;

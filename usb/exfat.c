@@ -12,6 +12,7 @@
  * them (7.4.10) and the 10 ms parts are left out, so that one camera's files stay on one clock
  * whether or not it knows its zone. Deleted entries are not looked at.
  */
+#include "cache.h"
 #include "dos_time.h"
 #include "exfat_boot.h"
 #include "name.h"
@@ -24,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW_BYTES 65536 /* no medium has bigger blocks (source.h) */
 #define ENTRY_BYTES 32
 #define SET_ENTRIES 256                 /* a file entry and its 255 secondaries at most */
 #define FOLDER_BYTES_MAX (256ull << 20) /* 7.4: a folder is at most 256 MiB */
@@ -39,15 +39,8 @@
 #define ENTRY_SECONDARY 0x40
 #define NAME_UNITS 15 /* UTF-16 units in one name entry */
 
-/* Bytes of the medium that were read last for one purpose. */
-struct window {
-	uint8_t bytes[WINDOW_BYTES];
-	uint64_t at;
-	size_t len;
-};
-
 struct exfat {
-	struct window tables, entries, bits;
+	struct cache *cache;
 	uint8_t set[SET_ENTRIES * ENTRY_BYTES];
 	uint64_t fat_at, fat_len; /* on the medium */
 	uint32_t root;
@@ -79,36 +72,6 @@ static void note(struct exfat *x, const char *text)
 		x->notes[x->notes_n++] = text;
 }
 
-/*
- * The len bytes at offset, all of them in one block and before end, by way of a window. Where a
- * whole window cannot be read, their block alone is tried.
- */
-static int look(struct volume *v, struct window *w, uint64_t offset, size_t len, uint64_t end,
-    const uint8_t **out)
-{
-	uint32_t block = v->source->block_bytes;
-	uint64_t at = offset - offset % block;
-	int r;
-
-	if (offset < w->at || offset + len > w->at + w->len) {
-		w->at = at;
-		w->len = (size_t)smaller(WINDOW_BYTES, end - at);
-		r = source_read(v->source, at, w->bytes, w->len);
-		if (r == -EIO && w->len > block) {
-			w->len = block;
-			r = source_read(v->source, at, w->bytes, w->len);
-		}
-		if (r != 0) {
-			w->len = 0;
-			return r;
-		}
-		if (offset + len > w->at + w->len)
-			return -EIO;
-	}
-	*out = w->bytes + (offset - w->at);
-	return 0;
-}
-
 static void boot_take(struct volume *v, const struct exfat_boot *b)
 {
 	struct exfat *x = v->inner;
@@ -137,14 +100,14 @@ static int bit_of(struct volume *v, uint32_t cluster)
 	struct exfat *x = v->inner;
 	uint64_t byte = (cluster - 2) / 8;
 	uint64_t at = x->bitmap_whole ? volume_at(v, x->bitmap) : 0;
-	const uint8_t *p;
+	uint8_t bits;
 	int r;
 
 	if (!x->bitmap_whole || byte >= x->bitmap_bytes || x->bits_left == 0)
 		return -ENODATA;
 	x->bits_left--;
-	r = look(v, &x->bits, at + byte, 1, at + x->bitmap_bytes, &p);
-	return r != 0 ? r : p[0] >> ((cluster - 2) % 8) & 1;
+	r = cache_read(x->cache, at + byte, &bits, 1);
+	return r < 0 ? r : bits >> ((cluster - 2) % 8) & 1;
 }
 
 /* Tells, once a file, that the bitmap has free what a file uses. */
@@ -161,13 +124,13 @@ static void tell_free(struct volume *v, uint32_t cluster)
 static int exfat_follow(struct volume *v, uint32_t cluster, uint32_t *out)
 {
 	struct exfat *x = v->inner;
-	const uint8_t *p;
+	uint8_t p[4];
 	int r;
 
 	if (!volume_has(v, cluster) || 4 * (cluster + 1ull) > x->fat_len)
 		return -EIO;
-	r = look(v, &x->tables, x->fat_at + 4ull * cluster, 4, x->fat_at + x->fat_len, &p);
-	if (r != 0)
+	r = cache_read(x->cache, x->fat_at + 4ull * cluster, p, sizeof(p));
+	if (r < 0)
 		return r;
 	*out = (uint32_t)le(p, 4);
 	if (*out > FAT_BAD)
@@ -184,10 +147,9 @@ static int exfat_follow(struct volume *v, uint32_t cluster, uint32_t *out)
  * The entry at the cursor, and where it lies. 1; 0: the folder ends here; -EIO, the cursor behind
  * the block that cannot be read where what follows may be; -errno.
  */
-static int peek(struct volume *v, struct folder *f, const uint8_t **out, uint64_t *where)
+static int peek(struct volume *v, struct folder *f, uint8_t out[ENTRY_BYTES], uint64_t *where)
 {
 	struct exfat *x = v->inner;
-	uint64_t base;
 	int r;
 
 	if (f->at + ENTRY_BYTES > f->size_bytes || f->at >= FOLDER_BYTES_MAX)
@@ -202,14 +164,13 @@ static int peek(struct volume *v, struct folder *f, const uint8_t **out, uint64_
 	}
 	if (!volume_has(v, f->cluster))
 		return -EIO;
-	base = volume_at(v, f->cluster);
-	*where = base + f->at % v->cluster_bytes;
-	r = look(v, &x->entries, *where, ENTRY_BYTES, base + v->cluster_bytes, out);
+	*where = volume_at(v, f->cluster) + f->at % v->cluster_bytes;
+	r = cache_read(x->cache, *where, out, ENTRY_BYTES);
 	if (r == -EIO && x->bad_blocks < BAD_BLOCKS_MAX) {
 		x->bad_blocks++;
 		f->at += v->source->block_bytes - *where % v->source->block_bytes;
 	}
-	return r == 0 ? 1 : r;
+	return r < 0 ? r : 1;
 }
 
 /*
@@ -219,22 +180,21 @@ static int peek(struct volume *v, struct folder *f, const uint8_t **out, uint64_
 static int gather(struct volume *v, struct folder *f, uint64_t *where)
 {
 	struct exfat *x = v->inner;
+	uint8_t *p = x->set;
 	uint64_t at;
-	const uint8_t *p;
-	int n, r = peek(v, f, &p, where);
+	int n, r = peek(v, f, p, where);
 
 	if (r <= 0)
 		return r;
-	memcpy(x->set, p, ENTRY_BYTES);
 	f->at += ENTRY_BYTES;
 	for (n = 1; n <= x->set[1]; n++) {
-		r = peek(v, f, &p, &at);
+		p += ENTRY_BYTES;
+		r = peek(v, f, p, &at);
 		if (r < 0 && r != -EIO)
 			return r;
 		if (r <= 0 ||
 		    (p[0] & (ENTRY_IN_USE | ENTRY_SECONDARY)) != (ENTRY_IN_USE | ENTRY_SECONDARY))
 			break;
-		memcpy(x->set + n * ENTRY_BYTES, p, ENTRY_BYTES);
 		f->at += ENTRY_BYTES;
 	}
 	return n;
@@ -336,13 +296,13 @@ static void set_compare(struct volume *v, const struct volume_file *f)
 static int exfat_next(struct volume *v, struct folder *f, struct volume_file *out)
 {
 	struct exfat *x = v->inner;
+	uint8_t p[ENTRY_BYTES];
 	uint64_t where;
-	const uint8_t *p;
 	bool sound;
 	int n;
 
 	for (;;) {
-		n = peek(v, f, &p, &where);
+		n = peek(v, f, p, &where);
 		if (n <= 0 || p[0] == ENTRY_END)
 			return n < 0 ? n : 0;
 		if (p[0] != ENTRY_FILE) {
@@ -408,15 +368,15 @@ static int bitmap_find(struct volume *v, unsigned active)
 {
 	struct exfat *x = v->inner;
 	struct folder f = { .first = x->root, .cluster = x->root, .size_bytes = UINT64_MAX };
+	uint8_t p[ENTRY_BYTES];
 	uint64_t where;
-	const uint8_t *p;
 	uint32_t cluster, next;
 	int r;
 
 	x->bitmap = 0;
 	x->bitmap_whole = false;
 	for (;;) {
-		r = peek(v, &f, &p, &where);
+		r = peek(v, &f, p, &where);
 		if (r <= 0 || p[0] == ENTRY_END) {
 			note(x, "no allocation bitmap");
 			return r < 0 && r != -EIO ? r : 0;
@@ -449,14 +409,17 @@ static void exfat_forget(struct volume *v)
 {
 	struct exfat *x = v->inner;
 
-	x->tables.len = x->entries.len = x->bits.len = 0;
+	cache_forget(x->cache);
 	x->bits_left = 4ull * v->clusters; /* a walk reads all twice */
 	x->bad_blocks = 0;
 }
 
 static void exfat_close(struct volume *v)
 {
-	free(v->inner);
+	struct exfat *x = v->inner;
+
+	cache_close(x->cache);
+	free(x);
 	v->inner = NULL;
 }
 
@@ -470,6 +433,11 @@ static int exfat_open(struct volume *v, const char **why)
 	x = v->inner = calloc(1, sizeof(*x));
 	if (!x)
 		return -ENOMEM;
+	x->cache = cache_open(v->source);
+	if (!x->cache) {
+		exfat_close(v);
+		return -ENOMEM;
+	}
 	v->kind = VOLUME_EXFAT;
 	r = exfat_boot_find(v->source, v->base, &boot, &wrong);
 	if (r == 1) {
@@ -506,7 +474,7 @@ static int exfat_room(struct volume *v, uint64_t *capacity_bytes, uint64_t *free
 	struct exfat *x = v->inner;
 	uint64_t free_clusters = 0, bytes = (v->clusters + 7ull) / 8;
 	uint32_t cluster = x->bitmap;
-	const uint8_t *p;
+	uint8_t bits;
 	int r;
 
 	if (cluster == 0)
@@ -520,11 +488,10 @@ static int exfat_room(struct volume *v, uint64_t *capacity_bytes, uint64_t *free
 			if (r <= 0)
 				return r < 0 ? r : -EIO;
 		}
-		r = look(v, &x->bits, volume_at(v, cluster) + at, 1,
-		    volume_at(v, cluster) + v->cluster_bytes, &p);
-		if (r != 0)
+		r = cache_read(x->cache, volume_at(v, cluster) + at, &bits, 1);
+		if (r < 0)
 			return r;
-		used = p[0];
+		used = bits;
 		if (i == bytes - 1 && v->clusters % 8) /* bits behind the last cluster */
 			used |= 0xFFu << v->clusters % 8;
 		free_clusters += 8 - (unsigned)__builtin_popcount(used & 0xFF);

@@ -120,7 +120,7 @@ static int submit_status(struct bot *b)
 }
 
 /*
- * Queues all reads of the command and that of its status. Where USB memory is short, what is under
+ * Queues all reads of the command; that of its status where no data come before it. Where USB memory is short, what is under
  * way already will make room: bot_await goes on. Where it was pulled out, what came is to be taken.
  */
 static int queue(struct bot *b, struct bot_half *h)
@@ -136,7 +136,8 @@ static int queue(struct bot *b, struct bot_half *h)
 		if (r == 0)
 			h->queued++;
 	}
-	if (r == 0 && !b->status_queued)
+	/* Behind data it is asked for when they are there: QEMU's disk answers it too early. */
+	if (r == 0 && h->used == 0)
 		r = submit_status(b);
 	return (r == -ENOMEM || r == -ENODEV) && h->queued > 0 ? 0 : r;
 }

@@ -1,8 +1,9 @@
 /*
  * bot: the bulk-only transport of a simulated mass-storage camera: CBW, data, CSW.
  *
- * Part of the responder, which hands it what comes on bulk-out and sends what it queues. Source: USB
- * Mass Storage Class, Bulk-Only Transport 1.0; its 13 cases (section 6.7) are numbered in bot.c.
+ * Part of the responder, which hands it what comes on bulk-out and sends what it queues. Source:
+ * USB Mass Storage Class, Bulk-Only Transport 1.0; its 13 cases (section 6.7) are
+ * numbered in bot.c.
  */
 #ifndef VCAM_BOT_H
 #define VCAM_BOT_H

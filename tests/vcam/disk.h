@@ -46,7 +46,7 @@ struct disk {
 	uint64_t writes_seen, reads, ejects, resets, checks, phase_errors;
 };
 
-/* Opens an image as the next unit. size_bytes 0: the file's. 0, or -errno: *why says what failed. */
+/* Opens an image as the next unit. size_bytes 0: the file's. 0, or -errno: *why says what. */
 int disk_add(struct disk *d, const char *path, uint64_t size_bytes, const char **why);
 
 /* Fills buf with n bytes of the unit from offset. */

@@ -232,8 +232,8 @@ static bool is_delivered(struct vcam *v)
 }
 
 /*
- * Makes the halts that the responder wants; from then on the controller keeps them. True: bulk-in is
- * halted, and what comes behind may be queued.
+ * Makes the halts that the responder wants; from then on the controller keeps them. True: bulk-in
+ * is halted, and what comes behind may be queued.
  */
 static bool make_halts(struct vcam *v)
 {

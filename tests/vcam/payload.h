@@ -1,6 +1,6 @@
 /*
- * payload: what the data phase of an object or of a disk's medium carries, how fast, and what happens
- * to it at a byte.
+ * payload: what the data phase of an object or of a disk's medium carries, how fast, and what
+ * happens to it at a byte.
  *
  * Part of the responder, which sends the transfers.
  */

@@ -4,7 +4,8 @@
  * Keys of "locked" (LANGUAGES.md says what they do): language (dv16, amba-request, amba-block,
  * amba-text), pin, admin, tries, id, info {serial user_no user_name unit_no unit_name}, battery,
  * clock (seconds), card, others (stall, silent, garbage), comes_back (same-port-new-ids, in-place,
- * never, late:SECONDS, other-serial, other-camera), back {vendor product serial manufacturer model}.
+ * never, late:SECONDS, other-serial, other-camera), back {vendor product serial manufacturer
+ * model}.
  */
 #include <errno.h>
 #include <stdio.h>

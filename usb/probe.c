@@ -160,8 +160,8 @@ static int try_all(struct transport *t, const struct proto_attach *attach, struc
 	if (disk) {
 		a.unlock[0] = UNLOCK_DV16;
 	} else {
-		a.unlock[0] = UNLOCK_AMBA_REQUEST;
-		a.unlock[1] = UNLOCK_AMBA_BLOCK;
+		a.unlock[0] = UNLOCK_AMBA_BLOCK; /* met without a PIN */
+		a.unlock[1] = UNLOCK_AMBA_REQUEST;
 		a.unlock[2] = UNLOCK_AMBA_TEXT;
 	}
 	return try_driver(&unlock_driver, DRIVER_MSC, t, &a, out, why);

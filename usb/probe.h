@@ -14,7 +14,7 @@
 
 /*
  * Tries PTP where an interface says so; then a disk; then, where an interface is a vendor's own, the
- * vendors' languages: request, block, text. A disk that names itself DV16, or has no medium yet, is
+ * vendors' languages: block, request, text. A disk that names itself DV16, or has no medium yet, is
  * asked in that. *out says what answered, or in text why nothing did. 0; -EIO: it has gone (*why).
  */
 int probe_run(struct transport *t, const struct proto_attach *attach, struct proto_probed *out,

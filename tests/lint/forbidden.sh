@@ -51,4 +51,23 @@ if git grep -nE --untracked -A2 '(^|[^_a-z>.])open(at)?[[:space:]]*\(' -- 'dockd
 	echo "forbidden: open without O_CLOEXEC" >&2
 	bad=1
 fi
+
+# A camera's medium is never written. SCSI commands are made in scsi.c, which knows those that read and
+# no other, and in dv16.c, whose table has no command that reaches the medium (SPC-4 and SBC-3: 0x04
+# FORMAT UNIT, 0x0A 0x2A 0xAA 0x8A WRITE, 0x2E WRITE AND VERIFY, 0x42 UNMAP, 0x93 WRITE SAME, 0x15 0x55
+# MODE SELECT, 0x3B WRITE BUFFER, 0x48 SANITIZE, 0x7F longer ones).
+reading='00|03|12|1A|25|28|88|9E'
+forbid "a command descriptor block made elsewhere" "in scsi.c or dv16.c" '\bcdb\[0\][[:space:]]*=' \
+	'usb/*.c' ':!usb/scsi.c' ':!usb/dv16.c'
+forbid "a SCSI command that writes" "nothing writes to a camera's medium" \
+	'\b0x(0A|2A|2E|3B|42|48|55|8A|8E|93|AA|AE|0a|2a|2e|3b|8a|8e|aa|ae)\b' \
+	usb/scsi.c usb/disk.c usb/bot.c usb/wrapper.c 'usb/msc_*.c' usb/unlock.c usb/dv16.c usb/language_dv16.c
+if grep -nE '^[[:space:]]*[A-Z0-9_]+ = 0x[0-9A-Fa-f]{2},' usb/scsi.c | grep -vE "= 0x($reading),"; then
+	echo "forbidden: a SCSI command in scsi.c that is not known to read only" >&2
+	bad=1
+fi
+if grep -nE '^#define TOOL_[A-Z]+ ' usb/dv16.c | grep -vE '0xF[BD]\b'; then
+	echo "forbidden: a vendor's command in dv16.c that is none of its two heads" >&2
+	bad=1
+fi
 exit $bad

@@ -2,9 +2,8 @@
  * locked: a camera that is no disk until its vendor's language has switched it to one.
  *
  * The languages are in LANGUAGES.md, with what is documented of them and what is not. Owns the
- * lock, the ids that can be read and written, and what the camera comes back as. It
- * leaves the bus and
- * comes back by itself (vcam.c asks locked_left and locked_back).
+ * lock, the ids that can be read and written, and what the camera comes back as. It leaves the
+ * bus and comes back by itself (vcam.c asks locked_left, and tells locked_plug).
  */
 #ifndef VCAM_LOCKED_H
 #define VCAM_LOCKED_H

@@ -194,14 +194,14 @@ static void sentence(const struct bay *b, enum ailment what, char *out, size_t r
 	switch (what) {
 	case AILMENT_CURRENT:
 		snprintf(out, room,
-		    "port %.40s took too much current: change cable and hub, then dockctl retry "
-		    "bay %.20s",
+		    "port %.40s took too much current: change cable and hub, then "
+		    "dockctl retry bay %.20s",
 		    b->port, b->name);
 		break;
 	case AILMENT_BAY:
 		snprintf(out, room,
-		    "errors with different cameras (%u of late): clean its contacts, else change its "
-		    "cable or hub port; then dockctl retry bay %.20s",
+		    "errors with different cameras (%u of late): clean its contacts, else "
+		    "change its cable or hub port; then dockctl retry bay %.20s",
 		    b->health.errors, b->name);
 		break;
 	case AILMENT_CAMERA:
@@ -211,19 +211,20 @@ static void sentence(const struct bay *b, enum ailment what, char *out, size_t r
 		break;
 	case AILMENT_EITHER:
 		snprintf(out, room,
-		    "errors with one camera only (%u of late): try that camera in another bay to tell "
-		    "whether it or the bay is at fault",
+		    "errors with one camera only (%u of late): try that camera in another bay "
+		    "to tell whether it or the bay is at fault",
 		    b->health.errors);
 		break;
 	case AILMENT_SPEED:
 		snprintf(out, room,
-		    "downgraded speed, %u Mbit/s instead of %u: clean contacts, other cable or port",
+		    "downgraded speed, %u Mbit/s instead of %u: clean contacts, other cable "
+		    "or port",
 		    b->device.speed_mbps, best > b->device.speed_mbps ? best : 480);
 		break;
 	case AILMENT_FILL:
 		snprintf(out, room,
-		    "camera %.32s is %u %% full and not emptied by dockd (%s): have it formatted when "
-		    "dockctl bay shows all receipted",
+		    "camera %.32s is %u %% full and not emptied by dockd (%s): have it "
+		    "formatted when dockctl bay shows all receipted",
 		    b->identity, health_fill(b), why ? why : "");
 		break;
 	}

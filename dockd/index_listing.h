@@ -54,7 +54,8 @@ int listing_link(struct index *ix, uint64_t docking, uint64_t row, uint64_t asse
 
 /*
  * The next row to pull: asset on rung LISTED, not needs_person, row not skipped; logs and sidecars
- * first, then flagged ones, growing last, then oldest time, then row. only_first: logs and sidecars only. 0, -ENOENT.
+ * first, then flagged ones, growing last, then oldest time, then row. only_first: logs and sidecars
+ * only. 0, -ENOENT.
  */
 int listing_next(struct index *ix, uint64_t docking, bool only_first, struct listing_row *out);
 

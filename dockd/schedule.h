@@ -11,10 +11,10 @@
 #include "bays.h"
 
 /*
- * All h->n bays into order: those that a person wants first; those with logs or sidecars left, those
- * with flagged files left, then those with least left; behind all of them cameras that keep failing.
- * It is asked for anew at each object: a pull that is under way is never broken off, so logs of a
- * camera that has just come wait for one object of a camera below its root port at most.
+ * All h->n bays into order: those that a person wants first; those with logs or sidecars left,
+ * those with flagged files left, then those with least left; behind all of them cameras that keep
+ * failing. It is asked for anew at each object: a pull that is under way is never broken off, so
+ * logs of a camera that has just come wait for one object below its root port at most.
  */
 void schedule_order(const struct bays *h, struct bay **order);
 
@@ -22,8 +22,9 @@ void schedule_order(const struct bays *h, struct bay **order);
 size_t schedule_root_len(const char *port);
 
 /*
- * Fewer pulls are under way or planned below its root port than pulls-per-port; one more is allowed
- * for a camera that a person wants first. A pull that is silent holds no place: it uses nothing.
+ * Fewer pulls are under way or planned below its root port than pulls-per-port; one more is
+ * allowed for a camera that a person wants first. A pull that is silent holds no place: it uses
+ * nothing.
  */
 bool schedule_may_pull(const struct bays *h, const struct bay *b);
 

@@ -608,5 +608,5 @@ def test_those_of_other_files_are_killed_at_there():
     """Each is named in the test that its comment above names."""
     text = "".join((ROOT / "tests/system" / name).read_text() for name in (
         "test_receipts.py", "test_evidence.py", "test_retention.py", "test_receipts_uploader.py",
-        "test_destinations.py", "test_binding.py", "test_holds.py", "test_s3.py"))
+        "test_destinations.py", "test_binding.py", "test_holds.py", "test_s3.py", "test_unlock.py"))
     assert {name for name in ELSEWHERE if f'"{name}' not in text} == set()

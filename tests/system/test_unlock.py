@@ -215,6 +215,7 @@ def test_another_camera_while_one_is_awaited(card):
         a = s.locked("dv16", card, comes_back="never")
         a.plug("1-1")
         until(s, lambda: s.events("unlock-away"), "the first one is away")
+        assert (s.bay("1")["state"], s.bay("1")["light"]) == ("unlocking", "reading")
         b = s.locked("dv16", card, "B", info={**INFO, "serial": "JL00077"})
         b.plug("1-1")
         s.held()

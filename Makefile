@@ -741,6 +741,7 @@ check-lab: test-programs npm
 bench-pull: all $(BUILD)/bench/bare_pull
 	$(Q)tests/lab/lab prepare
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/lab run tests/lab/bench_pull.py
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/lab run tests/lab/bench_disk.py
 $(eval $(call link,$(BUILD)/bench/bare_pull,tests/bench/bare_pull.c,libusb-1.0))
 #: bench           uploads, whole dockings, memory and start measured here; bench-write keeps the figures
 BENCH ?=

@@ -162,11 +162,12 @@ static int msc_open(struct transport *t, const struct proto_attach *attach, stru
 	uint8_t configuration;
 	unsigned timeout_ms = attach->timeout_ms;
 	struct camera *c;
-	size_t len;
+	size_t len, n;
 	int r;
 
 	raw = transport_descriptors(t, &len, &configuration);
-	usb = choose(list, descriptor_interfaces(raw, len, configuration, list));
+	n = descriptor_interfaces(raw, len, configuration, list);
+	usb = choose(list, n);
 	if (!usb) {
 		camera_fault(why, FAULT_DESCRIPTORS, "no bulk-only disk in its descriptors");
 		return transport_gone(t) ? camera_fault(why, FAULT_GONE, "unplugged") : -ENOTSUP;

@@ -127,7 +127,7 @@ static int read_all(struct reading *r, struct camera *c, struct proto_listed *ou
 
 int msc_list(struct camera *c, struct proto_listed *out, struct proto_reason *why)
 {
-	struct reading before, told, after;
+	struct reading before, told = { 0 }, after;
 	int r;
 
 	memset(out, 0, sizeof(*out));

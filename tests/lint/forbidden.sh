@@ -37,6 +37,10 @@ forbid "sleeping in a test" "wait for the event" '\btime\.sleep\(|(^|[[:space:]]
 # secret.c: $CREDENTIALS_DIRECTORY, the service manager's (systemd.exec(5)).
 forbid "test hooks in shipped programs" "link a double" '\b(secure_)?getenv[[:space:]]*\(' \
 	'dockd/*.c' 'usb/*.c' 'uploader/*.c' ':!uploader/secret.c'
+# SBC-3: WRITE 6, 10, 12, 16, AND VERIFY; FORMAT UNIT, UNMAP, WRITE SAME, MODE SELECT, START STOP.
+forbid "a SCSI command that writes" "cameras are read only" \
+	'0x(04|0[aA]|15|1[bB]|2[aAeE]|41|42|55|8[aAeE]|93|[aA][aAeE])\b|\bWRITE[_0-9(]|\bFORMAT_UNIT\b' \
+	usb/scsi.c usb/disk.c usb/disk_stream.c usb/msc_camera.c usb/msc_listing.c usb/msc_fetch.c
 forbid "a marker left behind" "do it or write it down" '\b(TODO|FIXME|XXX|HACK)\b' "${every[@]}" '*.py' '*.sh' \
 	':!tests/lint/*'
 

@@ -19,6 +19,7 @@ struct source {
 	int (*read)(struct source *s, uint64_t offset_bytes, void *out, size_t len);
 	uint64_t size_bytes;
 	uint32_t block_bytes; /* of the medium: 512 to 65536, a power of two */
+	uint64_t reads;       /* by source_read, so far */
 };
 
 /* As read, but -EIO where it does not all lie within the medium. */

@@ -28,6 +28,8 @@ int volume_behind(struct volume *v, uint32_t cluster, bool contiguous, uint32_t 
 {
 	int r = 1;
 
+	if (v->source->reads > v->reads_limit)
+		return -E2BIG;
 	if (contiguous)
 		*out = cluster + 1;
 	else
@@ -227,6 +229,7 @@ int volume_open(struct source *s, const struct partition *p, struct volume **out
 	if (!v)
 		return -ENOMEM;
 	v->source = s;
+	v->reads_limit = UINT64_MAX;
 	v->base = p->offset_bytes;
 	v->size_bytes = p->size_bytes;
 	if (v->base > s->size_bytes)
@@ -292,10 +295,21 @@ void volume_forget(struct volume *v)
 	v->format->forget(v);
 }
 
+/* As volume_chain_length; -E2BIG: it costs too many reads. */
+static int chain_length_soon(struct volume *v, uint32_t first, uint64_t *length)
+{
+	bool circle;
+	int r;
+
+	v->reads_limit = v->source->reads + VOLUME_SPARE_READS + v->clusters / 1024;
+	r = volume_chain_length(v, first, length, &circle);
+	v->reads_limit = UINT64_MAX;
+	return r;
+}
+
 int volume_entry(struct volume *v, uint64_t entry, struct volume_file *out)
 {
 	uint64_t length;
-	bool circle;
 	int r = v->format->entry(v, entry, out);
 
 	if (r == 0 && (out->flags & VOLUME_FOLDER))
@@ -307,10 +321,10 @@ int volume_entry(struct volume *v, uint64_t entry, struct volume_file *out)
 	else if (out->flags & VOLUME_CONTIGUOUS)
 		length = v->clusters + 2 - out->first;
 	else
-		r = volume_chain_length(v, out->first, &length, &circle);
+		r = chain_length_soon(v, out->first, &length);
 	if (r == 0)
 		volume_fit(v, out, length);
-	return r;
+	return r == -E2BIG ? 0 : r; /* as long as it says */
 }
 
 /* ---- maps ---- */

@@ -91,7 +91,8 @@ bool volume_dirty(const struct volume *v);
  * so that the second time size_bytes is what is there and both of two files that share clusters say
  * so. Clusters are marked while one bit each fits the memory (9.1 million of them: 300 GB in
  * clusters of 32 KiB); of files beyond that, sharing is not seen. A cluster is read as a folder
- * once only. A chain longer than its file's size is no contradiction (room reserved for it).
+ * once only. A chain longer than its file's size is no contradiction (room reserved for it). Where
+ * following costs too many reads, size_bytes is what the entry says, and that is told.
  */
 int volume_walk(struct volume *v,
     bool (*visit)(void *arg, const char *path, bool path_cut, const struct volume_file *file),

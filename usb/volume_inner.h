@@ -43,6 +43,7 @@ struct volume {
 	uint32_t clusters;   /* valid numbers are 2 to clusters + 1 */
 	uint64_t heap_bytes; /* on the medium, where cluster 2 begins */
 	bool dirty;
+	uint64_t reads_limit; /* of source->reads, behind which volume_behind answers -E2BIG */
 	struct volume_report *report; /* of the walk under way; NULL: none */
 	const char *path;             /* what the walk stands at; NULL: none */
 	void *inner;                  /* the format's own */
@@ -53,10 +54,19 @@ extern const struct volume_format fat_format, exfat_format;
 /* Where a cluster lies on the medium. Only for 2 <= cluster < clusters + 2. */
 uint64_t volume_at(const struct volume *v, uint32_t cluster);
 
+/*
+ * Reads that following chains may cost, beside one pass over the table: a table may be made so that
+ * each number of a chain lies elsewhere, which would keep a walk busy for hours.
+ */
+#define VOLUME_SPARE_READS 65536
+
 /* Clusters that so many bytes take. */
 uint64_t volume_clusters(const struct volume *v, uint64_t bytes);
 
-/* The cluster behind this one (volume_has). 1; 0: end of chain; -EIO: none that can be; -errno. */
+/*
+ * The cluster behind this one (volume_has). 1; 0: end of chain; -EIO: none that can be; -E2BIG: more
+ * reads than reads_limit; another -errno of the source.
+ */
 int volume_behind(struct volume *v, uint32_t cluster, bool contiguous, uint32_t *out);
 
 /*

@@ -29,8 +29,8 @@ struct walk {
 	bool (*visit)(void *arg, const char *path, bool path_cut,
 	    const struct volume_file *file); /* NULL: survey */
 	void *arg;
-	bool follow; /* each file's chain */
-	uint64_t spare_steps;
+	bool following; /* each file's chain */
+	uint64_t spare_steps, spare_reads;
 	struct volume_report report;
 	size_t depth;
 	struct level stack[VOLUME_DEPTH_MAX + 1];
@@ -77,7 +77,7 @@ static int met_before(
 }
 
 /* Follows a file's clusters, marks them, and makes its sizes and flags say what is there. */
-static int measure(struct walk *w, struct volume_file *f)
+static int follow(struct walk *w, struct volume_file *f)
 {
 	const char *wrong = "its chain of clusters ends before its size";
 	struct volume *v = w->volume;
@@ -102,14 +102,32 @@ static int measure(struct walk *w, struct volume_file *f)
 		if (++n < need)
 			r = volume_behind(v, cluster, f->flags & VOLUME_CONTIGUOUS, &cluster);
 	}
-	if (r < 0 && r != -EIO)
+	if (r < 0 && r != -EIO && r != -E2BIG)
 		return r;
-	volume_fit(v, f, n);
-	if (n < need)
+	if (r == -E2BIG)
+		volume_wrong(v, "clusters too scattered to be followed");
+	else
+		volume_fit(v, f, n);
+	if (n < need && r != -E2BIG)
 		volume_wrong(v, "%s", wrong);
 	if (f->flags & VOLUME_SHARED)
 		volume_wrong(v, "has clusters of another file");
 	return 0;
+}
+
+/* As follow, within the reads that are left for it. A file that takes more is as long as it says. */
+static int measure(struct walk *w, struct volume_file *f)
+{
+	struct volume *v = w->volume;
+	uint64_t before = v->source->reads, spent;
+	int r;
+
+	v->reads_limit = before + w->spare_reads;
+	r = follow(w, f);
+	v->reads_limit = UINT64_MAX;
+	spent = v->source->reads - before;
+	w->spare_reads -= spent < w->spare_reads ? spent : w->spare_reads;
+	return r;
 }
 
 /* ---- folders ---- */
@@ -139,7 +157,7 @@ static int measure_folder(struct walk *w, struct folder *f)
 					   "more folders than are read";
 			break;
 		}
-		if (w->follow && marks_meet(w->marks, cluster)) {
+		if (w->following && marks_meet(w->marks, cluster)) {
 			volume_wrong(v, "a folder has clusters of a file");
 			if (!w->visit && marks_share(w->marks, cluster) < 0)
 				return -ENOMEM;
@@ -207,7 +225,7 @@ static int take(struct walk *w)
 		w->report.folders++;
 		return enter(w, &folder);
 	}
-	r = w->follow ? measure(w, f) : 0;
+	r = w->following ? measure(w, f) : 0;
 	if (r < 0)
 		return r;
 	w->report.files++;
@@ -246,6 +264,7 @@ static int walk_once(struct walk *w)
 
 	memset(&w->report, 0, sizeof(w->report));
 	w->spare_steps = 2ull * v->clusters + 65536;
+	w->spare_reads = VOLUME_SPARE_READS + v->clusters / 1024;
 	w->depth = 0;
 	w->path[0] = '\0';
 	v->report = &w->report;
@@ -273,11 +292,11 @@ int volume_walk(struct volume *v,
 	if (!w || !w->marks)
 		goto out;
 	w->volume = v;
-	w->follow = true;
+	w->following = true;
 	r = walk_once(w);
 	survey = w->report;
 	if (r == 0) {
-		w->follow = survey.damaged > 0 || survey.unread > 0;
+		w->following = survey.damaged > 0 || survey.unread > 0;
 		w->visit = visit;
 		w->arg = arg;
 		marks_again(w->marks);

@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (volume_walk(check.volume, visit, &check, &report) != 0)
 		abort();
 	/* At most 16 KiB of it are no zeros: so many chains and folders can be in them. */
-	if (image.reads > 400000)
+	if (image.reads > 150000)
 		abort();
 	if ((report.damaged + report.unread > 0) != (report.text[0] != '\0'))
 		abort();

@@ -567,6 +567,38 @@ static void test_reads_of_a_walk(void **state)
 	fat_free(f);
 }
 
+/* A table made so that each number of a chain lies elsewhere: hours, if it were followed. */
+static void test_scattered_chain(void **state)
+{
+	const uint32_t n = 300007; /* prime: each step of 5003 comes to another cluster */
+	struct fat_image *f = fat_make(32, n + 1);
+	uint32_t at = 0, next;
+	struct volume_file file;
+	struct volume *v;
+
+	(void)state;
+	for (uint32_t i = 0; i + 1 < n; i++, at = next) {
+		next = (at + 5003) % n;
+		fat_set(f, 3 + at, 3 + next);
+	}
+	fat_set(f, 3 + at, fat_end(f));
+	fat_add(f, f->root, "FAR        ", 0x20, 3, n * SECTOR);
+	fat_add(f, f->root, "FAR2       ", 0x20, 3 + 5003, SECTOR);
+	v = opened(f);
+	f->medium.reads = 0;
+	assert_int_equal(walk_once(v), 0);
+	assert_int_equal(seen->at[0].file.size_bytes, n * SECTOR);
+	assert_int_equal(seen->n, 2);
+	assert_memory_equal(seen->report.text, "clusters too scattered to be followed: FAR", 43);
+	assert_true(f->medium.reads < 140000);
+	f->medium.reads = 0;
+	assert_int_equal(volume_entry(v, seen->at[0].file.entry, &file), 0);
+	assert_int_equal(file.size_bytes, n * SECTOR);
+	assert_true(f->medium.reads < 70000);
+	volume_close(v);
+	fat_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -590,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_map_of_zeros),
 		cmocka_unit_test(test_reads_of_a_walk),
+		cmocka_unit_test(test_scattered_chain),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,8 @@
 """What a camera is told: to whom it is issued, and its profile's settings; and what is written down of it."""
+import pytest
+
 import vcam
+from disks import make_disk
 from station import Station
 
 MIB = 1 << 20
@@ -73,3 +76,25 @@ def test_an_id_is_no_name():
             answer = s.ctl("camera", "assign", "SER", *words, "--reason", "r", check=False)
             assert answer.get("exit"), (words, answer)
         assert not [r for r in s.ledger() if r["type"] == "assigned"]
+
+
+@pytest.mark.parametrize("language, usb", [
+    ("dv16", {"vendor": 0x1234, "product": 1, "model": "DV16"}),
+    ("amba-block", {"vendor": 0x4255, "product": 1})])
+def test_a_locked_camera_is_told_before_it_is_a_disk(language, usb):
+    with Station(bays=BAYS) as s:
+        image = make_disk(s.folder / "card.img", {"DCIM/a.mp4": b"x" * 5000}, fs="fat16")
+        image.chmod(0o666)
+        camera = s.camera("L", disk={"luns": [{"image": str(image)}]}, usb=usb,
+                          locked={"language": language, "battery": 61,
+                                  "info": {"serial": "7654321", "user_no": "445566",
+                                           "unit_no": "990"}})
+        assign(s, "7654321", "--officer", "O-217")
+        camera.plug("1-1")
+        s.wait("all", "receipted", timeout=60)
+        assert [(t["what"], t["officer"], t["result"]) for t in told(s)] == [
+            ("owner", "O-217", "done")]
+        clip, = s.clips()
+        assert (clip["camera"], clip["officer"], clip["unit"]) == ("7654321", "O-217", "990")
+        assert camera.stats()["info"]["user_no"] == "O-217"
+        assert camera.stats()["writes_seen"] == 0

@@ -77,6 +77,7 @@ class ExfatVolume(Volume):
                     self.bitmap, self.bitmap_bytes = clusters_of, size
                 else:
                     raw = b"".join(os.pread(fd, self.cluster_bytes, self.at(c)) for c in clusters_of)
+                    self.upcase_raw, self.upcase_sum = raw[:size], entry[4:8]
                     self.upcase = upcase_table(raw[:size])
         for c in self.system + self.root.clusters:
             self.used[c] = 1
@@ -175,3 +176,35 @@ def reseal(fd, base, rng):
     total = boot_checksum(os.pread(fd, 11 * sector, base))
     for region in (base, base + 12 * sector):
         os.pwrite(fd, struct.pack("<I", total) * (sector // 4), region + 11 * sector)
+
+
+def format_big(fd, size, cluster_bytes, template):
+    """An empty volume with sectors of 4096 bytes, which mkfs.exfat makes only where a device has them."""
+    sector = 4096
+    per = cluster_bytes // sector
+    clusters = (size // sector - 24) * sector // (cluster_bytes + 4) - 2
+    fat_len = -(-4 * (clusters + 2) // sector)
+    heap = 24 + fat_len
+    clusters = (size // sector - heap) // per
+    bitmap_bytes = -(-clusters // 8)
+    bitmap = list(range(2, 2 + -(-bitmap_bytes // cluster_bytes)))
+    upcase = list(range(bitmap[-1] + 1, bitmap[-1] + 1 + -(-len(template.upcase_raw) // cluster_bytes)))
+    root = upcase[-1] + 1
+    boot = b"\xEB\x76\x90EXFAT   ".ljust(64, b"\0") + struct.pack(
+        "<QQIIIIIIHHBBBBB7x", 0, size // sector, 24, fat_len, heap, clusters, root, 0, 0x100, 0, 12,
+        per.bit_length() - 1, 1, 0x80, 0xFF)
+    region = boot.ljust(510, b"\xF4") + b"\x55\xAA" + bytes(sector - 512)
+    region += (bytes(sector - 4) + b"\0\0\x55\xAA") * 8 + bytes(2 * sector)
+    region += struct.pack("<I", boot_checksum(region)) * (sector // 4)
+    os.pwrite(fd, region + region, 0)
+    table = [0xFFFFFFF8, 0xFFFFFFFF] + [0] * clusters
+    for run in (bitmap, upcase, [root]):
+        for here, after in zip(run, run[1:] + [0xFFFFFFFF]):
+            table[here] = after
+    os.pwrite(fd, struct.pack(f"<{len(table)}I", *table), 24 * sector)
+    bits = (1 << root - 1) - 1
+    os.pwrite(fd, bits.to_bytes(bitmap_bytes, "little"), heap * sector)
+    os.pwrite(fd, template.upcase_raw, heap * sector + (upcase[0] - 2) * cluster_bytes)
+    os.pwrite(fd, struct.pack("<B19xIQ", 0x81, 2, bitmap_bytes) +
+              b"\x82\0\0\0" + template.upcase_sum + struct.pack("<12xIQ", upcase[0], len(template.upcase_raw)),
+              heap * sector + (root - 2) * cluster_bytes)

@@ -25,7 +25,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tables  # noqa: E402
-from exfat_writer import ExfatVolume, reseal  # noqa: E402
+from exfat_writer import ExfatVolume, format_big, reseal  # noqa: E402
 from fat_writer import FatVolume  # noqa: E402
 from volume_writer import Full, Node, digest  # noqa: E402
 
@@ -57,8 +57,11 @@ def run(*argv, **kw):
 # ---- the empty volume ----
 
 def shape(rng, fs, big):
-    """(bytes, mkfs's arguments, block size of the medium)"""
+    """(bytes, mkfs's arguments, block size of the medium); a number in their place: format_big, with such clusters."""
     block = 512
+    if fs == "exFAT" and not big and rng.random() < 0.15:
+        cluster = rng.choice([4096, 8192, 32768])
+        return cluster * rng.choice([300, 2000]) + (1 << 20), cluster, 4096
     if fs == "exFAT":
         cluster = rng.choice([512, 1024, 4096, 4096, 32768, 131072]) if not big else rng.choice([1 << 20, 4 << 20, 32 << 20])
         clusters = rng.choice([300, 900, 4000]) if not big else (12 << 30) // cluster
@@ -104,6 +107,15 @@ def copy_data(source, fd, base):
                 at += len(data)
 
 
+def format_here(path, size, cluster):
+    with open(path, "wb+") as f, open(f"{path}.template", "wb+") as template:
+        template.truncate(1 << 20)
+        run("mkfs.exfat", "-b", "4096", template.name)
+        f.truncate(size)
+        format_big(f.fileno(), size, cluster, ExfatVolume(template.fileno(), 0))
+    os.unlink(template.name)
+
+
 def lay_out(rng, path, fs, big):
     """The image file with an empty volume in it: (fd, base, table, block)."""
     size, args, block = shape(rng, fs, big)
@@ -118,9 +130,12 @@ def lay_out(rng, path, fs, big):
     total = base + size + (block * 40 if table == "GPT" else 0)
     total += -total % block
     empty = f"{path}.empty"
-    with open(empty, "wb") as f:
-        f.truncate(size)
-    run(*args, empty)
+    if isinstance(args, int):
+        format_here(empty, size, args)
+    else:
+        with open(empty, "wb") as f:
+            f.truncate(size)
+        run(*args, empty)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     os.ftruncate(fd, total)
     copy_data(empty, fd, base)

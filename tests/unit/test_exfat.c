@@ -416,6 +416,34 @@ static void reads_entries_again(void **state)
 	free(c);
 }
 
+static void goes_by_the_active_fat(void **state)
+{
+	struct card *c = card_new(9);
+	struct volume_report r;
+	struct seen seen;
+	uint8_t *p = root_end(c);
+
+	(void)state;
+	c->bytes[110] =
+	    2; /* NumberOfFats; the second lies behind the first and is the active one */
+	c->bytes[106] = 1;
+	seal_boot(c, 0);
+	memcpy(c->bytes + 25 * 512, c->bytes + 24 * 512, 512);
+	p[0] = 0x81; /* the second bitmap */
+	p[1] = 1;
+	buf_put_le(p + 20, 90, 4);
+	buf_put_le(p + 24, (CLUSTERS + 7) / 8, 8);
+	put_set(p + 32, (struct set){ .text = "a", .first = 10, .size = 1024, .valid = 1024 });
+	chain(c, 10, END);
+	buf_put_le(c->bytes + 25 * 512 + 4 * 10, 11, 4);
+	buf_put_le(c->bytes + 25 * 512 + 4 * 11, END, 4);
+	memset(cluster_at(c, 90), 0xFF, 13);
+	seen = look(c, &r);
+	assert_string_equal("", r.text);
+	assert_int_equal(1024, seen.at[0].size_bytes);
+	free(c);
+}
+
 /* ---- damaged ones ---- */
 
 static void boot_backup(void **state)
@@ -629,6 +657,7 @@ int main(void)
 		cmocka_unit_test(times_are_faces),
 		cmocka_unit_test(counts_free_room),
 		cmocka_unit_test(reads_entries_again),
+		cmocka_unit_test(goes_by_the_active_fat),
 		cmocka_unit_test(boot_backup),
 		cmocka_unit_test(boot_that_cannot_be),
 		cmocka_unit_test(sets_that_are_damaged),

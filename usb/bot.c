@@ -120,9 +120,9 @@ static int submit_status(struct bot *b)
 }
 
 /*
- * Queues all reads of the command; that of its status where no data come before it. Where USB memory is short, what is under
- * way already will make room: bot_await goes on. Where it was pulled out, what came is to be
- * taken.
+ * Queues all reads of the command; that of its status where no data come before it. Where USB memory
+ * is short, what is under way already will make room: bot_await goes on. Where it was pulled out,
+ * what came is to be taken.
  */
 static int queue(struct bot *b, struct bot_half *h)
 {

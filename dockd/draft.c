@@ -97,13 +97,20 @@ static void put_match(struct page *p, const struct proto_ctl_probe *probe)
 {
 	const struct proto_arrived *a = &probe->device;
 	const struct proto_interface *used = used_interface(probe);
+	/* one that matches already must be outweighed */
+	bool closely = ids_are_shared(a) || probe->profile[0];
 
 	put(p, "match = { vendor = 0x%04x; product = 0x%04x;", (unsigned)a->vendor,
 	    (unsigned)a->product);
 	if (used)
 		put(p, " class = %u; subclass = %u; protocol = %u;", (unsigned)used->class,
 		    (unsigned)used->subclass, (unsigned)used->protocol);
-	if (ids_are_shared(a) && a->model[0]) {
+	if (used && closely && used->name[0]) {
+		put(p, "\n\tinterface = ");
+		put_glob(p, used->name);
+		put(p, ";");
+	}
+	if (closely && a->model[0]) {
 		put(p, "\n\tmodel = ");
 		put_glob(p, a->model);
 		put(p, ";");

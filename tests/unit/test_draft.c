@@ -176,6 +176,52 @@ static void hostile_words(void **state)
 	}
 }
 
+/* Beside the profiles that come with dockd, the draft is the one that is used. */
+static void a_draft_wins(void **state)
+{
+	static const struct {
+		uint16_t vendor, product;
+		const char *model;
+		struct proto_interface interface;
+	} devices[] = {
+		{ 0x1d6b, 0x0100, "", { .class = 6, .subclass = 1, .protocol = 1, .name = "MTP" } },
+		{ 0x1209, 0xbcbc, "vcam", { .class = 6, .subclass = 1, .protocol = 1 } },
+		{ 0x18d1, 0x4ee1, "Pixel", { .class = 255, .subclass = 255, .name = "MTP" } },
+		{ 0x4255, 0x0001, "", { .class = 255 } },
+		{ 0x1234, 0x0001, "DV16", { .class = 8, .subclass = 6, .protocol = 0x50 } },
+		{ 0x1234, 0x0002, "", { .class = 8, .subclass = 6, .protocol = 0x50 } },
+	};
+	char command[128], tie[256], *errors = NULL;
+
+	(void)state;
+	snprintf(command, sizeof(command), "cp etc/profiles/*.conf %s", profiles);
+	assert_int_equal(system(command), 0);
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		struct proto_ctl_probe p = ptp();
+		const struct profile *used;
+
+		p.device.vendor = devices[i].vendor;
+		p.device.product = devices[i].product;
+		p.device.interface[0] = devices[i].interface;
+		snprintf(p.device.model, sizeof(p.device.model), "%s", devices[i].model);
+		snprintf(p.profile, sizeof(p.profile), "one of those");
+		if (devices[i].interface.class != 6 && !devices[i].interface.name[0])
+			p.probed.driver = DRIVER_MSC;
+		assert_true(draft_write(&p, text, sizeof(text)) > 0);
+		put(file, text);
+		if (config_read(conf, profiles, &config, &errors) < 0)
+			fail_msg("%s\n%s", errors, text);
+		free(errors);
+		errors = NULL;
+		used =
+		    profile_match(config.profile, config.profiles_n, &p.device, tie, sizeof(tie));
+		assert_string_equal(tie, "");
+		assert_non_null(used);
+		if (strncmp(used->name, "draft-", 6) != 0)
+			fail_msg("%s is used\n%s", used->name, text);
+	}
+}
+
 static void nothing_to_read_it_by(void **state)
 {
 	struct proto_ctl_probe p = ptp();
@@ -195,6 +241,7 @@ int main(void)
 		cmocka_unit_test(a_locked_camera),
 		cmocka_unit_test(hostile_words),
 		cmocka_unit_test(nothing_to_read_it_by),
+		cmocka_unit_test(a_draft_wins),
 	};
 
 	return cmocka_run_group_tests_name("draft", tests, set_up, tear_down);

@@ -36,8 +36,9 @@ struct roots_task {
 };
 
 /*
- * Pure: when each bay's last task is done, in seconds, where at most at_once are pulled together and
- * share bytes_per_s evenly, a bay one task at a time. tasks is used up; done_s, by bay, was zeroed.
+ * Pure: when each bay's last task is done, in seconds, where at most at_once (64) are pulled
+ * together and share bytes_per_s evenly, a bay one task at a time. tasks is used up; done_s, by
+ * bay, was zeroed.
  */
 void roots_simulate(
     struct roots_task *tasks, size_t n, unsigned at_once, uint64_t bytes_per_s, double *done_s);

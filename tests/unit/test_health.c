@@ -1,6 +1,6 @@
 /*
- * health: what is the bay's fault, what the camera's, and what the ledger keeps of both; resources of
- * host controllers.
+ * health: what is the bay's fault, what the camera's, and what the ledger keeps of both; resources
+ * of host controllers.
  */
 #include "../../dockd/controllers.h"
 #include "../../dockd/health.c"

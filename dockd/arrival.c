@@ -128,6 +128,19 @@ static void no_profile(struct bay *b, const char *tie)
 	    log_text(b->device.model));
 }
 
+/* It comes and goes without end, beyond what its unlocking takes. */
+static bool is_given_up(struct bay *b)
+{
+	if (unlocking_expects(b) || !arrives_too_often(b))
+		return false;
+	if (!b->docking)
+		docking_begin(b);
+	health_mishap(b, MISHAP_CONTACT);
+	bay_fault(
+	    b, "it connects and disconnects all the time: clean or replace the bay's contacts");
+	return true;
+}
+
 static void arrived(struct bays *h, const struct proto_arrived *a)
 {
 	struct bay *b = bays_find(h, a->port);
@@ -159,13 +172,15 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 		b->device = *a;
 		return;
 	}
+	if (back && a->presence != PRESENCE_READY && unlocking_away(b)) {
+		b->device = *a; /* it may be so on its way back */
+		return;
+	}
 	if (b->child || b->state == BAY_LEFT)
 		bay_drop_worker(b);
 	if (!same)
 		docking_end(b, "left");
 	b->device = *a;
-	if (back && a->presence != PRESENCE_READY)
-		return; /* it may be so on its way back */
 	if (a->presence != PRESENCE_READY) {
 		block(b, a);
 		return;
@@ -177,14 +192,8 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 		return;
 	}
 	b->profile = profile;
-	if (!unlocking_expects(b) && arrives_too_often(b)) {
-		if (!b->docking)
-			docking_begin(b);
-		health_mishap(b, MISHAP_CONTACT);
-		bay_fault(b,
-		    "it connects and disconnects all the time: clean or replace the bay's contacts");
+	if (is_given_up(b))
 		return;
-	}
 	if (!same)
 		adopt(b, a);
 	if (!b->docking)

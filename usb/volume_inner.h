@@ -64,8 +64,8 @@ uint64_t volume_at(const struct volume *v, uint32_t cluster);
 uint64_t volume_clusters(const struct volume *v, uint64_t bytes);
 
 /*
- * The cluster behind this one (volume_has). 1; 0: end of chain; -EIO: none that can be; -E2BIG: more
- * reads than reads_limit; another -errno of the source.
+ * The cluster behind this one (volume_has). 1; 0: end of chain; -EIO: none that can be; -E2BIG:
+ * more reads than reads_limit; another -errno of the source.
  */
 int volume_behind(struct volume *v, uint32_t cluster, bool contiguous, uint32_t *out);
 

@@ -115,7 +115,7 @@ static int follow(struct walk *w, struct volume_file *f)
 	return 0;
 }
 
-/* As follow, within the reads that are left for it. A file that takes more is as long as it says. */
+/* As follow, within the reads that are left. A file that takes more is as long as it says. */
 static int measure(struct walk *w, struct volume_file *f)
 {
 	struct volume *v = w->volume;

@@ -270,6 +270,14 @@ class Volume:
                     places.setdefault(what[0], []).append((at, 32))
         return self.places[folder][node]
 
+    def above(self, node):
+        """The folders that the node is in, the root last."""
+        out = []
+        while node.parent:
+            node = node.parent
+            out.append(node)
+        return out
+
     def needs(self, node):
         """All bytes of the image that this file is read by, but for the volume's own and what is passed()."""
         out = self.extents(node) + self.chain_bytes(node)
@@ -281,8 +289,4 @@ class Volume:
 
     def passed(self, node):
         """The folders that are read on the way to this file: damage there is harmless, unless one ends too soon."""
-        out = []
-        while node.parent:
-            node = node.parent
-            out += self.extents(node)
-        return out
+        return [e for folder in self.above(node) for e in self.extents(folder)]

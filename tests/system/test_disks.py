@@ -38,7 +38,7 @@ def diskread(path, block, *options):
     done = subprocess.run([f"{BUILD}/test/diskread", "--block", str(block), *options, str(path)],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=HANG_S)
     assert done.returncode in (0, 1), f"{path}: {done.returncode}: {done.stderr.decode(errors='replace')[-3000:]}"
-    lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    lines = [json.loads(line) for line in done.stdout.split(b"\n") if line]
     return [x for x in lines if x["what"] == "file"], {x["what"]: x for x in lines if x["what"] != "file"}, done.returncode
 
 

@@ -74,6 +74,8 @@ gadget_prepare_disk() {
 	local n=$1 serial=$2 g=$gadgets/disk$1 f=$gadgets/disk$1/functions/mass_storage.disk$1 lun=0 image
 	shift 2
 	mkdir -p "$g/strings/0x409" "$g/configs/c.1/strings/0x409" "$f"
+	# LUNs come and go only while no configuration has the function.
+	rm -f "$g/configs/c.1/mass_storage.disk$n"
 	echo 0x1d6b >"$g/idVendor"
 	echo 0x0104 >"$g/idProduct"
 	echo Example >"$g/strings/0x409/manufacturer"
@@ -89,7 +91,7 @@ gadget_prepare_disk() {
 		echo "${image#r[ow]:}" >"$f/lun.$lun/file"
 		lun=$((lun + 1))
 	done
-	[ -e "$g/configs/c.1/mass_storage.disk$n" ] || ln -s "$f" "$g/configs/c.1/"
+	ln -s "$f" "$g/configs/c.1/"
 }
 
 gadget_disk() {

@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+"""Disks docked at a whole station, on real USB: FAT32 and exFAT, MBR, GPT and bare, two LUNs, blocks
+of 4096 bytes, read-only and writable; pulled out and docked again; probed. No image may change.
+"""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+from labstation import LabStation, digests, fill, on_bus, wait_on_bus
+from probe import Tally, hmp, shell, until
+
+MIB = 1 << 20
+t = Tally("docked")
+out = os.environ["LAB_OUT"]
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+
+def disks():
+    return [name for name in os.listdir("/dev") if name.startswith(("sd", "sg"))]
+
+
+def mounted():
+    with open("/proc/mounts") as f:
+        return [line for line in f if line.split()[2] in ("vfat", "exfat", "msdos")]
+
+
+def gone(serial):
+    until(20, lambda: not on_bus(serial))
+
+
+# ---- the station reads them ----
+
+def volume(path, files, maker, table=None, start=2048, block=512, size=40 * MIB, offset=0):
+    """An image with these files {path: bytes} put in through a mount; {digest: path}."""
+    with open(path, "wb") as f:
+        f.truncate(size)
+    if table:
+        subprocess.run(["sfdisk", "-q", path], input=table, text=True, check=True)
+        offset = start * block
+    sectors = size - offset - (MIB if table else 0)
+    loop = subprocess.check_output(["losetup", "-f", "--show", "-b", str(block), "-o", str(offset),
+                                    "--sizelimit", str(sectors), path], text=True).strip()
+    subprocess.run([*maker, loop], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.makedirs("/run/in", exist_ok=True)
+    options = "time_offset=0" if "exfat" in maker[0] else "tz=UTC,utf8=1,codepage=437,iocharset=utf8"
+    subprocess.run(["mount", "-o", options, loop, "/run/in"], check=True)
+    made = fill("/run/in", files)
+    subprocess.run(["umount", "/run/in"], check=True)
+    subprocess.run(["losetup", "-d", loop], check=True)
+    return made
+
+
+def sum_of(path):
+    return hashlib.blake2b(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def staged(s, number):
+    for path in (s.folder / "state/staging").rglob("%016x*" % number):
+        if path.suffix in (".part", ""):
+            return path.stat().st_size
+    return 0
+
+
+FAT32 = ["mkfs.vfat", "-F", "32", "-s", "1"]
+EXFAT = ["mkfs.exfat"]
+MBR = "label: dos\nstart=2048, type=c\n"
+GPT = "label: gpt\nstart=2048, type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7\n"
+SMALL = {"DCIM/100BWC/clip %d.mp4" % i: 300000 + 777 * i for i in range(6)}
+ODD = {"DCIM/Übung Straße/Ж 録画 é.mp4": 2 * MIB + 1, "DCIM/a b/c d/e f/g h/deep one.mp4": MIB,
+       "DCIM/empty.mp4": 0, "LOG/audit.log": 4321}
+
+
+def whole_station():
+    shell("modprobe -a loop vfat exfat nls_cp437 nls_utf8; umask 022; mkdir -p /run/img")
+    images = {"mbr": out + "/mbr.img", "gpt": "/run/img/gpt.img", "bare": "/run/img/bare.img",
+              "second": "/run/img/second.img", "ro": "/run/img/ro.img", "4k": out + "/4k.img"}
+    wanted = volume(images["mbr"], {"DCIM/mbr/" + k: v for k, v in SMALL.items()}, FAT32, MBR)
+    wanted |= volume(images["gpt"], ODD, EXFAT, GPT)
+    wanted |= volume(images["bare"], {"one/first lun.mp4": 3 * MIB}, FAT32)
+    wanted |= volume(images["second"], {"two/second lun.mp4": 2 * MIB + 5}, EXFAT)
+    wanted |= volume(images["ro"], {"long.mp4": 64 * MIB}, EXFAT, size=80 * MIB)
+    wanted |= volume(images["4k"], {"DCIM/4k %d.mp4" % i: MIB + i for i in range(3)},
+                     ["mkfs.vfat", "-F", "16", "-S", "4096", "-s", "1"], size=24 * MIB)
+    before = {name: sum_of(path) for name, path in images.items()}
+    os.makedirs("/run/station")
+    with LabStation(folder="/run/station", take_when="server") as s:
+        s.wait("idle", timeout=60)
+        # The driver is still loaded: it binds each disk for a moment, and the station takes it over.
+        shell("gadget_prepare_disk 0 GPT0 rw:%(gpt)s; gadget_prepare_disk 1 TWO0 rw:%(bare)s rw:%(second)s; "
+              "gadget_prepare_disk 2 RO0 ro:%(ro)s; qemu_disk qm QMBR0 512 %(mbr)s; "
+              "qemu_disk qk Q4K0 4096 %(4k)s" % images)
+        for n in (0, 1):
+            plug(n)
+        serials = ["GPT0", "TWO0", "QMBR0", "Q4K0"]
+        ports = {serial: wait_on_bus(serial) for serial in serials}
+        t.check("four disks are on the bus", all(ports.values()), ports)
+        s.wait("dockings", "4", timeout=60)
+        plug(2)
+        pulled_out(s)
+        for serial in [*serials, "RO0"]:
+            s.wait("bay", on_bus(serial), "take", timeout=200)
+        s.wait("all", "receipted", timeout=60)
+        got = digests("/run/station/store")
+        t.check("every file of five disks is at the destination, byte for byte (%d)" % len(wanted),
+                set(wanted) == set(got), [wanted[d] for d in set(wanted) - set(got)][:5])
+        bays = {b["camera"]: b for b in s.ctl("bay")["bays"] if b["camera"]}
+        t.check("each byte was pulled once, but for what was pulled out",
+                sum(b["pulled_bytes"] for c, b in bays.items() if c != "RO0") ==
+                sum(SMALL.values()) + sum(ODD.values()) + 5 * MIB + 5 + 3 * MIB + 3, bays)
+        t.check("no block device appeared, nothing is mounted", not disks() and not mounted())
+        names = {r["path"].encode("latin-1").decode() for r in s.ledger() if r["type"] == "found"}
+        t.check("names are kept", set(ODD) <= {n.split(":", 1)[-1].lstrip("/") for n in names} |
+                {n.split("/", 1)[-1] for n in names} | names, sorted(names))
+        probe_and_draft(s)
+        hmp("device_del qm")
+        hmp("device_del qk")
+        for n in (0, 1, 2):
+            shell("gadget_pull_disk %d" % n)
+        for serial in [*serials, "RO0"]:
+            gone(serial)
+        if t.failed:
+            print(s.log()[-6000:], s.log("hotplug")[-2000:], flush=True)
+    after = {name: sum_of(path) for name, path in images.items()}
+    t.check("not one byte of any image has changed", before == after,
+            [name for name in before if before[name] != after[name]])
+
+
+def plug(n):
+    with open("/sys/kernel/config/usb_gadget/disk%d/UDC" % n, "w") as udc:
+        udc.write("dummy_udc.%d\n" % n)
+
+
+def pulled_out(s):
+    """RO0's one long file, pulled out some way into it three times, and docked again."""
+    size, before, done = 64 * MIB, 0, 0
+    number = until(90, lambda: next((r for r in s.ledger() if r["type"] == "found" and
+                                     r["path"].endswith("long.mp4")), None))["asset"]
+    for i in range(3):
+        reached = until(90, lambda: staged(s, number) >= before + 3 * MIB)
+        shell("gadget_pull_disk 2")
+        gone("RO0")
+        before = staged(s, number)
+        done += 1 if reached and before < size else 0
+        plug(2)
+        wait_on_bus("RO0")
+        if before >= size:
+            break
+    s.wait("clip", number, "receipted", timeout=200)
+    c = s.clip(number)
+    t.check("pulled out %d times and whole" % done, done >= 2 and c["interruptions"] == done, c)
+    t.check("%d bytes were read again" % (c["pulled_bytes"] - size),
+            0 <= c["pulled_bytes"] - size <= (64 << 10) * max(1, c["interruptions"]), c)
+
+
+def probe_and_draft(s):
+    """Each kind of device is told for what it is; with the draft alone a gadget docks as it did."""
+    for serial in ("TWO0", "QMBR0"):
+        port = on_bus(serial)
+        path = "/run/draft-%s.conf" % serial
+        told = s.ctl("camera", "probe", port, "--profile", path)
+        t.check("%s is probed as a disk" % serial, told["driver"] == "msc", told)
+    for shipped in (s.folder / "profiles").iterdir():
+        shipped.unlink()
+    shutil.copy("/run/draft-TWO0.conf", s.folder / "profiles/draft.conf")
+    os.chmod(s.folder / "profiles/draft.conf", 0o644)
+    s.core.send(signal.SIGHUP)
+    shell("gadget_pull_disk 1")
+    gone("TWO0")
+    before = s.ctl("status")["dockings"]
+    plug(1)
+    s.wait("dockings", before + 1, timeout=60)
+    s.wait("bay", wait_on_bus("TWO0"), "take", timeout=120)
+    docked = [r for r in s.ledger() if r["type"] == "docked"][-1]
+    t.check("the drafted profile works as it is", docked["profile"].startswith("draft-"), docked)
+
+
+for part in (whole_station,):
+    try:
+        part()
+    except Exception as e:
+        t.check(part.__name__, False, "%s: %s" % (type(e).__name__, e))
+t.finish()

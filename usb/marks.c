@@ -7,11 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BEGINS (1u << 31) /* a folder's own entry leads there */
+
+struct place {
+	uint32_t key;    /* cluster + 1; 0: free */
+	uint32_t folder; /* whose chain came by it last, counted from 1; and BEGINS */
+};
+
 struct marks {
 	uint32_t covered; /* clusters that have bits */
 	uint8_t *met, *twice;
-	uint32_t *folders; /* open addressing; cluster + 1, 0 is free */
+	struct place *folders; /* open addressing */
 	size_t folders_size, folders_n;
+	uint32_t folder; /* that is followed */
 };
 
 struct marks *marks_open(uint32_t n)
@@ -46,6 +54,7 @@ void marks_again(struct marks *m)
 	memset(m->met, 0, m->covered / 8 + 1);
 	memset(m->folders, 0, m->folders_size * sizeof(*m->folders));
 	m->folders_n = 0;
+	m->folder = 0;
 }
 
 bool marks_covers(const struct marks *m, uint32_t cluster)
@@ -82,39 +91,57 @@ bool marks_shared(const struct marks *m, uint32_t cluster)
 	return m->twice && marks_covers(m, cluster) && m->twice[cluster / 8] >> cluster % 8 & 1;
 }
 
-static uint32_t *place(uint32_t *table, size_t size, uint32_t key)
+static struct place *place(struct place *table, size_t size, uint32_t key)
 {
 	size_t at = (key * 2654435761u) & (size - 1);
 
-	while (table[at] != 0 && table[at] != key)
+	while (table[at].key != 0 && table[at].key != key)
 		at = (at + 1) & (size - 1);
 	return &table[at];
 }
 
-int marks_folder(struct marks *m, uint32_t cluster)
+/* A place for one more. 0, -ENOSPC or -ENOMEM. */
+static int grow(struct marks *m)
 {
-	uint32_t *at = place(m->folders, m->folders_size, cluster + 1);
+	size_t size = 2 * m->folders_size;
+	struct place *table;
 
-	if (*at)
-		return 0;
 	if (m->folders_n == MARKS_FOLDERS)
 		return -ENOSPC;
-	if (4 * (m->folders_n + 1) > 3 * m->folders_size) {
-		size_t size = 2 * m->folders_size;
-		uint32_t *table = calloc(size, sizeof(*table));
-
-		if (!table)
-			return -ENOMEM;
-		for (size_t i = 0; i < m->folders_size; i++) {
-			if (m->folders[i])
-				*place(table, size, m->folders[i]) = m->folders[i];
-		}
-		free(m->folders);
-		m->folders = table;
-		m->folders_size = size;
-		at = place(table, size, cluster + 1);
+	if (4 * (m->folders_n + 1) <= 3 * m->folders_size)
+		return 0;
+	table = calloc(size, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->folders_size; i++) {
+		if (m->folders[i].key)
+			*place(table, size, m->folders[i].key) = m->folders[i];
 	}
-	*at = cluster + 1;
-	m->folders_n++;
-	return 1;
+	free(m->folders);
+	m->folders = table;
+	m->folders_size = size;
+	return 0;
+}
+
+int marks_folder(struct marks *m, uint32_t cluster, bool first)
+{
+	struct place *at = place(m->folders, m->folders_size, cluster + 1);
+	uint32_t begins = first ? BEGINS : 0;
+	int r = 0;
+
+	if (first && (at->folder & BEGINS))
+		return -EEXIST;
+	if (!first && at->key && (at->folder & ~BEGINS) == m->folder)
+		return -ELOOP;
+	if (!at->key) {
+		r = grow(m);
+		if (r < 0)
+			return r;
+		at = place(m->folders, m->folders_size, cluster + 1);
+		m->folders_n++;
+		r = 1;
+	}
+	m->folder += first;
+	*at = (struct place){ cluster + 1, m->folder | begins | (at->folder & BEGINS) };
+	return r;
 }

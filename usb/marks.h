@@ -2,7 +2,8 @@
  * marks: which clusters of a volume a walk has come by.
  *
  * Called by volume.c. Two bits a cluster (met, met twice) for as many as MARKS_BYTES hold, and the
- * clusters of folders, as a set of bounded size for any volume.
+ * clusters of folders, as a set of bounded size for any volume: each with the folder whose chain
+ * came by it last, and whether a folder's own entry leads to it.
  */
 #ifndef DOCKD_MARKS_H
 #define DOCKD_MARKS_H
@@ -33,7 +34,11 @@ bool marks_meet(struct marks *m, uint32_t cluster);
 int marks_share(struct marks *m, uint32_t cluster);
 bool marks_shared(const struct marks *m, uint32_t cluster);
 
-/* Notes a cluster of a folder. 1: new; 0: noted before; -ENOSPC: too many; -ENOMEM. */
-int marks_folder(struct marks *m, uint32_t cluster);
+/*
+ * Notes a cluster of a folder's chain; first: the one that the folder's entry leads to, with which
+ * each folder begins. 1: new; 0: another folder's chain came by it; -EEXIST: a folder begins there
+ * already (first), -ELOOP: the chain came by it itself; -ENOSPC: too many; -ENOMEM.
+ */
+int marks_folder(struct marks *m, uint32_t cluster, bool first);
 
 #endif

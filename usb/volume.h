@@ -13,7 +13,7 @@
 
 #define VOLUME_NAME_LEN 784 /* 255 UTF-16 units are at most 765 bytes of UTF-8; and a hash */
 #define VOLUME_DEPTH_MAX 64
-#define VOLUME_MEMORY_BYTES (3u << 20)
+#define VOLUME_MEMORY_BYTES (4u << 20)
 #define VOLUME_NO_TIME INT64_MIN
 
 enum volume_kind { VOLUME_FAT12 = 1, VOLUME_FAT16, VOLUME_FAT32, VOLUME_EXFAT };
@@ -90,9 +90,10 @@ bool volume_dirty(const struct volume *v);
  * All folders are read twice. The first time every chain is followed and its clusters are marked,
  * so that the second time size_bytes is what is there and both of two files that share clusters say
  * so. Clusters are marked while one bit each fits the memory (9.1 million of them: 300 GB in
- * clusters of 32 KiB); of files beyond that, sharing is not seen. A cluster is read as a folder
- * once only. A chain longer than its file's size is no contradiction (room reserved for it). Where
- * following costs too many reads, size_bytes is what the entry says, and that is told.
+ * clusters of 32 KiB); of files beyond that, sharing is not seen. A folder is entered once,
+ * whatever other chains come by its clusters. A chain longer than its file's size is no
+ * contradiction (room reserved for it). Where following costs too many reads, size_bytes is what
+ * the entry says, and that is told.
  */
 int volume_walk(struct volume *v,
     bool (*visit)(void *arg, const char *path, bool path_cut, const struct volume_file *file),

@@ -2,8 +2,9 @@
  * volume_walk: the walk through all folders of a volume.
  *
  * Part of volume.c. Depth first with a stack of its own; twice over all folders (volume.h: why).
- * Bounded for any medium: a cluster is read as a folder once, the clusters of files are followed
- * once but for spare steps where chains meet, and a chain that meets another after that is cut.
+ * Bounded for any medium: a folder is entered once, by the first entry that leads to it; clusters
+ * of folders and of files are followed once but for spare steps where chains meet, and a chain that
+ * meets another after that is cut.
  */
 #include "marks.h"
 #include "name.h"
@@ -30,7 +31,7 @@ struct walk {
 	    const struct volume_file *file); /* NULL: survey */
 	void *arg;
 	bool following; /* each file's chain */
-	uint64_t spare_steps, spare_reads;
+	uint64_t spare_steps, spare_reads, spare_folders;
 	struct volume_report report;
 	size_t depth;
 	struct level stack[VOLUME_DEPTH_MAX + 1];
@@ -133,8 +134,43 @@ static int measure(struct walk *w, struct volume_file *f)
 /* ---- folders ---- */
 
 /*
- * Follows a folder's clusters and bounds its size to those that were not read as a folder before.
- * 1; 0: there is nothing to read; -errno.
+ * A cluster of a folder's chain. What another folder's chain has is read all the same, within
+ * bounds: that chain may be the damaged one, and its folder may end before it comes there. 1; 0:
+ * the chain has to end here, *wrong says why; -ENOMEM.
+ */
+static int claim(struct walk *w, uint32_t cluster, bool first, const char **wrong)
+{
+	int r = -EINVAL;
+
+	if (volume_has(w->volume, cluster))
+		r = marks_folder(w->marks, cluster, first);
+	if (r == -ENOMEM)
+		return r;
+	if (r == -EINVAL)
+		*wrong = "a folder without a first cluster that can be";
+	else if (r == -EEXIST)
+		*wrong = "a folder that is read already: in itself, or in two places";
+	else if (r == -ELOOP)
+		*wrong = "a folder's chain of clusters runs in a circle";
+	else if (r == -ENOSPC || (r == 0 && w->spare_folders == 0))
+		*wrong = "more folders than are read";
+	if (*wrong)
+		return 0;
+	if (r == 0) {
+		w->spare_folders--;
+		volume_wrong(w->volume, "a folder has clusters of another folder");
+	}
+	if (w->following && marks_meet(w->marks, cluster) && r == 1) {
+		volume_wrong(w->volume, "a folder has clusters of a file");
+		if (!w->visit && marks_share(w->marks, cluster) < 0)
+			return -ENOMEM;
+	}
+	return 1;
+}
+
+/*
+ * Follows a folder's clusters and bounds its size to those that can be read. 1; 0: there is nothing
+ * to read; -errno.
  */
 static int measure_folder(struct walk *w, struct folder *f)
 {
@@ -146,24 +182,11 @@ static int measure_folder(struct walk *w, struct folder *f)
 	const char *wrong = NULL;
 	int r = 1;
 
-	while (n < need && !wrong) {
-		r = volume_has(v, cluster) ? marks_folder(w->marks, cluster) : -EINVAL;
-		if (r == -ENOMEM)
+	while (n < need) {
+		r = claim(w, cluster, n == 0, &wrong);
+		if (r < 0)
 			return r;
-		if (r <= 0) {
-			wrong = r == 0 ?
-			    "a folder that is read already: in itself, or in two places" :
-			    r == -EINVAL ? "a folder without a first cluster that can be" :
-					   "more folders than are read";
-			break;
-		}
-		if (w->following && marks_meet(w->marks, cluster)) {
-			volume_wrong(v, "a folder has clusters of a file");
-			if (!w->visit && marks_share(w->marks, cluster) < 0)
-				return -ENOMEM;
-		}
-		n++;
-		if (n == need && told)
+		if (r == 0 || (++n == need && told))
 			break;
 		r = volume_behind(v, cluster, f->contiguous, &cluster);
 		if (r < 0 && r != -EIO)
@@ -174,7 +197,7 @@ static int measure_folder(struct walk *w, struct folder *f)
 			wrong = "a folder ends before its size";
 		else if (r == 1 && n == need)
 			wrong = "a folder longer than folders can be";
-		if (r == 0)
+		if (r <= 0)
 			break;
 	}
 	if (wrong && r == -EIO)
@@ -265,6 +288,7 @@ static int walk_once(struct walk *w)
 	memset(&w->report, 0, sizeof(w->report));
 	w->spare_steps = 2ull * v->clusters + 65536;
 	w->spare_reads = VOLUME_SPARE_READS + v->clusters / 1024;
+	w->spare_folders = MARKS_FOLDERS;
 	w->depth = 0;
 	w->path[0] = '\0';
 	v->report = &w->report;

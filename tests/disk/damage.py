@@ -143,20 +143,6 @@ def ends_too_soon(image, damage, fd):
     return out
 
 
-def led_to(image, damage, fd):
-    """Clusters that changed entries of the FAT lead to now. A folder that another folder's chain claims is
-    read as a part of that one, or, where that one ends before, not at all: a limit of the walk."""
-    out, twelve = set(), image.truth["fs"] == "FAT12"
-    at, n = image.regions["fat"][0]
-    width = 4 if image.truth["fs"] in ("exFAT", "FAT32") else 2
-    for a, b in damage.ranges:
-        for i in range(max(a - 3, at), min(b, at + n, a + 8192)):
-            if twelve or (i - at) % width == 0:
-                raw = int.from_bytes(os.pread(fd, width, i), "little")
-                out |= {raw & 0xFFF, raw >> 4} if twelve else {raw & 0x0FFFFFFF}
-    return out
-
-
 def readable(image, damage, fd):
     """Paths of the files that this damage did not touch: each of them must still be read."""
     if any(all(damage.touches(copy) for copy in copies) for copies in vital(image)):
@@ -165,8 +151,5 @@ def readable(image, damage, fd):
     ends.ranges = ends_too_soon(image, damage, fd)
     if damage.size is not None:  # what is cut off of a folder
         ends.ranges.append((damage.size, 1 << 62))
-    claimed = led_to(image, damage, fd)
-    lost = {f for f in image.volume.folders if claimed.intersection(f.clusters)}
     return [p for p, node in image.nodes.items()
-            if not damage.touches(image.volume.needs(node)) and not ends.touches(image.volume.passed(node)) and
-            not lost.intersection(image.volume.above(node))]
+            if not damage.touches(image.volume.needs(node)) and not ends.touches(image.volume.passed(node))]

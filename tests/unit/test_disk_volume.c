@@ -308,6 +308,30 @@ static void test_folder_chain_breaks(void **state)
 	fat_free(f);
 }
 
+/* A damaged number leads the chain of one folder into another, which is read all the same. */
+static void test_folder_in_anothers_chain(void **state)
+{
+	struct fat_image *f = fat_make(12, 100);
+	uint32_t a = fat_folder(f, 0, "A          "), b = fat_folder(f, 0, "B          ");
+	uint32_t b2 = fat_take(f, 1);
+
+	(void)state;
+	fat_file(f, a, "INA        ", 1);
+	fat_file(f, b, "INB        ", 1);
+	fat_set(f, b, b2);
+	fat_set(f, a, b);
+	walk(f);
+	assert_int_equal(seen->n, 2);
+	assert_string_equal(seen->at[0].path, "A/INA");
+	assert_string_equal(seen->at[1].path, "B/INB");
+	expect_text(2, "a folder has clusters of another folder: B");
+	/* The same in a circle: each is entered once. */
+	fat_set(f, b2, a);
+	walk(f);
+	assert_int_equal(seen->n, 2);
+	fat_free(f);
+}
+
 static void test_chain_in_a_circle(void **state)
 {
 	static const uint32_t back[] = { 0, 1, 4, 9 };
@@ -613,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_folder_in_two_places),
 		cmocka_unit_test(test_more_folders_than_are_read),
 		cmocka_unit_test(test_folder_chain_breaks),
+		cmocka_unit_test(test_folder_in_anothers_chain),
 		cmocka_unit_test(test_chain_in_a_circle),
 		cmocka_unit_test(test_shared_clusters),
 		cmocka_unit_test(test_all_files_on_one_chain),

@@ -119,6 +119,9 @@ struct bay {
 	bool partial;     /* part of the tree could not be read, or too many objects */
 	bool no_room;     /* the station's disk is full: what is pending waits for it */
 	bool owner_told;  /* to whom it is issued: told, or nothing to tell */
+	unsigned reissues; /* told in this docking: its ids are no longer those it came with */
+	/* whose it was when it came: what it holds was recorded by these */
+	char came_officer[PROTO_ID_TEXT_LEN], came_unit[PROTO_ID_TEXT_LEN];
 	unsigned settings_told;           /* of its profile's, from the first on */
 	struct proto_configure telling;   /* the CONFIGURE under way */
 	char untold[PROTO_TEXT_LEN * 2];  /* what it refused; "" nothing */

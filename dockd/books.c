@@ -51,13 +51,13 @@ void books_asset_trouble(struct bay *b, uint64_t asset, const char *text)
 	    log_text(text));
 }
 
-/* To whom the camera says that it is issued: ids alone, as docking let them in. */
-static void ids_into(struct record *r, const struct proto_camera *c)
+/* To whom the camera was issued when it came, not to whom it was in this docking: ids alone. */
+void books_ids(const struct bay *b, struct record *r)
 {
-	if (c->officer[0])
-		record_text(r, "officer", c->officer);
-	if (c->unit[0])
-		record_text(r, "unit", c->unit);
+	if (b->came_officer[0])
+		record_text(r, "officer", b->came_officer);
+	if (b->came_unit[0])
+		record_text(r, "unit", b->came_unit);
 }
 
 void books_camera(struct bay *b)
@@ -74,7 +74,7 @@ void books_camera(struct bay *b)
 		record_text(r, "mtp-serial", c->serial);
 	if (c->firmware[0])
 		record_text(r, "firmware", c->firmware);
-	ids_into(r, c);
+	books_ids(b, r);
 	if (c->unlock)
 		record_text(r, "unlock", language_word((enum unlock)c->unlock));
 	if (b->clock_known) {
@@ -171,7 +171,7 @@ uint64_t books_found(struct bay *b, const struct listing_row *row)
 	    index_log_prefix(ix(b), b->identity, row->path, row->size_bytes, &before) == 0)
 		record_number(r, "prefix-of", (int64_t)before.number);
 	record_number(r, "protected", (row->flags & OBJECT_PROTECTED) != 0);
-	ids_into(r, &b->camera);
+	books_ids(b, r);
 	if (row->flags & OBJECT_CUT)
 		record_number(r, "cut", 1);
 	if (row->flags & OBJECT_SHARED)

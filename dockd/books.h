@@ -19,6 +19,8 @@ void books_trouble(struct bay *b, const char *text);
 void books_asset_trouble(struct bay *b, uint64_t asset, const char *text);
 
 void books_camera(struct bay *b);
+/* To whom it was issued when it came, into a record. */
+void books_ids(const struct bay *b, struct record *r);
 /* FETCH of b->asset ended; read: payload bytes that came from the camera. */
 void books_pulled(
     struct bay *b, const char *result, uint64_t length, uint64_t read, const char *text);

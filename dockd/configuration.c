@@ -40,6 +40,7 @@ static bool plan_owner(struct bay *b)
 		memcpy(b->telling.officer, to.officer, sizeof(b->telling.officer));
 	if (unit)
 		memcpy(b->telling.unit, to.unit, sizeof(b->telling.unit));
+	b->reissues++; /* from its first byte on, whatever becomes of it */
 	return true;
 }
 
@@ -112,6 +113,9 @@ const char *configuration_told(struct bay *b, const struct msg *m)
 		record(b, &s);
 	if (s.status < 0)
 		return NULL;
+	/* it came with that one: some are asked only now */
+	if (b->reissues == 1 && strcmp(s.text, "unchanged") == 0 && t->officer[0])
+		memcpy(b->came_officer, t->officer, sizeof(b->came_officer));
 	if (t->officer[0])
 		memcpy(b->camera.officer, t->officer, sizeof(b->camera.officer));
 	if (t->unit[0])

@@ -50,6 +50,8 @@ static void forget(struct bay *b)
 	b->not_erased_n = 0;
 	b->trouble[0] = b->untold[0] = '\0';
 	b->owner_told = false;
+	b->reissues = 0;
+	b->came_officer[0] = b->came_unit[0] = '\0';
 	b->settings_told = 0;
 	b->fault[0] = '\0';
 	b->deaths = 0;
@@ -220,6 +222,10 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 	clean_id(b->camera.unit, sizeof(b->camera.unit));
 	unlocked = unlocking_camera(b);
 	begin_anew_if_another(b);
+	if (b->reissues == 0) {
+		memcpy(b->came_officer, b->camera.officer, sizeof(b->came_officer));
+		memcpy(b->came_unit, b->camera.unit, sizeof(b->came_unit));
+	}
 	if (b->camera.battery_percent > 100)
 		b->camera.features &= ~CAMERA_BATTERY;
 	if ((b->camera.features & CAMERA_CLOCK) && b->camera.clock_s != PROTO_NO_TIME) {

@@ -88,10 +88,7 @@ bool unlocking_plan(struct bay *b)
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "language", language_word((enum unlock)b->camera.unlock));
 	record_number(r, "try", b->unlock.tries);
-	if (b->camera.officer[0])
-		record_text(r, "officer", b->camera.officer);
-	if (b->camera.unit[0])
-		record_text(r, "unit", b->camera.unit);
+	books_ids(b, r);
 	books_write(b, r);
 	log_info("unlock", "bay=%s docking=%" PRIu64 " language=%s try=%u", b->name, b->docking,
 	    language_word((enum unlock)b->camera.unlock), b->unlock.tries);

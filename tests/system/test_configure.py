@@ -38,14 +38,18 @@ def test_a_camera_is_told_whose_it_is():
         assert a.stats()["name"] == "O-217"
         assert b.stats()["name"] == "vcam", "nobody has it"
         assert s.bay("1")["officer"] == "O-217" and s.bay("2")["officer"] is None
-        assert [c["officer"] for c in s.clips()] == ["O-217", None]
+        # what they hold was not recorded by whom they are issued to now
+        assert [c["officer"] for c in s.clips()] == [None, None]
         assert told(s) == [{"what": "owner", "property": 0xD402, "officer": "O-217",
                             "result": "done"}]
         # the same at the next docking: looked at, not written again, and not said again
         a.unplug()
         s.wait("bay", "1", "empty")
         s.wait("idle")
+        a.add("DCIM/100/later.mp4", MIB, seed=9, mtime=1790000500)
         docked(s, a)
+        s.wait("idle")
+        assert s.clips()[2]["officer"] == "O-217", "who had it meanwhile"
         assert a.stats()["settings_set"] == 1 and len(told(s)) == 1
         # issued anew while it is docked
         assign(s, "BWC-A", "--officer", "O-300")
@@ -95,6 +99,8 @@ def test_a_locked_camera_is_told_before_it_is_a_disk(language, usb):
         assert [(t["what"], t["officer"], t["result"]) for t in told(s)] == [
             ("owner", "O-217", "done")]
         clip, = s.clips()
-        assert (clip["camera"], clip["officer"], clip["unit"]) == ("7654321", "O-217", "990")
+        assert (clip["camera"], clip["officer"], clip["unit"]) == ("7654321", "445566", "990"), \
+            "the one who recorded it, not the one who gets the camera next"
+        assert {r.get("officer") for r in s.ledger() if r["type"] in ("camera", "unlock", "found")} == {"445566"}
         assert camera.stats()["info"]["user_no"] == "O-217"
         assert camera.stats()["writes_seen"] == 0

@@ -3,15 +3,18 @@
 A row says how it must end: "take" (everything held byte for byte, in the end) or "leave" (the bay says
 why, in words, and what could be taken is in the store). Whatever the fault: nothing ends that should
 run, nothing hangs, the camera in the next bay is not disturbed, nothing is invented or written elsewhere.
+The rows of disks and of locked cameras have the same files on a card, which nobody writes.
 """
 import concurrent.futures
 import hashlib
 import pathlib
 import re
+import shutil
 
 import pytest
 
 import vcam
+from disks import make_disk
 from servers import FaultServer
 import station
 from station import BUILD, Station, until
@@ -24,6 +27,13 @@ CLIP, CLIP_BYTES, CLIP_SEED = "DCIM/a.mp4", 2 * MIB + 17, 1
 EVEN = "DCIM/even.mp4"  # with its container's head it ends on a packet
 EVER = 1 << 30
 AT_ONCE = 3             # rows: most of a row is waiting
+IN_CLIP = "in the clip"  # at: where the card has byte 1 MiB + 1536 of CLIP
+NEAR_ITS_HEAD = "near the clip's head"
+INQUIRY, READ10 = 0x12, 0x28
+NO_CARD = "no card, or its card cannot be read"
+FACES = {"disk": {"vendor": 0x1234, "product": 1, "model": "card"},
+         "dv16": {"vendor": 0x1d6b, "product": 0x0107, "model": "DV16 recorder"},
+         "amba": {"vendor": 0x4255, "product": 1, "model": "cam"}}
 
 
 def contents():
@@ -36,16 +46,18 @@ class Row:
     """fault: (name, parameters), or several. light: how A's bay ends. text: what its sentence says.
 
     lacks: paths that need not reach the store; extra: digests that the camera had for a while;
+    face: "disk", or a vendor's language in front of one; none: it speaks PTP.
     again: docked once more, with what it tells then, when the bay's text matches this ("gone": when
     it is); erase: with a server and an open gate; then: a further look at the station, A and B.
     """
 
     def __init__(self, *faults, light="take", text=r"", lacks=(), extra=(), again=None, erase=False,
-                 then=None, ops=None, profile=None, seconds=60, b_light="take", faults_again=()):
+                 then=None, ops=None, profile=None, seconds=60, b_light="take", faults_again=(),
+                 face=None):
         self.faults, self.light, self.text, self.lacks = faults, light, text, set(lacks)
         self.extra, self.again, self.erase, self.then = set(extra), again, erase, then
         self.ops, self.seconds, self.b_light = ops, seconds, b_light
-        self.faults_again = faults_again
+        self.faults_again, self.face = faults_again, face
         self.profile = {**PROFILE, **(profile or {})}
 
 
@@ -117,6 +129,10 @@ def parts(*lengths):
 
 
 GROWN = {vcam.digest(CLIP_SEED, CLIP_BYTES + 4096)}
+
+def disk(*faults, face="disk", **more):
+    return Row(*faults, face=face, **more)
+
 
 ROWS = {
     # at a byte of an object's payload
@@ -205,6 +221,54 @@ ROWS = {
     "packet-huge": Row(f("packet-huge")),
     "babble": Row(f("babble")),
     "total-length": Row(f("total-length")),
+    # bulk-only transport
+    **{name: disk(f(name, op=READ10)) for name in (
+        "bot-phase", "bot-signature", "bot-tag", "bot-stall-csw", "bot-no-csw")},
+    "bot-merged": disk(f("bot-merged", op=INQUIRY)),
+    "bot-residue": disk(f("bot-residue", op=READ10, value=512)),
+    "bot-max-lun": disk(f("bot-max-lun", value=-1)),
+    "bot-max-lun more": disk(f("bot-max-lun", value=7)),
+    "bot-signature for good": disk(f("bot-signature", op=READ10, count=EVER), light="leave",
+                                   text="answers nonsense: switch it off", lacks={"*"}),
+    "bot-no-csw for good": disk(f("bot-no-csw", op=READ10, count=EVER), again="does not answer"),
+    "unplug of a disk": disk(f("unplug", object="lun0", at=IN_CLIP), again="gone"),
+    # what the disk tells of itself
+    "scsi-inquiry": disk(f("scsi-inquiry")),
+    "scsi-inquiry garbage": disk(f("scsi-inquiry", text="garbage"), again=NO_CARD),
+    "scsi-becoming-ready": disk(f("scsi-becoming-ready", count=3)),
+    "scsi-becoming-ready for good": disk(f("scsi-becoming-ready"), again=NO_CARD),
+    "scsi-attention": disk(f("scsi-attention", count=3)),
+    "scsi-attention for good": disk(f("scsi-attention"), again=NO_CARD),
+    "scsi-sense": disk(f("scsi-sense", op=READ10, value=0x044400)),
+    "scsi-sense for good": disk(f("scsi-sense", op=READ10, value=0x044400, count=EVER),
+                                light="leave", text=NO_CARD, lacks={"*"}),
+    "scsi-capacity": disk(f("scsi-capacity", value=4096), light="leave",
+                          text="file system is damaged", lacks={"*"}),
+    "scsi-block": disk(f("scsi-block", value=0), again=NO_CARD),
+    "scsi-block of others": disk(f("scsi-block", value=4096), again=NO_CARD),
+    "scsi-max-read": disk(f("scsi-max-read", value=65536)),
+    # what the medium gives
+    "scsi-medium-error": disk(f("scsi-medium-error", object="lun0", at=IN_CLIP, count=2)),
+    "scsi-medium-error for good": disk(f("scsi-medium-error", object="lun0", at=IN_CLIP),
+                                       light="leave", text="some of its files need a person",
+                                       lacks={CLIP}),
+    "disk-unstable": disk(f("unplug", object="lun0", at=IN_CLIP), again="gone", lacks={CLIP},
+                          faults_again=[f("disk-unstable", object="lun0", at=NEAR_ITS_HEAD)],
+                          then=kept_apart),
+    # the vendor's words
+    **{f"unlock-refused by {face}": disk(f("unlock-refused"), face=face, light="leave",
+                                         text="refuses to show its files", lacks={"*"})
+       for face in ("dv16", "amba-request", "amba-block", "amba-text")},
+    "unlock-status": disk(f("unlock-status", op=8, value=3), face="dv16"),
+    "unlock-short": disk(f("unlock-short", op=3), face="dv16", light="leave", text="no serial number"),
+    "unlock-short of a greeting": disk(f("unlock-short"), face="amba-block", light="leave",
+                                       text="does not speak", lacks={"*"}),
+    "unlock-garbage": disk(f("unlock-garbage"), face="amba-block", light="leave",
+                           text="does not speak", lacks={"*"}),
+    "unlock-garbage of a code": disk(f("unlock-garbage", op=2), face="dv16"),
+    "unlock-silent": disk(f("unlock-silent"), face="amba-request", light="leave",
+                          text="does not speak", lacks={"*"}),
+    "unlock-battery": disk(f("unlock-battery", value=-7), face="dv16"),
 }
 
 
@@ -260,13 +324,41 @@ def settled(s, row):
     s.wait("bay", "2", row.b_light)
 
 
-def dock_both(s, row, server):
-    ops = {"ops": row.ops} if row.ops is not None else {}
-    a = s.camera("A", contents(), **ops)
+def settings_of_disks(s, profile):
+    for name in ("generic-disk", "dv16", "ambarella"):
+        path = s.folder / f"profiles/{name}.conf"
+        path.write_text(s._profile(path.read_text(), {**profile, "logs": "none"}))
+
+
+def camera_of(s, row, image):
+    if row.face is None:
+        return s.camera("A", contents(), **({"ops": row.ops} if row.ops is not None else {}))
+    locked = {} if row.face == "disk" else {"locked": {"language": row.face, "info": {"serial": "JL00042"}}}
+    return s.camera("A", usb={"serial": "BWC-A", **FACES[row.face.split("-")[0]]},
+                    disk={"luns": [{"image": str(image)}]}, **locked)
+
+
+def place(parameters, image):
+    """Its parameters, with a place in the clip as the byte of the card at which it stands."""
+    at = {IN_CLIP: MIB + 1536, NEAR_ITS_HEAD: 4096}.get(parameters.get("at"))
+    if at is None:
+        return parameters
+    return {**parameters, "at": at + image.read_bytes().index(vcam.generate(CLIP_SEED, 0, 4096))}
+
+
+def digests(row, camera):
+    """What the camera has: {path: SHA-256}. A card's is not written."""
+    if row.face is None:
+        return {p: o["sha256"] for p, o in camera.objects(digests=True).items()}
+    return {o["path"]: vcam.digest(o["seed"], o["size"]) for o in contents()}
+
+
+def dock_both(s, row, server, image):
+    a = camera_of(s, row, image)
     b = s.camera("B", [vcam.clip("DCIM/b.mp4", 4 * MIB, 99, mtime=DAY)], rate=2 * MIB)
     for name, parameters in row.faults:
-        a.fault(name, **parameters)
-    had = [{p: o["sha256"] for p, o in c.objects(digests=True).items()} for c in (a, b)]
+        a.fault(name, **place(parameters, image))
+    had = [digests(row, a), {p: o["sha256"] for p, o in b.objects(digests=True).items()}]
     b.plug("2-1")
     until(s, lambda: s.bay("2")["docking"], "B docked")
     a.plug("1-1")
@@ -280,22 +372,24 @@ def dock_both(s, row, server):
             a.unplug()
         a.clear()
         for name, parameters in row.faults_again:
-            a.fault(name, **parameters)
+            a.fault(name, **place(parameters, image))
         a.plug("1-1")
     return a, b, had
 
 
-def run(row):
+def run(row, image):
     settings = {"bays": BAYS, "profile": row.profile}
     server = FaultServer() if row.erase else None
     if server:
         settings.update(erase="when-receipted", accept_receipt="length", destinations=[
             {"name": "store", "driver": "tus", "url": server.url}])
     try:
-        with Station(**settings) as s:
+        with Station(start=False, **settings) as s:
+            settings_of_disks(s, row.profile)
+            s.start()
             outside = tree(s.folder)
             pids = [s.core.process.pid, s.hotplug.process.pid]
-            a, b, (a_had, b_had) = dock_both(s, row, server)
+            a, b, (a_had, b_had) = dock_both(s, row, server, image)
             settled(s, row)
             held(s, row, server, a, a_had, b, b_had)
             no_program_ended(s, pids)
@@ -314,7 +408,7 @@ def run(row):
 def held(s, row, server, a, a_had, b, b_had):
     """What the store has: all that it must, and nothing that no camera ever had."""
     found = stored(s, server)
-    now = {p: o["sha256"] for p, o in a.objects(digests=True).items()}
+    now = digests(row, a)
     for name, _ in (*row.faults, *row.faults_again):
         assert a.stats()["fired"].get(name, 0) >= 1, f"{name} did not happen"
     for path, digest in {**a_had, **now}.items():
@@ -326,6 +420,8 @@ def held(s, row, server, a, a_had, b, b_had):
     assert set(b_had.values()) <= found
     clip, = [c for c in s.clips() if c["bay"] == "2"]
     assert clip["interruptions"] == 0 and clip["pulled_bytes"] == 4 * MIB, "B was disturbed"
+    if row.face:
+        assert a.stats()["writes_seen"] == 0
     if not row.erase:
         assert a.stats()["deletions"] == b.stats()["deletions"] == 0
     erased = {r["asset"] for r in s.ledger() if r["type"] == "erase-intent"}
@@ -338,8 +434,13 @@ def results(request):
     names = [item.callspec.params["name"] for item in request.session.items
              if item.fspath == request.node.fspath and hasattr(item, "callspec")]
     station.programs()
+    card = station.new_folder("card")
+    image = make_disk(card / "card.img", {o["path"]: vcam.generate(o["seed"], 0, o["size"]) for o in contents()},
+                      mtime=DAY)
+    image.chmod(0o644)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(run, ROWS[name]) for name in names}
+        yield {name: pool.submit(run, ROWS[name], image) for name in names}
+    shutil.rmtree(card)
 
 
 @pytest.mark.parametrize("name", ROWS)

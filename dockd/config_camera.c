@@ -131,6 +131,8 @@ static void check_driver(
 	refuse(e, root, "settings", disk, "only with driver = \"ptp\"");
 	refuse(e, root, "quirks", !disk && (p->quirks & QUIRK_SMALL_READS),
 	    "\"small-reads\" only with driver = \"msc\"");
+	refuse(e, root, "quirks", !disk && (p->quirks & QUIRK_IGNORE_RESIDUE),
+	    "\"ignore-residue\" only with driver = \"msc\"");
 }
 
 void config_camera_read(

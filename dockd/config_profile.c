@@ -52,6 +52,7 @@ static const struct setting_choice quirks[] = {
 	{ "no-battery", QUIRK_NO_BATTERY },
 	{ "no-reset-request", QUIRK_NO_RESET_REQUEST },
 	{ "small-reads", QUIRK_SMALL_READS },
+	{ "ignore-residue", QUIRK_IGNORE_RESIDUE },
 	{ NULL, 0 },
 };
 /* The four lists of globs; they may stand in any order, and their order in the file counts. */

@@ -1,6 +1,7 @@
 #include "bot.h"
 
 #include "../dockd/base/log.h"
+#include "../dockd/base/proto_camera.h"
 
 #include <errno.h>
 
@@ -265,7 +266,7 @@ int bot_await(struct bot *b, unsigned half, struct bot_result *out)
 		return r;
 	take_back(b);
 	out->passed = h->exchange.status.status == 0;
-	out->residue = h->exchange.status.residue;
+	out->valid = b->quirks & QUIRK_IGNORE_RESIDUE ? out->moved : exchange_valid(&h->exchange);
 	return 0;
 }
 

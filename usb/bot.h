@@ -44,9 +44,9 @@ struct bot {
 };
 
 struct bot_result {
-	bool passed;      /* CSW status 0; false: 1, ask for sense */
-	uint32_t moved;   /* bytes of data that really came or went */
-	uint32_t residue; /* as told; not believed over moved */
+	bool passed;    /* CSW status 0; false: 1, ask for sense */
+	uint32_t moved; /* bytes of data that really came or went */
+	uint32_t valid; /* of these, what is no fill by its residue; all with ignore-residue */
 };
 
 /*

@@ -15,6 +15,8 @@
 #define AHEAD_LINES 4u        /* read at once where lines are read one after the other */
 #define BLOCK_MAX 65536u
 
+enum { INQUIRY = 0x12, INQUIRY_BYTES = 36, READ_CAPACITY = 0x25, CAPACITY_BYTES = 8 };
+
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -47,16 +49,39 @@ int disk_sense(struct disk *d)
 	return r;
 }
 
-/* 1: it passed; 0: it failed, for the reason in d->sense; -errno. */
+/*
+ * Where the residue belies answers of a fixed length that are whole, it is worth nothing with this
+ * device; Linux's usb-storage judges by the same.
+ */
+static void judge_residue(
+    struct bot *b, uint8_t operation, const uint8_t *data, const struct bot_result *result)
+{
+	bool whole = (operation == INQUIRY && result->moved == INQUIRY_BYTES &&
+			 data[4] + 5 >= INQUIRY_BYTES) ||
+	    (operation == READ_CAPACITY && result->moved == CAPACITY_BYTES);
+
+	if (!whole || !result->passed || result->valid == result->moved)
+		return;
+	log_warn("camera-residue-ignored", "operation=0x%02x residue=%u", operation,
+	    (unsigned)(result->moved - result->valid));
+	b->quirks |= QUIRK_IGNORE_RESIDUE;
+}
+
+/*
+ * 1: it passed; 0: it failed, for the reason in d->sense; -errno. *got: bytes that came; of a READ
+ * those that are data.
+ */
 static int command(
-    struct disk *d, const uint8_t *cdb, size_t cdb_len, void *data, uint32_t len, uint32_t *moved)
+    struct disk *d, const uint8_t *cdb, size_t cdb_len, void *data, uint32_t len, uint32_t *got)
 {
 	struct bot_result result;
 	int r = bot_command(d->bot, d->lun, cdb, cdb_len, data, len, true, &result);
 
 	if (r < 0)
 		return r;
-	*moved = result.moved;
+	judge_residue(d->bot, cdb[0], data, &result);
+	*got = scsi_is_read(cdb) ? result.valid : result.moved;
+	d->filled = scsi_is_read(cdb) && result.passed && result.valid < result.moved;
 	if (result.passed)
 		return 1;
 	r = disk_sense(d);
@@ -119,7 +144,7 @@ static int patient(
 
 static int ask_inquiry(struct disk *d)
 {
-	uint8_t cdb[SCSI_CDB_MAX], bytes[36];
+	uint8_t cdb[SCSI_CDB_MAX], bytes[INQUIRY_BYTES];
 	size_t len = scsi_inquiry(cdb, -1, sizeof(bytes));
 	unsigned timeout_ms = d->bot->timeout_ms;
 	uint32_t moved = 0;
@@ -163,7 +188,7 @@ static int ask_capacity(struct disk *d)
 	size_t len = scsi_read_capacity10(cdb);
 	struct scsi_capacity capacity = { 0 };
 	uint32_t moved = 0;
-	int r = patient(d, cdb, len, bytes, 8, &moved);
+	int r = patient(d, cdb, len, bytes, CAPACITY_BYTES, &moved);
 
 	if (r < 0)
 		return r;
@@ -288,6 +313,11 @@ int disk_read(struct disk *d, uint64_t block, uint32_t blocks, uint8_t *out, uin
 			r = 0;
 	}
 	return r;
+}
+
+const char *disk_trouble(const struct disk *d)
+{
+	return d->filled ? "it says that data are fill" : scsi_sense_text(&d->sense);
 }
 
 /* ---- the cache of tables ---- */

@@ -38,6 +38,7 @@ struct disk {
 	unsigned errors;         /* reads that the medium refused */
 	struct scsi_sense sense; /* of the last one */
 	uint64_t bad_bytes;      /* where it was */
+	bool filled;             /* it was none of sense: the residue said that bytes were fill */
 	struct disk_line line[DISK_LINES];
 	uint8_t *lines; /* their bytes; NULL before the first read */
 	uint64_t clock;
@@ -60,6 +61,9 @@ struct disk_range {
  */
 int disk_open(struct bot *b, unsigned lun, unsigned patience_ms, struct disk *out);
 void disk_close(struct disk *d);
+
+/* Why the last read failed, for people. */
+const char *disk_trouble(const struct disk *d);
 
 /* Forgets cached blocks. */
 void disk_forget(struct disk *d);

@@ -170,7 +170,7 @@ static int await(struct stream *s, const struct piece *p, unsigned half, int beg
 		    d->sense.key == SCSI_NOT_READY || d->sense.key == SCSI_HARDWARE_ERROR;
 		return r < 0 ? r : 1;
 	}
-	if (result.moved != (uint64_t)p->blocks * d->source.block_bytes)
+	if (result.valid != (uint64_t)p->blocks * d->source.block_bytes)
 		return 1;
 	if (result.moved > DISK_READ_SMALL)
 		d->large = true;

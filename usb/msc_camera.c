@@ -104,7 +104,9 @@ static int find_volumes(struct camera *c, unsigned unit)
 	if (r < 0)
 		return r;
 	u->table = parts.table;
-	if (parts.damaged)
+	if (parts.damaged && u->disk.errors > 0)
+		note_odd(c, "unit %u: its partition table: %s", unit, disk_trouble(&u->disk));
+	else if (parts.damaged)
 		note_odd(c, "unit %u: its partition table is damaged", unit);
 	for (size_t i = 0; i < parts.n; i++) {
 		size_t at = c->volumes;
@@ -141,7 +143,7 @@ static int open_units(struct camera *c, struct proto_reason *why)
 			note_odd(c, "unit %u: no disk (device type %u)", i, u->disk.inquiry.type);
 			r = 0;
 		} else if (r == -EIO) {
-			note_odd(c, "unit %u: %s", i, scsi_sense_text(&u->disk.sense));
+			note_odd(c, "unit %u: %s", i, disk_trouble(&u->disk));
 			r = 0;
 		}
 		if (r < 0)

@@ -156,7 +156,7 @@ static int run(struct pull *p, uint64_t end)
 		if (r == -ECANCELED && p->over)
 			return 0;
 		if (r == -EIO && !p->over) {
-			cannot_be_read(p, scsi_sense_text(&d->sense));
+			cannot_be_read(p, disk_trouble(d));
 			return 0;
 		}
 		if (r == 0 && !p->over && (broken < 0 || p->at == was))

@@ -98,6 +98,11 @@ size_t scsi_read(uint8_t cdb[SCSI_CDB_MAX], uint64_t block, uint32_t blocks)
 	return len;
 }
 
+bool scsi_is_read(const uint8_t *cdb)
+{
+	return cdb[0] == READ10 || cdb[0] == READ16;
+}
+
 /* Printable ASCII of a field that is padded by blanks (SPC-4 4.4.1); others become '?'. */
 static void text(const uint8_t *bytes, size_t len, char *out)
 {

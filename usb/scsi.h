@@ -56,6 +56,7 @@ size_t scsi_read_capacity16(uint8_t cdb[SCSI_CDB_MAX], uint32_t room);
 size_t scsi_mode_sense6(uint8_t cdb[SCSI_CDB_MAX], uint8_t page, uint8_t room);
 /* READ(10) where block and count fit, else READ(16). */
 size_t scsi_read(uint8_t cdb[SCSI_CDB_MAX], uint64_t block, uint32_t blocks);
+bool scsi_is_read(const uint8_t *cdb);
 
 /* Answers. false where they end too early or make no sense; what was read is then void. */
 bool scsi_inquiry_read(const uint8_t *bytes, size_t len, struct scsi_inquiry *out);

@@ -105,3 +105,10 @@ enum exchange_next exchange_take(
 		return EXCHANGE_RESET;
 	return over(x);
 }
+
+uint32_t exchange_valid(const struct exchange *x)
+{
+	uint32_t processed = x->status.residue < x->len ? x->len - x->status.residue : 0;
+
+	return x->moved < processed ? x->moved : processed;
+}

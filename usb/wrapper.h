@@ -56,4 +56,10 @@ void exchange_begin(struct exchange *x, uint32_t tag, uint32_t len, bool in);
 enum exchange_next exchange_take(
     struct exchange *x, const uint8_t *bytes, size_t len, size_t asked, bool stalled, size_t *data);
 
+/*
+ * How many of the moved bytes are data, once it is over: a device may fill up what it was asked for
+ * and tells by the residue how much of it is fill (6.7.2).
+ */
+uint32_t exchange_valid(const struct exchange *x);
+
 #endif

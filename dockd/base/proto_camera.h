@@ -46,7 +46,8 @@ _Static_assert(sizeof(struct proto_pattern) == 100, "crank PROTO_VERSION");
 #define QUIRK_NO_BATTERY (1u << 9)        /* battery level is nonsense */
 #define QUIRK_NO_RESET_REQUEST (1u << 10) /* 0x66 not understood */
 #define QUIRK_SMALL_READS (1u << 11)      /* no READ of more than 64 KiB */
-#define QUIRK_ALL ((1u << 12) - 1)
+#define QUIRK_IGNORE_RESIDUE (1u << 12)   /* its residues are nonsense: what moved is data */
+#define QUIRK_ALL ((1u << 13) - 1)
 
 #define ATTACH_PROBE (1u << 0) /* say what it is (PROBED), change nothing on it */
 

@@ -287,10 +287,46 @@ def test_out_of_step_and_back(make, cards, folder, fault, op):
     assert done.result == worker.DONE and same(folder, cards("fat32")[1][CLIP])
 
 
-def test_residue_lies(make, cards, folder):
-    camera, w = make(before=lambda c: c.fault("bot-residue", op=READ10, value=512))
-    done, _ = pull(w, folder)
-    assert done.result == worker.DONE and same(folder, cards("fat32")[1][CLIP])
+def test_fill_is_asked_for_again(make, cards, folder):
+    """A READ whose residue says that its end is fill; the small ones after it are whole."""
+    camera, w = make(before=lambda c: c.fault("bot-residue", op=READ10, value=512, count=2))
+    o = listed(w)[0][CLIP]
+    reads = camera.stats()["ops"]["0x0028"]
+    assert w.fetch(o, folder / "clip").result == worker.DONE
+    usual = camera.stats()["ops"]["0x0028"] - reads
+    for value in 512, 1, 0xFFFFFFFF:
+        camera.fault("bot-residue", op=READ10, value=value, count=1)
+        (folder / "clip").unlink()
+        reads = camera.stats()["ops"]["0x0028"]
+        assert w.fetch(o, folder / "clip").result == worker.DONE
+        assert camera.stats()["ops"]["0x0028"] > reads + usual - 1
+        assert same(folder, cards("fat32")[1][CLIP])
+
+
+def test_fill_is_no_evidence(make, cards, folder):
+    camera, w = make()
+    o = listed(w)[0][CLIP]
+    camera.fault("bot-residue", op=READ10, value=512)
+    done = w.fetch(o, folder / "clip")
+    assert done.result == worker.REFUSED and done.length == 0  # nor is its directory believed
+    assert (folder / "clip").stat().st_size == 0
+
+
+def test_residue_that_is_ignored(make, cards, folder):
+    for options, op in ({"quirks": 1 << 12}, READ10), ({}, 0x25), ({}, 0x12):
+        camera, w = make(None, options, lambda c, op=op: (c.fault("bot-residue", op=READ10, value=512),
+                                                          c.fault("bot-residue", op=op, value=8)))
+        done, _ = pull(w, folder)
+        assert done.result == worker.DONE and same(folder, cards("fat32")[1][CLIP])
+        assert ("camera-residue-ignored" in (folder / "log").read_text()) == (op != READ10)
+        (folder / "log").unlink()
+        (folder / "clip").unlink()
+
+
+def test_residue_that_is_not_ignored(make):
+    with pytest.raises(Fault) as lost:
+        make(before=lambda c: c.fault("bot-residue", op=READ10, value=512))
+    assert lost.value.code == worker.FAULT_MEDIUM and "fill" in lost.value.text
 
 
 @pytest.mark.parametrize("fault", ["short-data", "stall"])

@@ -77,9 +77,32 @@ static void data_then_status(void **state)
 	status(TAG, 7, 1, 0);
 	assert_int_equal(take(&x, 13, 512, 0), EXCHANGE_OVER);
 	assert_int_equal(x.status.status, 1);
-	assert_int_equal(x.status.residue, 7); /* told; what moved is counted */
 	assert_int_equal(x.moved, 1024);
+	assert_int_equal(exchange_valid(&x), 1017);
 	assert_false(x.odd);
+}
+
+/* 6.7.2: a device may fill up, and says by the residue how much of what moved is fill. */
+static void fill_is_no_data(void **state)
+{
+	static const uint32_t residue[][2] = { { 0, 1024 }, { 512, 512 }, { 1024, 0 }, { 1025, 0 },
+		{ UINT32_MAX, 0 } };
+	struct exchange x;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(residue) / sizeof(residue[0]); i++) {
+		x = asked(1024);
+		take(&x, 1024, 1024, 1024);
+		status(TAG, residue[i][0], 0, 0);
+		assert_int_equal(take(&x, 13, 512, 0), EXCHANGE_OVER);
+		assert_int_equal(exchange_valid(&x), residue[i][1]);
+	}
+	/* less moved than it claims: no more than that */
+	x = asked(1024);
+	take(&x, 100, 1024, 100);
+	status(TAG, 512, 0, 0);
+	assert_int_equal(take(&x, 13, 512, 0), EXCHANGE_OVER);
+	assert_int_equal(exchange_valid(&x), 100);
 }
 
 static void no_data_or_sent_data(void **state)
@@ -223,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_is_31_bytes),
 		cmocka_unit_test(data_then_status),
+		cmocka_unit_test(fill_is_no_data),
 		cmocka_unit_test(no_data_or_sent_data),
 		cmocka_unit_test(short_data_end_the_phase),
 		cmocka_unit_test(stalls),

@@ -2,9 +2,9 @@
  * msc_fetch: pulls one file of a disk into the staging file.
  *
  * Part of the mass-storage driver. Maps the file's extents some at a time, streams them while the
- * next ones arrive, and looks at the directory entry before and after: a file that changed
- * meanwhile is none. What the staging file holds already is compared at its head and before the
- * offset.
+ * next ones arrive, and looks at the directory entry before and after, and after at the chain too:
+ * a file that changed meanwhile, or lies elsewhere now, is none. What the staging file holds already
+ * is compared at its head and before the offset.
  */
 #include "msc_camera.h"
 #include "part.h"
@@ -15,8 +15,15 @@
 #include <stdio.h>
 
 #define RANGES 64
+#define RUNS 3                    /* head, before the offset, behind it */
 #define VALID_BYTES (1ull << 20)  /* counted as valid at once */
 #define BATCH_BYTES (64ull << 20) /* mapped and streamed at once */
+
+/* The stretches of the medium that bytes come from, in order: what adjoins counts as one. */
+struct trace {
+	uint64_t digest, begin, len;
+	bool zeros;
+};
 
 struct pull {
 	struct camera *camera;
@@ -27,7 +34,12 @@ struct pull {
 	uint64_t at;             /* of the file, the next byte that comes */
 	uint64_t compare_to;     /* before this bytes are compared, not written */
 	uint64_t look_at;        /* where it is asked next whether to stop */
-	bool over;               /* out->result is decided */
+	struct {
+		uint64_t from, to;
+	} run[RUNS]; /* of the file, that was read */
+	unsigned runs;
+	struct trace trace; /* where it lay */
+	bool over;          /* out->result is decided */
 };
 
 static void decide(struct pull *p, enum fetch_result result, const char *text)
@@ -42,6 +54,60 @@ static int disk_failed(struct pull *p)
 	decide(p, FETCH_DISK, p->part.doing);
 	p->out->status = p->part.error;
 	return -ECANCELED;
+}
+
+/* ---- where the bytes lie ---- */
+
+/* Told apart is what changes by itself, not what somebody forges. */
+static uint64_t mix(uint64_t digest, uint64_t value)
+{
+	return (digest ^ value) * 0x9E3779B97F4A7C15ull + (digest >> 29);
+}
+
+static void trace_add(struct trace *t, const struct volume_extent *e)
+{
+	if (t->len > 0 && t->zeros == e->zeros &&
+	    (e->zeros || t->begin + t->len == e->offset_bytes)) {
+		t->len += e->len;
+		return;
+	}
+	t->digest = mix(mix(mix(t->digest, t->begin), t->len), t->zeros);
+	*t = (struct trace){ t->digest, e->zeros ? 0 : e->offset_bytes, e->len, e->zeros };
+}
+
+static bool trace_equals(const struct trace *a, const struct trace *b)
+{
+	return a->digest == b->digest && a->begin == b->begin && a->len == b->len &&
+	    a->zeros == b->zeros;
+}
+
+/*
+ * Follows the file as it is now through all that was read of it. 1: it lies where the bytes came
+ * from; 0: elsewhere, so they may be another file's; -errno.
+ */
+static int lies_there(const struct pull *p, const struct volume_file *now)
+{
+	struct trace trace = { 0 };
+
+	for (unsigned i = 0; i < p->runs; i++) {
+		uint64_t left = p->run[i].to - p->run[i].from;
+		struct volume_map map;
+		int r = volume_map(p->camera->open, now, p->run[i].from, &map);
+
+		while (r == 0 && left > 0) {
+			struct volume_extent e;
+
+			r = volume_map_next(&map, left, &e);
+			if (r == 1) {
+				trace_add(&trace, &e);
+				left -= e.len;
+			}
+			r = r == 1 ? 0 : r < 0 ? r : -EIO;
+		}
+		if (r < 0)
+			return r == -EIO ? 0 : r;
+	}
+	return trace_equals(&trace, &p->trace);
 }
 
 /* ---- bytes of the file, in order ---- */
@@ -97,8 +163,8 @@ static int take_zeros(struct pull *p, uint64_t len)
  * The next stretches that lie on the medium, at most max bytes of them, and the zeros behind.
  * 0 (none: the file is at its end); -EIO: the chain breaks off behind these; -errno.
  */
-static int gather(
-    struct volume_map *m, uint64_t max, struct disk_range *ranges, size_t *n, uint64_t *zeros)
+static int gather(struct volume_map *m, uint64_t max, struct trace *trace,
+    struct disk_range *ranges, size_t *n, uint64_t *zeros)
 {
 	*n = 0;
 	*zeros = 0;
@@ -108,6 +174,7 @@ static int gather(
 
 		if (r <= 0)
 			return r;
+		trace_add(trace, &e);
 		max -= e.len < max ? e.len : max;
 		if (e.zeros) {
 			*zeros = e.len;
@@ -141,12 +208,14 @@ static int run(struct pull *p, uint64_t end)
 	struct volume_map map;
 	int r = volume_map(p->camera->open, &p->file, p->at, &map);
 
+	p->run[p->runs].from = p->at;
+	p->run[p->runs++].to = end;
 	while (r == 0 && !p->over && p->at < end) {
 		uint64_t left = end - p->at;
 		uint64_t zeros, was = p->at;
 		size_t n;
-		int broken =
-		    gather(&map, left < BATCH_BYTES ? left : BATCH_BYTES, ranges, &n, &zeros);
+		int broken = gather(
+		    &map, left < BATCH_BYTES ? left : BATCH_BYTES, &p->trace, ranges, &n, &zeros);
 
 		if (broken < 0 && broken != -EIO)
 			return broken;
@@ -254,27 +323,69 @@ static int compare(struct pull *p)
 	return r;
 }
 
-static int pull(struct pull *p)
+/* Looks at all again, from the medium and not from what was read before. 0 or -errno. */
+static int look_again(struct pull *p)
 {
 	struct volume_file now;
+	int r;
+
+	msc_forget(p->camera);
+	r = look(p, &now, true);
+	if (r < 0 || p->over)
+		return r;
+	r = lies_there(p, &now);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		decide(p, FETCH_CHANGED, "it lies elsewhere on the medium now");
+		p->out->now_size_bytes = now.size_bytes;
+	} else if (p->file.valid_bytes < p->asked->size_bytes &&
+	    now.valid_bytes != p->file.valid_bytes) {
+		decide(p, FETCH_CHANGED, "more of it is written now");
+		p->out->now_size_bytes = now.size_bytes;
+	}
+	return 0;
+}
+
+static void count_valid(struct pull *p)
+{
+	if (p->at > p->part.valid_bytes && p->part.error == 0 && part_valid(&p->part, p->at) < 0)
+		disk_failed(p);
+}
+
+/*
+ * What no byte came for (exFAT, behind the valid length) is written at last, when the entry has been
+ * looked at again: while a file is being recorded there are data soon, and who finds zeros in the
+ * staging file would take them for its bytes.
+ */
+static int fill_up(struct pull *p)
+{
+	int r = take_zeros(p, p->asked->size_bytes - p->at);
+
+	count_valid(p);
+	if (p->out->result != FETCH_DISK && part_durable(&p->part) < 0)
+		disk_failed(p);
+	return r == -ECANCELED ? 0 : r;
+}
+
+static int pull(struct pull *p)
+{
 	uint64_t size = p->asked->size_bytes;
+	uint64_t valid = p->file.valid_bytes < size ? p->file.valid_bytes : size;
 	int r = disk_wide(msc_disk(p->camera), size);
 
 	if (r == 0)
 		r = compare(p);
-	if (r == 0 && !p->over && p->at < size)
-		r = run(p, size);
-	if (p->at > p->part.valid_bytes && p->part.error == 0 && part_valid(&p->part, p->at) < 0)
-		disk_failed(p);
+	if (r == 0 && !p->over && p->at < valid)
+		r = run(p, valid);
+	count_valid(p);
 	disk_wide(msc_disk(p->camera), 0);
 	if (p->out->result != FETCH_DISK && p->out->result != FETCH_MISMATCH &&
 	    part_durable(&p->part) < 0)
 		disk_failed(p);
-	if (r < 0 || p->over)
-		return r;
-	/* From the medium, not from what was read before. */
-	msc_forget(p->camera);
-	return look(p, &now, true);
+	if (r == 0 && !p->over)
+		r = look_again(p);
+	return r == 0 && !p->over && p->at < size ? fill_up(p) : r;
 }
 
 int msc_fetch(struct camera *c, const struct proto_fetch *fetch, int file,

@@ -770,6 +770,7 @@ build/bench-npm/node_modules/.package-lock.json: tests/bench/package.json tests/
 #: check-asan      both again under AddressSanitizer and UBSan, without the sandboxes (build/asan)
 # A worker that dies of a finding is replaced by its core, so findings are counted, not exit codes.
 # Leaks are looked for in the unit tests; programs are ended by signals more often than not.
+# A fifth of the disks and of the random faults: what is slow is the sanitizer, not what it looks for.
 # Minutes of waiting for lines and servers, on code that the tests of each driver drive as well.
 san_leaves = --ignore tests/system/test_64_kbit.py --ignore tests/system/test_matrix.py
 san_reports = $(abspath build/asan/reports)
@@ -779,7 +780,7 @@ check-asan: setup
 	$(Q)$(MAKE) --no-print-directory SAN=1 all test-programs
 	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit
 	$(Q)rm -rf $(san_reports) && mkdir -m 1777 $(san_reports)
-	$(Q)SOAK_CASES=12 ASAN_OPTIONS=detect_leaks=0:disable_coredump=1:$(san_options) \
+	$(Q)DISKS=100 SOAK_CASES=12 ASAN_OPTIONS=detect_leaks=0:disable_coredump=1:$(san_options) \
 		UBSAN_OPTIONS=$(san_options) $(MAKE) --no-print-directory SAN=1 check-system
 	$(Q)! cat $(san_reports)/* 2>/dev/null
 

@@ -11,11 +11,12 @@ import time
 import disks
 import vcam
 from servers import FaultServer
-from station import CORE, Station, until
+from station import BUILD, CORE, Station, until
 
 MIB, GIB = 1 << 20, 1 << 30
 DAY = 1790000000
 QUICK = {"settle_seconds": 1, "timeout_seconds": 1}
+SANITIZED = "asan" in str(BUILD)  # a sanitizer's memory is not the program's
 TWO_BAYS = [{"name": "1", "port": "1-1"}, {"name": "2", "port": "2-1"}]
 
 
@@ -211,7 +212,7 @@ def pss(process):
 
 def test_forty_cameras_come_free_one_after_another():
     bays = [{"name": str(i + 1), "port": port} for i, port in enumerate(FORTY)]
-    with Station(bays=bays, profile=QUICK | {"timeout_seconds": 60}, pulls_per_port=N,
+    with Station(bays=bays, profile=QUICK | {"timeout_seconds": 600}, pulls_per_port=N,
                  start=False) as s:
         disk_profile = s.folder / "profiles/generic-disk.conf"
         disk_profile.write_text(disk_profile.read_text() + "settle-seconds = 1;\n")
@@ -234,7 +235,7 @@ def test_forty_cameras_come_free_one_after_another():
         for i in healthy:
             s.wait("bay", str(i + 1), "take", timeout=180)
         assert first < len(s.events("pulled")), "it is free before the last"
-        assert pss(s.core.process) < 16 << 10
+        assert SANITIZED or pss(s.core.process) < 16 << 10
         # nobody has waited for the four: they hang still, and not one has been given up
         assert not s.events("worker-lost"), s.events("worker-lost")
         for i in silent:

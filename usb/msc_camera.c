@@ -127,6 +127,7 @@ static int find_volumes(struct camera *c, unsigned unit)
 
 static int open_units(struct camera *c, struct proto_reason *why)
 {
+	enum fault fault = FAULT_MEDIUM;
 	int r = -ENOTSUP;
 
 	for (unsigned i = 0; i < c->bot.luns && i < MSC_UNITS; i++) {
@@ -148,10 +149,11 @@ static int open_units(struct camera *c, struct proto_reason *why)
 		}
 		if (r < 0)
 			return msc_fault(r, "disk", why);
+		if (u->disk.filled) /* no card that is formatted mends that */
+			fault = FAULT_PROTOCOL;
 	}
 	if (c->volumes == 0)
-		return camera_fault(
-		    why, FAULT_MEDIUM, "%s", c->odd[0] ? c->odd : "no file system on it");
+		return camera_fault(why, fault, "%s", c->odd[0] ? c->odd : "no file system on it");
 	return 0;
 }
 

@@ -330,7 +330,7 @@ def test_residue_that_is_ignored(make, cards, folder):
 def test_residue_that_is_not_ignored(make):
     with pytest.raises(Fault) as lost:
         make(before=lambda c: c.fault("bot-residue", op=READ10, value=512))
-    assert lost.value.code == worker.FAULT_MEDIUM and "fill" in lost.value.text
+    assert lost.value.code == worker.FAULT_PROTOCOL and "fill" in lost.value.text
 
 
 @pytest.mark.parametrize("fault", ["short-data", "stall"])

@@ -225,7 +225,9 @@ ROWS = {
     **{name: disk(f(name, op=READ10)) for name in (
         "bot-phase", "bot-signature", "bot-tag", "bot-stall-csw", "bot-no-csw")},
     "bot-merged": disk(f("bot-merged", op=INQUIRY)),
-    "bot-residue": disk(f("bot-residue", op=READ10, value=512)),
+    "bot-residue": disk(f("bot-residue", op=READ10, value=512, count=2)),
+    "bot-residue for good": disk(f("bot-residue", op=READ10, value=512, count=EVER), light="leave",
+                                 text="answers nonsense: switch it off", lacks={"*"}),
     "bot-max-lun": disk(f("bot-max-lun", value=-1)),
     "bot-max-lun more": disk(f("bot-max-lun", value=7)),
     "bot-signature for good": disk(f("bot-signature", op=READ10, count=EVER), light="leave",

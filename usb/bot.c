@@ -8,6 +8,8 @@
 #define CONTROL_MS 1000u
 #define REQUEST_RESET 0xFF   /* 3.1 */
 #define REQUEST_MAX_LUN 0xFE /* 3.2 */
+#define PACKET_BYTES 12u
+#define CLASS_STORAGE 0x08
 
 /* ---- start and end ---- */
 
@@ -65,6 +67,8 @@ int bot_start(struct bot *b, struct transport *t, const struct usb_interface *us
 		.usb = *usb,
 		.quirks = quirks,
 		.timeout_ms = timeout_ms,
+		.packets = usb->class == CLASS_STORAGE &&
+		    (usb->subclass == BOT_UFI || usb->subclass == BOT_SFF_8070I),
 		.tag = 1,
 		.luns = 1,
 	};
@@ -162,9 +166,16 @@ static int send_out(struct bot *b, size_t len)
 static void wrap(struct bot *b, struct exchange *x, unsigned lun, const uint8_t *cdb,
     size_t cdb_len, uint32_t len, bool in)
 {
+	uint8_t packet[PACKET_BYTES] = { 0 };
 	uint32_t tag = b->tag++;
 
 	exchange_begin(x, tag, len, in);
+	/* SFF-8070i 2.1, UFI 1.0 3.2.1: command packets of 12 bytes, padded by zeros */
+	if (b->packets && cdb_len < PACKET_BYTES) {
+		memcpy(packet, cdb, cdb_len);
+		cdb = packet;
+		cdb_len = PACKET_BYTES;
+	}
 	wrapper_command(b->out->data, tag, len, in, lun, cdb, cdb_len);
 }
 

@@ -19,6 +19,9 @@
 #define BOT_RUNGS 2                  /* of bot_recover */
 #define BOT_OUT_MAX 4096u            /* that one command may send */
 
+/* Subclasses of what is read here (Mass Storage Class Overview 1.4, table 2). */
+enum bot_subclass { BOT_UFI = 0x04, BOT_SFF_8070I = 0x05, BOT_SCSI = 0x06 };
+
 /* Buffers of one command under way; with two of them one is emptied while the other fills. */
 struct bot_half {
 	struct transfer *slot[BOT_READS];
@@ -34,6 +37,7 @@ struct bot {
 	struct usb_interface usb;
 	uint32_t quirks;
 	unsigned timeout_ms;
+	bool packets; /* commands are packets of 12 bytes */
 	uint32_t tag;
 	unsigned recoveries; /* stalls where none was due, resets */
 	unsigned luns;       /* 1 to 16, after bot_start */

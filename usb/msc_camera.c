@@ -10,7 +10,7 @@
 #define LONG_TIMEOUT_MS 60000u
 #define PATIENCE_MS 10000u /* for a medium that is coming up */
 
-enum { CLASS_STORAGE = 0x08, SUBCLASS_ATAPI = 0x05, SUBCLASS_SCSI = 0x06, BULK_ONLY = 0x50 };
+enum { CLASS_STORAGE = 0x08, BULK_ONLY = 0x50 };
 
 int msc_fault(int r, const char *doing, struct proto_reason *why)
 {
@@ -35,8 +35,8 @@ static const struct usb_interface *choose(const struct usb_interface *list, size
 {
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].in && list[i].out && list[i].class == CLASS_STORAGE &&
-		    list[i].protocol == BULK_ONLY &&
-		    (list[i].subclass == SUBCLASS_SCSI || list[i].subclass == SUBCLASS_ATAPI))
+		    list[i].protocol == BULK_ONLY && list[i].subclass >= BOT_UFI &&
+		    list[i].subclass <= BOT_SCSI)
 			return &list[i];
 	}
 	return NULL;
@@ -173,7 +173,9 @@ static int msc_open(struct transport *t, const struct proto_attach *attach, stru
 	n = descriptor_interfaces(raw, len, configuration, list);
 	usb = choose(list, n);
 	if (!usb) {
-		camera_fault(why, FAULT_DESCRIPTORS, "no bulk-only disk in its descriptors");
+		camera_fault(why, FAULT_DESCRIPTORS,
+		    "no disk in its descriptors that is read here "
+		    "(08/06/50, 08/05/50 or 08/04/50)");
 		return transport_gone(t) ? camera_fault(why, FAULT_GONE, "unplugged") : -ENOTSUP;
 	}
 	r = transport_claim(t, usb->number);

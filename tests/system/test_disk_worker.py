@@ -149,6 +149,21 @@ def test_two_units_one_locked(make, cards, folder):
     assert sorted({o.storage for o in objects}) == [1, 0x10001]
 
 
+@pytest.mark.parametrize("subclass", [4, 5, 6])
+def test_command_sets(make, cards, folder, subclass):
+    """UFI and SFF-8070i take commands of 12 bytes only."""
+    camera, w = make(usb={"subclass": subclass})
+    done, _ = pull(w, folder)
+    assert done.result == worker.DONE and same(folder, cards("fat32")[1][CLIP])
+    assert camera.stats()["bad_commands"] == 0
+
+
+def test_other_command_sets_are_refused(make, program):
+    camera, _ = make(usb={"subclass": 2}, begin=False)
+    with Worker(program, camera.socket_path, driver=worker.MSC) as w:
+        assert w.camera.type == worker.NOT_MINE and "08/06/50" in w.camera.text
+
+
 def test_large_blocks(make, folder):
     data = generate(8, 0, 3 * MIB + 5)
     image = make_disk(folder / "big", {CLIP: data}, "fat32", "none", size=300 << 20, block=4096,

@@ -14,6 +14,14 @@ static bool hurt(struct responder *r, enum fault_kind kind)
 	return faults_take(&r->camera->faults, kind, r->bot.cdb[0], NULL) != NULL;
 }
 
+/* The shortest command: UFI and SFF-8070i have packets of 12 bytes. */
+static uint8_t command_bytes(const struct responder *r)
+{
+	const struct identity *id = &r->camera->id;
+
+	return id->class == 8 && (id->subclass == 4 || id->subclass == 5) ? 12 : 1;
+}
+
 /* Not a command: both pipes halt until Reset Recovery (6.6.1). */
 static void refuse(struct responder *r)
 {
@@ -189,7 +197,7 @@ int bot_out(struct responder *r, const uint8_t *data, size_t len)
 	size = buf_u8(&c);
 	/* valid and meaningful: 6.2 */
 	if (len != CBW_BYTES || signature != CBW_SIGNATURE || (flags & 0x7f) || b->lun > 15 ||
-	    size < 1 || size > 16) {
+	    size < command_bytes(r) || size > 16) {
 		refuse(r);
 		return 0;
 	}

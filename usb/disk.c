@@ -476,7 +476,7 @@ int disk_open(struct bot *b, unsigned lun, unsigned patience_ms, struct disk *ou
 	d->bot = b;
 	d->lun = lun;
 	d->patience_ms = patience_ms;
-	d->read_bytes = b->quirks & QUIRK_SMALL_READS ? DISK_READ_SMALL : DISK_READ_MAX;
+	d->read_bytes = DISK_READ_MAX;
 	disk_forget(d);
 	r = ask_inquiry(d);
 	if (r == 0)

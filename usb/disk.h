@@ -33,7 +33,8 @@ struct disk {
 	char serial[64]; /* VPD page 0x80; "" none */
 	bool write_protected;
 	uint64_t blocks;
-	uint32_t read_bytes; /* of one READ: what the device takes, at most DISK_READ_MAX */
+	uint32_t read_bytes; /* of one READ: what the unit takes, at most DISK_READ_MAX;
+	                        DISK_READ_SMALL with small-reads, given or found out */
 	unsigned patience_ms;
 	unsigned errors;         /* reads that the medium refused */
 	struct scsi_sense sense; /* of the last one */

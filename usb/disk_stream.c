@@ -7,6 +7,7 @@
 #include "disk_inner.h"
 
 #include "../dockd/base/log.h"
+#include "../dockd/base/proto_camera.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,6 +31,11 @@ struct stream {
 	void *arg;
 };
 
+static uint32_t read_room(const struct disk *d)
+{
+	return d->bot->quirks & QUIRK_SMALL_READS ? DISK_READ_SMALL : d->read_bytes;
+}
+
 /* What the next READ asks for. false: there is no more. */
 static bool plan(struct stream *s, struct piece *out)
 {
@@ -47,7 +53,7 @@ static bool plan(struct stream *s, struct piece *out)
 	left = s->ranges[s->at].len - s->done;
 	out->block = from / block_bytes;
 	out->skip = (size_t)(from % block_bytes);
-	room = d->read_bytes < d->wide_bytes ? d->read_bytes : d->wide_bytes;
+	room = read_room(d) < d->wide_bytes ? read_room(d) : d->wide_bytes;
 	room = room / block_bytes * block_bytes;
 	out->len = left < room - out->skip ? left : room - out->skip;
 	out->blocks = (uint32_t)((out->skip + out->len + block_bytes - 1) / block_bytes);
@@ -125,7 +131,7 @@ static int careful(struct stream *s, const struct piece *p, bool refused)
 	if (r == 0 && !refused && d->errors == errors && p->blocks > step &&
 	    (!d->large || ++d->troubles == TROUBLES_MAX)) {
 		log_warn("camera-small-reads", "unit=%u", d->lun);
-		d->read_bytes = DISK_READ_SMALL;
+		d->bot->quirks |= QUIRK_SMALL_READS; /* the device: all of its units */
 	}
 	return r;
 }
@@ -224,13 +230,14 @@ static int run(struct stream *s)
 
 int disk_wide(struct disk *d, uint64_t bytes)
 {
-	size_t room = d->read_bytes;
+	size_t room = read_room(d);
 	int r;
 
 	d->wide_bytes = 0;
 	if (bytes == 0)
 		return bot_widen(d->bot, 0);
-	if (bytes < room - 2 * (size_t)d->source.block_bytes)
+	if (room > 2 * (size_t)d->source.block_bytes &&
+	    bytes < room - 2 * (size_t)d->source.block_bytes)
 		room = (size_t)bytes + 2 * (size_t)d->source.block_bytes;
 	if (room < DISK_READ_SMALL)
 		room = DISK_READ_SMALL;

@@ -391,6 +391,23 @@ def test_takes_no_large_reads(make, cards, folder, limit, by):
         assert checks <= 1  # the attention at its plugging in
 
 
+def test_large_reads_fail_once(make, cards, folder):
+    """Found out once for the whole device, whichever of its units is read."""
+    image, files = cards("exfat", "none")
+    camera, w = make(image, {"timeout_ms": 300},
+                     disk={"luns": [{"image": str(image)}, {"image": str(image)}]})
+    clips = [o for o in w.list()[0] if o.path == CLIP]
+    assert len(clips) == 2
+    camera.fault("scsi-max-read", value=65536)
+    for o in clips:
+        (folder / "clip").unlink(missing_ok=True)
+        assert w.fetch(o, folder / "clip").result == worker.DONE and same(folder, files[CLIP])
+        if o is clips[0]:
+            checks = camera.stats()["checks"]
+    assert camera.stats()["checks"] == checks
+    assert (folder / "log").read_text().count("camera-small-reads") == 1
+
+
 # ---- the medium ----
 
 def test_medium_comes_up(make, cards, folder):

@@ -277,7 +277,7 @@ int bot_await(struct bot *b, unsigned half, struct bot_result *out)
 		return r;
 	take_back(b);
 	out->passed = h->exchange.status.status == 0;
-	out->valid = b->quirks & QUIRK_IGNORE_RESIDUE ? out->moved : exchange_valid(&h->exchange);
+	out->valid = (b->quirks & QUIRK_IGNORE_RESIDUE) ? out->moved : exchange_valid(&h->exchange);
 	return 0;
 }
 

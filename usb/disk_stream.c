@@ -33,7 +33,7 @@ struct stream {
 
 static uint32_t read_room(const struct disk *d)
 {
-	return d->bot->quirks & QUIRK_SMALL_READS ? DISK_READ_SMALL : d->read_bytes;
+	return (d->bot->quirks & QUIRK_SMALL_READS) ? DISK_READ_SMALL : d->read_bytes;
 }
 
 /* What the next READ asks for. false: there is no more. */

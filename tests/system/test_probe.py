@@ -7,7 +7,7 @@ import pytest
 
 import vcam
 from disks import make_disk
-from station import Station
+from station import Station, until
 
 MIB = 1 << 20
 BAYS = [{"name": "1", "port": "1-1"}, {"name": "2", "port": "1-2"}]
@@ -150,9 +150,10 @@ def test_a_bay_that_is_busy_or_empty():
         def refused(bay):
             return s.ctl("camera", "probe", bay, check=False)["exit"]
         assert refused("2") and refused("nowhere")
-        camera = s.camera("A", [vcam.clip("a.mp4", 4 * MIB, 1, mtime=1790000000)], rate=MIB)
+        # so slow that it is in the midst of it until it is told to hurry
+        camera = s.camera("A", [vcam.clip("a.mp4", 4 * MIB, 1, mtime=1790000000)], rate=MIB // 32)
         camera.plug("1-1")
-        s.wait("bay", "1", "reading")
+        until(s, lambda: [r for r in s.ledger() if r["type"] == "pull"], "it is read")
         assert refused("1")
         camera.rate(0)
         s.wait("bay", "1", "take")

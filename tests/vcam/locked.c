@@ -81,6 +81,7 @@ void locked_plug(struct camera *c, bool by_itself)
 
 	if (!l)
 		return;
+	by_itself = by_itself && l->comes_back != BACK_LOCKED;
 	l->open = by_itself;
 	l->leaving = l->logged_in = l->reply_leaves = false;
 	l->wrong = 0;

@@ -18,7 +18,7 @@ struct answer;
 
 enum language { SPEAKS_DV16 = 1, SPEAKS_REQUEST, SPEAKS_BLOCK, SPEAKS_TEXT };
 enum others { OTHERS_STALL, OTHERS_SILENT, OTHERS_GARBAGE }; /* to words of another language */
-enum comes_back { BACK_NEW_IDS, BACK_IN_PLACE, BACK_NEVER };
+enum comes_back { BACK_NEW_IDS, BACK_IN_PLACE, BACK_NEVER, BACK_LOCKED };
 
 struct owner {
 	char serial[10], user_no[9], user_name[36], unit_no[17], unit_name[33];

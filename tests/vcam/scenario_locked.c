@@ -75,6 +75,8 @@ static int load_back(struct camera *c, const json_t *from, const char *how, cons
 		l->comes_back = BACK_IN_PLACE;
 	} else if (strcmp(how, "never") == 0) {
 		l->comes_back = BACK_NEVER;
+	} else if (strcmp(how, "locked") == 0) {
+		l->comes_back = BACK_LOCKED;
 	} else if (strcmp(how, "other-serial") == 0) {
 		snprintf(b->serial, sizeof(b->serial), "%.100s-OTHER", serial);
 	} else if (strcmp(how, "other-camera") == 0) {

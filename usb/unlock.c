@@ -18,11 +18,12 @@
 #include <string.h>
 #include <time.h>
 
-#define COMMAND_MS 3000 /* of one vendor command over bulk-only transport */
-#define LEAVE_MS 10000  /* after the switch: to leave, or to become ready in place */
-#define COMING_MS 8000  /* for a medium that says that it is coming up */
-#define STEP_MS 200     /* between two looks */
-#define ATTENTIONS 4    /* UNIT ATTENTION conditions in a row */
+#define COMMAND_MS 3000    /* of one vendor command over bulk-only transport */
+#define LEAVE_MS 10000     /* after the switch: to leave, or to become ready in place */
+#define COMING_MS 8000     /* for a medium that says that it is coming up */
+#define UNREADABLE_MS 3000 /* for a file system to be seen on a medium that is ready */
+#define STEP_MS 200        /* between two looks */
+#define ATTENTIONS 4       /* UNIT ATTENTION conditions in a row */
 #define SENSE_BYTES 18
 
 enum readiness { READY, COMING, EMPTY, BROKEN };
@@ -422,6 +423,7 @@ static int outcome(struct camera *c, int r, struct proto_status *out, struct pro
 	    r == -EACCES          ? "the camera wants another PIN" :
 	    r == -EREMOTEIO       ? "the camera refuses it" :
 	    r == -ENOMEDIUM       ? "the camera says that it has no card" :
+	    r == -EMEDIUMTYPE     ? "its card has no file system that can be read" :
 	    r == -EINVAL          ? "it is longer than the camera's field, or no time it can hold" :
 				    strerror(-r);
 
@@ -465,17 +467,23 @@ static bool has_left(struct locked *l)
 
 /*
  * After the switch: waits until it has left, or its medium has become ready. One that does neither
- * is told of as it is by the next LOOK: locked.
+ * is told of as it is by the next LOOK: locked. -EMEDIUMTYPE: ready, without a file system.
  */
 static int await(struct camera *c, struct proto_reason *why)
 {
-	uint64_t end = now_ms() + LEAVE_MS;
+	uint64_t end = now_ms() + LEAVE_MS, unreadable = 0;
 
 	while (now_ms() < end) {
 		if (has_left(&c->locked))
 			return camera_fault(why, FAULT_GONE, "it left for disk mode");
-		if (c->locked.bot_up && readiness(&c->locked) == READY && hand_over(c, why) == 0)
-			return 0;
+		if (c->locked.bot_up && readiness(&c->locked) == READY) {
+			if (hand_over(c, why) == 0)
+				return 0;
+			if (!unreadable)
+				unreadable = now_ms() + UNREADABLE_MS;
+			if (why->code == FAULT_MEDIUM && now_ms() >= unreadable)
+				return -EMEDIUMTYPE;
+		}
 		transport_run(c->locked.transport, STEP_MS);
 	}
 	return 0;
@@ -488,7 +496,7 @@ static int driver_unlock(struct camera *c, struct proto_status *out, struct prot
 	if (c->disk)
 		return outcome(c, 0, out, why);
 	r = c->language->unlock(&c->locked);
-	if (r == 0 && (r = await(c, why)) < 0)
+	if (r == 0 && (r = await(c, why)) < 0 && r != -EMEDIUMTYPE)
 		return r;
 	return outcome(c, r, out, why);
 }

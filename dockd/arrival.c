@@ -74,7 +74,7 @@ static void adopt(struct bay *b, const struct proto_arrived *a)
 		b->docked_at_s = open[i].began_s;
 		b->docked_us = bay_now_us();
 		if (other_face)
-			unlocking_adopted(b);
+			unlocking_adopted(b, &open[i]);
 		log_info("docking-resumed", "bay=%s docking=%" PRIu64, b->name, b->docking);
 		return;
 	}
@@ -167,7 +167,8 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	if (back)
 		profile = b->profile;
 	same = back || (rejoins(b, a) && profile == b->profile);
-	if (same && b->child && b->device.bus == a->bus && b->device.device == a->device) {
+	if (same && b->child && a->presence == PRESENCE_READY && b->device.bus == a->bus &&
+	    b->device.device == a->device) {
 		/* hotplug was started again: the same device on the same address, the worker has it */
 		b->device = *a;
 		return;

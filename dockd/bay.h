@@ -62,6 +62,7 @@ struct bay_unlock {
 	bool done;      /* it is in disk mode */
 	bool look;      /* LOOK is to be asked: it stayed where it is */
 	bool returned;  /* a device has arrived since UNLOCK */
+	bool carried;   /* whose disk it is could not be compared: taken for the locked one's */
 	unsigned tries; /* in this docking */
 	uint32_t language;
 	char serial[PROTO_TEXT_LEN];     /* by its language */

@@ -69,7 +69,11 @@ void books_camera(struct bay *b)
 	clock_state(&clock);
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "camera", b->identity);
-	record_text(r, "identity", b->doubled ? "doubled" : b->identity_proved ? "proved" : "none");
+	record_text(r, "identity",
+	    b->doubled             ? "doubled" :
+		b->identity_proved ? "proved" :
+		b->unlock.carried  ? "carried" :
+				     "none");
 	if (c->serial[0])
 		record_text(r, "mtp-serial", c->serial);
 	if (c->firmware[0])

@@ -143,7 +143,8 @@ static void camera(struct sheet *s)
 	if (strcmp(identity, "proved") != 0 && identity[0])
 		say(s, UNKNOWN,
 		    "Which camera it was in docking %" PRId64
-		    " is not certain: it has no serial number of its own, or two have the same (%s).",
+		    " is not certain: it has no serial number of its own, two have the "
+		    "same, or its disk could not be compared with it (%s).",
 		    number_of(s, "docking"), identity);
 	if (!record_has(&s->record, "clock-offset-ms")) {
 		say(s, RECORDED, "In docking %" PRId64 " the camera's clock could not be read.",

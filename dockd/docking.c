@@ -179,23 +179,34 @@ static void identify(struct bay *b)
 		books_trouble(b,
 		    "another camera with the same serial number is docked: "
 		    "nothing is erased from either; find out which is which");
+	else if (b->identity_proved && b->unlock.carried)
+		books_trouble(b,
+		    "the disk that came back for the unlocked camera cannot be compared with it: if "
+		    "the camera was changed meanwhile, its clips stand under the wrong one");
 	else if (!b->identity_proved)
 		books_trouble(b,
 		    "the camera tells no serial number: its clips are kept under this bay's name "
 		    "and nothing is erased from it; tell whose it is");
+	if (b->unlock.carried)
+		b->identity_proved = false;
 }
 
-/* Back within the time of a docking, but not provably the camera that it began with: another one. */
-static void begin_anew_if_another(struct bay *b)
+/*
+ * Back within the time of a docking, but not provably the camera that it began with: another one.
+ * true: it came in the place of one that was being unlocked, and says nothing of itself.
+ */
+static bool begin_anew_if_another(struct bay *b)
 {
 	struct proto_camera camera = b->camera;
+	bool unlocked = b->unlock.tries > 0;
 
 	if (b->known || !b->identity[0] || strcmp(b->identity, serial_of(b)) == 0 ||
 	    unlocking_is_same(b, serial_of(b)))
-		return;
+		return false;
 	docking_end(b, "left");
 	docking_begin(b);
 	b->camera = camera;
+	return unlocked && camera.unlock == UNLOCK_NONE;
 }
 
 /* An id goes into the ledger: visible ASCII without blanks, and nothing behind it. */
@@ -215,13 +226,13 @@ static void clean_id(char *id, size_t room)
 static const char *on_camera(struct bay *b, const struct msg *m)
 {
 	uint64_t free_bytes = b->camera.free_bytes;
-	bool unlocked;
+	bool unlocked, apart;
 
 	memcpy(&b->camera, m->body, sizeof(b->camera));
 	clean_id(b->camera.officer, sizeof(b->camera.officer));
 	clean_id(b->camera.unit, sizeof(b->camera.unit));
 	unlocked = unlocking_camera(b);
-	begin_anew_if_another(b);
+	apart = begin_anew_if_another(b);
 	if (b->reissues == 0) {
 		memcpy(b->came_officer, b->camera.officer, sizeof(b->came_officer));
 		memcpy(b->came_unit, b->camera.unit, sizeof(b->came_unit));
@@ -260,7 +271,12 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 	}
 	if (!b->known) {
 		identify(b);
-		if (!unlocked && !b->unlock.tries) /* told of its first face */
+		if (apart)
+			books_trouble(b,
+			    "the disk that came back for an unlocked camera is not that camera's: it is "
+			    "kept apart; look which camera is in the bay");
+		/* told of its first face; of the second where that leaves a doubt */
+		if ((!unlocked && !b->unlock.tries) || (b->unlock.carried && b->unlock.open))
 			books_camera(b);
 	}
 	if (unlocked)

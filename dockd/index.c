@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 6 /* as at the end of schema */
+#define SCHEMA_VERSION 7 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -127,8 +127,11 @@ static const char schema[] =
     "CREATE TABLE current(port TEXT PRIMARY KEY, boot TEXT, count INTEGER) WITHOUT ROWID;"
     "CREATE TABLE unlock(docking INTEGER PRIMARY KEY, began INTEGER, face TEXT,"
     " officer TEXT, unit TEXT);"
+    "CREATE TABLE camera_face(camera TEXT, face TEXT, docking INTEGER," /* the first */
+    " PRIMARY KEY(camera, face)) WITHOUT ROWID;"
+    "CREATE INDEX camera_face_face ON camera_face(face);"
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 6;";
+    "PRAGMA user_version = 7;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

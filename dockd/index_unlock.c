@@ -23,8 +23,16 @@ int apply_unlock(struct act *a)
 int apply_unlocked(struct act *a)
 {
 	char face[UNLOCK_FACE_LEN];
+	int rc = 0;
 
 	act_text(a, "face", face, sizeof(face));
+	if (face[0])
+		rc = db_run(a->ix, Q_FACE_PUT,
+		    "INSERT OR IGNORE INTO camera_face SELECT camera, ?2, number FROM docking"
+		    " WHERE number = ?1 AND camera <> ''",
+		    "it", (int64_t)a->docking, face);
+	if (rc < 0)
+		return rc;
 	return db_run(a->ix, Q_UNLOCKED,
 	    "UPDATE unlock SET began = 0, face = ?2 WHERE docking = ?1", "it", (int64_t)a->docking,
 	    act_is(a, "result", "disk") ? face : "");
@@ -46,6 +54,30 @@ int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *
 	db_text(st, 1, out->face, sizeof(out->face));
 	db_text(st, 2, out->officer, sizeof(out->officer));
 	db_text(st, 3, out->unit, sizeof(out->unit));
+	sqlite3_reset(st);
+	return 0;
+}
+
+int index_face(struct index *ix, const char *camera, const char *face, uint64_t docking,
+    struct face_history *out)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_FACE,
+	    "SELECT EXISTS(SELECT 1 FROM camera_face WHERE camera = ?1 AND face = ?2"
+	    " AND docking < ?3),"
+	    " (SELECT count(*) FROM camera_face WHERE face = ?2 AND camera <> ?1),"
+	    " EXISTS(SELECT 1 FROM camera_face WHERE camera = ?1 AND face <> ?2"
+	    " AND docking < ?3)",
+	    &st, "tti", camera, face, (int64_t)docking);
+
+	memset(out, 0, sizeof(*out));
+	if (rc == 0)
+		rc = db_step(st);
+	if (rc <= 0)
+		return rc < 0 ? rc : -EIO;
+	out->seen = sqlite3_column_int64(st, 0) != 0;
+	out->others = (unsigned)sqlite3_column_int64(st, 1);
+	out->another = sqlite3_column_int64(st, 2) != 0;
 	sqlite3_reset(st);
 	return 0;
 }

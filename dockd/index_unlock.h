@@ -16,7 +16,17 @@ struct unlocking_state {
 	char face[UNLOCK_FACE_LEN]; /* of the device whose files could be read; "" not so far */
 };
 
+/* What the books know of a disk by which a camera of this id came back. */
+struct face_history {
+	bool seen;       /* by this camera, in an earlier docking */
+	unsigned others; /* cameras that came back by it, this one aside */
+	bool another;    /* this camera came back by another one before */
+};
+
 /* Of this docking. 0, -ENOENT: nothing of that kind was ever tried. */
 int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *out);
+/* Before this docking. 0 or -errno. */
+int index_face(struct index *ix, const char *camera, const char *face, uint64_t docking,
+    struct face_history *out);
 
 #endif

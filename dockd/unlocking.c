@@ -43,9 +43,11 @@ static void record_outcome(struct bay *b, const char *result, const char *text)
 
 	record_number(r, "docking", (int64_t)b->docking);
 	record_text(r, "result", result);
-	if (strcmp(result, "disk") == 0) {
+	if (strcmp(result, "disk") == 0 || strcmp(result, "another") == 0) {
 		face_of(&b->device, face);
 		record_text(r, "face", face);
+	}
+	if (strcmp(result, "disk") == 0) {
 		record_number(r, "capacity", (int64_t)b->camera.capacity_bytes);
 		record_number(r, "free", (int64_t)b->camera.free_bytes);
 	}
@@ -62,6 +64,35 @@ static void give_up(struct bay *b, const char *result, const char *why)
 	log_warn(
 	    "not-unlocked", "bay=%s docking=%" PRIu64 " result=%s", b->name, b->docking, result);
 	bay_fault(b, why);
+}
+
+/* ---- whose disk it is ---- */
+
+enum owner { OWNER_SAME, OWNER_CARRIED, OWNER_ANOTHER };
+
+/*
+ * A locked camera told its id; the disk that came in its place tells none. By USB serial numbers:
+ * the locked one's own, or one by which this camera came back before, is its disk; one of another
+ * camera, or not the one of this camera, is another's. Many cameras may share a number: one that
+ * several came back by says nothing.
+ */
+static enum owner owner_of(struct bay *b)
+{
+	const struct bay_unlock *u = &b->unlock;
+	const char *usb = b->device.serial;
+	struct face_history known;
+	char face[UNLOCK_FACE_LEN];
+
+	if (b->profile->identity != IDENTITY_VENDOR || !u->serial[0] || (u->open && !u->returned))
+		return OWNER_SAME;
+	face_of(&b->device, face);
+	if (!usb[0] || index_face(ix(b), u->serial, face, b->docking, &known) < 0)
+		return OWNER_CARRIED;
+	if (known.seen || strcmp(usb, u->usb_serial) == 0)
+		return known.others ? OWNER_CARRIED : OWNER_SAME;
+	if (u->open && (known.others == 1 || (known.another && !known.others)))
+		return OWNER_ANOTHER;
+	return OWNER_CARRIED;
 }
 
 /* ---- telling it to ---- */
@@ -136,6 +167,12 @@ const char *unlocking_answered(struct bay *b, const struct msg *m)
 	}
 	if (s.status == -ENOMEDIUM) {
 		give_up(b, "no-card", "the camera has no card: put one in, or have it looked at");
+		return NULL;
+	}
+	if (s.status == -EMEDIUMTYPE) {
+		give_up(b, "unreadable",
+		    "the camera's card cannot be read: have it formatted in the camera, or have it "
+		    "looked at");
 		return NULL;
 	}
 	log_warn("unlock-refused", "bay=%s status=%d reason=\"%s\"", b->name, s.status,
@@ -263,7 +300,7 @@ bool unlocking_adopts(struct bay *b, const struct docking *open, const struct pr
 	return is_recent(p, &s) && is_disk(a) && !contradicts(p, open->serial, a);
 }
 
-void unlocking_adopted(struct bay *b)
+void unlocking_adopted(struct bay *b, const struct docking *open)
 {
 	struct unlocking_state s;
 
@@ -276,7 +313,8 @@ void unlocking_adopted(struct bay *b)
 	memcpy(b->unlock.unit, s.unit, sizeof(b->unlock.unit));
 	/* unproved: it told none */
 	snprintf(b->unlock.serial, sizeof(b->unlock.serial), "%.127s", b->identity);
-	snprintf(b->unlock.usb_serial, sizeof(b->unlock.usb_serial), "%.127s", b->identity);
+	snprintf(b->unlock.usb_serial, sizeof(b->unlock.usb_serial), "%.127s", open->serial);
+	b->unlock.returned = true;
 }
 
 bool unlocking_camera(struct bay *b)
@@ -284,9 +322,19 @@ bool unlocking_camera(struct bay *b)
 	const struct bay_unlock *u = &b->unlock;
 	struct proto_camera *c = &b->camera;
 
+	b->unlock.carried = false;
 	if ((!u->open && !u->done) || (c->features & CAMERA_LOCKED))
 		return false;
 	if (c->unlock == UNLOCK_NONE) {
+		enum owner owner = owner_of(b);
+
+		if (owner == OWNER_ANOTHER) {
+			record_outcome(b, "another", "");
+			log_warn("not-unlocked", "bay=%s docking=%" PRIu64 " result=another",
+			    b->name, b->docking);
+			return false;
+		}
+		b->unlock.carried = owner == OWNER_CARRIED;
 		c->unlock = u->language;
 		memcpy(c->serial, u->serial, sizeof(c->serial));
 		memcpy(c->officer, u->officer, sizeof(c->officer));

@@ -39,7 +39,7 @@ bool unlocking_pending(const struct bays *h, const struct docking *open);
  */
 bool unlocking_adopts(struct bay *b, const struct docking *open, const struct proto_arrived *a);
 /* b has taken up that docking again: remembers how far it was. */
-void unlocking_adopted(struct bay *b);
+void unlocking_adopted(struct bay *b, const struct docking *open);
 
 /*
  * CAMERA has come into b->camera: what the locked face told is put in where this one tells nothing.

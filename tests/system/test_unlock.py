@@ -235,6 +235,65 @@ def test_it_is_not_told_for_ever(card):
         assert a.stats()["unlocks"] == 0 and len(s.of("unlock")) == 1
 
 
+def test_three_times_and_no_more(card):
+    """One that obeys and comes back locked."""
+    with Dock() as s:
+        a = s.locked("dv16", card, comes_back="locked")
+        a.plug("1-1")
+        assert "three times" in s.fault()
+        assert a.stats()["unlocks"] == 3
+        assert [r["try"] for r in s.of("unlock")] == [1, 2, 3]
+        assert [r["result"] for r in s.of("unlocked")] == ["still-locked"]
+        assert len(s.of("docked")) == 1
+
+
+def test_a_card_without_a_file_system(card):
+    """In place: said once, not waited for thrice."""
+    with Dock() as s:
+        image = s.folder / "blank.img"
+        image.write_bytes(bytes(1 << 20))
+        image.chmod(0o644)
+        a = s.locked("dv16", image, comes_back="in-place")
+        a.plug("1-1")
+        assert "cannot be read" in s.fault()
+        assert a.stats()["unlocks"] == 1
+        assert [r["result"] for r in s.of("unlocked")] == ["unreadable"]
+
+
+def test_whose_disk_it_is(card):
+    """A disk under another USB serial number: not proved at first, by then known, of another never."""
+    with Dock() as s:
+        a = s.locked("dv16", card, comes_back="other-serial")
+        for docking, identity in ((1, ["proved", "carried"]), (2, ["proved"])):
+            a.plug("1-1")
+            until(s, lambda n=docking: len([u for u in s.of("unlocked") if u["result"] == "disk"]) == n,
+                  "unlocked")
+            until(s, lambda n=docking: len(s.events("all-held")) == n, "all is held")
+            assert [r["identity"] for r in s.of("camera") if r["docking"] == docking] == identity
+            assert ("cannot be compared" in s.bay("1")["text"]) == (docking == 1)
+            a.unplug()
+            until(s, lambda n=docking: len(s.of("undocked")) == n, "it has left")
+        b = s.locked("dv16", card, "B", info={**INFO, "serial": "JL00077"},
+                     back={"serial": "USB-A-OTHER"})
+        b.plug("1-1")
+        until(s, lambda: len(s.of("found")) == 2 * len(FILES), "the files")
+        assert [r["result"] for r in s.of("unlocked")] == ["disk", "disk", "another"]
+        assert {r["camera"] for r in s.of("found")} == {"JL00042", "unproved:1:4"}
+        assert "not that camera's" in s.bay("1")["text"]
+
+
+def test_no_longer_authorised(card):
+    """A camera that this computer was told not to use any more, while it is docked."""
+    with Dock() as s:
+        a = s.locked("dv16", card, comes_back="in-place")
+        a.plug("1-1")
+        s.held()
+        s.wait("idle")
+        a.presence("not-authorised")
+        until(s, lambda: s.bay("1")["state"] == "blocked", "it is blocked")
+        assert "not authorised" in s.bay("1")["text"]
+
+
 def test_words_of_other_languages(card):
     """What a camera does when it is spoken to in the wrong language costs no try of its PIN."""
     for language, others in (("amba-request", "garbage"), ("amba-text", "garbage"), ("amba-text", "silent")):

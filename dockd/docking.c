@@ -361,16 +361,18 @@ static const char *on_listed(struct bay *b, const struct msg *m)
 	b->damaged = l.damaged;
 	if (b->damaged)
 		books_trouble(b,
-		    "the camera's file system is damaged: what can be read is taken; have the camera "
-		    "looked at before it is used again");
+		    "the camera's file system is damaged: what can be read is taken; format nothing, "
+		    "have the camera looked at before it is used again");
 	if (l.truncated)
 		books_trouble(b,
-		    "more objects than max-objects: those listed are taken, the rest stays; "
-		    "raise max-objects in the profile or clear the camera");
+		    "more objects than max-objects: those listed are taken, the rest stays; raise "
+		    "max-objects in the profile, and clear nothing off the camera before");
 	else if (b->partial && !b->damaged)
-		books_trouble(
-		    b, "part of the camera's folders could not be read: what can be read is taken");
+		books_trouble(b,
+		    "part of the camera could not be read: what can be read is taken; keep the camera, "
+		    "format nothing, have it looked at");
 	b->listings++;
+	b->health.stale = true;
 	b->listed_us = bay_now_us();
 	b->linked = b->news = false;
 	b->erase_wanted = true;
@@ -601,8 +603,8 @@ static void tell_fault(const struct proto_reason *r, char *out, size_t room)
 		[FAULT_CORE] =
 		    "dockd and dockd-camera do not fit together: install the package again",
 		[FAULT_MEMORY] = "this computer has no memory left for USB",
-		[FAULT_MEDIUM] = "the camera has no card, or its card cannot be read: look at "
-				 "the card, have it formatted in the camera",
+		[FAULT_MEDIUM] = "the camera has no card, or its card cannot be read: keep the "
+				 "card as it is, format nothing, have it looked at",
 	};
 	bool known = r->code < sizeof(words) / sizeof(words[0]) && words[r->code];
 

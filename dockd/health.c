@@ -180,8 +180,9 @@ static void judge(struct bay *b)
 	    at_port, n > 0 ? (size_t)n : 0, camera, of_camera, of_n > 0 ? (size_t)of_n : 0);
 	if (here && health_is_slow(&b->device, index_best_speed(ix, camera)))
 		h->ails |= AILMENT_SPEED;
-	if (here && health_fill(b) != 255 && health_fill(b) >= HEALTH_FILL_PERCENT &&
-	    not_emptied(b))
+	/* what is to be done about it rests on whether all of it could be read */
+	if (here && b->listings > 0 && health_fill(b) != 255 &&
+	    health_fill(b) >= HEALTH_FILL_PERCENT && not_emptied(b))
 		h->ails |= AILMENT_FILL;
 }
 
@@ -222,10 +223,12 @@ static void sentence(const struct bay *b, enum ailment what, char *out, size_t r
 		    b->device.speed_mbps, best > b->device.speed_mbps ? best : 480);
 		break;
 	case AILMENT_FILL:
-		snprintf(out, room,
-		    "camera %.32s is %u %% full and not emptied by dockd (%s): have it "
-		    "formatted when dockctl bay shows all receipted",
-		    b->identity, health_fill(b), why ? why : "");
+		/* what was not read is not among what dockctl shows as receipted */
+		snprintf(out, room, "camera %.32s is %u %% full and not emptied by dockd (%s): %s",
+		    b->identity, health_fill(b), why ? why : "",
+		    b->partial || b->damaged ?
+			"format nothing, part of it was not read" :
+			"have it formatted when dockctl bay shows all receipted");
 		break;
 	}
 }

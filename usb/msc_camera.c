@@ -57,12 +57,16 @@ static void note_odd(struct camera *c, const char *fmt, ...)
 
 static void add_volume(struct camera *c, unsigned unit, unsigned number, const struct partition *p)
 {
-	if (c->volumes < MSC_VOLUMES)
-		c->volume[c->volumes++] = (struct msc_volume){
-			.unit = unit,
-			.storage = unit << 16 | number,
-			.partition = *p,
-		};
+	if (c->volumes == MSC_VOLUMES) {
+		note_odd(c, "unit %u: more than %u volumes", unit, MSC_VOLUMES);
+		c->unread++;
+		return;
+	}
+	c->volume[c->volumes++] = (struct msc_volume){
+		.unit = unit,
+		.storage = unit << 16 | number,
+		.partition = *p,
+	};
 }
 
 int msc_use(struct camera *c, size_t at)
@@ -108,6 +112,7 @@ static int find_volumes(struct camera *c, unsigned unit)
 		note_odd(c, "unit %u: its partition table: %s", unit, disk_trouble(&u->disk));
 	else if (parts.damaged)
 		note_odd(c, "unit %u: its partition table is damaged", unit);
+	c->damaged += parts.damaged > 0;
 	for (size_t i = 0; i < parts.n; i++) {
 		size_t at = c->volumes;
 
@@ -115,13 +120,16 @@ static int find_volumes(struct camera *c, unsigned unit)
 		if (c->volumes == at)
 			break;
 		r = msc_use(c, at);
-		if (r == -ENOTSUP)
+		if (r == -ENOTSUP) {
 			c->volumes = at;
-		else if (r < 0 && r != -EIO)
+			c->unread++;
+		} else if (r < 0 && r != -EIO)
 			return r;
 	}
-	if (parts.n == 0)
+	if (parts.n == 0) {
 		note_odd(c, "unit %u: no partition and no file system", unit);
+		c->unread++;
+	}
 	return 0;
 }
 
@@ -145,6 +153,7 @@ static int open_units(struct camera *c, struct proto_reason *why)
 			r = 0;
 		} else if (r == -EIO) {
 			note_odd(c, "unit %u: %s", i, disk_trouble(&u->disk));
+			c->unread++;
 			r = 0;
 		}
 		if (r < 0)

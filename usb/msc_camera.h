@@ -38,6 +38,8 @@ struct camera {
 	size_t open_at; /* of it, in volume */
 	bool counted;
 	uint64_t capacity_bytes, free_bytes;
+	uint32_t unread,
+	    damaged; /* units and partitions that are there and were not read; tables */
 	char odd[PROTO_TEXT_LEN]; /* the first thing that cannot be read, and why; "" */
 };
 

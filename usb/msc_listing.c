@@ -149,7 +149,10 @@ int msc_list(struct camera *c, struct proto_listed *out, struct proto_reason *wh
 	} else if (after.all != told.all) {
 		note(&told, 0, "the camera is writing: files change while they are listed");
 	}
+	/* what is there and was not opened is as good as a folder that the card cannot give */
+	out->skipped += c->unread;
+	out->damaged += c->damaged;
 	if (c->odd[0])
-		note(&told, 0, c->odd);
+		note(&told, c->unread ? -EIO : 0, c->odd);
 	return 0;
 }

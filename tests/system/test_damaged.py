@@ -4,7 +4,7 @@ import struct
 
 import vcam
 from disks import make_disk
-from station import Station
+from station import Station, until
 
 BAYS = [{"name": "1", "port": "1-1"}]
 FILES = {f"DCIM/{n}.MP4": vcam.generate(n, 0, 300000) for n in range(3)}
@@ -53,3 +53,26 @@ def test_a_file_that_its_table_ends_early():
         assert "file system is damaged" in s.bay("1")["text"]
         assert [r for r in s.ledger() if r["type"] == "listed"][0]["damaged"] > 0
         s.wait("idle")
+
+
+def test_a_second_card_that_is_not_read():
+    """It is said, the camera is kept, and nobody is told to format it."""
+    with Station(bays=BAYS) as s:
+        # two thirds full
+        image = make_disk(s.folder / "card.img", {"DCIM/a.mp4": vcam.generate(5, 0, 6 << 20)}, fs="fat12")
+        other = s.folder / "other.img"
+        other.write_bytes(bytes(4 << 20))
+        for path in (image, other):
+            path.chmod(0o666)
+        camera = s.camera("D", disk={"luns": [{"image": str(image)}, {"image": str(other)}]},
+                          usb={"vendor": 0x1234, "product": 1, "model": "card"})
+        camera.plug("1-1")
+        s.wait("all", "receipted", timeout=60)
+        s.wait("bay", "1", "leave", timeout=60)
+        until(s, lambda: s.events("camera-filling"), "a word about its room")
+        bay = s.bay("1")
+        assert "could not be read" in bay["text"] and "format nothing" in bay["text"], bay
+        assert "format nothing" in bay["attention"] and "have it formatted" not in bay["attention"], bay
+        camera.unplug()
+        until(s, lambda: s.events("undocked"), "undocked")
+        assert [r["held"] for r in s.ledger() if r["type"] == "undocked"] == [0]

@@ -430,6 +430,15 @@ def test_one_of_two_without_medium(make, cards):
     assert len(objects) == 4 and said.status == 0 and "no card" in said.text
 
 
+def test_one_of_two_that_cannot_be_read(make, cards, folder):
+    """What is there and was not read is not passed over."""
+    image = str(cards("fat32")[0])
+    (folder / "other").write_bytes(bytes(4 * MIB))
+    _, w = make(disk={"luns": [{"image": image}, {"image": str(folder / "other")}]})
+    objects, said = listed(w)
+    assert len(objects) == 4 and said.skipped == 1 and said.status < 0 and "unit 1" in said.text
+
+
 def test_card_taken_out(make, folder):
     camera, w = make()
     o = listed(w)[0][CLIP]

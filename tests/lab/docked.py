@@ -9,9 +9,15 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 
-from labstation import LabStation, digests, fill, on_bus, wait_on_bus
-from probe import Tally, hmp, shell, until
+from labstation import LabStation, digests, fill, node_of, on_bus, wait_on_bus
+from probe import BUILD, HERE, Tally, hmp, shell, until
+
+sys.path.insert(0, os.path.join(HERE, "..", "disk"))
+import worker  # noqa: E402
+from exfat_writer import ExfatVolume  # noqa: E402
+from volume_writer import Node  # noqa: E402
 
 MIB = 1 << 20
 t = Tally("docked")
@@ -120,7 +126,7 @@ def whole_station():
         hmp("device_del qk")
         for n in (0, 1, 2):
             shell("gadget_pull_disk %d" % n)
-        for serial in [*serials, "RO0"]:
+        for serial in [*serials, "RO0", "DRAFT0"]:
             gone(serial)
         if t.failed:
             print(s.log()[-6000:], s.log("hotplug")[-2000:], flush=True)
@@ -156,8 +162,62 @@ def pulled_out(s):
             0 <= c["pulled_bytes"] - size <= (64 << 10) * max(1, c["interruptions"]), c)
 
 
+def past_4_gib():
+    """
+    A file of more than 4 GiB that lies behind 4 GiB of QEMU's disk, by a worker alone: its end, which is
+    all that was written of it. An emulated processor has no time for the whole.
+    """
+    path, size, tail = out + "/large.img", 4096 * MIB + 123457, os.urandom(2 * MIB)
+    with open(path, "wb") as f:
+        f.truncate(10240 * MIB)
+    subprocess.run([*EXFAT, "-c", "1M", path], check=True, stdout=subprocess.DEVNULL)
+    fd = os.open(path, os.O_RDWR)
+    v = ExfatVolume(fd, 0)
+    node = Node("long.mp4", v.root)
+    node.size, node.pieces = size, [(size - len(tail), tail)]
+    v.add(node)
+    node.clusters = v.take_run(-(-size // v.cluster_bytes), from_end=True)
+    v.write_file(node, b"")
+    v.flush()
+    os.close(fd)
+    begin = v.at(node.clusters[0])
+    before = path_blocks(path)
+    shell("qemu_disk ql QLARGE 512 " + path)
+    device = os.open(node_of(wait_on_bus("QLARGE")), os.O_RDWR)
+    part, start = "/run/large.part", size - MIB - 4711
+    with open(part, "wb") as f:
+        f.truncate(start)
+        f.seek(size - len(tail))
+        f.write(tail[:start - (size - len(tail))])
+    with worker.Worker(BUILD + "/dockd-camera", device, driver=worker.MSC, timeout_ms=20000) as w:
+        o = next(o for o in w.list()[0] if o.path.endswith("long.mp4"))
+        t.check("a file of %d bytes at byte %d of a disk" % (size, begin),
+                o.size == size and begin > 4096 * MIB, o)
+        done = w.fetch(o, part, offset=start)
+        w.bye()
+    with open(part, "rb") as f:
+        f.seek(size - len(tail))
+        got = f.read()
+    t.check("its end is read, from byte %d on" % start,
+            done.result == worker.DONE and done.length == size and got == tail, done)
+    t.check("and no more than that", done.read < 2 * MIB, done)
+    hmp("device_del ql")
+    gone("QLARGE")
+    t.check("the image took no block", path_blocks(path) == before)
+    os.unlink(part)
+
+
+def path_blocks(path):
+    return os.stat(path).st_blocks
+
+
 def probe_and_draft(s):
     """Each kind of device is told for what it is; with the draft alone a gadget docks as it did."""
+    fill("/run/cam3", {"DCIM/mtp.mp4": 4321})
+    shell("camera_umtp 3 BWC-MTP /run/cam3")
+    s.wait("bay", wait_on_bus("BWC-MTP"), "take", timeout=120)
+    told = s.ctl("camera", "probe", on_bus("BWC-MTP"))
+    t.check("a camera of MTP is probed as one", told["driver"] == "ptp" and told["serial"] == "BWC-MTP", told)
     for serial in ("TWO0", "QMBR0"):
         port = on_bus(serial)
         path = "/run/draft-%s.conf" % serial
@@ -167,18 +227,23 @@ def probe_and_draft(s):
         shipped.unlink()
     shutil.copy("/run/draft-TWO0.conf", s.folder / "profiles/draft.conf")
     os.chmod(s.folder / "profiles/draft.conf", 0o644)
-    s.core.send(signal.SIGHUP)
+    # Another camera of that kind, in the same port, has to come by the draft alone.
     shell("gadget_pull_disk 1")
     gone("TWO0")
-    before = s.ctl("status")["dockings"]
+    wanted = volume("/run/img/new.img", {"one/drafted.mp4": 2 * MIB + 77}, FAT32)
+    reloads = len(s.events("reloaded"))
+    s.core.send(signal.SIGHUP)
+    until(60, lambda: len(s.events("reloaded")) > reloads)
+    shell("gadget_prepare_disk 1 DRAFT0 rw:/run/img/new.img")
     plug(1)
-    s.wait("dockings", before + 1, timeout=60)
-    s.wait("bay", wait_on_bus("TWO0"), "take", timeout=120)
-    docked = [r for r in s.ledger() if r["type"] == "docked"][-1]
-    t.check("the drafted profile works as it is", docked["profile"].startswith("draft-"), docked)
+    port = wait_on_bus("DRAFT0")
+    s.wait("bay", port, "take", timeout=120)
+    bay = s.bay(port)
+    t.check("the drafted profile works as it is", bay["camera"] == "DRAFT0" and
+            bay["profile"].startswith("draft-") and set(wanted) <= set(digests("/run/station/store")), bay)
 
 
-for part in (whole_station,):
+for part in (past_4_gib, whole_station):
     try:
         part()
     except Exception as e:

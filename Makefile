@@ -735,9 +735,12 @@ soak: test-programs npm
 
 #: check-lab       on real USB in the virtual station (tests/lab): hotplug, dockings, pulling out, power cut
 #: bench-pull      there too: a pull beside a bare loop, gphoto2, mtp-getfile and aft-mtp-cli
-.PHONY: check-lab bench-pull
+#: check-lab-images  there too, longer: 500 images of camera cards, to the kernel and to the station the same
+.PHONY: check-lab check-lab-images bench-pull
 check-lab: test-programs npm
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check
+check-lab-images: test-programs
+	$(Q)LAB_IMAGES=$(or $(LAB_IMAGES),500) LAB_LONGER=1800 DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check images
 bench-pull: all $(BUILD)/bench/bare_pull
 	$(Q)tests/lab/lab prepare
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/lab run tests/lab/bench_pull.py

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Images of camera cards, read by the kernel's vfat and exfat and by the station's own reader.
 
-    images.py --make DIR [COUNT]   outside the guest: COUNT (500) images by tests/disk/images.py, and
-                                   what build/test/diskread says of each
-    images.py DIR                  in the guest: the kernel mounts each, and they must say the same;
-                                   then images that the kernel itself fills, which diskread reads
+    images.py --make DIR   outside the guest: images by tests/disk/images.py, LAB_IMAGES of them (or
+                           COUNT behind DIR; else 150), and what build/test/diskread says of each
+    images.py DIR          in the guest: the kernel mounts each, and they must say the same; then
+                           images that the kernel itself fills, which diskread reads
 
 Paths, sizes, times and contents are compared. Differences that are the kernel's are named in same().
 """
@@ -290,6 +290,6 @@ def main(folder):
 
 if __name__ == "__main__":
     if sys.argv[1] == "--make":
-        make(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 500)
+        make(sys.argv[2], int(sys.argv[3] if len(sys.argv) > 3 else os.environ.get("LAB_IMAGES", 150)))
     else:
         main(sys.argv[1])

@@ -67,8 +67,9 @@ struct asset {
 	char officer
 	    [PROTO_ID_TEXT_LEN]; /* to whom the camera said it was issued; ids, "" not told */
 	char unit[PROTO_ID_TEXT_LEN];
-	uint32_t damage;  /* OBJECT_CUT, OBJECT_SHARED: what its file system did to it */
-	char sha384[100]; /* hex, "" unless the profile asks for it */
+	uint32_t damage;     /* OBJECT_CUT, SHARED, UNFINISHED: what its file system did to it */
+	uint64_t told_bytes; /* OBJECT_CUT: as the camera's table says; else 0 */
+	char sha384[100];    /* hex, "" unless the profile asks for it */
 	char sha512[132];
 	char signature[32];                      /* signature result: signature_word's */
 	char class[PROTO_CLASS_LEN];             /* retention class, "" until told */

@@ -176,10 +176,14 @@ uint64_t books_found(struct bay *b, const struct listing_row *row)
 		record_number(r, "prefix-of", (int64_t)before.number);
 	record_number(r, "protected", (row->flags & OBJECT_PROTECTED) != 0);
 	books_ids(b, r);
-	if (row->flags & OBJECT_CUT)
+	if (row->flags & OBJECT_CUT) {
 		record_number(r, "cut", 1);
+		record_number(r, "told", (int64_t)row->told_bytes);
+	}
 	if (row->flags & OBJECT_SHARED)
 		record_number(r, "shared", 1);
+	if (row->flags & OBJECT_UNFINISHED)
+		record_number(r, "unfinished", 1);
 	books_write(b, r);
 	return number;
 }

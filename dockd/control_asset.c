@@ -69,6 +69,7 @@ void control_fill_asset(const struct control *c, const struct asset *a, struct p
 	memcpy(row->officer, a->officer, sizeof(row->officer));
 	memcpy(row->unit, a->unit, sizeof(row->unit));
 	row->damage = a->damage;
+	row->told_bytes = a->told_bytes;
 	if (index_docking(control_index(c), a->docking, &d) == 0)
 		memcpy(row->bay, d.bay, sizeof(row->bay));
 	snprintf(row->signature, sizeof(row->signature), "%s", a->signature);

@@ -172,12 +172,14 @@ struct json_t *json_bay(const struct proto_ctl_bay *b)
 static json_t *add_kept(json_t *object, const struct proto_ctl_asset *a)
 {
 	static const char *const copies[] = { "kept", "retired", "disposed" };
-	json_t *more = json_pack("{so sb so so sb ss so so sb sb}", "recorded",
+	json_t *more = json_pack("{so sb so so sb ss so so sb sb sb so}", "recorded",
 	    time_of(a->recorded_s, true), "recorded_proved", a->recorded_proved != 0, "dispose_by",
 	    time_of(a->dispose_by_s, true), "class", text_or_null(a->class), "preserved",
 	    a->preserved != 0, "station_copy", copies[a->retired <= 2 ? a->retired : 0], "officer",
 	    text_or_null(a->officer), "unit", text_or_null(a->unit), "cut",
-	    (a->damage & OBJECT_CUT) != 0, "shared", (a->damage & OBJECT_SHARED) != 0);
+	    (a->damage & OBJECT_CUT) != 0, "shared", (a->damage & OBJECT_SHARED) != 0, "unfinished",
+	    (a->damage & OBJECT_UNFINISHED) != 0, "told_bytes",
+	    a->told_bytes ? number_of(a->told_bytes) : json_null());
 
 	json_object_update(object, more);
 	json_decref(more);

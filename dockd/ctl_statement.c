@@ -110,13 +110,22 @@ static void found(struct sheet *s)
 		say(s, FILE_ITSELF,
 		    "The camera said that it was issued to officer id \"%s\", unit id \"%s\".",
 		    text_of(s, "officer"), text_of(s, "unit"));
-	if (number_of(s, "cut"))
+	if (number_of(s, "cut") && record_has(&s->record, "told"))
+		say(s, FILE_ITSELF,
+		    "The camera's file system is damaged: its table says %" PRId64 " bytes, and "
+		    "the %" PRId64 " bytes here are all that can be read.",
+		    number_of(s, "told"), number_of(s, "size"));
+	else if (number_of(s, "cut"))
 		say(s, FILE_ITSELF,
 		    "The camera's file system is damaged and ends it early: the bytes here are all "
 		    "that can be read.");
 	if (number_of(s, "shared"))
 		say(s, FILE_ITSELF,
 		    "The camera's file system is damaged and gives parts of it to another file too.");
+	if (number_of(s, "unfinished"))
+		say(s, FILE_ITSELF,
+		    "The camera never wrote down its size, though it gave it room on its card: "
+		    "the recording is unfinished, and none of its bytes are here.");
 	if (number_of(s, "protected"))
 		say(s, FILE_ITSELF, "The camera showed it as protected against deletion.");
 	if (record_has(&s->record, "mtime"))

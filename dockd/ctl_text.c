@@ -452,6 +452,27 @@ void text_asset_row(FILE *out, const struct proto_ctl_asset *a, bool first)
 	putc('\n', out);
 }
 
+static void put_damage(FILE *out, const struct proto_ctl_asset *a)
+{
+	char line[128];
+
+	if ((a->damage & OBJECT_CUT) && a->told_bytes) {
+		snprintf(line, sizeof(line),
+		    "cut: the camera's table says %" PRIu64 " bytes, %" PRIu64 " can be read",
+		    a->told_bytes, a->size_bytes);
+		put_line(out, "Damaged", line);
+	} else if (a->damage & OBJECT_CUT) {
+		put_line(
+		    out, "Damaged", "cut: the camera's table says more bytes than can be read");
+	}
+	if (a->damage & OBJECT_SHARED)
+		put_line(out, "Damaged",
+		    "the camera's file system gives parts of it to another file too");
+	if (a->damage & OBJECT_UNFINISHED)
+		put_line(out, "Unfinished",
+		    "the camera never wrote down its size: its bytes are still on the card alone");
+}
+
 void text_asset(FILE *out, const struct proto_ctl_asset *a)
 {
 	char line[256], b[32], c[32], when[48];
@@ -465,12 +486,7 @@ void text_asset(FILE *out, const struct proto_ctl_asset *a)
 		put_line(out, "Officer", a->officer);
 	if (a->unit[0])
 		put_line(out, "Unit", a->unit);
-	if (a->damage & OBJECT_CUT)
-		put_line(out, "Damaged",
-		    "the camera's file system ends it early: only this much can be read");
-	if (a->damage & OBJECT_SHARED)
-		put_line(out, "Damaged",
-		    "the camera's file system gives parts of it to another file too");
+	put_damage(out, a);
 	if (a->bay[0])
 		put_line(out, "Bay", a->bay);
 	put_line(out, "State", rung_word((enum rung)a->rung));

@@ -39,7 +39,7 @@ static const char schema[] =
     " stamp INTEGER, since INTEGER, sidecar INTEGER, recorded INTEGER, recorded_proved INTEGER,"
     " dispose_by INTEGER, marked INTEGER, disposed INTEGER, time_unproved INTEGER, class TEXT,"
     " sha384 TEXT, sha512 TEXT, signature_text TEXT, confirmed INTEGER,"
-    " kinds INTEGER, officer TEXT, unit TEXT, damage INTEGER);"
+    " kinds INTEGER, officer TEXT, unit TEXT, damage INTEGER, told_bytes INTEGER);"
     "CREATE INDEX asset_path ON asset(camera, path);"
     "CREATE INDEX asset_id ON asset(id) WHERE id <> '';"
     "CREATE INDEX asset_merged ON asset(merged_into) WHERE merged_into > 0;"
@@ -136,7 +136,8 @@ static const char schema[] =
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"
     " storage INTEGER, handle INTEGER, flags INTEGER, kind INTEGER, size INTEGER, mtime INTEGER,"
-    " growing INTEGER, skip INTEGER, todo INTEGER, class INTEGER, recorded INTEGER, path TEXT);"
+    " growing INTEGER, skip INTEGER, todo INTEGER, class INTEGER, recorded INTEGER, path TEXT,"
+    " told INTEGER);"
     "CREATE INDEX scratch.row_path ON row(listing, path);"
     "CREATE INDEX scratch.row_asset ON row(asset) WHERE asset > 0;"
     "CREATE INDEX scratch.row_unlinked ON row(listing, row) WHERE asset = 0 AND skip = 0;"

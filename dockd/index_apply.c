@@ -103,8 +103,10 @@ static int found(struct act *a)
 	act_text(a, "path", x->path, sizeof(x->path));
 	act_text(a, "officer", x->officer, sizeof(x->officer));
 	act_text(a, "unit", x->unit, sizeof(x->unit));
-	x->damage =
-	    (act_number(a, "cut") ? OBJECT_CUT : 0) | (act_number(a, "shared") ? OBJECT_SHARED : 0);
+	x->damage = (act_number(a, "cut") ? OBJECT_CUT : 0) |
+	    (act_number(a, "shared") ? OBJECT_SHARED : 0) |
+	    (act_number(a, "unfinished") ? OBJECT_UNFINISHED : 0);
+	x->told_bytes = act_number(a, "told");
 	if (a->asset > a->ix->last_asset)
 		a->ix->last_asset = a->asset;
 	if (a->asset > a->ix->new_asset)

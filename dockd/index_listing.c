@@ -114,11 +114,12 @@ int listing_add(struct index *ix, uint64_t docking, const struct proto_object *o
 		return rc;
 	return db_run(ix, Q_ROW_ADD,
 	    "INSERT INTO scratch.row VALUES(NULL, ?1, 0, ?2, ?3, ?4, ?5, ?6,"
-	    " ?7, 0, ?8, 0, ?9, ?10, ?11)",
-	    "iiiiiiiiiit", l->coming, (int64_t)o->storage, (int64_t)o->handle, (int64_t)o->flags,
+	    " ?7, 0, ?8, 0, ?9, ?10, ?11, ?12)",
+	    "iiiiiiiiiiti", l->coming, (int64_t)o->storage, (int64_t)o->handle, (int64_t)o->flags,
 	    (int64_t)o->kind, (int64_t)size, o->mtime_s,
 	    (int64_t)(o->kind == KIND_IGNORED ? SKIP_IGNORED : 0), (int64_t)class_of(o),
-	    o->mtime_s == PROTO_NO_TIME ? INT64_MAX : o->mtime_s, o->path);
+	    o->mtime_s == PROTO_NO_TIME ? INT64_MAX : o->mtime_s, o->path,
+	    (int64_t)(o->told_bytes > INT64_MAX ? INT64_MAX : o->told_bytes));
 }
 
 /* ---- sums ---- */
@@ -353,7 +354,7 @@ int listing_end(struct index *ix, uint64_t docking, const char *camera, int64_t 
 
 /* ---- questions and marks ---- */
 
-#define ROW_COLUMNS "row, asset, storage, handle, flags, kind, size, mtime, growing, path"
+#define ROW_COLUMNS "row, asset, storage, handle, flags, kind, size, mtime, growing, path, told"
 
 static void row_load(sqlite3_stmt *st, struct listing_row *r)
 {
@@ -368,6 +369,7 @@ static void row_load(sqlite3_stmt *st, struct listing_row *r)
 	r->mtime_s = sqlite3_column_int64(st, 7);
 	r->growing = sqlite3_column_int(st, 8) != 0;
 	db_text(st, 9, r->path, sizeof(r->path));
+	r->told_bytes = db_u64(st, 10);
 }
 
 static int one_row(sqlite3_stmt *st, int rc, struct listing_row *out)

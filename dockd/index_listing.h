@@ -15,6 +15,7 @@ struct listing_row {
 	uint32_t storage, flags;
 	enum object_kind kind;
 	uint64_t size_bytes;
+	uint64_t told_bytes; /* as the camera's table says */
 	int64_t mtime_s;
 	bool growing; /* its size differed between two listings: last */
 	char path[PROTO_PATH_LEN];

@@ -268,10 +268,8 @@ static bool set_file(struct volume *v, int n, uint64_t where, struct volume_file
 		volume_wrong(v, "%s has more valid bytes than bytes", out->name);
 		out->valid_bytes = out->told_bytes;
 	}
-	if (out->told_bytes == 0) {
-		out->first = 0;
+	if (out->told_bytes == 0)
 		out->flags &= ~(unsigned)VOLUME_CONTIGUOUS;
-	}
 	return true;
 }
 

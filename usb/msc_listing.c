@@ -37,6 +37,7 @@ static bool visit(void *arg, const char *path, bool path_cut, const struct volum
 		.handle = file->entry,
 		.kind = pattern_kind(&r->camera->attach, path),
 		.size_bytes = file->size_bytes,
+		.told_bytes = file->told_bytes,
 		.mtime_s = file->mtime_s == VOLUME_NO_TIME ? PROTO_NO_TIME : file->mtime_s,
 	};
 
@@ -63,6 +64,8 @@ static bool visit(void *arg, const char *path, bool path_cut, const struct volum
 		object.flags |= OBJECT_CUT;
 	if (file->flags & VOLUME_SHARED)
 		object.flags |= OBJECT_SHARED;
+	if (file->flags & VOLUME_UNFINISHED)
+		object.flags |= OBJECT_UNFINISHED;
 	if (path_cut)
 		object.flags |= OBJECT_PATH_CUT;
 	camera_text(object.path, sizeof(object.path), path);

@@ -217,6 +217,7 @@ static void tell(struct walk *w, uint32_t handle, const struct ptp_object *o, bo
 		.handle = handle,
 		.kind = pattern_kind(&w->camera->attach, w->path),
 		.size_bytes = o->size_bytes,
+		.told_bytes = o->size_bytes,
 		.mtime_s = o->mtime_s,
 	};
 

@@ -25,6 +25,8 @@ enum volume_flag {
 	VOLUME_NAME_ODD = 1u << 3,   /* as name_clean has it */
 	VOLUME_CUT = 1u << 4,    /* its chain ends before its size: size_bytes is what is there */
 	VOLUME_SHARED = 1u << 5, /* another file or folder has some of its clusters */
+	VOLUME_UNFINISHED =
+	    1u << 6, /* a first cluster, but no size: power went while it was written */
 };
 
 struct volume;

@@ -248,6 +248,10 @@ static int take(struct walk *w)
 		w->report.folders++;
 		return enter(w, &folder);
 	}
+	if (f->told_bytes == 0 && volume_has(w->volume, f->first)) {
+		f->flags |= VOLUME_UNFINISHED;
+		volume_wrong(w->volume, "unfinished, it has clusters but no size");
+	}
 	r = w->following ? measure(w, f) : 0;
 	if (r < 0)
 		return r;

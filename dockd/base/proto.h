@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 4
+#define PROTO_VERSION 5
 #define MSG_BODY_MAX 4096
 #define MSG_FDS_MAX 4
 

@@ -97,23 +97,25 @@ struct proto_camera {
 };
 _Static_assert(sizeof(struct proto_camera) == 648, "crank PROTO_VERSION");
 
-#define OBJECT_PROTECTED (1u << 0) /* the camera says: do not delete */
-#define OBJECT_PATH_CUT (1u << 1)  /* the path was too long: shortened, a hash tells it apart */
-#define OBJECT_NAME_ODD (1u << 2)  /* the name holds '/', NUL, "..", or broken UTF-16; replaced */
-#define OBJECT_CUT (1u << 3)       /* the tables end it early: size_bytes is what can be read */
-#define OBJECT_SHARED (1u << 4)    /* another file claims some of the same clusters */
+#define OBJECT_PROTECTED (1u << 0)  /* the camera says: do not delete */
+#define OBJECT_PATH_CUT (1u << 1)   /* the path was too long: shortened, a hash tells it apart */
+#define OBJECT_NAME_ODD (1u << 2)   /* the name holds '/', NUL, "..", or broken UTF-16; replaced */
+#define OBJECT_CUT (1u << 3)        /* the tables end it early: size_bytes is what can be read */
+#define OBJECT_SHARED (1u << 4)     /* another file claims some of the same clusters */
+#define OBJECT_UNFINISHED (1u << 5) /* clusters, but no size: size_bytes is 0 */
 
 struct proto_object {
 	uint32_t storage;
 	uint32_t kind; /* enum object_kind; folders are not told */
 	uint32_t flags;
 	uint32_t pad;
-	uint64_t handle; /* of this session; msc: where its entry lies on the medium */
-	uint64_t size_bytes;
+	uint64_t handle;           /* of this session; msc: where its entry lies on the medium */
+	uint64_t size_bytes;       /* that can be read */
+	uint64_t told_bytes;       /* as the camera's table says; size_bytes but for OBJECT_CUT */
 	int64_t mtime_s;           /* camera time, or PROTO_NO_TIME */
 	char path[PROTO_PATH_LEN]; /* without storage: "DCIM/100BWC/clip 1.mp4" */
 };
-_Static_assert(sizeof(struct proto_object) == 2088, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_object) == 2096, "crank PROTO_VERSION");
 
 struct proto_listed {
 	int32_t status;     /* 0; -EIO: part of the tree could not be read (text says which) */

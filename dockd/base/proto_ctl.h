@@ -173,8 +173,9 @@ struct proto_ctl_asset {
 	char camera[PROTO_TEXT_LEN + 4];
 	char officer[PROTO_ID_TEXT_LEN]; /* ids, as the camera told them; "" not told */
 	char unit[PROTO_ID_TEXT_LEN];
-	uint32_t damage; /* OBJECT_CUT, OBJECT_SHARED */
+	uint32_t damage; /* OBJECT_CUT, OBJECT_SHARED, OBJECT_UNFINISHED */
 	uint32_t pad;
+	uint64_t told_bytes; /* OBJECT_CUT: as the camera's table says; 0 not known */
 	char bay[PROTO_NAME_LEN];
 	char signature[PROTO_NAME_LEN];          /* signature result */
 	char signature_text[PROTO_TEXT_LEN * 2]; /* what that means, for people */
@@ -182,7 +183,7 @@ struct proto_ctl_asset {
 	char reason[PROTO_TEXT_LEN * 2];         /* why it is not further: gate code or trouble */
 	char path[PROTO_PATH_LEN];
 };
-_Static_assert(sizeof(struct proto_ctl_asset) == 3184, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_asset) == 3192, "crank PROTO_VERSION");
 
 struct proto_ctl_upload {
 	uint64_t number;

@@ -123,7 +123,7 @@ static int contents(struct work *w, const struct volume_file *f, char hex[65])
 static void put_flags(uint32_t flags)
 {
 	static const char *const words[] = { "folder", "read-only", "contiguous", "name-odd", "cut",
-		"shared" };
+		"shared", "unfinished" };
 	const char *between = "";
 
 	printf("\"flags\":[");

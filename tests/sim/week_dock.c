@@ -246,6 +246,7 @@ static void say_listing(struct camera *cam)
 			.handle = clips[i].handle,
 			.kind = KIND_CLIP,
 			.size_bytes = clips[i].size_bytes,
+			.told_bytes = clips[i].size_bytes,
 			.mtime_s = WEEK_BEGINS_S + clips[i].recorded_s };
 
 		if (clips[i].camera != camera || !clips[i].on_camera)

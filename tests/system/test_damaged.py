@@ -1,6 +1,7 @@
 """A card whose file system contradicts itself: what can be read is taken, and a person is told."""
 import hashlib
 import struct
+import subprocess
 
 import vcam
 from disks import make_disk
@@ -32,10 +33,19 @@ def cut(image, content, after):
     return after * size
 
 
+def unfinish(image, name):
+    """The entry of this short name says no size any more, as where power went while it was recorded."""
+    raw = bytearray(image.read_bytes())
+    at = raw.index(name)
+    raw[at + 28:at + 32] = bytes(4)
+    image.write_bytes(raw)
+
+
 def test_a_file_that_its_table_ends_early():
     with Station(bays=BAYS) as s:
         image = make_disk(s.folder / "card.img", FILES, fs="fat16", table="none")
         left = cut(image, FILES["DCIM/1.MP4"], 20)
+        unfinish(image, b"0       MP4")
         image.chmod(0o666)
         camera = s.camera("D", disk={"luns": [{"image": str(image)}]},
                           usb={"vendor": 0x1234, "product": 1, "model": "card"})
@@ -45,11 +55,18 @@ def test_a_file_that_its_table_ends_early():
         clips = {c["path"]: c for c in s.clips()}
         assert set(clips) == set(FILES)
         short = clips["DCIM/1.MP4"]
-        assert short["cut"] and short["size_bytes"] == left
+        assert short["cut"] and short["size_bytes"] == left and short["told_bytes"] == 300000
+        said = subprocess.run([s.bin / "dockctl", "--socket", s.folder / "run/control.sock", "clip",
+                               str(short["number"])], stdout=subprocess.PIPE, encoding="utf-8", check=True)
+        assert f"cut: the camera's table says 300000 bytes, {left} can be read" in said.stdout
         assert short["sha256"] == hashlib.sha256(FILES["DCIM/1.MP4"][:left]).hexdigest()
-        assert not clips["DCIM/0.MP4"]["cut"] and not clips["DCIM/0.MP4"]["shared"]
+        whole, unfinished = clips["DCIM/2.MP4"], clips["DCIM/0.MP4"]
+        assert not whole["cut"] and not whole["shared"] and not whole["unfinished"] and whole["told_bytes"] is None
+        assert unfinished["unfinished"] and unfinished["size_bytes"] == 0
         found = {r["path"]: r for r in s.ledger() if r["type"] == "found"}
-        assert found["DCIM/1.MP4"]["cut"] == 1 and "cut" not in found["DCIM/2.MP4"]
+        assert found["DCIM/1.MP4"]["cut"] == 1 and found["DCIM/1.MP4"]["told"] == 300000
+        assert "cut" not in found["DCIM/2.MP4"] and "unfinished" not in found["DCIM/2.MP4"]
+        assert found["DCIM/0.MP4"]["unfinished"] == 1 and found["DCIM/0.MP4"]["size"] == 0
         assert "file system is damaged" in s.bay("1")["text"]
         assert [r for r in s.ledger() if r["type"] == "listed"][0]["damaged"] > 0
         s.wait("idle")

@@ -20,7 +20,7 @@ BODIES = {
              "features battery clock_s read_at_ms capacity free storages recoveries unlock "
              "block_bytes officer unit serial manufacturer model firmware"),
     NOT_MINE: (struct.Struct("=I128s"), "code text"),
-    OBJECT: (struct.Struct("=IIIIQQq2048s"), "storage kind flags pad handle size mtime_s path"),
+    OBJECT: (struct.Struct("=IIIIQQQq2048s"), "storage kind flags pad handle size told mtime_s path"),
     LISTED: (struct.Struct("=iIIII128s"), "status objects skipped truncated damaged text"),
     DURABLE: (struct.Struct("=Q"), "offset"),
     FETCHED: (struct.Struct("=IiQQQ128s"), "result status length read now_size text"),

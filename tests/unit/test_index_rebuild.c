@@ -306,6 +306,8 @@ static void whose_a_camera_is(void **state)
 	record_text(&rec, "officer", "000217");
 	record_text(&rec, "unit", "U-9");
 	record_number(&rec, "cut", 1);
+	record_number(&rec, "told", 300);
+	record_number(&rec, "unfinished", 1);
 	put();
 	put_words("assigned", 0, NULL, "camera", "A", "officer", "O-3", "unit", "", "reason", "new",
 	    "uid", "7");
@@ -314,7 +316,8 @@ static void whose_a_camera_is(void **state)
 	assert_int_equal(index_asset(ix, 1, &a), 0);
 	assert_string_equal(a.officer, "000217");
 	assert_string_equal(a.unit, "U-9");
-	assert_int_equal(a.damage, OBJECT_CUT);
+	assert_int_equal(a.damage, OBJECT_CUT | OBJECT_UNFINISHED);
+	assert_int_equal(a.told_bytes, 300);
 	assert_int_equal(index_assignment(ix, "A", &to), 0);
 	assert_string_equal(to.officer, "O-4");
 	assert_string_equal(to.unit, "U-1");

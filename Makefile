@@ -416,6 +416,7 @@ unit_tests := \
 	profile \
 	zone \
 	pair \
+	pin \
 	light \
 	forecast \
 	outlook \
@@ -640,6 +641,7 @@ unit_pkg_config_destination := libconfig libcrypto
 unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
+unit_objs_pin := dockd/pin.c
 unit_objs_light := dockd/light.c dockd/base/log.c
 unit_objs_forecast := dockd/base/timetable.c
 unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c

@@ -68,6 +68,7 @@ struct asset {
 	    [PROTO_ID_TEXT_LEN]; /* to whom the camera said it was issued; ids, "" not told */
 	char unit[PROTO_ID_TEXT_LEN];
 	uint32_t damage;     /* OBJECT_CUT, SHARED, UNFINISHED: what its file system did to it */
+	uint32_t storage;    /* of a disk: which of its units and partitions; 0 not on record */
 	uint64_t told_bytes; /* OBJECT_CUT: as the camera's table says; else 0 */
 	char sha384[100];    /* hex, "" unless the profile asks for it */
 	char sha512[132];

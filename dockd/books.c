@@ -175,6 +175,9 @@ uint64_t books_found(struct bay *b, const struct listing_row *row)
 	    index_log_prefix(ix(b), b->identity, row->path, row->size_bytes, &before) == 0)
 		record_number(r, "prefix-of", (int64_t)before.number);
 	record_number(r, "protected", (row->flags & OBJECT_PROTECTED) != 0);
+	/* a disk's units and partitions keep their numbers; MTP's storage ids need not */
+	if (b->profile->driver == DRIVER_MSC)
+		record_number(r, "storage", row->storage);
 	books_ids(b, r);
 	if (row->flags & OBJECT_CUT) {
 		record_number(r, "cut", 1);

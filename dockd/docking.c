@@ -254,6 +254,7 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 	}
 	b->looked_us = bay_now_us();
 	b->health.stale = true;
+	b->fault[0] = '\0'; /* it answers again: what its last worker died of is over */
 	if (b->state == BAY_LOOKING) {
 		/* what its first words tell is the end of what another worker left */
 		if (b->camera.recoveries > b->recoveries)

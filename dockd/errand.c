@@ -81,7 +81,7 @@ static void settle_erases(struct bay *b)
 		    listing_by_path(ix(b), b->docking, a.path, &row) == 0)
 			books_erased(
 			    b, assets[i], "unsure", "interrupted; the camera still shows it");
-		else if (!b->partial)
+		else if (!b->partial && !b->damaged)
 			books_erased(
 			    b, assets[i], "inferred", "interrupted; the camera no longer shows it");
 	}
@@ -136,7 +136,7 @@ static bool link_rows(struct bay *b)
 	}
 	settle_flags(b);
 	settle_erases(b);
-	if (b->listings >= 2 && !b->partial)
+	if (b->listings >= 2 && !b->partial && !b->damaged)
 		settle_missing(b);
 	b->linked = true;
 	return true;

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 7 /* as at the end of schema */
+#define SCHEMA_VERSION 8 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -39,7 +39,8 @@ static const char schema[] =
     " stamp INTEGER, since INTEGER, sidecar INTEGER, recorded INTEGER, recorded_proved INTEGER,"
     " dispose_by INTEGER, marked INTEGER, disposed INTEGER, time_unproved INTEGER, class TEXT,"
     " sha384 TEXT, sha512 TEXT, signature_text TEXT, confirmed INTEGER,"
-    " kinds INTEGER, officer TEXT, unit TEXT, damage INTEGER, told_bytes INTEGER);"
+    " kinds INTEGER, officer TEXT, unit TEXT, damage INTEGER, told_bytes INTEGER,"
+    " storage INTEGER);"
     "CREATE INDEX asset_path ON asset(camera, path);"
     "CREATE INDEX asset_id ON asset(id) WHERE id <> '';"
     "CREATE INDEX asset_merged ON asset(merged_into) WHERE merged_into > 0;"
@@ -131,7 +132,7 @@ static const char schema[] =
     " PRIMARY KEY(camera, face)) WITHOUT ROWID;"
     "CREATE INDEX camera_face_face ON camera_face(face);"
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 7;";
+    "PRAGMA user_version = 8;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

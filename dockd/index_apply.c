@@ -107,6 +107,7 @@ static int found(struct act *a)
 	    (act_number(a, "shared") ? OBJECT_SHARED : 0) |
 	    (act_number(a, "unfinished") ? OBJECT_UNFINISHED : 0);
 	x->told_bytes = act_number(a, "told");
+	x->storage = (uint32_t)act_number(a, "storage");
 	if (a->asset > a->ix->last_asset)
 		a->ix->last_asset = a->asset;
 	if (a->asset > a->ix->new_asset)

@@ -66,6 +66,7 @@ void entry_load(sqlite3_stmt *st, struct entry *e)
 	db_text(st, 46, a->unit, sizeof(a->unit));
 	a->damage = (uint32_t)sqlite3_column_int64(st, 47);
 	a->told_bytes = db_u64(st, 48);
+	a->storage = (uint32_t)sqlite3_column_int64(st, 49);
 }
 
 int entry_read(struct index *ix, uint64_t number, struct entry *out)
@@ -87,11 +88,11 @@ static int insert(struct index *ix, const struct asset *a)
 {
 	return db_run(ix, Q_ASSET_NEW,
 	    "INSERT INTO asset(number, docking, prefix_of, kind, protected,"
-	    " camera, profile, path, officer, unit, damage, told_bytes)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-	    "iiiiitttttii", (int64_t)a->number, (int64_t)a->docking, (int64_t)a->prefix_of,
+	    " camera, profile, path, officer, unit, damage, told_bytes,"
+	    " storage) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+	    "iiiiitttttiii", (int64_t)a->number, (int64_t)a->docking, (int64_t)a->prefix_of,
 	    (int64_t)a->kind, (int64_t)a->protected_, a->camera, a->profile, a->path, a->officer,
-	    a->unit, (int64_t)a->damage, (int64_t)a->told_bytes);
+	    a->unit, (int64_t)a->damage, (int64_t)a->told_bytes, (int64_t)a->storage);
 }
 
 static int update(struct index *ix, const struct entry *e)

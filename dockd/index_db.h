@@ -302,7 +302,7 @@ static inline int db_number(sqlite3_stmt *st, int rc, uint64_t *out)
 	" rung, erased, gone, needs_person, boot, sha256, id, signature, trouble, receipts,"        \
 	" receipted, queued, stamp, since, sidecar, recorded, recorded_proved, dispose_by, marked," \
 	" disposed, time_unproved, class, sha384, sha512, signature_text, confirmed, kinds,"        \
-	" officer, unit, damage, told_bytes"
+	" officer, unit, damage, told_bytes, storage"
 
 /* The asset of a row of ASSET_COLUMNS. */
 void entry_load(sqlite3_stmt *st, struct entry *e);

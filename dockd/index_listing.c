@@ -301,7 +301,7 @@ static int link_all(
 	    "  FILTER (WHERE rung > 1)"
 	    " WHEN 0 THEN max(number) WHEN 1 THEN min(number) FILTER (WHERE rung > 1) END)"
 	    " FROM asset WHERE camera = ?5 AND path = row.path AND size = row.size AND"
-	    " mtime = row.mtime AND " MAY_LINK "), 0)"
+	    " mtime = row.mtime AND storage IN (0, row.storage) AND " MAY_LINK "), 0)"
 	    " WHERE listing = ?1 AND asset = 0 AND skip = 0 AND NOT EXISTS(SELECT 1 FROM"
 	    " scratch.row AS o WHERE o.listing = ?1 AND o.path = row.path AND o.row <> row.row AND"
 	    " o.size = row.size AND o.mtime = row.mtime)",

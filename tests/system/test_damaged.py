@@ -72,6 +72,30 @@ def test_a_file_that_its_table_ends_early():
         s.wait("idle")
 
 
+def test_the_same_name_on_another_card_is_another_file():
+    """Path, size and time say that a file is known only where it was: on that card."""
+    first, second = ({"DCIM/1.MP4": vcam.generate(n, 0, 70000)} for n in (1, 2))
+    with Station(bays=BAYS) as s:
+        images = []
+        for name, files in (("a", first), ("b", second), ("none", {})):
+            images.append(make_disk(s.folder / f"{name}.img", files, fs="fat16", table="none", mtime=1790000000))
+            images[-1].chmod(0o666)
+        same = {"usb": {"vendor": 0x1234, "product": 1, "model": "card", "serial": "TWO-CARDS"}}
+        one = s.camera("D", disk={"luns": [{"image": str(i)} for i in (images[0], images[2])]}, **same)
+        one.plug("1-1")
+        s.wait("bay", "1", "take", timeout=60)
+        one.unplug()
+        until(s, lambda: s.events("undocked"), "undocked")
+        other = s.camera("E", disk={"luns": [{"image": str(i)} for i in (images[2], images[1])]}, **same)
+        other.plug("1-1")
+        s.wait("dockings", "2")
+        s.wait("bay", "1", "take", timeout=60)
+        s.wait("all", "receipted", timeout=60)
+        assert {c["sha256"] for c in s.clips()} == {
+            hashlib.sha256(files["DCIM/1.MP4"]).hexdigest() for files in (first, second)}
+        assert [r["storage"] for r in s.ledger() if r["type"] == "found"] == [1, 0x10001]
+
+
 def test_a_second_card_that_is_not_read():
     """It is said, the camera is kept, and nobody is told to format it."""
     with Station(bays=BAYS) as s:

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import vcam
-from station import CORE, CORE_GROUP, Station, Timeout, as_user
+from station import CORE, CORE_GROUP, Station, Timeout, as_user, until
 
 MIB = 1 << 20
 DAY = 1790000000
@@ -210,6 +210,19 @@ def test_restart_in_a_docking_goes_on_with_it():
         assert s.ctl("status")["dockings"] == 1
         assert s.clip(1)["pulled_bytes"] <= 40 * MIB + 65536 * s.clip(1)["interruptions"]
         assert set(in_store(s)) == wanted(camera)
+
+
+def test_what_a_worker_died_of_is_not_said_of_a_camera_that_is_well():
+    with Station(bays=BAYS, profile=QUICK) as s:
+        camera = s.camera("A", [vcam.clip("DCIM/a.mp4", 8 * MIB, 5, mtime=DAY)], rate=4 * MIB)
+        camera.plug("1-1")
+        camera.wait("bytes:DCIM/a.mp4", MIB)
+        worker, = subprocess.run(["pgrep", "-P", str(s.core.process.pid), "-x", "dockd-camera"],
+                                 stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        os.kill(int(worker), signal.SIGKILL)
+        until(s, lambda: s.bay("1")["text"], "the bay says that it lost the worker")
+        settle(s)
+        assert s.bay("1")["light"] == "take" and s.bay("1")["text"] == ""
 
 
 def test_log_that_grew_takes_the_tail_only():

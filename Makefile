@@ -244,58 +244,58 @@ dockd-verify_pkg := jansson libcrypto libseccomp
 
 # Disks without the bus: bytes in, files out.
 disk_pure := \
-	usb/source.c \
-	usb/cache.c \
+	usb/volume/source.c \
+	usb/volume/cache.c \
 	usb/calendar.c \
 	usb/name.c \
-	usb/partition.c \
-	usb/marks.c \
-	usb/volume.c \
-	usb/volume_walk.c \
-	usb/fat.c \
-	usb/fat_name.c \
-	usb/dos_time.c \
-	usb/exfat_boot.c \
-	usb/exfat.c
+	usb/volume/partition.c \
+	usb/volume/marks.c \
+	usb/volume/volume.c \
+	usb/volume/volume_walk.c \
+	usb/volume/fat.c \
+	usb/volume/fat_name.c \
+	usb/volume/dos_time.c \
+	usb/volume/exfat_boot.c \
+	usb/volume/exfat.c
 dockd-camera_src := \
 	$(disk_pure) \
 	usb/camera_main.c \
-	usb/ptp_camera.c \
-	usb/ptp_listing.c \
-	usb/ptp_fetch.c \
+	usb/ptp/ptp_camera.c \
+	usb/ptp/ptp_listing.c \
+	usb/ptp/ptp_fetch.c \
 	usb/pattern.c \
 	usb/part.c \
-	usb/bot.c \
-	usb/wrapper.c \
-	usb/scsi.c \
-	usb/disk.c \
-	usb/disk_stream.c \
-	usb/ptp_configure.c \
+	usb/disk/bot.c \
+	usb/disk/wrapper.c \
+	usb/disk/scsi.c \
+	usb/disk/disk.c \
+	usb/disk/disk_stream.c \
+	usb/ptp/ptp_configure.c \
 	usb/probe.c \
-	usb/ptp_property.c \
+	usb/ptp/ptp_property.c \
 	dockd/base/language.c \
-	usb/unlock.c \
-	usb/language_dv16.c \
-	usb/language_amba.c \
-	usb/dv16.c \
-	usb/ambarella.c \
-	usb/vendor.c \
-	usb/msc_camera.c \
-	usb/msc_listing.c \
-	usb/msc_fetch.c \
-	usb/session.c \
-	usb/reply.c \
-	usb/ptp.c \
+	usb/vendor/unlock.c \
+	usb/vendor/language_dv16.c \
+	usb/vendor/language_amba.c \
+	usb/vendor/dv16.c \
+	usb/vendor/ambarella.c \
+	usb/vendor/vendor.c \
+	usb/disk/msc_camera.c \
+	usb/disk/msc_listing.c \
+	usb/disk/msc_fetch.c \
+	usb/ptp/session.c \
+	usb/ptp/reply.c \
+	usb/ptp/ptp.c \
 	usb/descriptor.c \
 	usb/transport_usb.c
 dockd-camera_pkg := libusb-1.0 libseccomp
 
 dockd-hotplug_src := \
-	usb/hotplug_main.c \
-	usb/node.c \
-	usb/burden.c \
-	usb/ports.c \
-	usb/sysfs.c
+	usb/hotplug/hotplug_main.c \
+	usb/hotplug/node.c \
+	usb/hotplug/burden.c \
+	usb/hotplug/ports.c \
+	usb/hotplug/sysfs.c
 dockd-hotplug_pkg := libusb-1.0 libseccomp
 
 s3_pure := \
@@ -487,12 +487,12 @@ fuzz_objs_config := $(config_whole) dockd/base/proto.c
 fuzz_pkg_config := libconfig libcrypto
 fuzz_objs_record := dockd/base/record.c
 fuzz_objs_msg := dockd/base/proto.c dockd/base/msg.c
-fuzz_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
+fuzz_objs_ptp := usb/ptp/ptp.c usb/ptp/ptp_property.c usb/calendar.c usb/name.c usb/ptp/reply.c usb/descriptor.c
 fuzz_objs_exfat := $(disk_pure)
-fuzz_objs_scsi := usb/scsi.c usb/wrapper.c
-fuzz_objs_partition := usb/source.c usb/partition.c
+fuzz_objs_scsi := usb/disk/scsi.c usb/disk/wrapper.c
+fuzz_objs_partition := usb/volume/source.c usb/volume/partition.c
 fuzz_objs_fat := $(disk_pure)
-fuzz_objs_vendor := usb/dv16.c usb/ambarella.c usb/vendor.c
+fuzz_objs_vendor := usb/vendor/dv16.c usb/vendor/ambarella.c usb/vendor/vendor.c
 fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
 fuzz_pkg_http := libcurl libcrypto
 fuzz_objs_tus := $(tus_pure) uploader/facts.c dockd/base/base64.c
@@ -605,9 +605,9 @@ unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
-unit_objs_ptp := usb/ptp.c usb/ptp_property.c usb/calendar.c usb/name.c usb/reply.c usb/descriptor.c
+unit_objs_ptp := usb/ptp/ptp.c usb/ptp/ptp_property.c usb/calendar.c usb/name.c usb/ptp/reply.c usb/descriptor.c
 unit_objs_exfat := $(disk_pure)
-unit_objs_partition := usb/source.c usb/partition.c
+unit_objs_partition := usb/volume/source.c usb/volume/partition.c
 unit_objs_fat := $(disk_pure)
 unit_objs_disk_volume := $(disk_pure)
 unit_objs_tus := $(tus_pure) uploader/facts.c uploader/disk.c dockd/base/base64.c
@@ -623,15 +623,15 @@ unit_pkg_s3_sum := libcurl libcrypto
 unit_pkg_md5_lanes := libcrypto
 unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
-unit_objs_sysfs := usb/sysfs.c dockd/base/proto.c
+unit_objs_sysfs := usb/hotplug/sysfs.c dockd/base/proto.c
 unit_objs_schedule := dockd/base/log.c
 unit_objs_health := dockd/controllers.c dockd/base/log.c $(index_src)
 unit_pkg_health := sqlite3 libcrypto
-unit_objs_ports := usb/ports.c usb/burden.c
-unit_objs_scsi := usb/scsi.c
-unit_objs_bot := usb/wrapper.c
-unit_objs_dv16 := usb/dv16.c usb/vendor.c
-unit_objs_ambarella := usb/ambarella.c usb/vendor.c
+unit_objs_ports := usb/hotplug/ports.c usb/hotplug/burden.c
+unit_objs_scsi := usb/disk/scsi.c
+unit_objs_bot := usb/disk/wrapper.c
+unit_objs_dv16 := usb/vendor/dv16.c usb/vendor/vendor.c
+unit_objs_ambarella := usb/vendor/ambarella.c usb/vendor/vendor.c
 unit_objs_draft := $(config_whole) dockd/profile.c dockd/draft.c
 unit_objs_config := $(config_whole) dockd/profile.c
 unit_pkg_draft := libconfig libcrypto
@@ -757,7 +757,7 @@ bench: setup all test-programs $(BUILD)/bench/bare_vusb $(BUILD)/bench/delay ben
 bench-write:
 	$(Q)$(MAKE) --no-print-directory bench BENCH="--write $(BENCH)"
 $(eval $(call link,$(BUILD)/bench/bare_vusb,tests/bench/bare_vusb.c tests/vcam/transport_socket.c \
-	usb/ptp.c usb/calendar.c usb/name.c,))
+	usb/ptp/ptp.c usb/calendar.c usb/name.c,))
 #: bench-upload    uploads alone, beside curl, rclone, s3cmd and tus-js-client, also with 50 ms of delay
 .PHONY: bench-upload
 bench-upload: setup all $(BUILD)/bench/delay bench-npm

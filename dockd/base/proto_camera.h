@@ -18,7 +18,7 @@
 
 enum camera_driver { DRIVER_PTP = 1, DRIVER_MSC };
 
-/* Languages in which a vendor's camera is switched to disk mode; usb/unlock.h. */
+/* Languages in which a vendor's camera is switched to disk mode; usb/vendor/unlock.h. */
 enum unlock {
 	UNLOCK_NONE = 0,
 	UNLOCK_DV16,         /* 16-byte vendor commands over bulk-only transport */

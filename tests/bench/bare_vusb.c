@@ -10,7 +10,7 @@
  *
  * PTP: ISO 15740, containers USB Still Image 1.0 section 7.1; GetPartialObject64: Android's 0x95C1.
  */
-#include "../../usb/ptp.h"
+#include "../../usb/ptp/ptp.h"
 #include "../../usb/transport.h"
 
 #include <inttypes.h>

@@ -9,7 +9,7 @@
  * null where they are zeros that nobody wrote; --bad: bytes of the image that "cannot be read". Exit code 1
  * where an image cannot be opened or its reading broke off. Only the pure files are linked.
  */
-#include "../../usb/volume.h"
+#include "../../usb/volume/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 
 #include "../../dockd/base/buf.h"
 #include "../../dockd/base/proto.h"
-#include "../../usb/volume.h"
+#include "../../usb/volume/volume.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * what stands from the FAT on. Whatever is there: the walk ends after a bounded number of reads, and
  * each file's extents lie in the heap, in the file's size, and read what a second look says.
  */
-#include "../../usb/volume_inner.h"
+#include "../../usb/volume/volume_inner.h"
 
 #include "../../dockd/base/buf.h"
 

@@ -4,7 +4,7 @@
  */
 #include "image.h"
 
-#include "../../usb/partition.h"
+#include "../../usb/volume/partition.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
  */
 #include "../../usb/descriptor.h"
 #include "../../usb/name.h"
-#include "../../usb/ptp_property.h"
-#include "../../usb/reply.h"
+#include "../../usb/ptp/ptp_property.h"
+#include "../../usb/ptp/reply.h"
 
 #include <stdlib.h>
 #include <string.h>

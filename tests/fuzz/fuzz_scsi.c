@@ -3,8 +3,8 @@
  * first byte chooses the reader. For exchanges: two bytes of length, then a head in front of each
  * transfer (bit 0 stalled, bit 1 a status of this tag follows its bytes, the rest its length).
  */
-#include "../../usb/scsi.h"
-#include "../../usb/wrapper.h"
+#include "../../usb/disk/scsi.h"
+#include "../../usb/disk/wrapper.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
  * fuzz_vendor: every answer of every vendor's language. The first byte says which one the rest is
  * an answer in; what comes out must be text that ends, and hold no more than ids.
  */
-#include "../../usb/ambarella.h"
-#include "../../usb/dv16.h"
+#include "../../usb/vendor/ambarella.h"
+#include "../../usb/vendor/dv16.h"
 
 #include <stdlib.h>
 #include <string.h>

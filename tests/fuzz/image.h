@@ -5,7 +5,7 @@
 #ifndef DOCKD_FUZZ_IMAGE_H
 #define DOCKD_FUZZ_IMAGE_H
 
-#include "../../usb/volume.h"
+#include "../../usb/volume/volume.h"
 
 #include <errno.h>
 #include <stdlib.h>

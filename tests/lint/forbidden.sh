@@ -40,7 +40,7 @@ forbid "test hooks in shipped programs" "link a double" '\b(secure_)?getenv[[:sp
 # SBC-3: WRITE 6, 10, 12, 16, AND VERIFY; FORMAT UNIT, UNMAP, WRITE SAME, MODE SELECT, START STOP.
 forbid "a SCSI command that writes" "cameras are read only" \
 	'0x(04|0[aA]|15|1[bB]|2[aAeE]|41|42|55|8[aAeE]|93|[aA][aAeE])\b|\bWRITE[_0-9(]|\bFORMAT_UNIT\b' \
-	usb/scsi.c usb/disk.c usb/disk_stream.c usb/msc_camera.c usb/msc_listing.c usb/msc_fetch.c
+	usb/disk/scsi.c usb/disk/disk.c usb/disk/disk_stream.c usb/disk/msc_camera.c usb/disk/msc_listing.c usb/disk/msc_fetch.c
 forbid "a marker left behind" "do it or write it down" '\b(TODO|FIXME|XXX|HACK)\b' "${every[@]}" '*.py' '*.sh' \
 	':!tests/lint/*'
 
@@ -62,15 +62,15 @@ fi
 # MODE SELECT, 0x3B WRITE BUFFER, 0x48 SANITIZE, 0x7F longer ones).
 reading='00|03|12|1A|25|28|88|9E'
 forbid "a command descriptor block made elsewhere" "in scsi.c or dv16.c" '\bcdb\[0\][[:space:]]*=' \
-	'usb/*.c' ':!usb/scsi.c' ':!usb/dv16.c'
+	'usb/*.c' ':!usb/disk/scsi.c' ':!usb/vendor/dv16.c'
 forbid "a SCSI command that writes" "nothing writes to a camera's medium" \
 	'\b0x(0A|2A|2E|3B|42|48|55|8A|8E|93|AA|AE|0a|2a|2e|3b|8a|8e|aa|ae)\b' \
-	usb/scsi.c usb/disk.c usb/bot.c usb/wrapper.c 'usb/msc_*.c' usb/unlock.c usb/dv16.c usb/language_dv16.c
-if grep -nE '^[[:space:]]*[A-Z0-9_]+ = 0x[0-9A-Fa-f]{2},' usb/scsi.c | grep -vE "= 0x($reading),"; then
+	usb/disk/scsi.c usb/disk/disk.c usb/disk/bot.c usb/disk/wrapper.c 'usb/msc_*.c' usb/vendor/unlock.c usb/vendor/dv16.c usb/vendor/language_dv16.c
+if grep -nE '^[[:space:]]*[A-Z0-9_]+ = 0x[0-9A-Fa-f]{2},' usb/disk/scsi.c | grep -vE "= 0x($reading),"; then
 	echo "forbidden: a SCSI command in scsi.c that is not known to read only" >&2
 	bad=1
 fi
-if grep -nE '^#define TOOL_[A-Z]+ ' usb/dv16.c | grep -vE '0xF[BD]\b'; then
+if grep -nE '^#define TOOL_[A-Z]+ ' usb/vendor/dv16.c | grep -vE '0xF[BD]\b'; then
 	echo "forbidden: a vendor's command in dv16.c that is none of its two heads" >&2
 	bad=1
 fi

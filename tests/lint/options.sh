@@ -36,7 +36,7 @@ check_program dockd dockd/main.c
 check_program dockctl dockd/ctl*.c
 check_program dockd-verify dockd/verify/main.c
 check_program dockd-camera usb/camera_main.c
-check_program dockd-hotplug usb/hotplug_main.c
+check_program dockd-hotplug usb/hotplug/hotplug_main.c
 check_program dockd-uploader uploader/main.c
 
 mapfile -t pages < <(git ls-files -co --exclude-standard '*.5')

@@ -1,6 +1,7 @@
 #!/bin/bash
-# rooms.sh: who may include whom. Each room may include itself and dockd/base, base only itself; each
-# library is known to the files that the table names and to no other. Tests may include anything.
+# rooms.sh: who may include whom. Each room may include itself and dockd/base, base only itself; the
+# rooms within usb/ also what the table of arrows says. Each library is known to the files that its
+# table names and to no other. Tests may include anything.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
@@ -15,11 +16,22 @@ room_of() {
 	dockd/base/*) echo base ;;
 	dockd/verify/*) echo verify ;;
 	dockd/*) echo core ;;
+	usb/*/*) dirname "$1" ;;
 	usb/*) echo usb ;;
 	uploader/*) echo uploader ;;
 	*) echo outside ;;
 	esac
 }
+
+# room and those that it may include beside itself and base; usb is what all drivers of cameras share
+declare -A arrows=(
+	[usb]=""
+	[usb/hotplug]=""
+	[usb/ptp]="usb"
+	[usb/volume]="usb"
+	[usb/disk]="usb usb/volume"
+	[usb/vendor]="usb usb/disk"
+)
 
 # header (extended regular expression) and the files that may include it (one or two, by glob)
 libraries='
@@ -61,7 +73,7 @@ while read -r file; do
 		to=$(room_of "$target")
 		if [ ! -f "$target" ]; then
 			complain "$file: \"$header\" is not a file here"
-		elif [ "$from" != "$to" ] && [ "$to" != base ]; then
+		elif [ "$from" != "$to" ] && [ "$to" != base ] && [[ " ${arrows[$from]:-} " != *" $to "* ]]; then
 			complain "$file ($from) includes $target ($to)"
 		fi
 	done < <(sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*([<"])([^>"]*)[>"].*/\1 \2/p' "$file")

@@ -1,5 +1,5 @@
 /* test_ambarella: the bytes of the three languages of 4255:0001, against documented ones. */
-#include "../../usb/ambarella.h"
+#include "../../usb/vendor/ambarella.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * wrapper: how a bulk-only command comes to its end, transfer by transfer, in step and out of it.
  */
-#include "../../usb/wrapper.h"
+#include "../../usb/disk/wrapper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

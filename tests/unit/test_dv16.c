@@ -1,5 +1,5 @@
 /* test_dv16: the DV16 family's bytes, against the documented ones written out by hand. */
-#include "../../usb/dv16.h"
+#include "../../usb/vendor/dv16.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

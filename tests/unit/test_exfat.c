@@ -1,8 +1,8 @@
 /*
  * exfat: volumes made here byte by byte, sound ones and such as no camera should write.
  */
-#include "../../usb/dos_time.h"
-#include "../../usb/volume.h"
+#include "../../usb/volume/dos_time.h"
+#include "../../usb/volume/volume.h"
 
 #include "../../dockd/base/buf.h"
 

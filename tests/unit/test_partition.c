@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "../../dockd/base/buf.h"
-#include "../../usb/partition.h"
+#include "../../usb/volume/partition.h"
 
 #include <errno.h>
 #include <stdlib.h>

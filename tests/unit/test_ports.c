@@ -2,8 +2,8 @@
  * ports: what is told of scans that disagree, in which order, and never twice; the same of what is
  * below each controller, and of ports that went over their current.
  */
-#include "../../usb/burden.h"
-#include "../../usb/ports.h"
+#include "../../usb/hotplug/burden.h"
+#include "../../usb/hotplug/ports.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

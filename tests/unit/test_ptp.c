@@ -3,8 +3,8 @@
  */
 #include "../../usb/descriptor.h"
 #include "../../usb/name.h"
-#include "../../usb/ptp_property.h"
-#include "../../usb/reply.h"
+#include "../../usb/ptp/ptp_property.h"
+#include "../../usb/ptp/reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

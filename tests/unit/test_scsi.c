@@ -1,7 +1,7 @@
 /*
  * scsi: commands as bytes, and what devices answer, right and wrong.
  */
-#include "../../usb/scsi.h"
+#include "../../usb/disk/scsi.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * sysfs: facts of devices from a folder made here, odd and hostile contents included.
  */
-#include "../../usb/sysfs.h"
+#include "../../usb/hotplug/sysfs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,7 +13,7 @@
 #include "fat_name.h"
 #include "volume_inner.h"
 
-#include "../dockd/base/buf.h"
+#include "../../dockd/base/buf.h"
 
 #include <errno.h>
 #include <stdlib.h>

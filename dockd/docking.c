@@ -134,10 +134,19 @@ int docking_attach(struct bay *b)
 
 /* ---- what the worker says ---- */
 
-/* The serial number that its profile goes by; "" where it tells none. */
+/*
+ * The serial number that its profile goes by; "" where it tells none. A camera without one on the
+ * bus that told its own in a vendor's language goes by that; what a disk says of itself is none.
+ */
 static const char *serial_of(const struct bay *b)
 {
-	return b->profile->identity == IDENTITY_USB ? unlocking_usb_serial(b) : b->camera.serial;
+	const char *usb = unlocking_usb_serial(b);
+
+	bool told = b->camera.unlock != UNLOCK_NONE || b->unlock.open || b->unlock.done;
+
+	if (b->profile->identity == IDENTITY_USB && (usb[0] || !told))
+		return usb;
+	return b->camera.serial;
 }
 
 /* Assets are kept under the serial number alone, whatever else the two cameras say. */

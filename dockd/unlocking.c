@@ -68,6 +68,12 @@ static void give_up(struct bay *b, const char *result, const char *why)
 
 /* ---- whose disk it is ---- */
 
+/* By the id that it told in its language; so is one whose profile goes by USB, which tells none. */
+static bool goes_by_its_own_id(const struct bay *b)
+{
+	return b->profile->identity != IDENTITY_USB || !b->unlock.usb_serial[0];
+}
+
 enum owner { OWNER_SAME, OWNER_CARRIED, OWNER_ANOTHER };
 
 /*
@@ -83,7 +89,7 @@ static enum owner owner_of(struct bay *b)
 	struct face_history known;
 	char face[UNLOCK_FACE_LEN];
 
-	if (b->profile->identity != IDENTITY_VENDOR || !u->serial[0] || (u->open && !u->returned))
+	if (!goes_by_its_own_id(b) || !u->serial[0] || (u->open && !u->returned))
 		return OWNER_SAME;
 	face_of(&b->device, face);
 	if (!usb[0] || index_face(ix(b), u->serial, face, b->docking, &known) < 0)
@@ -346,7 +352,7 @@ bool unlocking_camera(struct bay *b)
 bool unlocking_is_same(const struct bay *b, const char *serial)
 {
 	const struct bay_unlock *u = &b->unlock;
-	const char *told = b->profile->identity == IDENTITY_USB ? u->usb_serial : u->serial;
+	const char *told = goes_by_its_own_id(b) ? u->serial : u->usb_serial;
 
 	/* a locked one that tells nothing may be any */
 	return (u->open || u->done) && strcmp(serial, told) == 0 &&

@@ -321,6 +321,55 @@ def test_a_disk_already(card):
         assert not s.of("unlock") and s.of("camera")[0]["identity"] == "none"
 
 
+def test_only_inquiry_names_it(card):
+    """A product text that says nothing: docked by the shipped profile of any disk, byte for byte."""
+    for serial, identity in (("USB-A", ["proved"]), (None, ["proved", "carried"])):
+        with Dock() as s:
+            a = s.locked("dv16", card, usb={"model": "USB Disk", "serial": serial},
+                         back={"serial": serial})
+            a.plug("1-1")
+            s.held()
+            s.has_all()
+            assert [(r["profile"], r["serial"]) for r in s.of("docked")] == [
+                ("generic-disk", serial or "")]
+            assert [r["result"] for r in s.of("unlocked")] == ["disk"]
+            camera = s.of("camera")
+            assert [r["identity"] for r in camera] == identity
+            assert {(r["camera"], r["mtp-serial"]) for r in camera} == {
+                (serial or "JL00042", "JL00042")}
+            assert {r["camera"] for r in s.of("found")} == {serial or "JL00042"}
+            stats = a.stats()
+            assert stats["unlocks"] == 1 and stats["writes_seen"] == 0 and stats["clocks_set"] == 0
+            s.no_names()
+
+
+def told_no_word(card, model, profile, inside):
+    """A whole docking of a disk that is none of the family, without an opcode of the vendor's."""
+    with Dock() as s:
+        disk = s.camera("A", usb={"serial": "USB-A", "vendor": 0x1d6b, "product": 0x0107, "model": model},
+                        disk={"luns": [{"image": str(card), "present": inside}]})
+        disk.plug("1-1")
+        if inside:
+            s.held()
+            s.has_all()
+        else:
+            assert "no card" in s.fault()
+        assert [r["profile"] for r in s.of("docked")] == [profile]
+        stats = disk.stats()
+        assert not {"0x00fb", "0x00fd"} & set(stats["ops"]), stats["ops"]
+        assert "0x0012" in stats["ops"] and stats["writes_seen"] == 0
+
+
+def test_no_vendor_command_to_other_disks(card):
+    """Neither to a card reader, with a card or without, nor to one whose text on the bus lies."""
+    disks = (("USB Disk", "generic-disk"), ("DV16 recorder", "dv16"))
+    for disk in disks:
+        told_no_word(card, *disk, inside=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for run in [pool.submit(told_no_word, card, *disk, inside=False) for disk in disks]:
+            run.result()
+
+
 def test_hotplug_is_started_anew(card):
     with Dock() as s:
         a = s.locked("dv16", card, comes_back="late:0.5")

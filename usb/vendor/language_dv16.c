@@ -2,7 +2,7 @@
  * language_dv16: the DV16 family's vendor commands, sent over bulk-only transport.
  *
  * Acts over the bytes of dv16.h; called by unlock.c. It sends the commands of that table, nothing
- * else. The camera itself checks no password: see dv16_pin_is.
+ * else, and none of them to a disk whose INQUIRY does not name the family. The camera itself checks no password: see dv16_pin_is.
  */
 #include "dv16.h"
 #include "unlock.h"
@@ -57,7 +57,8 @@ static int meet(struct locked *l)
 	uint32_t moved;
 	int r;
 
-	if (!l->bot_up)
+	/* any other disk is never sent an opcode that its standard does not know */
+	if (!l->bot_up || !l->family)
 		return -ENOTSUP;
 	r = ask(l, DV16_INIT, data, &moved);
 	if (r == 0)

@@ -268,19 +268,32 @@ static int hand_over(struct camera *c, struct proto_reason *why)
 	return r;
 }
 
+/* Whether a disk that does not name the DV16 family may be asked in any language of the profile. */
+static bool has_other_languages(const struct camera *c)
+{
+	for (size_t i = 0; i < PROTO_UNLOCKS && c->attach.unlock[i]; i++) {
+		if (c->attach.unlock[i] != UNLOCK_DV16)
+			return true;
+	}
+	return false;
+}
+
 /*
- * A device with a disk's interface. A unit that is ready and does not name the family is left to
- * msc_driver without a word in any language; one that is not, or that names it, is spoken to.
+ * A device with a disk's interface. One that does not name the DV16 family is left to msc_driver
+ * without a word in any language where it is ready, or where no other language is to be tried.
  */
 static int open_disk(struct camera *c, struct proto_reason *why)
 {
 	struct locked *l = &c->locked;
-	bool family = names_family(l);
-	enum readiness ready = settled(l);
+	enum readiness ready;
 	char tried[96];
 	int r = -ENOTSUP;
 
-	if (family || ready != READY)
+	l->family = names_family(l);
+	if (!l->family && !has_other_languages(c))
+		return hand_over(c, why);
+	ready = settled(l);
+	if (l->family || ready != READY)
 		r = meet(c, tried, sizeof(tried));
 	if (r == -ENODEV)
 		return camera_fault(why, FAULT_GONE, "it left while it was asked what it is");

@@ -27,6 +27,7 @@ struct locked {
 	bool claimed;
 	struct bot bot; /* of a mass-storage interface */
 	bool bot_up;
+	bool family; /* its INQUIRY names the DV16 family */
 	unsigned timeout_ms;
 	char pin[PROTO_PIN_LEN]; /* "" the language's own default; wiped at the end */
 	enum pin_state pin_state;

@@ -136,6 +136,30 @@ bool draft_serial_is_real(const char *serial)
 	return strspn(serial, (const char[]){ serial[0], '\0' }) != n;
 }
 
+/*
+ * A device that nothing read, with the ids of a family whose other languages are met only by a
+ * login: not asked by a probe. See the shipped profile ambarella.
+ */
+static bool may_be_ambarella(const struct proto_ctl_probe *probe)
+{
+	return probe->probed.driver == 0 && probe->device.vendor == 0x4255 &&
+	    probe->device.product == 0x0001;
+}
+
+static void put_unlock(struct page *p, const struct proto_ctl_probe *probe)
+{
+	uint32_t language = probe->probed.camera.unlock;
+
+	if (may_be_ambarella(probe))
+		put(p,
+		    "# Which of them it speaks was not asked: asking costs a try of its PIN.\n"
+		    "unlock = ( \"%s\", \"%s\", \"%s\" );\n",
+		    language_word(UNLOCK_AMBA_BLOCK), language_word(UNLOCK_AMBA_REQUEST),
+		    language_word(UNLOCK_AMBA_TEXT));
+	else if (language)
+		put(p, "unlock = ( \"%s\" );\n", language_word((enum unlock)language));
+}
+
 static void put_identity(struct page *p, const struct proto_ctl_probe *probe)
 {
 	const struct proto_probed *d = &probe->probed;
@@ -150,7 +174,7 @@ static void put_identity(struct page *p, const struct proto_ctl_probe *probe)
 		put(p,
 		    "# It tells no serial number to go by: its files are kept under its bay's name.\n"
 		    "identity = \"%s\";\n",
-		    d->camera.unlock ? "vendor" : "usb");
+		    d->camera.unlock || may_be_ambarella(probe) ? "vendor" : "usb");
 }
 
 /* ---- which files are what ---- */
@@ -222,8 +246,10 @@ static void put_seen(struct page *p, const struct proto_probed *d)
 
 /* ---- what only a person can find out ---- */
 
-static void put_unknown(struct page *p, const struct proto_probed *d)
+static void put_unknown(struct page *p, const struct proto_ctl_probe *probe)
 {
+	const struct proto_probed *d = &probe->probed;
+
 	put(p,
 	    "\n# What a probe cannot know. Ask the maker, then take the \"#\" away; until then nothing\n"
 	    "# rests on it.\n"
@@ -240,7 +266,7 @@ static void put_unknown(struct page *p, const struct proto_probed *d)
 	    "#overwrites-oldest = true;\n");
 	if (d->camera.features & CAMERA_CLOCK_SET)
 		put(p, "# May its clock be set to the station's?\n#set-clock = true;\n");
-	if (d->camera.unlock)
+	if (d->camera.unlock || may_be_ambarella(probe))
 		put(p,
 		    "# A PIN of its own, where the public default has been changed; readable by root alone.\n"
 		    "#pin-file = \"/etc/dockd/camera-pin\";\n");
@@ -252,7 +278,7 @@ int draft_write(const struct proto_ctl_probe *probe, char *out, size_t room)
 	const struct proto_probed *d = &probe->probed;
 	struct page p = { .out = out, .room = room };
 
-	if (d->driver != DRIVER_PTP && d->driver != DRIVER_MSC)
+	if (d->driver != DRIVER_PTP && d->driver != DRIVER_MSC && !may_be_ambarella(probe))
 		return -ENOTSUP;
 	put(&p, "# Drafted by dockctl camera probe for \"");
 	put_remark(&p, a->manufacturer);
@@ -263,10 +289,9 @@ int draft_write(const struct proto_ctl_probe *probe, char *out, size_t room)
 	    d->camera.unlock ? language_word((enum unlock)d->camera.unlock) : "");
 	put_match(&p, probe);
 	put(&p, "driver = \"%s\";\n", d->driver == DRIVER_PTP ? "ptp" : "msc");
-	if (d->camera.unlock)
-		put(&p, "unlock = ( \"%s\" );\n", language_word((enum unlock)d->camera.unlock));
+	put_unlock(&p, probe);
 	put_identity(&p, probe);
 	put_seen(&p, d);
-	put_unknown(&p, d);
+	put_unknown(&p, probe);
 	return p.full ? -ENOSPC : (int)p.used;
 }

@@ -157,13 +157,8 @@ static int try_all(struct transport *t, const struct proto_attach *attach, struc
 	r = try_driver(&ptp_driver, DRIVER_PTP, t, &a, out, why);
 	if (r != 0 || !(disk || has_class(t, 0xFF)))
 		return r;
-	if (disk) {
-		a.unlock[0] = UNLOCK_DV16;
-	} else {
-		a.unlock[0] = UNLOCK_AMBA_BLOCK; /* met without a PIN */
-		a.unlock[1] = UNLOCK_AMBA_REQUEST;
-		a.unlock[2] = UNLOCK_AMBA_TEXT;
-	}
+	/* Only what is met without a PIN: the others are met by a login, which costs a try of it. */
+	a.unlock[0] = disk ? UNLOCK_DV16 : UNLOCK_AMBA_BLOCK;
 	return try_driver(&unlock_driver, DRIVER_MSC, t, &a, out, why);
 }
 
@@ -184,7 +179,10 @@ int probe_run(struct transport *t, const struct proto_attach *attach, struct pro
 		camera_text(out->text, sizeof(out->text), why->text);
 	else if (r == 0)
 		camera_text(out->text, sizeof(out->text),
-		    "it is no PTP or MTP camera, no disk, and answers in no vendor's language "
-		    "known here");
+		    has_class(t, 0xFF) ?
+			"no PTP or MTP camera, no disk; it may speak ambarella-request or "
+			"ambarella-text: not asked, as asking costs a try of its PIN" :
+			"it is no PTP or MTP camera, no disk, and answers in no vendor's language "
+			"known here");
 	return 0;
 }

@@ -47,7 +47,7 @@ static int request_meet(struct locked *l)
 	uint8_t out[AMBA_REQUEST_BYTES], in[AMBA_REQUEST_ANSWER_BYTES] = { 0 };
 	int r, answer;
 
-	if (!amba_request_login(out, locked_pin(l, AMBA_REQUEST_PIN)))
+	if (l->no_login || !amba_request_login(out, locked_pin(l, AMBA_REQUEST_PIN)))
 		return -ENOTSUP;
 	r = control(l, TO_CAMERA, AMBA_REQUEST_LOGIN, AMBA_REQUEST_VALUE, out, sizeof(out));
 	explicit_bzero(out, sizeof(out));
@@ -134,7 +134,7 @@ static int block_log_in(struct locked *l)
 	size_t len;
 	int r;
 
-	if (l->pin_state == PIN_UNTRIED) {
+	if (l->pin_state == PIN_UNTRIED && !l->no_login) {
 		r = block_ask(l, AMBA_BLOCK_USER_LOGIN, pin, strlen(pin), answer, &data, &len);
 		if (r < 0 && r != -EREMOTEIO && r != -EINVAL)
 			return r;
@@ -280,7 +280,7 @@ static int text_meet(struct locked *l)
 	int r, said;
 
 	/* the pipes that the source names; a disk's are not to be talked to in this language */
-	if (l->usb.out != AMBA_TEXT_OUT || l->usb.in != AMBA_TEXT_IN || l->bot_up)
+	if (l->usb.out != AMBA_TEXT_OUT || l->usb.in != AMBA_TEXT_IN || l->bot_up || l->no_login)
 		return -ENOTSUP;
 	r = text_ask(l, line, amba_text_login(line, locked_pin(l, AMBA_TEXT_PIN)), answer);
 	explicit_bzero(line, sizeof(line));

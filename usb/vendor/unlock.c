@@ -348,6 +348,7 @@ static int driver_open(struct transport *t, const struct proto_attach *attach, s
 	c->facts.battery_percent = -1;
 	c->locked.transport = t;
 	c->locked.timeout_ms = attach->timeout_ms;
+	c->locked.no_login = (attach->flags & ATTACH_PROBE) != 0;
 	memcpy(c->locked.pin, attach->pin, sizeof(c->locked.pin));
 	c->locked.pin[sizeof(c->locked.pin) - 1] = '\0';
 	explicit_bzero(c->attach.pin, sizeof(c->attach.pin));

@@ -31,6 +31,7 @@ struct locked {
 	unsigned timeout_ms;
 	char pin[PROTO_PIN_LEN]; /* "" the language's own default; wiped at the end */
 	enum pin_state pin_state;
+	bool no_login; /* a probe: no PIN is told, also not the default */
 };
 
 /*

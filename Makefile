@@ -716,7 +716,7 @@ build/npm/node_modules/.package-lock.json: tests/system/package.json tests/syste
 PYTEST ?= /usr/bin/python3 -m pytest -q
 .PHONY: check-system
 check-system: test-programs
-	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) -n 3 --ignore tests/system/test_kill.py \
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) -n 4 --ignore tests/system/test_kill.py \
 		$(if $(filter 1,$(SAN)),$(san_leaves)) tests/system
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) $(AS_ROOT_ENV) $(PYTEST) tests/system/test_kill.py
 

@@ -192,9 +192,9 @@ ROWS = {
     "no-time": Row(f("no-time", object=CLIP)),
     "handles-change": Row(f("handles-change"), f("stall-at-op", op="0x95c1")),
     # the tree
-    "endless-listing": Row(f("endless-listing"), light="leave", text="part of the camera.s folders"),
-    "self-folder": Row(f("self-folder"), light="leave", text="part of the camera.s folders"),
-    "parent-cycle": Row(f("parent-cycle"), light="leave", text="part of the camera.s folders"),
+    "endless-listing": Row(f("endless-listing"), light="leave", text="part of the camera could not be read"),
+    "self-folder": Row(f("self-folder"), light="leave", text="part of the camera could not be read"),
+    "parent-cycle": Row(f("parent-cycle"), light="leave", text="part of the camera could not be read"),
     "many-objects": Row(f("many-objects"), profile={"max_objects": 60}, light="leave",
                         text="more objects", then=cut_at(60), lacks={"MANY/*"}),
     "hostile-names": Row(f("hostile-names"), then=names_are_data),

@@ -40,7 +40,10 @@ void transport_close(struct transport *t);
 /* Raw descriptors (device, then configurations) and the value of the active one; 0 = not known. */
 const uint8_t *transport_descriptors(struct transport *t, size_t *len, uint8_t *configuration);
 
-/* Claims an interface. 0, -EBUSY (another program holds it), -ENODEV or -errno. */
+/*
+ * Claims an interface, waiting up to 2 s for who lets go of it. 0, -EBUSY (another program holds it),
+ * -ENODEV or -errno.
+ */
 int transport_claim(struct transport *t, uint8_t interface);
 
 /* Gives it back. */

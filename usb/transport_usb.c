@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CLAIM_TRIES 20
+#define CLAIM_NAP_MS 100
 #define DESCRIPTORS_MAX 8192
 #define MAPPED_BYTES (128u << 10) /* buffers from here on are shared with the kernel */
 #define CANCEL_MS 5000            /* the host controller answers; the device is not asked */
@@ -140,6 +142,11 @@ int transport_claim(struct transport *t, uint8_t interface)
 {
 	int r = errno_of(libusb_claim_interface(t->handle, interface));
 
+	/* the worker before this one may still be letting go of it */
+	for (int i = 0; r == -EBUSY && i < CLAIM_TRIES; i++) {
+		poll(NULL, 0, CLAIM_NAP_MS);
+		r = errno_of(libusb_claim_interface(t->handle, interface));
+	}
 	if (r == 0)
 		t->claimed = interface;
 	return r;

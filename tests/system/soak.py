@@ -232,8 +232,18 @@ class Case(Station):
         if self.shut and out["erased rightly"]:
             out["erased wrongly"] += out.pop("erased rightly")  # the gate had to be shut
         lost = {kind_id[1] for kind_id in self.server.told() if kind_id[0] in LOSSES}
+        # What changed there before its receipt was on record was never proved: each receipt says other bytes
+        # from then on and is refused, and a person is called. Nothing was erased for it.
+        records = self.ledger()
+        proved = {r["asset"] for r in records if r["type"] == "receipted"}
+        at = {r["address"].rsplit("/", 1)[-1]: r["asset"] for r in records if r["type"] == "created"}
+        early = {at.get(upload) for upload in lost if at.get(upload) not in proved}
+        lost = {upload for upload in lost if at.get(upload) in proved}
+        kept = {path for path in wanted if path in there} if early else set()
+        due = {digest for path, digest in wanted.items() if path not in kept}
+        out["changed before it was proved"] = len(early)
         out["lost at the server"] = len(lost)
-        out["lost: sent again"] = len(lost) if set(wanted.values()) <= stored or not lost else 0
+        out["lost: sent again"] = len(lost) if due <= stored or not lost else 0
         for what in self.did:
             out["fault: " + what.split(":")[0]] += 1
         out["receipts refused"] = sum(r["type"] == "receipt-refused" for r in self.ledger())

@@ -92,6 +92,10 @@ adapter = core.expect(20, ARRIVED, model="RNDIS/QEMU USB Network Device")
 t.check("a keyboard is told", keyboard is not None and keyboard["interfaces"][0][1] == 3, keyboard)
 t.check("a network adapter is told", adapter is not None, core.seen)
 core.quiet(1)
+t.check("controllers are told: xHCI with three devices, two gadgets' with one each, each change once",
+        core.controllers.get("0000:00:03.0", (0,))[0] == 3 and core.repeated == 0 and
+        [core.controllers["dummy_hcd.%d" % n][:2] for n in range(4)] == [(1, 4), (1, 4), (0, 0), (0, 0)],
+        (core.controllers, core.repeated))
 t.check("nothing has been opened so far, by anyone", opens.seen() == [])
 
 # ---- OPEN ----

@@ -22,10 +22,11 @@ HOTPLUG_UID, GROUP_GID = 64001, 64000
 with open(os.path.join(TREE, "dockd/base/proto.h"), encoding="utf-8") as header:
     PROTO_VERSION = int(re.search(r"#define PROTO_VERSION (\d+)", header.read()).group(1))
 HELLO, WELCOME = 1, 2
-ARRIVED, LEFT, SYNCED, OPEN, OPENED = 16, 17, 18, 19, 20
+ARRIVED, LEFT, SYNCED, OPEN, OPENED, CONTROLLER, OVER_CURRENT = range(16, 23)
 READY, NOT_AUTHORISED, NOT_CONFIGURED = 1, 2, 3
 HEAD = struct.Struct("=HHII")
 PORT = struct.Struct("=64sI")
+CONTROLLER_BODY = struct.Struct("=64s6I")
 OPENED_BODY = struct.Struct("=64sIi128s")
 ARRIVED_BODY = struct.Struct("=64sIIHHHHHBBBBHHH" + "BBBB28s" * 8 + "128s128s128s")
 
@@ -129,6 +130,8 @@ class ProbeCore:
         os.chmod(path, 0o666)
         self.listener.listen(4)
         self.seen = []  # (type, body as dict, fds)
+        self.controllers = {}  # name: (slots, endpoints, unconfigured) as told last
+        self.repeated = 0  # CONTROLLERs that told nothing new
         self.sock = None
 
     def start(self, program=None):
@@ -170,6 +173,12 @@ class ProbeCore:
         elif kind == LEFT:
             told = dict(zip(("port", "generation"), PORT.unpack(body)))
             told["port"] = text(told["port"])
+        elif kind == CONTROLLER:
+            name, _, slots, _, endpoints, _, unconfigured = CONTROLLER_BODY.unpack(body)
+            counts = (slots, endpoints, unconfigured)
+            self.repeated += self.controllers.get(text(name)) == counts
+            self.controllers[text(name)] = counts
+            return True
         elif kind == OPENED:
             port, generation, status, why = OPENED_BODY.unpack(body)
             told = {"port": text(port), "generation": generation, "status": status,

@@ -613,8 +613,8 @@ static void tell_fault(const struct proto_reason *r, char *out, size_t room)
 		[FAULT_CORE] =
 		    "dockd and dockd-camera do not fit together: install the package again",
 		[FAULT_MEMORY] = "this computer has no memory left for USB",
-		[FAULT_MEDIUM] = "the camera has no card, or its card cannot be read: keep the "
-				 "card as it is, format nothing, have it looked at",
+		[FAULT_MEDIUM] =
+		    "no card in the camera, or it cannot be read: format nothing, have it looked at",
 	};
 	bool known = r->code < sizeof(words) / sizeof(words[0]) && words[r->code];
 

@@ -30,7 +30,7 @@ AT_ONCE = 3             # rows: most of a row is waiting
 IN_CLIP = "in the clip"  # at: where the card has byte 1 MiB + 1536 of CLIP
 NEAR_ITS_HEAD = "near the clip's head"
 INQUIRY, READ10 = 0x12, 0x28
-NO_CARD = "no card, or its card cannot be read"
+NO_CARD = "no card in the camera, or it cannot be read"
 FACES = {"disk": {"vendor": 0x1234, "product": 1, "model": "card"},
          "dv16": {"vendor": 0x1d6b, "product": 0x0107, "model": "DV16 recorder"},
          "amba": {"vendor": 0x4255, "product": 1, "model": "cam"}}

@@ -56,7 +56,7 @@ int disk_sense(struct disk *d)
 static void judge_residue(
     struct bot *b, uint8_t operation, const uint8_t *data, const struct bot_result *result)
 {
-	bool whole = (operation == INQUIRY && result->moved == INQUIRY_BYTES &&
+	bool whole = (operation == INQUIRY && data && result->moved == INQUIRY_BYTES &&
 			 data[4] + 5 >= INQUIRY_BYTES) ||
 	    (operation == READ_CAPACITY && result->moved == CAPACITY_BYTES);
 

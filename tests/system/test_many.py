@@ -55,7 +55,11 @@ def root(port):
 
 
 def turns(records, ports):
-    """Goes through the ledger: how many pulls of a root port at once, and whether logs go first."""
+    """Goes through the ledger: how many pulls of a root port at once, and whether logs go first.
+
+    A camera that lost its worker (on a busy machine a second's silence is soon there) waits for
+    another one, and the others do not wait for its logs.
+    """
     port, kind, camera_of, waiting, busy, most = {}, {}, {}, {}, {}, {}
     for r in records:
         if r["type"] == "docked":
@@ -73,6 +77,10 @@ def turns(records, ports):
                 assert not waiting.get(p), "a clip was begun while a log waited for its turn"
         elif r["type"] == "pulled":
             busy[port[r["docking"]]].discard(r["asset"])
+        elif r["type"] == "mishap":
+            logs = waiting.get(port[r["docking"]], {})
+            for asset in [a for a in logs if camera_of[a] == r["docking"]]:
+                del logs[asset]
     return most
 
 

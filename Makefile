@@ -125,6 +125,9 @@ dockd_src := \
 	dockd/child.c \
 	dockd/control.c \
 	dockd/control_status.c \
+	dockd/control_role.c \
+	dockd/control_care.c \
+	dockd/role.c \
 	dockd/control_bay.c \
 	dockd/control_root.c \
 	dockd/control_asset.c \
@@ -182,6 +185,7 @@ dockd_pkg := libsystemd sqlite3 libconfig libcrypto libseccomp
 
 dockctl_src := \
 	dockd/ctl.c \
+	dockd/ctl_show.c \
 	dockd/ctl_camera.c \
 	dockd/ctl_probe.c \
 	dockd/draft.c \
@@ -417,6 +421,7 @@ unit_tests := \
 	zone \
 	pair \
 	pin \
+	role \
 	light \
 	forecast \
 	outlook \
@@ -642,6 +647,7 @@ unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
 unit_objs_pin := dockd/pin.c
+unit_objs_role := dockd/role.c
 unit_objs_light := dockd/light.c dockd/base/log.c
 unit_objs_forecast := dockd/base/timetable.c
 unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c

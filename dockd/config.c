@@ -150,7 +150,11 @@ static const struct setting root_settings[] = {
 	{ .name = "hotplug-user", .type = SETTING_USER, SETTING_AT(draft, config.hotplug_uid) },
 	{ .name = "uploader-user", .type = SETTING_USER, SETTING_AT(draft, config.uploader_uid) },
 	{ .name = "core-group", .type = SETTING_GROUP, SETTING_AT(draft, config.core_gid) },
-	{ .name = "admin-group", .type = SETTING_GROUP, SETTING_AT(draft, config.admin_gid) },
+	{ .name = "viewer-group", .type = SETTING_GROUP, SETTING_AT(draft, config.roles.gid[0]) },
+	{ .name = "custodian-group", .type = SETTING_GROUP, SETTING_AT(draft, config.roles.gid[1]) },
+	{ .name = "evidence-group", .type = SETTING_GROUP, SETTING_AT(draft, config.roles.gid[2]) },
+	{ .name = "auditor-group", .type = SETTING_GROUP, SETTING_AT(draft, config.roles.gid[3]) },
+	{ .name = "it-group", .type = SETTING_GROUP, SETTING_AT(draft, config.roles.gid[4]) },
 	{ .name = "key-file", .type = SETTING_TEXT, SETTING_AT(draft, config.key_file),
 	  .good = good_path_or_none, .allowed = "a path from / on, or \"\" for station.key in "
 	                                        "the state folder" },
@@ -337,7 +341,9 @@ static void set_defaults(struct draft *d)
 	c->ship_s = 60;
 	c->switch_s = 6 * 3600;
 	c->hotplug_uid = c->uploader_uid = (uid_t)-1;
-	c->core_gid = c->admin_gid = (gid_t)-1;
+	c->core_gid = (gid_t)-1;
+	for (unsigned i = 0; i < ROLES; i++)
+		c->roles.gid[i] = (gid_t)-1;
 }
 
 static void default_user(
@@ -350,6 +356,17 @@ static void default_user(
 	e->n++;
 }
 
+/* In the order of enum role. */
+static const struct {
+	const char *setting, *name;
+} role_group[ROLES] = {
+	{ "viewer-group", "dockd-viewer" },
+	{ "custodian-group", "dockd-custodian" },
+	{ "evidence-group", "dockd-evidence" },
+	{ "auditor-group", "dockd-auditor" },
+	{ "it-group", "dockd-it" },
+};
+
 /* Settings that the file does not name and whose defaults this machine must know. */
 static void complete(struct setting_errors *e, const char *path,
     const struct config_setting_t *root, struct config *c)
@@ -360,8 +377,10 @@ static void complete(struct setting_errors *e, const char *path,
 		default_user(e, path, "uploader-user", "dockd-uploader", &c->uploader_uid);
 	if (!root || !setting_find(root, "core-group"))
 		setting_group_id("dockd", &c->core_gid);
-	if (!root || !setting_find(root, "admin-group"))
-		setting_group_id("dockd-admin", &c->admin_gid);
+	for (unsigned i = 0; i < ROLES; i++) {
+		if (!root || !setting_find(root, role_group[i].setting))
+			setting_group_id(role_group[i].name, &c->roles.gid[i]);
+	}
 	if ((!root || !setting_find(root, "station")) && !setting_is_name(c->station))
 		problem(e, path,
 		    "station is missing, and the host name is none: ", SETTING_NAME_ALLOWED);

@@ -10,6 +10,7 @@
 
 #include "profile.h"
 #include "retention_rules.h"
+#include "role.h"
 
 #include "base/note.h"
 
@@ -73,7 +74,7 @@ struct config {
 	struct {                         /* the station that this one takes the place of; "" none */
 		char station[PROTO_NAME_LEN], checkpoint[256];
 	} replaces;
-	gid_t admin_gid; /* group of control.sock: default dockd-admin; -1: leave */
+	struct role_groups roles; /* default dockd-viewer, -custodian, -evidence, -auditor, -it */
 	size_t bays_n;   /* 0: every port is a bay of its own name */
 	struct config_bay bay[CONFIG_BAYS];
 	size_t destinations_n; /* none named: one, "local", driver dir, its own folder */

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define ALL_PAGES 64
+#define CONTROL_OWN (CONTROL_CLIENTS / 2) /* connections of one person */
+#define CONTROL_STRANGERS 4               /* of all who have no role */
 
 static void client_drop(struct client *k)
 {
@@ -195,6 +197,8 @@ static int answer(struct client *k)
 	if (k->ask.version != PROTO_VERSION)
 		return client_end(
 		    k, -EPROTONOSUPPORT, 0, "dockctl and dockd are of different versions");
+	if (role_for(k->ask.ask) && !(role_for(k->ask.ask) & k->roles))
+		return control_deny(k);
 	switch ((enum ask)k->ask.ask) {
 	case ASK_STATUS:
 		return control_status(k);
@@ -245,6 +249,12 @@ static int answer(struct client *k)
 		return control_probe(k);
 	case ASK_ROOTS:
 		return control_roots(k);
+	case ASK_DOCTOR:
+		return control_doctor(k);
+	case ASK_LIGHT:
+		return control_light(k);
+	case ASK_METRICS:
+		return control_metrics(k);
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }
@@ -271,22 +281,39 @@ static int on_client(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	return 0;
 }
 
+/* So that no one person keeps the others out; least of all one who may ask nothing. -1: none. */
+static int free_slot(const struct control *c, uid_t uid, uint32_t roles)
+{
+	unsigned own = 0;
+	int slot = -1;
+
+	for (int i = CONTROL_CLIENTS - 1; i >= 0; i--) {
+		if (!c->client[i])
+			slot = i;
+		else if (c->client[i]->uid == uid || (!roles && !c->client[i]->roles))
+			own++;
+	}
+	if (uid != 0 && own >= (roles ? CONTROL_OWN : CONTROL_STRANGERS))
+		return -1;
+	return slot;
+}
+
 static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 {
 	struct control *c = arg;
 	struct client *k = NULL;
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	unsigned slot = 0;
+	uid_t uid = (uid_t)-1;
+	uint32_t roles;
+	int slot;
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)s;
 	(void)revents;
 	if (sock < 0)
 		return 0;
-	while (slot < CONTROL_CLIENTS && c->client[slot])
-		slot++;
-	if (slot < CONTROL_CLIENTS && getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+	roles = role_of_peer(sock, &c->roles, &uid);
+	slot = free_slot(c, uid, roles);
+	if (slot >= 0)
 		k = calloc(1, sizeof(*k));
 	if (!k) {
 		close(sock);
@@ -294,7 +321,8 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	}
 	k->control = c;
 	k->sock = sock;
-	k->uid = cred.uid;
+	k->uid = uid;
+	k->roles = roles;
 	if (sd_event_add_io(c->event, &k->io, sock, EPOLLIN, on_client, k) < 0) {
 		close(sock);
 		free(k);
@@ -304,8 +332,13 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	return 0;
 }
 
-int control_open(sd_event *event, const char *path, gid_t gid, const struct control_parts *parts,
-    struct control **out)
+void control_configure(struct control *c, const struct config *config)
+{
+	c->roles = config->roles;
+}
+
+int control_open(
+    sd_event *event, const char *path, const struct control_parts *parts, struct control **out)
 {
 	struct control *c = calloc(1, sizeof(*c));
 	int r;
@@ -315,7 +348,7 @@ int control_open(sd_event *event, const char *path, gid_t gid, const struct cont
 	c->event = event;
 	c->p = *parts;
 	c->generation = 1;
-	r = link_listen(path, gid);
+	r = link_listen(path, (gid_t)-1, 0666);
 	if (r < 0)
 		goto out;
 	c->listener = r;

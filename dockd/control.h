@@ -10,6 +10,7 @@
 
 #include "bays.h"
 #include "checkpoint.h"
+#include "config.h"
 #include "hold.h"
 #include "inquiry.h"
 #include "intake.h"
@@ -37,8 +38,11 @@ struct control_parts {
 	struct holder *holder;
 };
 
-int control_open(sd_event *event, const char *path, gid_t gid, const struct control_parts *parts,
-    struct control **out);
+/* Whoever is on this machine may connect; what he may ask is decided by his groups (role). */
+int control_open(
+    sd_event *event, const char *path, const struct control_parts *parts, struct control **out);
+/* Settings; takes effect for those who connect from now on. */
+void control_configure(struct control *c, const struct config *config);
 void control_close(struct control *c);
 
 /* Once a turn: answers the parked whose condition now holds or whose time is up. */

@@ -9,6 +9,7 @@
 
 #include "control.h"
 #include "index_retention.h"
+#include "role.h"
 
 #define CONTROL_CLIENTS 32
 #define CONTROL_PAGE 16 /* rows a page */
@@ -17,6 +18,7 @@ struct client {
 	struct control *control;
 	int sock;
 	uid_t uid;
+	uint32_t roles; /* a set of enum role */
 	sd_event_source *io;
 	bool parked;
 	struct proto_ask ask;
@@ -26,6 +28,16 @@ struct client {
 	uint64_t passed; /* WAIT_ALL_RUNG: assets up to this number had got there */
 };
 
+/* Somebody who asked what he may not; told and recorded once, then counted for a while. */
+struct control_denied {
+	uid_t uid;
+	unsigned ask;
+	uint64_t at_us;
+	uint64_t more; /* since then */
+};
+
+#define CONTROL_DENIED 16
+
 struct control {
 	sd_event *event;
 	int listener;
@@ -33,6 +45,8 @@ struct control {
 	struct control_parts p;
 	uint64_t generation;
 	struct client *client[CONTROL_CLIENTS];
+	struct role_groups roles;
+	struct control_denied denied[CONTROL_DENIED];
 };
 
 static inline struct index *control_index(const struct control *c)
@@ -48,6 +62,9 @@ int client_end(struct client *k, int status, uint64_t cursor, const char *text);
 /* Whether it gave one; where not, the answer has been ended. */
 bool client_gave_reason(struct client *k);
 
+/* control_role.c: refuses the question, and records that once a minute for each asker and question. */
+int control_deny(struct client *k);
+
 /* control_proof.c: the ledger with what is signed over it, and proof bundles. */
 int control_ledger(struct client *k);
 int control_bundle(struct client *k);
@@ -62,6 +79,11 @@ int control_bays(struct client *k);
 int control_probe(struct client *k);
 bool control_probe_done(const struct client *k);
 int control_probe_end(struct client *k);
+
+/* control_care.c */
+int control_doctor(struct client *k);
+int control_light(struct client *k);
+int control_metrics(struct client *k);
 
 /* control_root.c */
 int control_roots(struct client *k);

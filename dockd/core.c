@@ -189,6 +189,7 @@ static void reload(struct core *c)
 		reconcile_configure(c->reconcile, fresh);
 		holder_configure(c->holder, fresh);
 		retirement_configure(c->retirement, fresh);
+		control_configure(c->control, fresh);
 		policy_route(c->journal, fresh);
 		policy_tell(c->journal, fresh, old);
 		free(old);
@@ -497,9 +498,10 @@ static void open_sockets(struct core *c, bool plaintext)
 
 	memcpy(c->station, c->config->station, sizeof(c->station));
 	snprintf(path, sizeof(path), "%s/control.sock", c->config->run_dir);
-	r = control_open(c->event, path, c->config->admin_gid, &parts, &c->control);
+	r = control_open(c->event, path, &parts, &c->control);
 	if (r < 0)
 		fatal("path=%s reason=\"%s\"", path, strerror(-r));
+	control_configure(c->control, c->config);
 	snprintf(path, sizeof(path), "%s/core.sock", c->config->run_dir);
 	r = link_open(c->event, path, c->config->core_gid, c->config->hotplug_uid,
 	    c->config->uploader_uid, c->config->station, &handlers, c, &c->link);

@@ -1,8 +1,8 @@
 /*
  * ctl: what the files of dockctl share: asking the daemon, and showing what it answers.
  *
- * Only dockctl's files include it. ctl.c reads the command line and has the small commands, others
- * are in files of their own; ctl_ask.c speaks to the control socket, ctl_text.c and ctl_json.c show.
+ * Only dockctl's files include it. ctl.c reads the command line, each command is in the file of its
+ * noun; ctl_show.c has those that only show; ctl_ask.c speaks to the control socket, ctl_text.c and ctl_json.c show.
  */
 #ifndef DOCKD_CTL_H
 #define DOCKD_CTL_H
@@ -138,6 +138,11 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 
 /* ---- commands of their own files: an enum ctl_exit ---- */
 
+int status_run(struct ctl *c); /* ctl_show.c, down to queue_run */
+int watch_run(struct ctl *c);
+int bay_run(struct ctl *c);
+int clip_run(struct ctl *c);
+int queue_run(struct ctl *c);
 int wait_run(struct ctl *c);   /* ctl_wait.c */
 int ledger_run(struct ctl *c); /* ctl_ledger.c */
 int bundle_run(struct ctl *c);

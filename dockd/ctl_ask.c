@@ -40,6 +40,8 @@ static bool has_pages(unsigned ask)
 	case ASK_DUE:
 	case ASK_KEYS:
 	case ASK_ROOTS:
+	case ASK_DOCTOR:
+	case ASK_LIGHT:
 		return true;
 	case ASK_STATUS:
 	case ASK_ASSET:
@@ -55,6 +57,7 @@ static bool has_pages(unsigned ask)
 	case ASK_REBIND:
 	case ASK_PROBE:
 	case ASK_ASSIGN:
+	case ASK_METRICS:
 		return false;
 	}
 	return false;
@@ -107,6 +110,8 @@ static int take_page(
 		case MSG_ROOT:
 		case MSG_HOST:
 		case MSG_PROBE:
+		case MSG_CHECK:
+		case MSG_LAMP:
 			err = part ? part(context, &m) : -EPROTO;
 			break;
 		default:

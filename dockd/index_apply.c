@@ -424,6 +424,7 @@ static const struct rule rules[] = {
 	{ "erase-intent", erase_intent, NULL, { "#asset", "#docking" } },
 	{ "erased", erased, NULL, { "#asset", "$result" } },
 	{ "retry", apply_retry, NULL, { NULL } },
+	{ "denied", noted, NULL, { "$what", "#uid" } },
 	/* what these do is health_note's */
 	{ "mishap", noted, NULL, { "#docking", "$what" } },
 	{ "over-current", noted, NULL, { "$port", "#count", "$boot" } },

@@ -40,7 +40,7 @@ struct link {
 	unsigned peers_n;
 };
 
-int link_listen(const char *path, gid_t gid)
+int link_listen(const char *path, gid_t gid, mode_t mode)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd;
@@ -54,7 +54,7 @@ int link_listen(const char *path, gid_t gid)
 		return -errno;
 	unlink(path);
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0) || chmod(path, 0660) < 0 ||
+	    (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0) || chmod(path, mode) < 0 ||
 	    listen(fd, PEERS_MAX) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -84,16 +84,16 @@ void peer_drop(struct peer *p, const char *why)
 {
 	struct link *l = p->link;
 
-	if (p->role == ROLE_HOTPLUG)
+	if (p->role == PEER_HOTPLUG)
 		log_warn("hotplug-lost", "uid=%u reason=\"%s\"", (unsigned)p->uid, why);
-	else if (p->role == ROLE_UPLOADER)
+	else if (p->role == PEER_UPLOADER)
 		log_warn("uploader-lost", "destination=%s reason=\"%s\"", p->name, why);
 	else
 		log_warn("stranger-refused", "uid=%u reason=\"%s\"", (unsigned)p->uid, why);
 	if (p == l->hotplug) {
 		l->hotplug = NULL;
 		l->handlers->hotplug_down(l->arg);
-	} else if (p->role == ROLE_UPLOADER) {
+	} else if (p->role == PEER_UPLOADER) {
 		p->role = 0;
 		l->handlers->uploader_down(l->arg, p->name, p);
 	}
@@ -112,11 +112,11 @@ static const char *greet(struct peer *p, const struct msg *m)
 	memcpy(&hello, m->body, sizeof(hello));
 	if (hello.version != PROTO_VERSION)
 		return "other protocol version: half-upgraded package, restart all dockd services";
-	if (hello.role == ROLE_HOTPLUG ? p->uid != l->hotplug_uid : p->uid != l->uploader_uid)
+	if (hello.role == PEER_HOTPLUG ? p->uid != l->hotplug_uid : p->uid != l->uploader_uid)
 		return "wrong user for this role";
-	if (hello.role != ROLE_HOTPLUG && hello.role != ROLE_UPLOADER)
+	if (hello.role != PEER_HOTPLUG && hello.role != PEER_UPLOADER)
 		return "unknown role";
-	if (hello.role == ROLE_UPLOADER && !l->handlers->uploader_known(l->arg, hello.name))
+	if (hello.role == PEER_UPLOADER && !l->handlers->uploader_known(l->arg, hello.name))
 		return "no destination of that name in the configuration";
 	for (struct peer *o = l->peers, *next; o; o = next) {
 		next = o->next;
@@ -130,7 +130,7 @@ static const char *greet(struct peer *p, const struct msg *m)
 	if (msg_send(p->sock, MSG_WELCOME, 0, p->generation, &welcome, NULL, 0) < 0)
 		return "it does not read";
 	p->role = hello.role;
-	if (p->role == ROLE_HOTPLUG) {
+	if (p->role == PEER_HOTPLUG) {
 		l->hotplug = p;
 		log_info("hotplug-connected", "uid=%u", (unsigned)p->uid);
 		l->handlers->hotplug_up(l->arg);
@@ -160,7 +160,7 @@ static int on_peer(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	(void)revents;
 	for (unsigned i = 0; i < TURN_MESSAGES; i++) {
 		const char *why = NULL;
-		int r = msg_recv(fd, &m, p->role == ROLE_HOTPLUG ? 1 : 0, &why);
+		int r = msg_recv(fd, &m, p->role == PEER_HOTPLUG ? 1 : 0, &why);
 
 		if (r == -EAGAIN)
 			return 0;
@@ -174,7 +174,7 @@ static int on_peer(sd_event_source *s, int fd, uint32_t revents, void *arg)
 				peer_drop(p, why);
 				return 0;
 			}
-		} else if (p->role == ROLE_HOTPLUG) {
+		} else if (p->role == PEER_HOTPLUG) {
 			l->handlers->hotplug_message(l->arg, &m);
 		} else {
 			l->handlers->uploader_message(l->arg, p->name, p, &m);
@@ -244,7 +244,7 @@ int link_open(sd_event *event, const char *path, gid_t gid, uid_t hotplug_uid, u
 	snprintf(l->station, sizeof(l->station), "%s", station);
 	l->handlers = handlers;
 	l->arg = arg;
-	r = link_listen(path, gid);
+	r = link_listen(path, gid, 0660);
 	if (r < 0)
 		goto out;
 	l->listener = r;

@@ -376,7 +376,7 @@ static int reach_core(const char *path)
 
 int main(int argc, char **argv)
 {
-	struct proto_hello hello = { .version = PROTO_VERSION, .role = ROLE_UPLOADER };
+	struct proto_hello hello = { .version = PROTO_VERSION, .role = PEER_UPLOADER };
 	int err;
 
 	log_open("dockd-uploader", NULL);

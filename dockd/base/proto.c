@@ -194,6 +194,12 @@ static const struct shape shapes[] = {
 	SHAPE(KEY, proto_ctl_key, TEXTS(
 		TEXT(proto_ctl_key, camera),
 		TEXT(proto_ctl_key, fingerprint))),
+	SHAPE(CHECK, proto_check, TEXTS(
+		TEXT(proto_check, check),
+		TEXT(proto_check, subject),
+		TEXT(proto_check, what),
+		TEXT(proto_check, advice))),
+	SHAPE(LAMP, proto_lamp, TEXTS(TEXT(proto_lamp, lamp), TEXT(proto_lamp, bay))),
 	SHAPE(END, proto_ctl_end, TEXTS(TEXT(proto_ctl_end, text))),
 };
 /* clang-format on */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 5
+#define PROTO_VERSION 6
 #define MSG_BODY_MAX 4096
 #define MSG_FDS_MAX 4
 
@@ -118,6 +118,8 @@ enum msg_type {
 	MSG_ROOT,      /* from core: proto_ctl_root: what one root port carries */
 	MSG_HOST,      /* from core: proto_controller: one USB host controller */
 	MSG_PROBE,     /* from core: proto_ctl_probe: what a plugged device is */
+	MSG_CHECK,     /* from core: proto_check: what doctor has looked at */
+	MSG_LAMP,      /* from core: proto_lamp: one lamp */
 };
 
 /* In front of every message. */
@@ -146,11 +148,11 @@ struct proto_reason {
 };
 _Static_assert(sizeof(struct proto_reason) == 132, "crank PROTO_VERSION");
 
-enum role { ROLE_HOTPLUG = 1, ROLE_UPLOADER };
+enum peer_role { PEER_HOTPLUG = 1, PEER_UPLOADER };
 
 struct proto_hello {
 	uint32_t version;
-	uint32_t role;             /* enum role */
+	uint32_t role;             /* enum peer_role */
 	char name[PROTO_NAME_LEN]; /* uploader: its destination; hotplug: empty */
 };
 _Static_assert(sizeof(struct proto_hello) == 72, "crank PROTO_VERSION");

@@ -8,6 +8,7 @@
 #define DOCKD_PROTO_CTL_H
 
 #include "proto_camera.h"
+#include "proto_care.h"
 #include "proto_hotplug.h"
 
 enum ask {
@@ -40,6 +41,10 @@ enum ask {
 	ASK_ASSIGN, /* text camera, value "OFFICER\nUNIT" ("" none) => END: told to the camera when
 			 it is docked; recorded */
 	ASK_ROOTS,  /* => ROOT..., HOST..., END */
+	ASK_DOCTOR, /* page from cursor => CHECK..., END: what the core knows of the station's health */
+	ASK_LIGHT,  /* text "" all, a bay or a lamp; number: seconds of a test, 0 only to be told
+			 => LAMP..., END; a test is recorded */
+	ASK_METRICS, /* => SEGMENT + fd ("metrics": Prometheus text), END */
 };
 
 #define ASSETS_QUEUED (1u << 0) /* only those not receipted everywhere */

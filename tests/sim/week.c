@@ -623,13 +623,13 @@ static void make_station(void)
 	write_file("dockd.conf",
 	    "station = \"week\";\nstate-dir = \"%s/state\";\nrun-dir = \"%s/run\";\n"
 	    "log = \"%s/log\";\nallow-plaintext = true;\nhotplug-user = %u;\n"
-	    "uploader-user = %u;\ncore-group = %u;\nadmin-group = %u;\nreports = \"none\";\n"
+	    "uploader-user = %u;\ncore-group = %u;\nit-group = %u;\nevidence-group = %u;\nreports = \"none\";\n"
 	    "erase = \"when-receipted\";\naccept-receipt = \"stored-digest\";\n"
 	    "confirm-after-days = 1;\nverify-jobs = 2;\nship-seconds = 3600;\n"
 	    "destinations = ( { name = \"evidence\"; driver = \"tus\"; slots = 4;\n"
 	    " url = \"http://127.0.0.1:1/files\"; deliver-within-hours = %u; } );\nbays = (\n",
 	    folder, folder, folder, (unsigned)getuid(), (unsigned)getuid(), (unsigned)getgid(),
-	    (unsigned)getgid(), deliver_h);
+	    (unsigned)getgid(), (unsigned)getgid(), deliver_h);
 	for (unsigned i = 0; i < plan.cameras; i++)
 		write_file("dockd.conf", "%s{ name = \"%u\"; port = \"1-%u.%u\"; }\n", i ? "," : "",
 		    i + 1, i / 10 + 1, i % 10 + 1);

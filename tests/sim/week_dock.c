@@ -490,7 +490,7 @@ bool dock_turn(void)
 	if (hotplug < 0 && dock_socket) {
 		struct proto_empty none = { 0 };
 
-		hotplug = join(dock_socket, ROLE_HOTPLUG, "");
+		hotplug = join(dock_socket, PEER_HOTPLUG, "");
 		if (hotplug < 0 || msg_send(hotplug, MSG_SYNCED, 0, 0, &none, NULL, 0) < 0)
 			week_die("hotplug cannot connect");
 		return true;

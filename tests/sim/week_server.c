@@ -158,7 +158,7 @@ static void begin(unsigned slot, const struct msg *m)
 static void open_again(void)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct proto_hello hello = { .version = PROTO_VERSION, .role = ROLE_UPLOADER };
+	struct proto_hello hello = { .version = PROTO_VERSION, .role = PEER_UPLOADER };
 
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", server_socket);

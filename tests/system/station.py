@@ -20,7 +20,8 @@ from waiting import until as until_true
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build"))
 CORE, HOTPLUG, UPLOADER = 64001, 64002, 64003
-CORE_GROUP, ADMIN_GROUP = 64010, 64011
+CORE_GROUP = 64010
+ROLES = {"viewer": 64011, "custodian": 64012, "evidence": 64013, "auditor": 64014, "it": 64015}
 PROGRAMS = ["test/dockd", "test/dockd-camera", "test/dockd-verify", "test/dockd-hotplug",
             "test/dockd-uploader", "dockctl"]
 _bin = None
@@ -197,7 +198,7 @@ class Station:
             "hotplug-user": HOTPLUG,
             "uploader-user": UPLOADER,
             "core-group": CORE_GROUP,
-            "admin-group": ADMIN_GROUP,
+            **{f"{role}-group": gid for role, gid in ROLES.items()},
             "rejoin-seconds": 1,
             "retry-min-seconds": 1,
             "retry-max-seconds": 2,
@@ -248,7 +249,7 @@ class Station:
 
     def start_core(self):
         self.core = Service("dockd", [
-            *as_user(CORE, CORE_GROUP, ADMIN_GROUP), self.bin / "dockd", "-c",
+            *as_user(CORE, CORE_GROUP), self.bin / "dockd", "-c",
             self.folder / "dockd.conf", "--libexec", self.bin, "--profiles",
             self.folder / "profiles"], self.folder / "logs/dockd.log", self.env, self.keep_core)
         self.ctl("status", check=False, connect=True)

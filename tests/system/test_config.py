@@ -22,7 +22,7 @@ BAD = [
     ('accept-receipt = "local";', 2, "accept-receipt", '"local"', "proves nothing"),
     ("rejoin-seconds = 5000;", 2, "rejoin-seconds", "5000", "from 0 to 600"),
     ('log = "dockd.log";', 2, "log", '"dockd.log"', "a path from /"),
-    ('admin-group = "no-such-group-x";', 2, "admin-group", '"no-such-group-x"', "no such group"),
+    ('custodian-group = "no-such-group-x";', 2, "custodian-group", '"no-such-group-x"', "no such group"),
     ('bays = (\n { name = "1"; port = "one"; }\n);', 3, "bays[0].port", '"one"', '"1-2.3"'),
     ('destinations = ( { name = "e"; driver = "tus";\n url = "http://es.example/"; } );', 3,
      "destinations[0].url", '"http://es.example/"', "allow-http"),

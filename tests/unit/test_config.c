@@ -70,7 +70,7 @@ static void every_setting_arrives(void **state)
 		"erase = \"when-receipted\"; accept-receipt = \"readback\"; take-when = \"server\";\n"
 		"policy = \"any\"; pulls-per-port = 5; rejoin-seconds = 0; verify-jobs = 2;\n"
 		"reserve-bytes = 50000000000L; retry-min-seconds = 2; retry-max-seconds = 9;\n"
-		"core-group = 77; admin-group = \"\"; key-file = \"/k\"; checkpoint-seconds = 60;\n"
+		"core-group = 77; viewer-group = \"\"; it-group = 78; key-file = \"/k\"; checkpoint-seconds = 60;\n"
 		"replaces = { station = \"north\"; checkpoint = \"/c\"; };\n"
 		"bays = ( { name = \"1\"; port = \"1-2.3\"; light = \"bay1\"; },\n"
 		"         { name = \"two\"; port = \"10-4\"; } );\n"
@@ -93,7 +93,8 @@ static void every_setting_arrives(void **state)
 	assert_int_equal(c->rejoin_s, 0);
 	assert_true(c->reserve_bytes == 50000000000ull);
 	assert_int_equal(c->core_gid, 77);
-	assert_int_equal(c->admin_gid, (gid_t)-1);
+	assert_int_equal(c->roles.gid[0], (gid_t)-1);
+	assert_int_equal(c->roles.gid[4], 78);
 	assert_string_equal(c->key_file, "/k");
 	assert_int_equal(c->checkpoint_s, 60);
 	assert_string_equal(c->replaces.station, "north");

@@ -403,7 +403,7 @@ static int read_core(void)
 
 static int greet(const char *socket_path)
 {
-	struct proto_hello hello = { .version = PROTO_VERSION, .role = ROLE_HOTPLUG };
+	struct proto_hello hello = { .version = PROTO_VERSION, .role = PEER_HOTPLUG };
 	struct proto_welcome welcome;
 	struct msg m = { 0 };
 	int r;

@@ -127,7 +127,7 @@ static void connect_core(struct hotplug *h)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	struct timeval patience = { .tv_sec = SEND_MS / 1000 };
-	struct proto_hello hello = { .version = PROTO_VERSION, .role = ROLE_HOTPLUG };
+	struct proto_hello hello = { .version = PROTO_VERSION, .role = PEER_HOTPLUG };
 
 	if (strlen(h->path) >= sizeof(to.sun_path))
 		fatal("%s: longer than a socket's path may be", h->path);

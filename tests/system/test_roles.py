@@ -1,0 +1,112 @@
+"""Roles: each tries each command. Who asks is the kernel's word; what was refused is on record."""
+import subprocess
+
+import pytest
+from station import ROLES, Station, as_user
+
+PERSON = 64060
+REASON = ("--reason", "test")
+# command, and who may give it; "" stands for nobody's business but root's
+COMMANDS = {
+    "status": (("status",), "viewer custodian evidence auditor it"),
+    "bays": (("bay",), "viewer custodian evidence auditor it"),
+    "clip": (("clip", "1"), "viewer custodian evidence auditor it"),
+    "queue": (("queue", "--all"), "viewer custodian evidence auditor it"),
+    "wait": (("wait", "dockings", "1", "--timeout", "60"), "viewer custodian evidence auditor it"),
+    "retry": (("retry", "clip", "1", *REASON), "custodian evidence it"),
+    "expedite": (("expedite", "1", *REASON), "custodian evidence"),
+    "preserve": (("preserve", "asset", "1", *REASON), "custodian evidence"),
+    "camera-assign": (("camera", "assign", "cam", "--officer", "o1", "--unit", "u1", *REASON),
+                      "custodian evidence"),
+    "orders": (("orders",), "custodian evidence auditor"),
+    "due": (("due",), "custodian evidence auditor"),
+    "review": (("review",), "custodian evidence auditor"),
+    "lift": (("lift", "999", *REASON), "evidence"),
+    "dispose": (("dispose", "999", *REASON, "--order", "x"), "evidence"),
+    "export": (("export", "FOLDER", *REASON), "evidence"),
+    "settle": (("settle", "999", *REASON), "evidence"),
+    "rebind": (("rebind", "nowhere", *REASON), "evidence"),
+    "camera-enroll": (("camera", "enroll", "cam", "KEY", "--scheme", "ed25519", *REASON), "evidence"),
+    "camera-revoke": (("camera", "revoke", "cam", *REASON), "evidence"),
+    "camera-keys": (("camera", "keys"), "evidence auditor it"),
+    "ledger": (("ledger", "key"), "evidence auditor"),
+    "statement": (("statement", "1"), "evidence auditor"),
+    "report": (("report", "1"), "evidence auditor"),
+    "camera-probe": (("camera", "probe", "nowhere"), "it"),
+}
+
+
+@pytest.fixture(scope="module")
+def station():
+    with Station(bays=[{"name": "1", "port": "1-1"}]) as s:
+        s.camera("cam", objects=[{"path": "DCIM/100/1.mp4", "size": 100_000}]).plug("1-1")
+        s.wait("dockings", 1)
+        s.wait("all", "receipted")
+        yield s
+
+
+def ask(station, command, tmp_path, *groups, uid=PERSON):
+    key = tmp_path / "key.pem"
+    if not key.exists():
+        private = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True,
+                                 capture_output=True).stdout
+        key.write_bytes(subprocess.run(["openssl", "pkey", "-pubout"], input=private, check=True,
+                                       capture_output=True).stdout)
+        for folder in (key, *list(key.parents)[:-2]):
+            folder.chmod(folder.stat().st_mode | 0o755)
+        tmp_path.chmod(0o777)
+    words = [str(key) if w == "KEY" else str(tmp_path / "out") if w == "FOLDER" else w
+             for w in command]
+    return subprocess.run(
+        [*as_user(uid, *groups), station.bin / "dockctl", "--socket",
+         station.folder / "run/control.sock", *words],
+        capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("role", [*ROLES, "nobody"])
+def test_each_role_tries_each_command(station, tmp_path, role):
+    groups = [ROLES[role]] if role in ROLES else [64099]
+    wrong = []
+    for name, (command, may) in COMMANDS.items():
+        done = ask(station, command, tmp_path, *groups)
+        allowed = role in may.split()
+        if (done.returncode != 5) != allowed:
+            wrong.append((name, "may" if allowed else "may not", done.returncode, done.stderr))
+        elif not allowed:
+            assert "needs the role" in done.stderr and "dockctl(1)" in done.stderr
+    assert not wrong
+
+
+def test_a_role_may_come_by_a_second_group(station, tmp_path):
+    assert ask(station, ("orders",), tmp_path, 64099, ROLES["auditor"]).returncode == 0
+    assert ask(station, ("orders",), tmp_path, ROLES["viewer"], ROLES["auditor"]).returncode == 0
+
+
+def test_what_was_refused_is_on_record_once_and_counted(station, tmp_path):
+    for _ in range(5):
+        assert ask(station, ("lift", "1", *REASON), tmp_path, ROLES["viewer"],
+                   uid=64061).returncode == 5
+    denied = [r for r in station.ledger() if r["type"] == "denied" and r["uid"] == 64061]
+    assert [(r["what"], r.get("more")) for r in denied] == [("lift", None)]
+    assert station.log().count("event=denied uid=64061 what=lift") == 1
+    assert not [r for r in station.ledger() if r["type"] == "lift"]
+
+
+def test_strangers_do_not_keep_others_out(station, tmp_path):
+    """More connections than there are places, by one who may ask nothing, and then by one viewer."""
+    hold = ("import socket,sys\n"
+            "s=[socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET) for _ in range(64)]\n"
+            f"for x in s: x.connect({str(station.folder / 'run/control.sock')!r})\n"
+            "print('held',flush=True)\nsys.stdin.read()\n")
+    held = []
+    try:
+        for group in (64099, ROLES["viewer"]):
+            p = subprocess.Popen([*as_user(64062 + len(held), group), "/usr/bin/python3", "-c", hold],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            held.append(p)
+            assert p.stdout.readline() == "held\n"
+        assert ask(station, ("status",), tmp_path, ROLES["custodian"], uid=64070).returncode == 0
+    finally:
+        for p in held:
+            p.stdin.close()
+            p.wait()

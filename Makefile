@@ -821,7 +821,7 @@ fuzz-smoke:
 c_files = $(shell git ls-files '*.c')
 # Unit tests are judged by running them: the analyzer does not know that a failed assertion returns.
 tidy_files = $(filter-out tests/unit/%,$(c_files))
-shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab tests/lab/root)
+shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab tests/lab/root tests/lab/appliance tests/lab/check)
 .PHONY: lint lint-quick lint-tidy
 lint:
 	$(Q)tests/setup.sh build test lint

@@ -475,6 +475,26 @@ def test_medium_errors_in_a_file(make, cards, folder):
     assert w.fetch(o, folder / "clip").result == worker.DONE and same(folder, data)
 
 
+def test_a_volume_that_fails_later_has_not_lost_its_files(make, cards, folder):
+    """Its boot sector cannot be read any more: that is no word of the camera that the clip is gone."""
+    image, files = cards("fat32", "none")
+    (folder / "other").write_bytes(pathlib.Path(image).read_bytes())
+    camera, w = make(disk={"luns": [{"image": str(image)}, {"image": str(folder / "other")}]})
+    mine = [o for o in w.list()[0] if o.path == CLIP]
+    assert len(mine) == 2
+    second = max(mine, key=lambda o: o.storage)
+    first = min(mine, key=lambda o: o.storage)
+    for o in (first, second):  # what was read before is forgotten with each
+        assert w.fetch(o, folder / f"{o.storage}").result == worker.DONE
+    camera.fault("scsi-medium-error", object="lun0", at=0, value=16 * 512)  # with its copy
+    done = w.fetch(first, folder / "first")
+    assert done.result == worker.REFUSED and "cannot be read any more" in done.text
+    camera.clear()
+    assert all(w.fetch(o, folder / f"again{i}").result == worker.DONE for i, o in enumerate(mine))
+    for i in range(2):
+        assert (folder / f"again{i}").read_bytes() == files[CLIP]
+
+
 def test_damage_is_told_and_the_rest_taken(make, cards, folder):
     """The chain of the clip is broken in both copies of the FAT: what is there is listed as that."""
     source, files = cards("fat32", "none")

@@ -283,8 +283,13 @@ static int prepare(struct pull *p)
 {
 	int r = find_volume(p->camera, p->asked->storage);
 
-	if (r == -ENOENT || r == -EIO || r == -ENOTSUP) {
+	if (r == -ENOENT) {
 		decide(p, FETCH_GONE, "the camera no longer has this volume");
+		return 0;
+	}
+	/* It was listed from there: what cannot be read now has not vanished for that. */
+	if (r == -EIO || r == -ENOTSUP) {
+		decide(p, FETCH_REFUSED, "the file system that it lies in cannot be read any more");
 		return 0;
 	}
 	if (r < 0)

@@ -67,6 +67,7 @@ config_src := \
 	dockd/config_retention.c \
 	dockd/config_timetable.c \
 	dockd/config_url.c \
+	dockd/lamp_name.c \
 	dockd/setting.c
 # for what reads configuration and does nothing with it
 config_whole := $(config_src) dockd/retention_rules.c dockd/asset.c dockd/base/zone.c \
@@ -215,6 +216,7 @@ dockctl_src := \
 	dockd/base/record.c \
 	dockd/asset.c \
 	dockd/light.c \
+	dockd/lamp_name.c \
 	dockd/tlog.c \
 	$(note_src)
 dockctl_pkg := jansson libcrypto
@@ -423,6 +425,7 @@ unit_tests := \
 	pin \
 	role \
 	light \
+	lamp_name \
 	forecast \
 	outlook \
 	ctl \
@@ -648,7 +651,8 @@ unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
 unit_objs_pin := dockd/pin.c
 unit_objs_role := dockd/role.c
-unit_objs_light := dockd/light.c dockd/base/log.c
+unit_objs_light := dockd/light.c dockd/lamp_name.c dockd/base/log.c
+unit_objs_lamp_name := dockd/lamp_name.c
 unit_objs_forecast := dockd/base/timetable.c
 unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \

@@ -3,6 +3,7 @@
 #include "config_destination.h"
 #include "config_profile.h"
 #include "config_retention.h"
+#include "lamp_name.h"
 #include "setting.h"
 
 #include "base/log.h"
@@ -34,12 +35,6 @@ static bool good_path(const char *text)
 static bool good_path_or_none(const char *text)
 {
 	return text[0] == '/' || text[0] == '\0';
-}
-
-/* A name in /sys/class/leds, "" for none: "input3::scrolllock", "bay1:green:status". */
-static bool good_light(const char *text)
-{
-	return text[0] != '.' && !strchr(text, '/');
 }
 
 /* The name that sysfs gives a device: "1-2.3.4". */
@@ -87,7 +82,7 @@ static const struct setting_choice reports[] = {
 	{ NULL, 0 },
 };
 #define PATH_ALLOWED "a path from / on"
-#define LIGHT_ALLOWED "a name in the leds folder, without '/', or \"\" for none"
+#define LIGHT_ALLOWED "a name in the leds folder, PORT/FUNCTION for one at USB, or \"\" for none"
 
 /* clang-format off */
 static const struct setting root_settings[] = {
@@ -104,7 +99,7 @@ static const struct setting root_settings[] = {
 	{ .name = "profiles-dir", .type = SETTING_TEXT, SETTING_AT(draft, profiles_dir),
 	  .good = good_path, .allowed = PATH_ALLOWED },
 	{ .name = "station-light", .type = SETTING_TEXT, SETTING_AT(draft, config.station_light),
-	  .good = good_light, .allowed = LIGHT_ALLOWED },
+	  .good = lamp_name_good, .allowed = LIGHT_ALLOWED },
 	{ .name = "allow-plaintext", .type = SETTING_BOOL,
 	  SETTING_AT(draft, config.allow_plaintext) },
 	{ .name = "allow-http", .type = SETTING_BOOL, SETTING_AT(draft, allow_http) },
@@ -171,7 +166,7 @@ static const struct setting bay_settings[] = {
 	{ .name = "port", .type = SETTING_TEXT, SETTING_AT(config_bay, port),
 	  .good = good_port, .allowed = "a USB port as /sys/bus/usb/devices names it: \"1-2.3\"" },
 	{ .name = "light", .type = SETTING_TEXT, SETTING_AT(config_bay, light),
-	  .good = good_light, .allowed = LIGHT_ALLOWED },
+	  .good = lamp_name_good, .allowed = LIGHT_ALLOWED },
 };
 
 static const struct setting replaces_settings[] = {

@@ -1,6 +1,7 @@
 #include "light.h"
 
 #include "base/log.h"
+#include "lamp_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,9 @@
 struct lamp {
 	struct lamp *next;
 	char name[PROTO_NAME_LEN];
-	int brightness; /* descriptor, -1: missing */
-	int intensity;  /* descriptor, -1: one colour */
+	char node[NAME_MAX + 1]; /* its folder in the class at the last opening */
+	int brightness;          /* descriptor, -1: missing */
+	int intensity;           /* descriptor, -1: one colour */
 	unsigned max;
 	unsigned channels;
 	unsigned
@@ -137,7 +139,7 @@ static int open_attribute(
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s/%s", l->folder, lamp->name, attribute);
+	snprintf(path, sizeof(path), "%s/%s/%s", l->folder, lamp->node, attribute);
 	return open(path, flags | O_CLOEXEC | O_NOCTTY);
 }
 
@@ -200,13 +202,13 @@ static void tell_trouble(struct lamp *lamp, int err)
 static void open_lamp(const struct lights *l, struct lamp *lamp)
 {
 	char text[32];
-	int trigger;
+	int trigger, err = lamp_name_find(l->folder, lamp->name, lamp->node, sizeof(lamp->node));
 
 	lamp->channels = 0;
 	lamp->written = false;
-	lamp->brightness = open_attribute(l, lamp, "brightness", O_WRONLY);
+	lamp->brightness = err ? -1 : open_attribute(l, lamp, "brightness", O_WRONLY);
 	if (lamp->brightness < 0) {
-		tell_trouble(lamp, -errno);
+		tell_trouble(lamp, err ? err : -errno);
 		return;
 	}
 	read_attribute(l, lamp, "max_brightness", text, sizeof(text));

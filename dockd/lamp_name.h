@@ -1,0 +1,24 @@
+/*
+ * lamp_name: which lamp of the LED class a name of the configuration means.
+ *
+ * Used by config, which asks whether it is a name, and by light, each time it opens a lamp. A lamp at USB
+ * (a keyboard's) gets another name in the class whenever it is plugged in ("input7::capslock"), so it is
+ * named by its port instead: "1-3/capslock". Only names and links of the class folder are read.
+ */
+#ifndef DOCKD_LAMP_NAME_H
+#define DOCKD_LAMP_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* "bay1:green:status" as in /sys/class/leds, or "PORT/FUNCTION" with a USB port as sysfs names it. */
+bool lamp_name_good(const char *text);
+
+/*
+ * The name in the class folder leds_dir, into out. A plain name is itself, there or not. "PORT/FUNCTION" is the
+ * lamp of the device at exactly that port whose name ends in ":FUNCTION" (of several the first by name).
+ * -ENODEV: none at present; -ENAMETOOLONG: out has no room for it.
+ */
+int lamp_name_find(const char *leds_dir, const char *name, char *out, size_t room);
+
+#endif

@@ -90,6 +90,7 @@ dockd_src := \
 	dockd/health.c \
 	dockd/controllers.c \
 	dockd/docking.c \
+	dockd/pulling.c \
 	dockd/errand.c \
 	dockd/books.c \
 	dockd/configuration.c \

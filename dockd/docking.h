@@ -1,6 +1,6 @@
 /*
  * docking: one docked camera and what its worker says: who it is, its clock, its listing, what was
- * pulled and erased. Called by bay only, with messages of that camera's worker.
+ * erased; what was pulled is pulling's. Called by bay only, with messages of that camera's worker.
  *
  * It writes journal records and moves the bay's state; it never touches the files' bytes. What the
  * worker is told to do is errand's.
@@ -24,15 +24,5 @@ const char *docking_message(struct bay *b, const struct msg *m);
 
 /* The camera left or the worker ended while something was under way: closes the books on it. */
 void docking_interrupted(struct bay *b, const char *result);
-
-/* b->asset's part is whole (or already sealed): hands it to intake. */
-void docking_whole(struct bay *b);
-/*
- * The camera no longer has this asset, of which not all was read: recorded, and what did come goes
- * its way as what it is ("cut-short").
- */
-void docking_gone(struct bay *b, uint64_t asset);
-/* The station's disk refused to take b->asset's bytes: status is the -errno. */
-void docking_disk_failed(struct bay *b, int status);
 
 #endif

@@ -4,11 +4,11 @@
 #include "books.h"
 #include "clock.h"
 #include "configuration.h"
-#include "docking.h"
 #include "gate.h"
 #include "index_asset.h"
 #include "index_binding.h"
 #include "index_policy.h"
+#include "pulling.h"
 #include "retention.h"
 #include "unlocking.h"
 
@@ -96,7 +96,7 @@ static void settle_missing(struct bay *b)
 	do {
 		n = listing_missing(ix(b), b->docking, after, numbers, 64);
 		for (int i = 0; i < n; i++)
-			docking_gone(b, numbers[i]);
+			pulling_gone(b, numbers[i]);
 		after = n > 0 ? numbers[n - 1] : after;
 	} while (n == 64);
 }
@@ -197,7 +197,7 @@ static bool plan_pull(struct bay *b)
 	if (staging_sealed(b->house->staging, b->asset.number, &sealed_bytes) &&
 	    sealed_bytes == b->row.size_bytes) {
 		/* sealed, and the service ended before that was on record */
-		docking_whole(b);
+		pulling_whole(b);
 		b->house->again = true;
 		return false;
 	}
@@ -211,13 +211,13 @@ static bool plan_pull(struct bay *b)
 	held = staging_part_held(b->house->staging, b->asset.number);
 	if (!staging_admits(
 		b->house->staging, held < b->row.size_bytes ? b->row.size_bytes - held : 0)) {
-		docking_disk_failed(b, -ENOSPC);
+		pulling_disk_failed(b, -ENOSPC);
 		return false;
 	}
 	b->no_room = false;
 	from = trusted_length(b);
 	if (from < 0) {
-		docking_disk_failed(b, (int)from);
+		pulling_disk_failed(b, (int)from);
 		return false;
 	}
 	b->offset_bytes = (uint64_t)from;
@@ -518,7 +518,7 @@ static void act_fetch(struct bay *b)
 	}
 	if (fd < 0) {
 		if (b->plan == PLAN_FETCH)
-			docking_disk_failed(b, fd);
+			pulling_disk_failed(b, fd);
 		return;
 	}
 	/* hard limit stays open: the next FETCH may be larger */

@@ -175,6 +175,8 @@ dockd_src := \
 	dockd/index_unlock.c \
 	dockd/index_assignment.c \
 	dockd/index_health.c \
+	dockd/index_flow.c \
+	dockd/filling.c \
 	dockd/order.c \
 	dockd/retention.c \
 	dockd/disposal.c \
@@ -428,6 +430,7 @@ unit_tests := \
 	light \
 	lamp_name \
 	forecast \
+	filling \
 	outlook \
 	ctl \
 	ctl_export \

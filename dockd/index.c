@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 8 /* as at the end of schema */
+#define SCHEMA_VERSION 9 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -131,8 +131,9 @@ static const char schema[] =
     "CREATE TABLE camera_face(camera TEXT, face TEXT, docking INTEGER," /* the first */
     " PRIMARY KEY(camera, face)) WITHOUT ROWID;"
     "CREATE INDEX camera_face_face ON camera_face(face);"
+    "CREATE TABLE flow(day INTEGER PRIMARY KEY, came INTEGER, went INTEGER, first INTEGER);"
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 8;";
+    "PRAGMA user_version = 9;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

@@ -549,6 +549,7 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 
 	if (seq <= ix->applied)
 		return 0;
+	ix->time_s = a.time_s;
 	rc = index_check(ix, r);
 	if (rc == 0)
 		rc = index_begin(ix);

@@ -206,6 +206,8 @@ int entry_write(struct index *ix, const struct entry *before, struct entry *afte
 		rc = listing_follow(ix, before, after);
 	if (rc == 0)
 		rc = call_person(ix, before, after);
+	if (rc == 0)
+		rc = flow_note(ix, before, after);
 	if (rc < 0)
 		return rc;
 	if (before)

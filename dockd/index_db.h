@@ -195,6 +195,9 @@ enum statement {
 	Q_BEST_SPEED,
 	Q_CURRENT,
 	Q_CURRENT_PUT,
+	Q_FLOW_ADD,
+	Q_FLOW,
+	Q_FLOW_FIRST,
 	Q_STATEMENTS
 };
 
@@ -242,6 +245,7 @@ struct index {
 	bool writing; /* a transaction is open */
 	bool changed; /* the state row has to be written */
 	uint64_t applied, last_asset, last_docking;
+	int64_t time_s;                  /* of the record that is being applied */
 	uint64_t findings;               /* rows, kept */
 	uint64_t expedites;              /* rows, kept */
 	uint64_t told;                   /* the last record that is not of our own sending */
@@ -383,6 +387,9 @@ int expedite_note(struct index *ix, const struct record *r);
 int expedite_end(struct index *ix);
 /* What a record, once applied, says of the health of bays and cameras (index_health). */
 int health_note(struct index *ix, const struct record *r);
+
+/* What a change of an asset means for the days' sums (index_flow). */
+int flow_note(struct index *ix, const struct entry *before, const struct entry *after);
 
 /* A signature that is there and does not hold. */
 #define SIGNATURE_WRONG "signature NOT IN ('', 'valid', 'unsigned', 'cut-short')"

@@ -5,6 +5,7 @@
 #include "../../dockd/index_asset.h"
 #include "../../dockd/index_db.h"
 #include "../../dockd/index_docking.h"
+#include "../../dockd/index_flow.h"
 #include "../../dockd/index_listing.h"
 #include "../../dockd/index_policy.h"
 
@@ -810,6 +811,32 @@ static void much(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void what_comes_and_goes_is_summed_by_the_day(void **state)
+{
+	struct filling_day days[4];
+	int64_t today = 1795219200 / FILLING_DAY_S; /* 2026-11-21, of put() */
+
+	(void)state;
+	assert_int_equal(index_flow_first_s(ix), 0);
+	put_docked(1, "1", "CAM");
+	put_found(1, 1, "CAM", KIND_CLIP, "a", 700, T);
+	put_found(2, 1, "CAM", KIND_CLIP, "b", 300, T);
+	hold(1, 1, 700, "a");
+	hold(2, 1, 300, "b");
+	assert_int_equal(index_flow(ix, 0, days, 4), 1);
+	assert_int_equal(days[0].day, today);
+	assert_int_equal(days[0].came_bytes, 1000);
+	assert_int_equal(days[0].went_bytes, 0);
+	assert_true(index_flow_first_s(ix) / FILLING_DAY_S == today);
+	record_begin(&rec, "merged");
+	record_number(&rec, "asset", 2);
+	record_number(&rec, "into", 1);
+	put();
+	assert_int_equal(index_flow(ix, today, days, 4), 1);
+	assert_int_equal(days[0].went_bytes, 300);
+	assert_int_equal(index_flow(ix, today + 1, days, 4), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -829,6 +856,7 @@ int main(void)
 		TEST(dockings),
 		TEST(records_are_checked),
 		TEST(restart),
+		TEST(what_comes_and_goes_is_summed_by_the_day),
 		TEST(much),
 	};
 

@@ -76,6 +76,8 @@ config_whole := $(config_src) dockd/retention_rules.c dockd/asset.c dockd/base/z
 dockd_src := \
 	dockd/main.c \
 	dockd/core.c \
+	dockd/standing.c \
+	dockd/config_kept.c \
 	$(config_src) \
 	dockd/profile.c \
 	dockd/base/zone.c \

@@ -51,6 +51,7 @@ struct bays {
 	bool stopped; /* intake is stopped: stop_why says why */
 	char stop_why[PROTO_TEXT_LEN * 2];
 	const char *ledger_trouble; /* checkpoint's, live: while not "", intake and erasing stop */
+	const char *configuration_refused; /* live: while not "", nothing is erased */
 	const struct bay *disk_bay; /* whose worker told of the last of them; never followed */
 	unsigned disk_errors;       /* EIO on staging, in a row */
 	struct probe probe;

@@ -262,6 +262,7 @@ static void read_profile(struct setting_errors *e, const char *path, struct conf
 	struct profile *p = &c->profile[c->profiles_n];
 
 	config_profile_read(e, path, p);
+	snprintf(c->profile_file[c->profiles_n], sizeof(c->profile_file[0]), "%s", path);
 	for (size_t i = 0; i < c->profiles_n; i++) {
 		const struct profile *other = &c->profile[i];
 
@@ -284,7 +285,7 @@ static int is_profile(const struct dirent *d)
 static void read_profiles(struct setting_errors *e, const char *folder, struct config *c)
 {
 	struct dirent **names;
-	char path[4096];
+	char path[sizeof(c->profile_file[0])];
 	int n = scandir(folder, &names, is_profile, alphasort);
 
 	if (n <= 0) {

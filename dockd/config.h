@@ -75,7 +75,7 @@ struct config {
 		char station[PROTO_NAME_LEN], checkpoint[256];
 	} replaces;
 	struct role_groups roles; /* default dockd-viewer, -custodian, -evidence, -auditor, -it */
-	size_t bays_n;   /* 0: every port is a bay of its own name */
+	size_t bays_n;            /* 0: every port is a bay of its own name */
 	struct config_bay bay[CONFIG_BAYS];
 	size_t destinations_n; /* none named: one, "local", driver dir, its own folder */
 	struct config_destination destination[CONFIG_DESTINATIONS];
@@ -83,6 +83,7 @@ struct config {
 	struct retention_class retention[RETENTION_CLASSES];
 	size_t profiles_n;
 	struct profile profile[CONFIG_PROFILES];
+	char profile_file[CONFIG_PROFILES][512]; /* where each was read from */
 };
 
 /*

@@ -36,6 +36,7 @@ struct control_parts {
 	struct disposer *disposer;
 	struct reconcile *reconcile;
 	struct holder *holder;
+	const char *configuration_refused; /* live; "" the one on disk is in force */
 };
 
 /* Whoever is on this machine may connect; what he may ask is decided by his groups (role). */

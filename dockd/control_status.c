@@ -21,6 +21,8 @@ enum station_light control_station_light(const struct control *c)
 		return STATION_NEEDS_IT;
 	if (!journal_works(c->p.journal) || bays_stop_why(c->p.bays)[0] || !c->p.bays->hotplug)
 		return STATION_NEEDS_IT;
+	if (c->p.configuration_refused[0])
+		return STATION_NEEDS_IT;
 	if (outlook_text(c->p.uplink, text, sizeof(text)))
 		return STATION_NEEDS_IT;
 	if (health_text(c->p.bays, text, sizeof(text)) || control_root_needs(c, text, sizeof(text)))
@@ -50,6 +52,8 @@ static void tell_needs(
 		need(text, room, journal_why(c->p.journal));
 	if (bays_stop_why(c->p.bays)[0])
 		need(text, room, bays_stop_why(c->p.bays));
+	if (c->p.configuration_refused[0])
+		need(text, room, c->p.configuration_refused);
 	if (!c->p.bays->hotplug)
 		need(text, room, "dockd-hotplug is not connected: no camera is seen; start it");
 	if (n->needs_person) {

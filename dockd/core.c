@@ -26,6 +26,7 @@
 #include "retirement.h"
 #include "shipping.h"
 #include "staging.h"
+#include "standing.h"
 #include "uplink.h"
 #include "volume.h"
 
@@ -42,13 +43,14 @@
 #include <unistd.h>
 
 #define TURN_EVENTS 256  /* events taken before a turn's commit */
+#define MENDED_TICKS 20  /* five seconds: a configuration that is refused is looked at again */
 #define BROKEN_TICKS 240 /* a minute to be read in `dockctl status`, then a new start may mend it */
 
 /* The root of the program. */
 struct core {
 	sd_event *event;
 	struct config *config; /* of which the bays keep the profiles */
-	const char *config_path, *profiles_dir;
+	struct standing standing;
 	char
 	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
 	struct journal *journal;
@@ -156,46 +158,52 @@ static void uploader_down(void *arg, const char *name, struct peer *p)
 
 /* ---- configuration ---- */
 
+static void take_configuration(struct core *c, struct config *fresh)
+{
+	struct config *old = c->config;
+
+	c->config = fresh;
+	bays_configure(c->bays, fresh);
+	intake_configure(c->intake, fresh->profile, fresh->profiles_n);
+	judge_configure(c->judge, fresh->profile, fresh->profiles_n);
+	acceptance_configure(c->acceptance, fresh);
+	inquiry_configure(c->inquiry, fresh);
+	uplink_configure(c->uplink, fresh);
+	shipping_configure(c->shipping, fresh);
+	disposer_configure(c->disposer, fresh);
+	retention_configure(c->retention, fresh);
+	reconcile_configure(c->reconcile, fresh);
+	holder_configure(c->holder, fresh);
+	retirement_configure(c->retirement, fresh);
+	control_configure(c->control, fresh);
+	policy_route(c->journal, fresh);
+	policy_tell(c->journal, fresh, old);
+	free(old);
+	standing_keep(&c->standing, fresh);
+	log_info("reloaded", "%s", "");
+}
+
+/* asked: by a person; else to see whether what was refused has been mended. */
+static void read_again(struct core *c, bool asked)
+{
+	bool news;
+	struct config *fresh = standing_again(&c->standing, c->config, &news);
+
+	if (fresh)
+		take_configuration(c, fresh);
+	else if (asked || news)
+		log_error("reload-refused", "reason=\"%s\"", log_text(c->standing.refused));
+	bays_asset_changed(c->bays); /* the gate asks whether it is refused */
+}
+
 static void reload(struct core *c)
 {
-	char *errors = NULL;
-	struct config *fresh;
 	int r = log_reopen();
 
 	if (r < 0)
 		log_warn("log-not-reopened", "reason=\"%s\"", strerror(-r));
 	sd_notify(0, "RELOADING=1");
-	fresh = config_new(c->config_path, c->profiles_dir, &errors);
-	if (!fresh || strcmp(fresh->station, c->config->station) != 0 ||
-	    strcmp(fresh->state_dir, c->config->state_dir) != 0 ||
-	    strcmp(fresh->run_dir, c->config->run_dir) != 0) {
-		log_error("reload-refused", "reason=\"%s\"",
-		    errors ? log_text(errors) :
-			     "station, state-dir and run-dir change only with a restart");
-		free(fresh);
-	} else {
-		struct config *old = c->config;
-
-		c->config = fresh;
-		bays_configure(c->bays, fresh);
-		intake_configure(c->intake, fresh->profile, fresh->profiles_n);
-		judge_configure(c->judge, fresh->profile, fresh->profiles_n);
-		acceptance_configure(c->acceptance, fresh);
-		inquiry_configure(c->inquiry, fresh);
-		uplink_configure(c->uplink, fresh);
-		shipping_configure(c->shipping, fresh);
-		disposer_configure(c->disposer, fresh);
-		retention_configure(c->retention, fresh);
-		reconcile_configure(c->reconcile, fresh);
-		holder_configure(c->holder, fresh);
-		retirement_configure(c->retirement, fresh);
-		control_configure(c->control, fresh);
-		policy_route(c->journal, fresh);
-		policy_tell(c->journal, fresh, old);
-		free(old);
-		log_info("reloaded", "%s", "");
-	}
-	free(errors);
+	read_again(c, true);
 	sd_notify(0, "READY=1");
 }
 
@@ -220,6 +228,8 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 
 	bays_tick(c->bays, c->ticks);
 	verifier_tick(c->verifier);
+	if (c->standing.refused[0] && c->ticks % MENDED_TICKS == MENDED_TICKS - 1)
+		read_again(c, false);
 	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));
 	if (c->ticks % 20 == 0)
 		sd_notify(0, "WATCHDOG=1");
@@ -251,7 +261,8 @@ static uint64_t states(const struct core *c)
 {
 	struct uplink_state d;
 	uint64_t sum = c->bays->n + c->bays->health_changes * 31 +
-	    (checkpoint_trouble(c->checkpoint)[0] ? 1u << 16 : 0);
+	    (checkpoint_trouble(c->checkpoint)[0] ? 1u << 16 : 0) +
+	    (c->standing.refused[0] ? 1u << 17 : 0);
 
 	for (size_t i = 0; i < c->bays->n; i++) {
 		const struct bay *b = c->bays->bay[i];
@@ -302,11 +313,12 @@ static void turn(struct core *c)
 	if (judge_plan(c->judge))
 		c->bays->again = true;
 	inquiry_plan(c->inquiry);
-	if (!checkpoint_trouble(c->checkpoint)[0])
+	if (!checkpoint_trouble(c->checkpoint)[0] && !c->standing.refused[0])
 		retention_plan(c->retention);
 	acceptance_plan(c->acceptance);
 	uplink_plan(c->uplink);
-	retirement_plan(c->retirement, !bays_stop_why(c->bays)[0]);
+	retirement_plan(c->retirement,
+	    !bays_stop_why(c->bays)[0] && (!c->standing.refused[0] || staging_tight(c->staging)));
 	commit(c);
 	bays_act(c->bays);
 	intake_act(c->intake);
@@ -414,6 +426,8 @@ static void open_state(struct core *c)
 	record_text(&rec, "station", c->config->station);
 	record_text(&rec, "version", DOCKD_VERSION);
 	record_text(&rec, "boot", staging_boot(c->staging));
+	if (c->standing.kept)
+		record_text(&rec, "configuration", "kept");
 	checkpoint_tell(c->checkpoint, &rec);
 	journal_write(c->journal, &rec);
 	policy_tell(c->journal, c->config, NULL);
@@ -448,6 +462,7 @@ static void open_rooms(struct core *c)
 	c->retirement = retirement_new(c->journal, c->staging);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
 	c->bays->ledger_trouble = checkpoint_trouble(c->checkpoint);
+	c->bays->configuration_refused = c->standing.refused;
 	bays_configure(c->bays, c->config);
 	acceptance_configure(c->acceptance, c->config);
 	c->inquiry = inquiry_new(
@@ -492,6 +507,7 @@ static void open_sockets(struct core *c, bool plaintext)
 		.disposer = c->disposer,
 		.reconcile = c->reconcile,
 		.holder = c->holder,
+		.configuration_refused = c->standing.refused,
 	};
 	char path[sizeof(c->config->run_dir) + 16];
 	int r;
@@ -586,9 +602,7 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	bool plaintext, failed;
 	int r;
 
-	c->config_path = config_path;
-	c->profiles_dir = profiles_dir;
-	c->config = config_new(config_path, profiles_dir, &errors);
+	c->config = standing_start(&c->standing, config_path, profiles_dir, &errors);
 	if (!c->config) {
 		fprintf(stderr, "%s", errors ? errors : "the configuration cannot be read\n");
 		return EXIT_FAILURE;
@@ -609,6 +623,9 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	open_sockets(c, plaintext); /* last: nobody may connect to half a core */
 	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,
 	    c->config->state_dir);
+	if (c->standing.refused[0])
+		log_error("configuration-refused", "reason=\"%s\"", log_text(c->standing.refused));
+	standing_keep(&c->standing, c->config);
 	sd_notify(0, "READY=1");
 	r = loop(c);
 	if (r < 0)

@@ -253,6 +253,7 @@ static enum gate ask_gate(const struct bays *h, const struct bay *b, const struc
 		.erase = h->settings.erase,
 		.accept = h->settings.accept,
 		.journal_works = journal_works(h->journal) && !bays_stop_why(h)[0],
+		.configuration_refused = h->configuration_refused && h->configuration_refused[0],
 		.unpreserved = !retention_preserves(index, a),
 		.asset = a,
 		.uploads = ups,

@@ -139,6 +139,8 @@ enum gate gate_ask(const struct gate_facts *f)
 		return GATE_NEEDS_PERSON;
 	if (a->erased || a->gone)
 		return GATE_ERASED;
+	if (f->configuration_refused)
+		return GATE_CONFIGURATION;
 	return f->journal_works ? GATE_OPEN : GATE_SPACE;
 }
 
@@ -178,6 +180,8 @@ static const struct {
 	[GATE_READ_ONLY] = { "read-only", "the camera's card is locked by its switch" },
 	[GATE_NEEDS_PERSON] = { "needs-person", "a person has to look at it first" },
 	[GATE_ERASED] = { "erased", "the camera does not have it any more" },
+	[GATE_CONFIGURATION] = { "configuration",
+	    "the configuration on disk is refused, and may have meant that nothing is erased" },
 	[GATE_SPACE] = { "journal", "the ledger cannot be written, so no intent can be recorded" },
 };
 

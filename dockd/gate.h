@@ -26,15 +26,16 @@ enum gate {
 	GATE_LOG_UNKNOWN,       /* the profile does not say whether its cameras keep logs */
 	GATE_IDENTITY,          /* no serial, or one that two cameras share */
 	GATE_PROTECTED,
-	GATE_PRESERVED,    /* a preservation order covers it */
-	GATE_NOT_COMPARED, /* neither pulled nor compared again in this docking */
-	GATE_CANNOT_ERASE, /* the camera offers no erasing, or that is not known */
-	GATE_DISK,         /* it is a disk: nothing but its file system could be written */
-	GATE_NOT_ERASABLE, /* its profile says erasable = false */
-	GATE_READ_ONLY,    /* its card is locked by a switch */
-	GATE_NEEDS_PERSON, /* the asset has an open trouble */
-	GATE_ERASED,       /* nothing left to do */
-	GATE_SPACE,        /* reserved: intake stopped, ledger broken */
+	GATE_PRESERVED,     /* a preservation order covers it */
+	GATE_NOT_COMPARED,  /* neither pulled nor compared again in this docking */
+	GATE_CANNOT_ERASE,  /* the camera offers no erasing, or that is not known */
+	GATE_DISK,          /* it is a disk: nothing but its file system could be written */
+	GATE_NOT_ERASABLE,  /* its profile says erasable = false */
+	GATE_READ_ONLY,     /* its card is locked by a switch */
+	GATE_NEEDS_PERSON,  /* the asset has an open trouble */
+	GATE_ERASED,        /* nothing left to do */
+	GATE_SPACE,         /* reserved: intake stopped, ledger broken */
+	GATE_CONFIGURATION, /* the one on disk is refused: what its owner wants is not known */
 };
 
 enum profile_signing { SIGNING_UNSET = 0, SIGNING_NONE, SIGNING_YES };
@@ -51,10 +52,11 @@ enum erasing {
 
 /* All that the gate asks, gathered by the caller. */
 struct gate_facts {
-	bool erase;                /* configuration: erase = "when-receipted" */
-	enum receipt_level accept; /* configuration */
-	bool journal_works;        /* the intent can be committed */
-	enum erasing erasing;      /* worker and profile */
+	bool erase;                 /* configuration: erase = "when-receipted" */
+	enum receipt_level accept;  /* configuration */
+	bool journal_works;         /* the intent can be committed */
+	bool configuration_refused; /* the one on disk is not the one in force */
+	enum erasing erasing;       /* worker and profile */
 	bool identity_proved;
 	bool unpreserved;    /* no preservation order covers it */
 	bool logs_receipted; /* every log of this docking's camera is receipted */

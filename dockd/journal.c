@@ -65,6 +65,25 @@ static int write_station(struct journal *j, const char *station)
 	return rc;
 }
 
+int journal_station(const char *state_dir, char *out, size_t room)
+{
+	char path[512];
+	ssize_t n;
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/station", state_dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, out, room - 1);
+	close(fd);
+	if (n <= 0)
+		return n < 0 ? -EIO : -ENOENT;
+	out[n] = '\0';
+	return 0;
+}
+
 /* The folder belongs to the station whose name it bears; a new one takes this name. */
 static int bind_station(struct journal *j, const char *station)
 {

@@ -12,6 +12,9 @@
 
 struct journal;
 
+/* Whose this state folder is, without opening it. 0, -ENOENT: nobody's yet; -errno. */
+int journal_station(const char *state_dir, char *out, size_t room);
+
 /*
  * Opens STATE/ledger and STATE/index.sqlite, brings the index up to the ledger (a corrupt or newer
  * index is set aside and rebuilt). Takes STATE/lock (flock): -EBUSY = another dockd runs on it.

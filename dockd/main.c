@@ -5,6 +5,7 @@
 #include "config.h"
 #include "core.h"
 #include "light.h"
+#include "standing.h"
 
 #include "base/log.h"
 
@@ -44,8 +45,9 @@ static int check_config(const char *path, const char *profiles_dir)
 /* For the service manager, after a crash: no bay may show "take it" when nobody watches. */
 static int lights_off(const char *path, const char *profiles_dir)
 {
+	struct standing standing;
 	char *errors = NULL;
-	struct config *c = config_new(path, profiles_dir, &errors);
+	struct config *c = standing_start(&standing, path, profiles_dir, &errors);
 	struct lights *l;
 
 	if (!c) {
@@ -76,7 +78,7 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *config_path = access(default_config, F_OK) == 0 ? default_config : NULL;
+	const char *config_path = NULL; /* the usual one, where there is one */
 	const char *profiles_dir = NULL;
 	bool check = false, off = false;
 	int opt;
@@ -116,6 +118,8 @@ int main(int argc, char **argv)
 	}
 	if (off)
 		return lights_off(config_path, profiles_dir);
+	if (check && !config_path && access(default_config, F_OK) == 0)
+		config_path = default_config;
 	return check ? check_config(config_path, profiles_dir) :
 		       core_serve(config_path, profiles_dir);
 }

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <libconfig.h>
@@ -11,8 +12,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define DEPTH_MAX 8 /* of a setting's printed place; our own tables need three */
+
+#define SETTING_FILE_MAX (1u << 20) /* bytes; config_kept keeps such */
 
 struct setting_file {
 	struct config_t config;
@@ -199,21 +204,75 @@ static void scan_file(struct setting_errors *e, struct scan *s)
 	}
 }
 
+/* The whole of a regular file as text, for free(); NULL with errno: EFBIG, EISDIR, ENODATA, ... */
+static char *read_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = 0;
+	char *text = NULL;
+	size_t len = 0;
+	struct stat st;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) < 0)
+		err = errno;
+	else if (!S_ISREG(st.st_mode))
+		err = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	if (!err && !(text = malloc(SETTING_FILE_MAX + 2)))
+		err = ENOMEM;
+	while (!err && len <= SETTING_FILE_MAX &&
+	    (n = read(fd, text + len, SETTING_FILE_MAX + 1 - len)) > 0)
+		len += (size_t)n;
+	if (!err && n < 0)
+		err = errno;
+	if (!err && len > SETTING_FILE_MAX)
+		err = EFBIG;
+	if (!err && (len == 0 || memchr(text, '\0', len)))
+		err = ENODATA; /* what a power cut leaves of a file that was just written */
+	close(fd);
+	if (err) {
+		free(text);
+		errno = err;
+		return NULL;
+	}
+	text[len] = '\0';
+	return text;
+}
+
+static const char *cannot_read(int err)
+{
+	switch (err) {
+	case ENODATA:
+		return "it is empty, or has zeros in it: write it anew (one that sets nothing has a "
+		       "comment)";
+	case EFBIG:
+		return "longer than a configuration can be";
+	case EINVAL:
+		return "not a file";
+	}
+	return strerror(err);
+}
+
 int setting_file_open(const char *path, struct setting_errors *e, struct setting_file **out)
 {
 	struct setting_file *f = calloc(1, sizeof(*f));
 	const char *file;
+	char *text = NULL;
 	FILE *in;
 
 	*out = NULL;
 	if (!f)
 		return -ENOMEM;
 	config_init(&f->config);
-	in = fopen(path, "re");
-	if (!in) {
-		fprintf(e->out, "%s:0: cannot be read: %s\n", path, strerror(errno));
+	text = read_file(path);
+	if (!text) {
+		fprintf(e->out, "%s:0: cannot be read: %s\n", path, cannot_read(errno));
 		goto wrong;
 	}
+	in = fmemopen(text, strlen(text), "r");
+	if (!in)
+		goto wrong;
 	scan_file(e, &(struct scan){ .path = path, .in = in, .line = 1 });
 	fclose(in);
 	if (!config_read_file(&f->config, path)) {
@@ -223,9 +282,11 @@ int setting_file_open(const char *path, struct setting_errors *e, struct setting
 		    config_error_text(&f->config));
 		goto wrong;
 	}
+	free(text);
 	*out = f;
 	return 0;
 wrong:
+	free(text);
 	e->n++;
 	setting_file_close(f);
 	return -EINVAL;

@@ -113,7 +113,8 @@ int docking_attach(struct bay *b)
 	char why[PROTO_TEXT_LEN * 2];
 	int r;
 
-	if (pin_read(p->pin_file, a.pin, why, sizeof(why)) < 0) {
+	if (unlocking_spent(b, why, sizeof(why)) ||
+	    pin_read(p->pin_file, a.pin, why, sizeof(why)) < 0) {
 		bay_fault(b, why);
 		return 0;
 	}

@@ -127,7 +127,7 @@ static const char schema[] =
     "CREATE TABLE speed(camera TEXT PRIMARY KEY, best INTEGER) WITHOUT ROWID;"
     "CREATE TABLE current(port TEXT PRIMARY KEY, boot TEXT, count INTEGER) WITHOUT ROWID;"
     "CREATE TABLE unlock(docking INTEGER PRIMARY KEY, began INTEGER, face TEXT,"
-    " officer TEXT, unit TEXT);"
+    " officer TEXT, unit TEXT, wrong_pin INTEGER);"
     "CREATE TABLE camera_face(camera TEXT, face TEXT, docking INTEGER," /* the first */
     " PRIMARY KEY(camera, face)) WITHOUT ROWID;"
     "CREATE INDEX camera_face_face ON camera_face(face);"

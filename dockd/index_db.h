@@ -53,6 +53,7 @@ enum statement {
 	Q_EXPEDITE_COUNT,
 	Q_UNLOCK_PUT,
 	Q_UNLOCKED,
+	Q_UNLOCK_RETRY,
 	Q_UNLOCKING,
 	Q_FACE_PUT,
 	Q_FACE,
@@ -345,6 +346,8 @@ int apply_abandoned(struct act *a);
 int apply_expedited(struct act *a);
 int apply_assigned(struct act *a);
 int apply_unlock(struct act *a);
+/* bay "": of all. */
+int unlock_retry(struct index *ix, const char *bay);
 int apply_unlocked(struct act *a);
 int apply_preserve(struct act *a);
 int apply_lift(struct act *a);

@@ -119,6 +119,8 @@ int apply_retry(struct act *a)
 		rc = calm(a->ix, a->asset);
 	else if (bay || !destination)
 		rc = calm_many(a, bay);
+	if (rc == 0 && !a->asset && !destination)
+		rc = unlock_retry(a->ix, bay ? bay : "");
 	if (rc == 0 && (a->asset || destination || !bay))
 		rc = admit(a, a->asset, destination);
 	return rc;

@@ -15,7 +15,7 @@ int apply_unlock(struct act *a)
 	act_text(a, "officer", officer, sizeof(officer));
 	act_text(a, "unit", unit, sizeof(unit));
 	return db_run(a->ix, Q_UNLOCK_PUT,
-	    "INSERT INTO unlock VALUES(?1, ?2, '', ?3, ?4)"
+	    "INSERT INTO unlock VALUES(?1, ?2, '', ?3, ?4, 0)"
 	    " ON CONFLICT(docking) DO UPDATE SET began = ?2, officer = ?3, unit = ?4",
 	    "iitt", (int64_t)a->docking, a->time_s, officer, unit);
 }
@@ -34,15 +34,24 @@ int apply_unlocked(struct act *a)
 	if (rc < 0)
 		return rc;
 	return db_run(a->ix, Q_UNLOCKED,
-	    "UPDATE unlock SET began = 0, face = ?2 WHERE docking = ?1", "it", (int64_t)a->docking,
-	    act_is(a, "result", "disk") ? face : "");
+	    "UPDATE unlock SET began = 0, face = ?2, wrong_pin = ?3 WHERE docking = ?1", "iti",
+	    (int64_t)a->docking, act_is(a, "result", "disk") ? face : "",
+	    act_is(a, "result", "wrong-pin"));
+}
+
+int unlock_retry(struct index *ix, const char *bay)
+{
+	return db_run(ix, Q_UNLOCK_RETRY,
+	    "UPDATE unlock SET wrong_pin = 0 WHERE wrong_pin = 1 AND"
+	    " (?1 = '' OR docking IN (SELECT number FROM docking WHERE bay = ?1))",
+	    "t", bay);
 }
 
 int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *out)
 {
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_UNLOCKING,
-	    "SELECT began, face, officer, unit FROM unlock WHERE docking = ?1", &st, "i",
+	    "SELECT began, face, officer, unit, wrong_pin FROM unlock WHERE docking = ?1", &st, "i",
 	    (int64_t)docking);
 
 	memset(out, 0, sizeof(*out));
@@ -54,6 +63,7 @@ int index_unlocking(struct index *ix, uint64_t docking, struct unlocking_state *
 	db_text(st, 1, out->face, sizeof(out->face));
 	db_text(st, 2, out->officer, sizeof(out->officer));
 	db_text(st, 3, out->unit, sizeof(out->unit));
+	out->wrong_pin = sqlite3_column_int64(st, 4) != 0;
 	sqlite3_reset(st);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #define UNLOCK_FACE_LEN 192
 
 struct unlocking_state {
+	bool wrong_pin;  /* the camera refused the PIN, and no person has asked again since */
 	int64_t began_s; /* an UNLOCK whose outcome is not on record; 0 none */
 	char officer[PROTO_ID_TEXT_LEN], unit[PROTO_ID_TEXT_LEN]; /* that the locked one told */
 	char face[UNLOCK_FACE_LEN]; /* of the device whose files could be read; "" not so far */

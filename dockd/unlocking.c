@@ -146,6 +146,24 @@ void unlocking_began(struct bay *b)
 	memcpy(u->usb_serial, b->device.serial, sizeof(u->usb_serial));
 }
 
+static void tell_pin(const struct bay *b, char *out, size_t room)
+{
+	snprintf(out, room,
+	    "the camera wants another PIN: mend pin-file %.100s of profile %s, then dockctl retry",
+	    b->profile->pin_file[0] ? b->profile->pin_file : "(none is set)", b->profile->name);
+}
+
+bool unlocking_spent(const struct bay *b, char *why, size_t room)
+{
+	struct unlocking_state s;
+
+	if (!b->docking || index_unlocking(journal_index(b->house->journal), b->docking, &s) < 0 ||
+	    !s.wrong_pin)
+		return false;
+	tell_pin(b, why, room);
+	return true;
+}
+
 const char *unlocking_answered(struct bay *b, const struct msg *m)
 {
 	struct proto_status s;
@@ -159,11 +177,7 @@ const char *unlocking_answered(struct bay *b, const struct msg *m)
 		return NULL;
 	}
 	if (s.status == -EACCES) {
-		snprintf(text, sizeof(text),
-		    "the camera wants another PIN: mend pin-file %.100s of profile %s, then dockctl "
-		    "retry",
-		    b->profile->pin_file[0] ? b->profile->pin_file : "(none is set)",
-		    b->profile->name);
+		tell_pin(b, text, sizeof(text));
 		give_up(b, "wrong-pin", text);
 		/* who it is may be told only to the right one */
 		b->known = false;

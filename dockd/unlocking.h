@@ -15,6 +15,11 @@
 
 /* What is to be done for a camera that is locked. false: it is not, go on with its files. */
 bool unlocking_plan(struct bay *b);
+/*
+ * Whether this docking's camera has refused the PIN and nobody has asked again since, also before a
+ * restart: it must not be told another time, cameras lock or wipe after a few. why: for the bay.
+ */
+bool unlocking_spent(const struct bay *b, char *why, size_t room);
 /* UNLOCK has been sent. */
 void unlocking_began(struct bay *b);
 /* UNLOCKED; and any other end of the worker while it was out. As docking_message. */

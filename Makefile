@@ -9,6 +9,10 @@ MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= /usr/lib/systemd/system
 UDEVDIR ?= /usr/lib/udev/rules.d
 MODPROBEDIR ?= /usr/lib/modprobe.d
+SYSUSERSDIR ?= /usr/lib/sysusers.d
+TMPFILESDIR ?= /usr/lib/tmpfiles.d
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+DOCDIR ?= $(PREFIX)/share/doc/dockd
 DESTDIR ?=
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
@@ -831,7 +835,8 @@ fuzz-smoke:
 c_files = $(shell git ls-files '*.c')
 # Unit tests are judged by running them: the analyzer does not know that a failed assertion returns.
 tidy_files = $(filter-out tests/unit/%,$(c_files))
-shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab tests/lab/root tests/lab/appliance tests/lab/check)
+shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab tests/lab/root tests/lab/appliance tests/lab/check \
+	etc/bash-completion/* packaging/debian/dockd.p*)
 .PHONY: lint lint-quick lint-tidy
 lint:
 	$(Q)tests/setup.sh build test lint
@@ -869,8 +874,8 @@ format-check:
 	$(call say,LINT,clang-format)
 	$(Q)clang-format --dry-run --Werror $(c_all)
 
-#: install         programs, pages, profiles, udev rules, module options, units; PREFIX, DESTDIR ... as usual
-#: uninstall       takes them away again; configuration, state and evidence stay
+#: install         all that belongs on a station, where it belongs; PREFIX, DESTDIR ... as usual (use the package)
+#: uninstall       takes it away again; configuration, state and evidence stay
 sbin_files := dockd
 bin_files := dockctl
 libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
@@ -878,7 +883,10 @@ installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files)) $(addprefix $(PREFIX)/bin
 	$(addprefix $(LIBEXECDIR)/,$(libexec_files)) \
 	$(foreach s,1 5 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
 	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook)) $(DATADIR)/dockd.conf \
-	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(MODPROBEDIR)/dockd.conf $(addprefix $(UNITDIR)/,$(notdir $(units)))
+	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units))) \
+	$(addsuffix /dockd.conf,$(MODPROBEDIR) $(SYSUSERSDIR) $(TMPFILESDIR)) $(COMPLETIONDIR)/dockctl \
+	$(addprefix $(DOCDIR)/,$(notdir $(docs)))
+docs = README.md SECURITY.md CHANGELOG.md dockd/LEDGER.md dockd/REPORT-EXAMPLE.md
 profiles = $(patsubst etc/%,%,$(wildcard etc/profiles/*.conf))
 receipt_hook = $(patsubst etc/%,%,$(wildcard etc/receipt-hook/*))
 udev_rules = $(wildcard etc/*.rules)
@@ -888,7 +896,8 @@ man_pages = $(wildcard dockd/*.[158] usb/*.[158] uploader/*.[158])
 install: all
 	$(Q)install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBEXECDIR) $(DATADIR)/profiles \
 		$(DATADIR)/receipt-hook \
-		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(UDEVDIR) $(MODPROBEDIR) $(UNITDIR) $(SYSCONFDIR)/dockd)
+		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(UDEVDIR) $(MODPROBEDIR) $(UNITDIR) \
+		$(SYSUSERSDIR) $(TMPFILESDIR) $(COMPLETIONDIR) $(DOCDIR) $(SYSCONFDIR)/dockd $(SYSCONFDIR)/logrotate.d)
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(sbin_files)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(bin_files)) $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(libexec_files)) $(DESTDIR)$(LIBEXECDIR)
@@ -897,12 +906,25 @@ install: all
 	$(Q)install -m 644 $(addprefix etc/,$(receipt_hook)) $(DESTDIR)$(DATADIR)/receipt-hook
 	$(Q)install -m 644 etc/dockd.conf $(DESTDIR)$(DATADIR)
 	$(Q)test -e $(DESTDIR)$(SYSCONFDIR)/dockd/dockd.conf || \
-		install -m 640 etc/dockd.conf $(DESTDIR)$(SYSCONFDIR)/dockd
+		install -m 644 etc/dockd.conf $(DESTDIR)$(SYSCONFDIR)/dockd
+	$(Q)test -e $(DESTDIR)$(SYSCONFDIR)/logrotate.d/dockd || \
+		install -m 644 etc/logrotate.d/dockd $(DESTDIR)$(SYSCONFDIR)/logrotate.d
 	$(Q)install -m 644 $(udev_rules) $(DESTDIR)$(UDEVDIR)
 	$(Q)install -m 644 etc/modprobe.d/dockd.conf $(DESTDIR)$(MODPROBEDIR)
+	$(Q)install -m 644 etc/sysusers.d/dockd.conf $(DESTDIR)$(SYSUSERSDIR)
+	$(Q)install -m 644 etc/tmpfiles.d/dockd.conf $(DESTDIR)$(TMPFILESDIR)
+	$(Q)install -m 644 etc/bash-completion/dockctl $(DESTDIR)$(COMPLETIONDIR)
+	$(Q)install -m 644 $(docs) $(DESTDIR)$(DOCDIR)
 	$(Q)$(if $(units),install -m 644 $(units) $(DESTDIR)$(UNITDIR))
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR),$(installed))
+
+#: deb             the Debian package of the commit, build/dockd_VERSION_ARCH.deb (packaging/README.md)
+.PHONY: deb
+deb:
+	$(Q)tests/setup.sh build deb
+	$(Q)packaging/deb.sh build/deb $(VERSION)
+	$(Q)cp build/deb/dockd*.deb build/
 
 #: clean           build/ goes
 #: dist            dockd-VERSION.tar.gz of the commit

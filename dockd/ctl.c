@@ -287,6 +287,20 @@ static int run(struct ctl *c, const char *name)
 	return code;
 }
 
+/* Each command with its own options ("=": with a value), a line each: for the shell's completion. */
+static int put_words(void)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		fputs(commands[i].name, stdout);
+		for (unsigned k = 0; k < CTL_OPTIONS; k++) {
+			if (commands[i].with >> k & 1)
+				printf(" --%s%s", options[k].name, options[k].has_arg ? "=" : "");
+		}
+		putchar('\n');
+	}
+	return fflush(stdout) == 0 ? CTL_OK : CTL_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl c = { .socket = DEFAULT_SOCKET, .sock = -1 };
@@ -314,6 +328,8 @@ int main(int argc, char **argv)
 	if (optind == argc)
 		return ctl_usage("a command is missing");
 	if (strcmp(argv[optind], "help") == 0) {
+		if (optind + 2 == argc && strcmp(argv[optind + 1], "words") == 0)
+			return put_words();
 		fputs(usage_text, stdout);
 		return CTL_OK;
 	}

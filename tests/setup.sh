@@ -6,6 +6,7 @@
 #   fuzz    clang with its sanitizers      lint   formatters and checkers
 #   lab     the virtual station            server upload servers of demo and tests: node, Ceph
 #   bench   programs that are measured beside ours
+#   deb     what makes and checks the Debian package, with "build"
 set -euo pipefail
 
 declare -A packages=(
@@ -14,6 +15,7 @@ declare -A packages=(
 		libssl-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libseccomp-dev"
 	[test]="binutils dosfstools exfatprogs golang-golang-x-mod-dev golang-go libcmocka-dev mtools openssl procps python3
 		python3-pytest python3-pytest-xdist sleuthkit util-linux"
+	[deb]="debhelper dpkg-dev lintian mmdebstrap systemd udev"
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
 	[lab]="android-file-transfer busybox-static cpio dmsetup dosfstools e2fsprogs exfatprogs fdisk gphoto2 kmod mmdebstrap

@@ -34,6 +34,7 @@
 #include "base/sandbox.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,7 +235,8 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	if (c->ticks % 20 == 0)
 		sd_notify(0, "WATCHDOG=1");
 	c->ticks++;
-	if (!journal_works(c->journal) && ++c->broken_ticks == BROKEN_TICKS) {
+	if (!journal_works(c->journal) &&
+	    (++c->broken_ticks == BROKEN_TICKS || journal_restart_mends(c->journal))) {
 		log_error("giving-up", "reason=\"%s\"", log_text(journal_why(c->journal)));
 		return sd_event_exit(c->event, EXIT_FAILURE);
 	}
@@ -407,15 +409,31 @@ static void open_checkpoint(struct core *c)
 		fatal("path=%s reason=\"replaces: %s (%s)\"", path, why, strerror(-r));
 }
 
+/* A million records take a while: the service manager is told that it goes on. */
+static void on_replay(uint64_t done, uint64_t last)
+{
+	sd_notifyf(0,
+	    "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=making the index from the ledger: %" PRIu64
+	    " of %" PRIu64 " records",
+	    done, last);
+}
+
 static void open_state(struct core *c)
 {
 	const char *why = "";
-	int r = journal_open(c->config->state_dir, c->config->station, &c->journal, &why);
 	struct record rec;
+	int r;
+
+	journal_watch(on_replay);
+	r = journal_open(c->config->state_dir, c->config->station, &c->journal, &why);
+	journal_watch(NULL);
 
 	if (r < 0)
 		fatal("path=%s reason=\"%s%s%s\"", c->config->state_dir, why ? why : "",
 		    why && *why ? ": " : "", strerror(-r));
+	if (journal_rebuilt(c->journal)[0])
+		log_warn("index-rebuilt", "records=%" PRIu64 " reason=\"%s\"",
+		    journal_records(c->journal), journal_rebuilt(c->journal));
 	r = staging_open(c->config->state_dir, c->config->reserve_bytes, &c->staging);
 	if (r < 0)
 		fatal("path=%s/staging reason=\"%s\"", c->config->state_dir,

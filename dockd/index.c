@@ -147,6 +147,22 @@ static const char scratch_schema[] =
 
 /* ---- statements ---- */
 
+/* There is one index. */
+static int failure;
+static bool opening;
+
+int index_failure(void)
+{
+	return failure;
+}
+
+static int failed(int err)
+{
+	if (failure == 0)
+		failure = err;
+	return err;
+}
+
 int db_error(int rc)
 {
 	switch (rc & 0xff) {
@@ -156,7 +172,11 @@ int db_error(int rc)
 		return 0;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return -EUCLEAN;
+		return failed(-EUCLEAN);
+	case SQLITE_CANTOPEN: /* a folder in its place, or closed to us; later: out of files */
+		return failed(opening ? -EUCLEAN : -EIO);
+	case SQLITE_IOERR:
+		return failed(-EIO);
 	case SQLITE_FULL:
 		return -ENOSPC;
 	case SQLITE_NOMEM:
@@ -376,6 +396,8 @@ int index_open(const char *path, struct index **out)
 	*out = NULL;
 	if (!ix)
 		return -ENOMEM;
+	failure = 0;
+	opening = true;
 	rc = db_error(sqlite3_open_v2(path, &ix->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 	    NULL));
@@ -403,6 +425,7 @@ int index_open(const char *path, struct index **out)
 		rc = evidence_open(ix);
 	if (rc == 0)
 		rc = expedite_open(ix);
+	opening = false;
 	if (rc < 0) {
 		index_close(ix);
 		return rc;

@@ -20,6 +20,12 @@ struct index;
 int index_open(const char *path, struct index **out);
 void index_close(struct index *ix);
 
+/*
+ * The first failure of the database itself since index_open began, whoever met it: -EUCLEAN (it is
+ * damaged, or cannot be opened) or -EIO; 0 none. Until it is 0, what questions answer counts not.
+ */
+int index_failure(void);
+
 uint64_t index_applied(struct index *ix);
 
 /* One transaction a loop turn. 0 or -errno (-EIO; -EUCLEAN: corrupt, rebuild). */

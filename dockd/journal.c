@@ -21,18 +21,25 @@
 #include <unistd.h>
 
 #define REPLAY_COMMIT 5000 /* records a transaction while replaying */
-#define BAD_MAX 1000
+#define BAD_MAX 3          /* damaged ones that are kept, each as large as it was */
 
 struct journal {
 	int dir, lock;
 	struct ledger *ledger;
 	struct index *index;
 	char index_path[512];
-	bool broken;
+	bool broken, restart_mends;
 	char why[200];
+	char rebuilt[64];
 };
 
 static char open_why[240];
+static void (*watcher)(uint64_t done, uint64_t last);
+
+void journal_watch(void (*on_replay)(uint64_t done, uint64_t last))
+{
+	watcher = on_replay;
+}
 
 static int take_lock(struct journal *j)
 {
@@ -114,8 +121,11 @@ static int apply(void *arg, uint64_t seq, const struct record *r)
 	if (rc == -EBADMSG)
 		snprintf(open_why, sizeof(open_why),
 		    "ledger record %" PRIu64 " (%s) cannot be applied", seq, record_type(r));
-	if (rc == 0 && seq % REPLAY_COMMIT == 0)
+	if (rc == 0 && seq % REPLAY_COMMIT == 0) {
 		rc = index_commit(j->index);
+		if (watcher)
+			watcher(seq, ledger_last(j->ledger));
+	}
 	return rc;
 }
 
@@ -126,6 +136,8 @@ static int catch_up(struct journal *j)
 
 	if (rc == 0 && index_applied(j->index) > ledger_last(j->ledger))
 		rc = -EUCLEAN;
+	if (rc == 0 && index_applied(j->index) == 0 && ledger_last(j->ledger) > 0 && !j->rebuilt[0])
+		snprintf(j->rebuilt, sizeof(j->rebuilt), "there was none");
 	if (rc == 0)
 		rc = ledger_replay(j->ledger, index_applied(j->index) + 1, apply, j);
 	if (rc == -EBADMSG && ledger_why(j->ledger)[0])
@@ -142,20 +154,36 @@ static int catch_up(struct journal *j)
 /* index.sqlite becomes index.sqlite.bad-N, for whoever wants to know why; its WAL goes. */
 static int set_aside(struct journal *j)
 {
-	char to[600];
-	int rc = -EEXIST;
+	char name[] = "index.sqlite.bad-0", next[] = "index.sqlite.bad-0";
+	char *n = strrchr(name, '0'), *m = strrchr(next, '0');
+	int rc;
 
-	for (unsigned n = 1; n <= BAD_MAX && rc == -EEXIST; n++) {
-		snprintf(to, sizeof(to), "index.sqlite.bad-%u", n);
-		if (faccessat(j->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			continue;
-		rc = renameat(j->dir, "index.sqlite", j->dir, to) < 0 ? -errno : 0;
+	*n = '1';
+	while (*n < '0' + BAD_MAX && faccessat(j->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		++*n;
+	if (faccessat(j->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) { /* the oldest goes */
+		for (*n = '1', *m = '2'; *n < '0' + BAD_MAX; ++*n, ++*m)
+			renameat(j->dir, next, j->dir, name);
+		unlinkat(j->dir, name, 0);
+		unlinkat(j->dir, name, AT_REMOVEDIR);
 	}
+	rc = renameat(j->dir, "index.sqlite", j->dir, name) < 0 ? -errno : 0;
 	unlinkat(j->dir, "index.sqlite-wal", 0);
 	unlinkat(j->dir, "index.sqlite-shm", 0);
 	if (rc == 0 && fsync(j->dir) < 0)
 		rc = -errno;
 	return rc == -ENOENT ? 0 : rc;
+}
+
+/* What a damaged index says is not believed: all of it is told again by the ledger. */
+static int rebuild(struct journal *j, int why)
+{
+	int rc = set_aside(j);
+
+	snprintf(j->rebuilt, sizeof(j->rebuilt), "%s",
+	    index_failure() ? (why == -EIO ? "it cannot be read" : "it is damaged") :
+			      "it is of another version, or ahead of the ledger");
+	return rc == 0 ? catch_up(j) : rc;
 }
 
 static int open_all(struct journal *j, const char *state_dir, const char *station)
@@ -188,12 +216,7 @@ static int open_all(struct journal *j, const char *state_dir, const char *statio
 	if (rc < 0)
 		return rc;
 	rc = catch_up(j);
-	if (rc == -EUCLEAN) {
-		rc = set_aside(j);
-		if (rc == 0)
-			rc = catch_up(j);
-	}
-	return rc;
+	return rc == -EUCLEAN || (rc < 0 && index_failure()) ? rebuild(j, rc) : rc;
 }
 
 int journal_open(const char *state_dir, const char *station, struct journal **out, const char **why)
@@ -247,10 +270,21 @@ static int give_up(struct journal *j, const char *what, int rc)
 {
 	j->broken = true;
 	snprintf(j->why, sizeof(j->why), "%s: %s", what, strerror(-rc));
-	if (rc == -EUCLEAN && set_aside(j) == 0)
+	if (rc == -EUCLEAN && set_aside(j) == 0) {
+		j->restart_mends = true;
 		snprintf(j->why, sizeof(j->why),
-		    "%s is corrupt and set aside: restart to rebuild it", what);
+		    "%s is damaged and set aside: the next start makes it anew from the ledger",
+		    what);
+	}
 	return rc;
+}
+
+/* Answers of a damaged index permit nothing: what was decided by them is not committed. */
+static int check_index(struct journal *j)
+{
+	int rc = index_failure();
+
+	return rc < 0 ? give_up(j, "index", rc) : 0;
 }
 
 int journal_write(struct journal *j, struct record *r)
@@ -277,6 +311,9 @@ int journal_commit(struct journal *j)
 
 	if (j->broken)
 		return -EIO;
+	rc = check_index(j);
+	if (rc < 0)
+		return rc;
 	pending = ledger_pending(j->ledger);
 	if (pending)
 		handover("journal-append");
@@ -297,6 +334,16 @@ bool journal_works(const struct journal *j)
 const char *journal_why(const struct journal *j)
 {
 	return j->why;
+}
+
+bool journal_restart_mends(const struct journal *j)
+{
+	return j->restart_mends;
+}
+
+const char *journal_rebuilt(const struct journal *j)
+{
+	return j->rebuilt;
 }
 
 uint64_t journal_records(const struct journal *j)

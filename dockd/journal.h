@@ -15,6 +15,9 @@ struct journal;
 /* Whose this state folder is, without opening it. 0, -ENOENT: nobody's yet; -errno. */
 int journal_station(const char *state_dir, char *out, size_t room);
 
+/* Told now and then of a long replay, at start: records done, of how many. NULL: nobody. */
+void journal_watch(void (*on_replay)(uint64_t done, uint64_t last));
+
 /*
  * Opens STATE/ledger and STATE/index.sqlite, brings the index up to the ledger (a corrupt or newer
  * index is set aside and rebuilt). Takes STATE/lock (flock): -EBUSY = another dockd runs on it.
@@ -36,6 +39,10 @@ int journal_commit(struct journal *j);
 bool journal_works(const struct journal *j);
 /* What broke it, "" while it works. */
 const char *journal_why(const struct journal *j);
+/* It broke, and the next start mends it: the damaged index was set aside. */
+bool journal_restart_mends(const struct journal *j);
+/* This start has made the index anew: what was wrong with the old one; "" it has not. */
+const char *journal_rebuilt(const struct journal *j);
 uint64_t journal_records(const struct journal *j);
 
 #endif

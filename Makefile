@@ -196,6 +196,7 @@ dockd_pkg := libsystemd sqlite3 libconfig libcrypto libseccomp
 dockctl_src := \
 	dockd/ctl.c \
 	dockd/ctl_show.c \
+	dockd/ctl_support.c \
 	dockd/ctl_camera.c \
 	dockd/ctl_probe.c \
 	dockd/draft.c \
@@ -880,7 +881,7 @@ sbin_files := dockd
 bin_files := dockctl
 libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
 installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files)) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
-	$(addprefix $(LIBEXECDIR)/,$(libexec_files)) \
+	$(addprefix $(LIBEXECDIR)/,$(libexec_files) dockd-support) \
 	$(foreach s,1 5 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
 	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook)) $(DATADIR)/dockd.conf \
 	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units))) \
@@ -900,7 +901,7 @@ install: all
 		$(SYSUSERSDIR) $(TMPFILESDIR) $(COMPLETIONDIR) $(DOCDIR) $(SYSCONFDIR)/dockd $(SYSCONFDIR)/logrotate.d)
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(sbin_files)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(bin_files)) $(DESTDIR)$(PREFIX)/bin
-	$(Q)install -m 755 $(addprefix $(BUILD)/,$(libexec_files)) $(DESTDIR)$(LIBEXECDIR)
+	$(Q)install -m 755 $(addprefix $(BUILD)/,$(libexec_files)) packaging/dockd-support $(DESTDIR)$(LIBEXECDIR)
 	$(Q)for p in $(man_pages); do install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.} || exit 1; done
 	$(Q)install -m 644 $(addprefix etc/,$(profiles)) $(DESTDIR)$(DATADIR)/profiles
 	$(Q)install -m 644 $(addprefix etc/,$(receipt_hook)) $(DESTDIR)$(DATADIR)/receipt-hook

@@ -44,6 +44,8 @@ static const char usage_text[] =
     "  report --camera SERIAL        the same over a period: --from DAY, --to DAY\n"
     "  verify-bundle FILE            check a proof bundle: --key, --receipt-key, --file CLIP\n"
     "  statement N|BUNDLE            one page about a file, from its proof bundle\n"
+    "  support [FILE] [--without-ids] [--days N]\n"
+    "                                an archive for those who help: no footage, no secrets\n"
     "  help, --version\n";
 
 int ctl_usage(const char *wrong)
@@ -216,6 +218,8 @@ static const struct option options[] = {
 	[OPTION_OFFICER] = { "officer", required_argument, NULL, 0 },
 	[OPTION_UNIT] = { "unit", required_argument, NULL, 0 },
 	[OPTION_PROFILE] = { "profile", required_argument, NULL, 0 },
+	[OPTION_WITHOUT_IDS] = { "without-ids", no_argument, NULL, 0 },
+	[OPTION_DAYS] = { "days", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -256,6 +260,7 @@ static const struct command {
 	{ "ledger", ledger_run,
 	    WITH(DIR) | WITH(KEY) | WITH(AGAINST) | WITH(ASSET) | WITH(DOCKING) | WITH(FROM) |
 		WITH(TYPE) },
+	{ "support", support_run, WITH(WITHOUT_IDS) | WITH(DAYS) },
 	{ "report", report_run, WITH(CAMERA) | WITH(FROM) | WITH(TO) },
 };
 

@@ -50,6 +50,8 @@ enum ctl_option {
 	OPTION_OFFICER,
 	OPTION_UNIT,
 	OPTION_PROFILE,
+	OPTION_WITHOUT_IDS,
+	OPTION_DAYS,
 	CTL_OPTIONS, /* how many there are */
 };
 
@@ -158,7 +160,8 @@ int orders_run(struct ctl *c);
 int due_run(struct ctl *c);
 int review_run(struct ctl *c);
 int dispose_run(struct ctl *c);
-int rebind_run(struct ctl *c); /* ctl_destination.c */
+int rebind_run(struct ctl *c);  /* ctl_destination.c */
+int support_run(struct ctl *c); /* ctl_support.c */
 
 /* ---- ctl.c ---- */
 

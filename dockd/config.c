@@ -17,6 +17,7 @@
 
 #define ITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define DEFAULT_PROFILES DOCKD_DATADIR "/profiles"
+#define OWN_PROFILES DOCKD_SYSCONFDIR "/dockd/profiles"
 
 /* What dockd.conf says beyond struct config. */
 struct draft {
@@ -282,7 +283,18 @@ static int is_profile(const struct dirent *d)
 	return d->d_name[0] != '.' && len > 5 && strcmp(d->d_name + len - 5, ".conf") == 0;
 }
 
-static void read_profiles(struct setting_errors *e, const char *folder, struct config *c)
+/* The station's own, which stand for those that were installed under the same file name. */
+static bool is_own(const char *own, const char *name)
+{
+	char path[4096];
+	int len = own ? snprintf(path, sizeof(path), "%s/%s", own, name) : 0;
+
+	return len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0;
+}
+
+/* own: a folder beside it that may be missing or empty, or NULL. */
+static void read_profiles(
+    struct setting_errors *e, const char *folder, const char *own, struct config *c)
 {
 	struct dirent **names;
 	char path[sizeof(c->profile_file[0])];
@@ -300,6 +312,8 @@ static void read_profiles(struct setting_errors *e, const char *folder, struct c
 
 		if (len < 0 || (size_t)len >= sizeof(path))
 			problem(e, folder, "profiles-dir: path too long", "");
+		else if (is_own(own, names[i]->d_name))
+			; /* read from there */
 		else if (c->profiles_n == CONFIG_PROFILES)
 			problem(e, path,
 			    "more profiles than there is room for; the last that counts is ",
@@ -309,6 +323,18 @@ static void read_profiles(struct setting_errors *e, const char *folder, struct c
 		free(names[i]);
 	}
 	free(names);
+}
+
+static bool has_profiles(const char *folder)
+{
+	struct dirent **names;
+	int n = scandir(folder, &names, is_profile, NULL);
+
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	if (n >= 0)
+		free(names);
+	return n > 0;
 }
 
 /* ---- all of it ---- */
@@ -428,7 +454,13 @@ int config_read(const char *path, const char *profiles_dir, struct config *out, 
 		complete(&e, "defaults", NULL, &d->config);
 	else if (setting_file_open(path, &e, &file) == 0)
 		read_file(&e, path, file, d);
-	read_profiles(&e, profiles_dir ? profiles_dir : d->profiles_dir, &d->config);
+	if (profiles_dir) {
+		read_profiles(&e, profiles_dir, NULL, &d->config);
+	} else {
+		read_profiles(&e, d->profiles_dir, OWN_PROFILES, &d->config);
+		if (has_profiles(OWN_PROFILES))
+			read_profiles(&e, OWN_PROFILES, NULL, &d->config);
+	}
 	if (e.n > 0)
 		err = -EINVAL;
 	else

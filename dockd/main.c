@@ -38,6 +38,14 @@ static int check_config(const char *path, const char *profiles_dir)
 	printf("configuration is good: station %s, %zu bays%s, %zu destinations, %zu profiles\n",
 	    c->station, c->bays_n, c->bays_n ? "" : " (every port is one)", c->destinations_n,
 	    c->profiles_n);
+	/* What a script has to know of it, see dockd-provision(8). */
+	printf("state-dir %s\n", c->state_dir);
+	for (size_t i = 0; i < c->destinations_n; i++)
+		printf("destination %s %s%s\n", c->destination[i].name,
+		    c->destination[i].wire.driver == DESTINATION_DIR ? "dir " : "",
+		    c->destination[i].wire.driver == DESTINATION_DIR ?
+			c->destination[i].wire.where :
+			"server");
 	free(c);
 	return EXIT_SUCCESS;
 }

@@ -1,0 +1,4 @@
+# shellcheck shell=bash
+volume_run() {
+	die "not yet"
+}

@@ -114,6 +114,7 @@ dockd_src := \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \
 	dockd/uplink_view.c \
+	dockd/uplink_silence.c \
 	dockd/outlook.c \
 	dockd/forecast.c \
 	dockd/base/timetable.c \

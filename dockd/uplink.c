@@ -367,6 +367,7 @@ void uplink_message(struct uplink *u, const char *name, struct peer *p, struct m
 
 	if (!d || d->peer != p)
 		return;
+	uplink_hears(d);
 	if (m->head.type == MSG_READY) {
 		why = on_ready(u, d, m);
 		if (why)

@@ -58,6 +58,8 @@ struct destination {
 	uint64_t down_ms;   /* steady clock: its uploader is not there, or cannot work, since; 0 */
 	uint64_t before_ms; /* it had failed for so long before this start */
 	uint64_t told_ms;   /* it has failed for so long, as it is on record; 0 it is not */
+	uint64_t heard_ms;  /* steady clock: something of its uploader, or nothing was expected */
+	bool silent;        /* nothing for too long */
 	struct upload_turns turns;
 	struct uplink *uplink; /* whose it is */
 	uint64_t fresh_ms;     /* any: failed, and tried with something new not before */
@@ -123,6 +125,13 @@ void uplink_pass(struct uplink *u, struct destination *from, uint64_t asset, con
 void uplink_recall(const struct uplink *u, struct destination *d);
 /* Each turn, before slots are filled: who takes over, and what is given up. */
 void uplink_switch(struct uplink *u);
+
+/* Something came from its uploader. */
+void uplink_hears(struct destination *d);
+/* Each turn: whether nothing has come for too long. */
+void uplink_listen(struct destination *d);
+/* false: it is not silent. */
+bool uplink_silence_text(const struct destination *d, char *out, size_t room);
 
 /* Whether a receipt is of a form and level that there is. NULL, or why not. */
 const char *uplink_receipt_form(const struct proto_receipt *c);

@@ -247,6 +247,8 @@ void uplink_plan(struct uplink *u)
 	if (!journal_works(u->journal))
 		return;
 	uplink_switch(u);
-	for (size_t i = 0; i < u->n; i++)
+	for (size_t i = 0; i < u->n; i++) {
+		uplink_listen(u->destination[i]);
 		turn_of(u, u->destination[i]);
+	}
 }

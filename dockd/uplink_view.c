@@ -36,8 +36,12 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 		memcpy(out->trouble, text, sizeof(out->trouble));
 		snprintf(out->state, sizeof(out->state), "another");
 	}
+	if (uplink_silence_text(d, text, sizeof(text))) {
+		memcpy(out->trouble, text, sizeof(out->trouble));
+		snprintf(out->state, sizeof(out->state), "silent");
+	}
 	out->connected = d->peer && d->ready;
-	out->away = d->breaker.open || !out->connected;
+	out->away = d->breaker.open || !out->connected || d->silent;
 	out->person = d->breaker.person || (d->peer && !d->ready && d->trouble[0]);
 	out->active = uplink_busy(d);
 	out->level = d->level;

@@ -562,6 +562,8 @@ $(eval $(call link,$(BUILD)/test/vcam,$(vcam_src),$(vcam_pkg)))
 
 test_programs := $(addprefix $(BUILD)/test/,dockd dockd-verify dockd-camera dockd-hotplug \
 	dockd-uploader vcam)
+$(eval $(call link,$(BUILD)/test/probe_words,tests/unit/probe_words.c dockd/asset.c dockd/gate.c dockd/role.c,libcrypto))
+test_programs += $(BUILD)/test/probe_words
 $(eval $(call link,$(BUILD)/test/probe_tlog,tests/unit/probe_tlog.c dockd/tlog.c $(note_src),libcrypto))
 test_programs += $(BUILD)/test/probe_tlog
 $(eval $(call link,$(BUILD)/test/probe_s3,tests/unit/probe_s3.c $(s3_pure) uploader/facts.c,\
@@ -883,7 +885,7 @@ bin_files := dockctl
 libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
 installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files)) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
 	$(addprefix $(LIBEXECDIR)/,$(libexec_files) dockd-support) \
-	$(foreach s,1 5 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
+	$(foreach s,1 5 7 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
 	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook)) $(DATADIR)/dockd.conf \
 	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units))) \
 	$(addsuffix /dockd.conf,$(MODPROBEDIR) $(SYSUSERSDIR) $(TMPFILESDIR)) $(COMPLETIONDIR)/dockctl \
@@ -893,12 +895,12 @@ profiles = $(patsubst etc/%,%,$(wildcard etc/profiles/*.conf))
 receipt_hook = $(patsubst etc/%,%,$(wildcard etc/receipt-hook/*))
 udev_rules = $(wildcard etc/*.rules)
 units = $(wildcard packaging/systemd/*.service packaging/systemd/*.socket packaging/systemd/*.target)
-man_pages = $(wildcard dockd/*.[158] usb/*.[158] uploader/*.[158])
+man_pages = $(wildcard dockd/*.[1578] usb/*.[1578] uploader/*.[1578])
 .PHONY: install uninstall
 install: all
 	$(Q)install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBEXECDIR) $(DATADIR)/profiles \
 		$(DATADIR)/receipt-hook \
-		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(UDEVDIR) $(MODPROBEDIR) $(UNITDIR) \
+		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 $(UDEVDIR) $(MODPROBEDIR) $(UNITDIR) \
 		$(SYSUSERSDIR) $(TMPFILESDIR) $(COMPLETIONDIR) $(DOCDIR) $(SYSCONFDIR)/dockd $(SYSCONFDIR)/logrotate.d)
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(sbin_files)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(bin_files)) $(DESTDIR)$(PREFIX)/bin

@@ -148,6 +148,8 @@ dockd_src := \
 	dockd/control_probe.c \
 	dockd/camera_key.c \
 	dockd/light.c \
+	dockd/light_table.c \
+	dockd/lamp.c \
 	dockd/asset.c \
 	dockd/gate.c \
 	dockd/base/record.c \
@@ -198,6 +200,9 @@ dockctl_src := \
 	dockd/ctl.c \
 	dockd/ctl_show.c \
 	dockd/ctl_support.c \
+	dockd/ctl_card.c \
+	dockd/sheet.c \
+	dockd/role.c \
 	dockd/ctl_camera.c \
 	dockd/ctl_probe.c \
 	dockd/draft.c \
@@ -226,8 +231,7 @@ dockctl_src := \
 	dockd/ctl_root.c \
 	dockd/base/record.c \
 	dockd/asset.c \
-	dockd/light.c \
-	dockd/lamp_name.c \
+	dockd/light_table.c \
 	dockd/tlog.c \
 	$(note_src)
 dockctl_pkg := jansson libcrypto
@@ -665,7 +669,7 @@ unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
 unit_objs_pin := dockd/pin.c
 unit_objs_role := dockd/role.c
-unit_objs_light := dockd/light.c dockd/lamp_name.c dockd/base/log.c
+unit_objs_light := dockd/light.c dockd/light_table.c dockd/lamp.c dockd/lamp_name.c dockd/base/log.c
 unit_objs_lamp_name := dockd/lamp_name.c
 unit_objs_forecast := dockd/base/timetable.c
 unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c

@@ -43,6 +43,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#define TICK_US (LIGHT_TICK_MS * UINT64_C(1000))
+#define TICKS_LATE 4     /* so many are made up for at once */
 #define TURN_EVENTS 256  /* events taken before a turn's commit */
 #define MENDED_TICKS 20  /* five seconds: a configuration that is refused is looked at again */
 #define BROKEN_TICKS 240 /* a minute to be read in `dockctl status`, then a new start may mend it */
@@ -226,6 +228,7 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 {
 	struct core *c = arg;
+	uint64_t next_us;
 
 	bays_tick(c->bays, c->ticks);
 	verifier_tick(c->verifier);
@@ -240,7 +243,15 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 		log_error("giving-up", "reason=\"%s\"", log_text(journal_why(c->journal)));
 		return sd_event_exit(c->event, EXIT_FAILURE);
 	}
-	sd_event_source_set_time(s, usec + LIGHT_TICK_MS * 1000);
+	next_us = usec + TICK_US;
+	/* a long sleep is not made up for: a lamp that has stood still goes on in its rhythm */
+	if (next_us + TICKS_LATE * TICK_US < bay_now_us()) {
+		uint64_t missed = (bay_now_us() - next_us) / TICK_US;
+
+		c->ticks += missed;
+		next_us += missed * TICK_US;
+	}
+	sd_event_source_set_time(s, next_us);
 	return sd_event_source_set_enabled(s, SD_EVENT_ON);
 }
 

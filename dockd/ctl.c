@@ -46,6 +46,7 @@ static const char usage_text[] =
     "  statement N|BUNDLE            one page about a file, from its proof bundle\n"
     "  support [FILE] [--without-ids] [--days N]\n"
     "                                an archive for those who help: no footage, no secrets\n"
+    "  card wall|sergeant|evidence-manager [--html]   a page for the wall: what the lights say\n"
     "  help, --version\n";
 
 int ctl_usage(const char *wrong)
@@ -220,6 +221,7 @@ static const struct option options[] = {
 	[OPTION_PROFILE] = { "profile", required_argument, NULL, 0 },
 	[OPTION_WITHOUT_IDS] = { "without-ids", no_argument, NULL, 0 },
 	[OPTION_DAYS] = { "days", required_argument, NULL, 0 },
+	[OPTION_HTML] = { "html", no_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -260,6 +262,7 @@ static const struct command {
 	{ "ledger", ledger_run,
 	    WITH(DIR) | WITH(KEY) | WITH(AGAINST) | WITH(ASSET) | WITH(DOCKING) | WITH(FROM) |
 		WITH(TYPE) },
+	{ "card", card_run, WITH(HTML) },
 	{ "support", support_run, WITH(WITHOUT_IDS) | WITH(DAYS) },
 	{ "report", report_run, WITH(CAMERA) | WITH(FROM) | WITH(TO) },
 };

@@ -26,6 +26,8 @@ enum ctl_exit {
 #define CTL_PATIENCE_MS 60000 /* for an answer that is not parked */
 #define CTL_REPEATS 8         /* of one option */
 
+#define TEXT_ESCAPED(n) (4 * (n)) /* room that n bytes of text may need */
+
 struct json_t;
 
 /* Options that go with some commands only; ctl.c's tables say their names, and with which. */
@@ -52,6 +54,7 @@ enum ctl_option {
 	OPTION_PROFILE,
 	OPTION_WITHOUT_IDS,
 	OPTION_DAYS,
+	OPTION_HTML,
 	CTL_OPTIONS, /* how many there are */
 };
 
@@ -70,7 +73,8 @@ struct ctl {
 	struct proto_ctl_probe *probe; /* camera probe: where its answer goes */
 	struct json_t *object;         /* status or clip, completed by later parts */
 	bool all_bays;
-	uint64_t generation; /* of the status shown last */
+	uint64_t generation;                     /* of the status shown last */
+	char name[TEXT_ESCAPED(PROTO_NAME_LEN)]; /* card: the station's; "" nobody told */
 };
 
 /* ---- ctl_ask.c ---- */
@@ -91,8 +95,6 @@ int ask_all(int sock, const struct proto_ask *ask, int patience_ms, ask_part *pa
     struct proto_ctl_end *end);
 
 /* ---- ctl_text.c: for people; local time; text from cameras is made harmless ---- */
-
-#define TEXT_ESCAPED(n) (4 * (n)) /* room that n bytes of text may need */
 
 /*
  * Text from outside for a terminal: controls, direction marks and broken UTF-8 as \xNN. With
@@ -162,6 +164,7 @@ int review_run(struct ctl *c);
 int dispose_run(struct ctl *c);
 int rebind_run(struct ctl *c);  /* ctl_destination.c */
 int support_run(struct ctl *c); /* ctl_support.c */
+int card_run(struct ctl *c);    /* ctl_card.c */
 
 /* ---- ctl.c ---- */
 

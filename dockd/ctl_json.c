@@ -1,7 +1,7 @@
 #include "ctl.h"
 
 #include "asset.h"
-#include "light.h"
+#include "light_table.h"
 
 #include <jansson.h>
 #include <time.h>
@@ -36,19 +36,6 @@ static json_t *text_or_null(const char *text)
 	return text[0] ? text_of(text) : json_null();
 }
 
-static const char *station_word(unsigned light)
-{
-	switch ((enum station_light)light) {
-	case STATION_WELL:
-		return "well";
-	case STATION_AWAY:
-		return "away";
-	case STATION_NEEDS_IT:
-		return "needs-it";
-	}
-	return "?";
-}
-
 /* What is kept how long. */
 static json_t *add_retention(json_t *object, const struct proto_ctl_status *s)
 {
@@ -73,10 +60,10 @@ struct json_t *json_status(const struct proto_ctl_status *s)
 	    "disk_reserve_bytes", number_of(s->disk_reserve_bytes), "oldest_unsent",
 	    time_of(s->oldest_unsent_s, true), "text", text_of(s->text), "bays", (int)s->bays,
 	    "occupied", (int)s->occupied, "hotplug", s->hotplug_connected != 0, "station_light",
-	    station_word(s->station_light), "plaintext", s->plaintext != 0, "intake_stopped",
-	    s->intake_stopped != 0, "erase", s->erase ? "when-receipted" : "never",
-	    "accept_receipt", level_word((enum receipt_level)s->accept_level), "destinations",
-	    json_array());
+	    light_station_row(s->station_light)->word, "plaintext", s->plaintext != 0,
+	    "intake_stopped", s->intake_stopped != 0, "erase",
+	    s->erase ? "when-receipted" : "never", "accept_receipt",
+	    level_word((enum receipt_level)s->accept_level), "destinations", json_array());
 
 	json_object_set_new(o, "findings", number_of(s->findings));
 	json_object_set_new(o, "checked_records", number_of(s->checked_records));
@@ -154,9 +141,8 @@ struct json_t *json_bay(const struct proto_ctl_bay *b)
 	    json_pack("{so so so so so so so ss so so si si si si so so so so so so so so}", "bay",
 		text_of(b->bay), "port", text_of(b->port), "state", text_of(b->state), "camera",
 		text_or_null(b->camera), "model", text_or_null(b->model), "profile",
-		text_or_null(b->profile), "text", text_of(b->text), "light",
-		light_word((enum light_state)b->light), "features", features_of(b->features),
-		"battery_percent",
+		text_or_null(b->profile), "text", text_of(b->text), "light", light_word(b->light),
+		"features", features_of(b->features), "battery_percent",
 		b->battery_percent < 0 ? json_null() : json_integer(b->battery_percent), "objects",
 		(int)b->objects, "pending", (int)b->pending, "held", (int)b->held, "receipted",
 		(int)b->receipted, "docking", number_of(b->docking), "pending_bytes",

@@ -2,7 +2,7 @@
 
 #include "asset.h"
 #include "forecast.h"
-#include "light.h"
+#include "light_table.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -146,40 +146,6 @@ static const char *camera_time(int64_t seconds, char *out, size_t room)
 	return out;
 }
 
-/* ---- words ---- */
-
-static const char *light_sentence(unsigned light)
-{
-	switch ((enum light_state)light) {
-	case LIGHT_OFF:
-		return "not watched: use another bay";
-	case LIGHT_EMPTY:
-		return "empty";
-	case LIGHT_READING:
-		return "being read: leave it";
-	case LIGHT_CHARGING:
-		return "held safely, charging";
-	case LIGHT_TAKE:
-		return "may be taken";
-	case LIGHT_LEAVE:
-		return "leave it, call for help";
-	}
-	return "?";
-}
-
-static const char *station_sentence(unsigned light)
-{
-	switch ((enum station_light)light) {
-	case STATION_WELL:
-		return "all well";
-	case STATION_AWAY:
-		return "evidence server out of reach; clips are kept here meanwhile";
-	case STATION_NEEDS_IT:
-		return "needs IT";
-	}
-	return "?";
-}
-
 /* ---- what is shown ---- */
 
 void text_status(FILE *out, const struct proto_ctl_status *s)
@@ -187,7 +153,7 @@ void text_status(FILE *out, const struct proto_ctl_status *s)
 	char line[512], a[32], b[32], when[48];
 
 	put_line(out, "Station", s->station);
-	put_line(out, "State", station_sentence(s->station_light));
+	put_line(out, "State", light_station_row(s->station_light)->summary);
 	snprintf(line, sizeof(line), "%" PRIu32 " docked, %" PRIu32 " bays%s", s->occupied, s->bays,
 	    s->hotplug_connected ? "" : "; NOT WATCHED: dockd-hotplug is not connected");
 	put_line(out, "Cameras", line);
@@ -352,7 +318,7 @@ void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first)
 	describe_progress(b, progress, sizeof(progress));
 	put(out, b->bay, 10);
 	put(out, b->camera[0] ? b->camera : "-", 18);
-	put(out, light_sentence(b->light), 23);
+	put(out, light_row(b->light)->summary, 23);
 	put(out, minutes, 4);
 	put(out, battery, 7);
 	put(out, progress, 30);
@@ -388,7 +354,7 @@ void text_bay(FILE *out, const struct proto_ctl_bay *b)
 
 	put_line(out, "Bay", b->bay);
 	put_line(out, "Port", b->port);
-	put_line(out, "Light", light_sentence(b->light));
+	put_line(out, "Light", light_row(b->light)->summary);
 	put_line(out, "State", b->state);
 	if (b->text[0])
 		put_line(out, "Remark", b->text);

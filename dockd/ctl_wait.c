@@ -1,7 +1,7 @@
 #include "ctl.h"
 
 #include "asset.h"
-#include "light.h"
+#include "light_table.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static bool read_rung(const char *word, uint32_t *out)
 static bool read_light(const char *word, uint32_t *out)
 {
 	for (int l = LIGHT_OFF; l <= LIGHT_LEAVE; l++) {
-		if (strcmp(word, light_word((enum light_state)l)) == 0) {
+		if (strcmp(word, light_word(l)) == 0) {
 			*out = (uint32_t)l;
 			return true;
 		}

@@ -11,7 +11,7 @@ import time
 import disks
 import vcam
 from servers import FaultServer
-from station import BUILD, CORE, Station, until
+from station import BUILD, Station, until
 
 MIB, GIB = 1 << 20, 1 << 30
 DAY = 1790000000
@@ -393,74 +393,3 @@ def test_a_flapping_contact_is_named():
         s.ctl("retry", "bay", "1", "--reason", "test")
         s.wait("bay", "1", "take")
         assert in_store(s) == wanted(camera)
-
-
-# ---- lamps ----
-
-def lamp(s, name):
-    folder = s.folder / "leds" / name
-    folder.mkdir(parents=True)
-    for attribute, value in (("brightness", "0\n"), ("max_brightness", "1\n"),
-                             ("trigger", "[none] timer\n")):
-        (folder / attribute).write_text(value)
-        os.chown(folder / attribute, CORE, CORE)
-    return folder / "brightness"
-
-
-def watch(path, seconds):
-    """What an eye sees: (lit, how long) for each stretch in the time."""
-    runs, begin, end = [], time.monotonic(), time.monotonic() + seconds
-    lit = path.read_text().startswith("1")
-    while time.monotonic() < end:
-        threading.Event().wait(0.01)
-        now = path.read_text().startswith("1")
-        if now != lit:
-            runs.append((lit, time.monotonic() - begin))
-            lit, begin = now, time.monotonic()
-    runs.append((lit, time.monotonic() - begin))
-    return runs
-
-
-def tell(runs):
-    """The state, by timing alone."""
-    whole = runs[1:-1]  # the first and the last were cut
-    on = [t for lit, t in whole if lit]
-    off = [t for lit, t in whole if not lit]
-    if not on or not off:
-        return "dark" if not runs[0][0] and len(runs) == 1 else "steady"
-    if min(on) > 1:
-        return "take" if min(on) > 2.2 else "charging"
-    if max(off) > 3:
-        return "empty"
-    return "leave" if max(off) > 0.8 else "reading"
-
-
-def test_lamps_tell_by_timing_alone():
-    bays = [{"name": "1", "port": "1-1", "light": "dock:1"},
-            {"name": "2", "port": "2-1", "light": "dock:2"},
-            {"name": "3", "port": "3-1", "light": "dock:3"}]
-    with Station(bays=bays, profile=QUICK, start=False) as s:
-        one, two, three = (lamp(s, f"dock:{n}") for n in (1, 2, 3))
-        s.start()
-        slow = s.camera("A", [vcam.clip("DCIM/a.mp4", 24 * MIB, 5, mtime=DAY)], rate=3 * MIB)
-        unknown = s.camera("B", [vcam.clip("DCIM/b.mp4", MIB, 6, mtime=DAY)])
-        unknown.fault("no-serial")
-        s.wait("bay", "3", "empty")
-        slow.plug("1-1")
-        unknown.plug("2-1")
-        s.wait("bay", "2", "leave")
-        slow.wait("bytes:DCIM/a.mp4", 1)
-        seen = {}
-        threads = [threading.Thread(target=lambda n, p, t: seen.update({n: tell(watch(p, t))}),
-                                    args=args) for args in (("reading", one, 4), ("leave", two, 6),
-                                                            ("empty", three, 11))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        s.wait("bay", "1", "take")
-        seen["take"] = tell(watch(one, 8))
-        assert seen == {name: name for name in ("reading", "leave", "empty", "take")}
-        s.stop_core()
-        assert [p.read_text()[0] for p in (one, two, three)] == ["0"] * 3, "all off"
-        assert (one.parent / "trigger").read_text().startswith("none")

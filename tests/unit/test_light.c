@@ -1,5 +1,5 @@
 /*
- * light: each state is told from on and off alone, and lamps in a folder like /sys/class/leds.
+ * light: the rhythms in their table, and lamps in a folder like /sys/class/leds.
  */
 #include "../../dockd/light.h"
 
@@ -15,81 +15,104 @@
 
 #include <cmocka.h>
 
-#define SAMPLES 60 /* fifteen seconds of ticks */
+/* Whole stretches of one rhythm, in ticks: how long it is lit and dark, at least and at most. */
+struct stretches {
+	size_t on_min, on_max, off_min, off_max;
+};
 
-/*
- * What an onlooker makes of a lamp who knows nothing but when it was lit, and may have begun to
- * look at any moment. Runs of equal samples that begin and end within sight are counted.
- */
-static enum light_state decode(const bool *lit, size_t n)
+static struct stretches measure(const char *rhythm)
 {
-	unsigned on_longest = 0, off_longest = 0, on_shortest = SAMPLES, off_shortest = SAMPLES;
-	unsigned flashes = 0, run = 0;
-	bool whole = false;
+	struct stretches s = { SIZE_MAX, 0, SIZE_MAX, 0 };
+	size_t n = strlen(rhythm), begin = 0;
 
+	while (begin < n && (rhythm[begin] == rhythm[(begin + n - 1) % n]))
+		begin++;
+	for (size_t i = 0; i < n;) {
+		char what = rhythm[(begin + i) % n];
+		size_t len = 0;
+
+		while (i < n && rhythm[(begin + i) % n] == what) {
+			len++;
+			i++;
+		}
+		if (what == '#') {
+			s.on_min = len < s.on_min ? len : s.on_min;
+			s.on_max = len > s.on_max ? len : s.on_max;
+		} else {
+			s.off_min = len < s.off_min ? len : s.off_min;
+			s.off_max = len > s.off_max ? len : s.off_max;
+		}
+	}
+	return s;
+}
+
+/* Rows that moves, of bays and of the station, and the test. */
+static size_t rows_that_move(const struct light_row *rows[LIGHT_STATES + 4])
+{
+	size_t n = 0;
+
+	for (unsigned i = LIGHT_EMPTY; i < LIGHT_STATES; i++)
+		rows[n++] = light_row(i);
+	for (unsigned i = STATION_WELL; i <= STATION_NEEDS_IT; i++)
+		rows[n++] = light_station_row(i);
+	rows[n++] = light_test_row();
+	return n;
+}
+
+static void an_eye_tells_without_counting(void **state)
+{
+	(void)state;
+	for (unsigned i = LIGHT_EMPTY; i < LIGHT_STATES; i++) {
+		struct stretches a = measure(light_row(i)->rhythm);
+
+		for (unsigned k = i + 1; k <= LIGHT_STATES; k++) {
+			struct stretches b = measure(
+			    k < LIGHT_STATES ? light_row(k)->rhythm : light_test_row()->rhythm);
+			size_t differs = (a.on_max >= 2 * b.on_max) + (b.on_max >= 2 * a.on_max) +
+			    (a.off_max >= 2 * b.off_max) + (b.off_max >= 2 * a.off_max);
+
+			if (differs == 0)
+				fail_msg("%s and %u", light_word(i), k);
+		}
+		/* nothing else is ever lit for as long as "take it", by far */
+		if (i != LIGHT_TAKE)
+			assert_true(measure(light_row(LIGHT_TAKE)->rhythm).on_max >= 2 * a.on_max);
+	}
+}
+
+static void every_state_moves_within_the_time_that_an_eye_is_given(void **state)
+{
+	const struct light_row *row[LIGHT_STATES + 4];
+	size_t n = rows_that_move(row);
+
+	(void)state;
 	for (size_t i = 0; i < n; i++) {
-		run++;
-		if (i + 1 < n && lit[i + 1] == lit[i])
-			continue;
-		if (whole && i + 1 < n) {
-			unsigned *longest = lit[i] ? &on_longest : &off_longest;
-			unsigned *shortest = lit[i] ? &on_shortest : &off_shortest;
+		struct stretches s = measure(row[i]->rhythm);
 
-			*longest = run > *longest ? run : *longest;
-			*shortest = run < *shortest ? run : *shortest;
-			flashes += lit[i];
-		}
-		whole = true;
-		run = 0;
+		assert_in_range(s.on_max * LIGHT_TICK_MS, 1, LIGHT_WATCH_S * 1000 - 1);
+		assert_in_range(s.off_max * LIGHT_TICK_MS, 1, LIGHT_WATCH_S * 1000 - 1);
 	}
-	if (flashes == 0)
-		return lit[0] ? LIGHT_TAKE : LIGHT_OFF;
-	if (on_shortest >= 6)
-		return on_longest >= 10 ? LIGHT_TAKE : LIGHT_CHARGING;
-	if (off_shortest == 1 && off_longest >= 4)
-		return LIGHT_LEAVE;
-	return off_longest >= 12 ? LIGHT_EMPTY : LIGHT_READING;
+	assert_false(light_row_is_lit(light_row(LIGHT_OFF), 3));
+	assert_ptr_equal(light_row(99), light_row(LIGHT_OFF));
+	assert_ptr_equal(light_station_row(0), light_row(LIGHT_OFF));
+	assert_true(light_row_is_lit(light_row(LIGHT_TAKE), 12 * UINT64_C(1000000000)));
+	assert_false(light_row_is_lit(light_row(LIGHT_TAKE), 12 * UINT64_C(1000000000) - 1));
 }
 
-static void timing_alone_tells_the_state(void **state)
+static void every_row_is_whole(void **state)
 {
-	bool lit[SAMPLES];
+	const struct light_row *row[LIGHT_STATES + 4];
+	size_t n = rows_that_move(row);
 
 	(void)state;
-	for (unsigned s = LIGHT_OFF; s <= LIGHT_LEAVE; s++) {
-		for (uint64_t start = 0; start < 240; start++) {
-			for (size_t i = 0; i < SAMPLES; i++)
-				lit[i] = light_is_lit((enum light_state)s, start + i);
-			assert_int_equal(decode(lit, SAMPLES), s);
-		}
+	row[n++] = light_row(LIGHT_OFF);
+	for (size_t i = 0; i < n; i++) {
+		assert_non_null(row[i]->word);
+		assert_true(row[i]->title[0] && row[i]->timing[0] && row[i]->summary[0]);
+		assert_true(row[i]->means[0] && row[i]->todo[0] && row[i]->who[0]);
+		assert_int_equal(strspn(row[i]->rhythm, "#."), strlen(row[i]->rhythm));
+		assert_int_equal(row[i]->colour != 0, row[i]->hue[0] != '\0');
 	}
-}
-
-static unsigned lit_ticks(enum light_state s, unsigned from, unsigned n)
-{
-	unsigned lit = 0;
-
-	for (unsigned i = from; i < from + n; i++)
-		lit += light_is_lit(s, i);
-	return lit;
-}
-
-static void timing_is_as_designed(void **state)
-{
-	(void)state;
-	assert_int_equal(LIGHT_TICK_MS, 250);
-	assert_int_equal(lit_ticks(LIGHT_OFF, 0, 240), 0);
-	assert_int_equal(lit_ticks(LIGHT_EMPTY, 0, 240), 12);     /* a wink every 5 s */
-	assert_int_equal(lit_ticks(LIGHT_READING, 0, 240), 120);  /* even, 2 Hz */
-	assert_int_equal(lit_ticks(LIGHT_CHARGING, 0, 240), 210); /* 1.75 s on, 0.25 s off */
-	assert_int_equal(lit_ticks(LIGHT_TAKE, 0, 240), 220);     /* a wink off every 3 s */
-	assert_int_equal(lit_ticks(LIGHT_LEAVE, 0, 240), 72);     /* three flashes in 2.5 s */
-	for (unsigned i = 0; i < 40; i++)
-		assert_true(light_station_is_lit(STATION_WELL, i));
-	assert_true(light_station_is_lit(STATION_AWAY, 3));
-	assert_false(light_station_is_lit(STATION_AWAY, 4));
-	assert_true(light_station_is_lit(STATION_NEEDS_IT, 2));
-	assert_false(light_station_is_lit(STATION_NEEDS_IT, 1));
 }
 
 /* ---- lamps ---- */
@@ -166,9 +189,9 @@ static void lamp_is_ours_and_follows_the_ticks(void **state)
 
 	put(d, "bay1", "max_brightness", "255\n");
 	put(d, "bay1", "brightness", "0\n");
-	put(d, "bay1", "trigger", "[usb-gadget] none\n");
+	put(d, "bay1", "brightness", "7\n");
 	lights_set(l, "bay1", LIGHT_TAKE);
-	assert_string_equal(get(d, "bay1", "trigger"), "none");
+	assert_string_equal(get(d, "bay1", "brightness"), "0"); /* ends a trigger */
 	for (unsigned tick = 0; tick < 24; tick++) {
 		lights_tick(l, tick);
 		assert_string_equal(get(d, "bay1", "brightness"), tick % 12 == 11 ? "0" : "255");
@@ -278,8 +301,9 @@ static void missing_lamp_is_told_once_and_found_later(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(timing_alone_tells_the_state),
-		cmocka_unit_test(timing_is_as_designed),
+		cmocka_unit_test(an_eye_tells_without_counting),
+		cmocka_unit_test(every_state_moves_within_the_time_that_an_eye_is_given),
+		cmocka_unit_test(every_row_is_whole),
 		cmocka_unit_test_setup_teardown(
 		    lamp_is_ours_and_follows_the_ticks, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_changes_are_written, setup, teardown),

@@ -42,7 +42,7 @@ enum ask {
 			 it is docked; recorded */
 	ASK_ROOTS,  /* => ROOT..., HOST..., END */
 	ASK_DOCTOR, /* page from cursor => CHECK..., END: what the core knows of the station's health */
-	ASK_LIGHT,  /* text "" all, a bay or a lamp; number: seconds of a test, 0 only to be told
+	ASK_LIGHT,   /* text "" all, a bay or a lamp; number: seconds of a test, 0 only to be told
 			 => LAMP..., END; a test is recorded */
 	ASK_METRICS, /* => SEGMENT + fd ("metrics": Prometheus text), END */
 };

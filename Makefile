@@ -844,7 +844,7 @@ c_files = $(shell git ls-files '*.c')
 # Unit tests are judged by running them: the analyzer does not know that a failed assertion returns.
 tidy_files = $(filter-out tests/unit/%,$(c_files))
 shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab tests/lab/root tests/lab/appliance tests/lab/check \
-	etc/bash-completion/* packaging/debian/dockd.p*)
+	etc/bash-completion/* packaging/debian/dockd.p* packaging/dockd-provision)
 .PHONY: lint lint-quick lint-tidy
 lint:
 	$(Q)tests/setup.sh build test lint
@@ -886,9 +886,11 @@ format-check:
 #: uninstall       takes it away again; configuration, state and evidence stay
 sbin_files := dockd
 bin_files := dockctl
+provision := packaging/dockd-provision
+provision_parts := packaging/provision-station.sh packaging/provision-volume.sh
 libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
-installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files)) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
-	$(addprefix $(LIBEXECDIR)/,$(libexec_files) dockd-support) \
+installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files) $(notdir $(provision))) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
+	$(addprefix $(LIBEXECDIR)/,$(libexec_files) dockd-support $(notdir $(provision_parts))) \
 	$(foreach s,1 5 7 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
 	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook)) $(DATADIR)/dockd.conf \
 	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units))) \
@@ -899,7 +901,7 @@ profiles = $(patsubst etc/%,%,$(wildcard etc/profiles/*.conf))
 receipt_hook = $(patsubst etc/%,%,$(wildcard etc/receipt-hook/*))
 udev_rules = $(wildcard etc/*.rules)
 units = $(wildcard packaging/systemd/*.service packaging/systemd/*.socket packaging/systemd/*.target)
-man_pages = $(wildcard dockd/*.[1578] usb/*.[1578] uploader/*.[1578])
+man_pages = $(wildcard dockd/*.[1578] usb/*.[1578] uploader/*.[1578] packaging/*.[1578])
 .PHONY: install uninstall
 install: all
 	$(Q)install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBEXECDIR) $(DATADIR)/profiles \
@@ -909,6 +911,8 @@ install: all
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(sbin_files)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(bin_files)) $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(libexec_files)) packaging/dockd-support $(DESTDIR)$(LIBEXECDIR)
+	$(Q)install -m 755 $(provision) $(DESTDIR)$(PREFIX)/sbin
+	$(Q)install -m 644 $(provision_parts) $(DESTDIR)$(LIBEXECDIR)
 	$(Q)for p in $(man_pages); do install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.} || exit 1; done
 	$(Q)install -m 644 $(addprefix etc/,$(profiles)) $(DESTDIR)$(DATADIR)/profiles
 	$(Q)install -m 644 $(addprefix etc/,$(receipt_hook)) $(DESTDIR)$(DATADIR)/receipt-hook

@@ -281,6 +281,8 @@ static const char *on_ready(struct uplink *u, struct destination *d, const struc
 	}
 	d->down_ms = 0;
 	breaker_reset(&d->breaker);
+	if (r.can & READY_UNHEARD)
+		snprintf(d->trouble, sizeof(d->trouble), "%s", r.text);
 	u->handlers->met(u->arg);
 	log_info("destination-ready", "destination=%s proof=%s text=\"%s\"", d->name,
 	    level_word(d->level), log_text(r.text));

@@ -325,7 +325,7 @@ static void say_ready(struct destination *d, int status, const char *text)
 	/* READY was said without it, and says otherwise from now on */
 	if (d->told && s->unasked) {
 		s->unasked = false;
-		d->mended = can != d->ready.can || status < 0;
+		d->mended = can != (d->ready.can & ~READY_UNHEARD) || status < 0;
 		return;
 	}
 	server_ready(d, status, f & DESTINATION_READ_BACK ? LEVEL_READBACK : LEVEL_TRANSFER_DIGEST,
@@ -373,8 +373,10 @@ static void say_unasked(struct destination *d, const char *text)
 {
 	struct s3 *s = d->own;
 
-	if (!d->told || d->ready.status < 0)
+	if (!d->told || d->ready.status < 0) {
 		say_ready(d, 0, text);
+		d->ready.can |= READY_UNHEARD;
+	}
 	s->unasked = true;
 }
 

@@ -72,12 +72,15 @@ static void options_done(struct http *h)
 	struct tus_words w;
 	struct tus_reply r;
 
-	if (h->end != HTTP_ANSWERED || tus_reply_read(h->head, h->head_len, time(NULL), &r) < 0)
+	if (h->end != HTTP_ANSWERED || tus_reply_read(h->head, h->head_len, time(NULL), &r) < 0) {
 		say_ready(d, 0, h->why[0] ? h->why : "no answer to OPTIONS yet");
-	else if (tus_reply_judge(TUS_OPTIONS, &r, &w) != TUS_GOOD)
+		d->ready.can |= READY_UNHEARD;
+	} else if (tus_reply_judge(TUS_OPTIONS, &r, &w) != TUS_GOOD) {
 		say_ready(d, 0, w.text);
-	else
+		d->ready.can |= READY_UNHEARD;
+	} else {
 		say_ready(d, 0, take_options(d, &r));
+	}
 }
 
 static bool check_urls(struct destination *d)

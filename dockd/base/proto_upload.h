@@ -96,6 +96,7 @@ _Static_assert(sizeof(struct proto_destination) == 3776, "crank PROTO_VERSION");
 #define READY_ABANDONS (1u << 3)  /* ABANDON can be done */
 #define READY_FINDS (1u << 4)     /* it is asked for an asset before that is sent */
 #define READY_MARKS (1u << 5)     /* PRESERVE leaves a mark, and the store itself knows no hold */
+#define READY_UNHEARD (1u << 6)   /* it has not answered yet: text says why */
 
 struct proto_ready {
 	int32_t status; /* 0, or -errno: this destination cannot work (text says why) */

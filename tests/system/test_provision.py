@@ -400,7 +400,7 @@ def test_a_new_station_cites_the_dead_one(folder, place, station_file, store):
     pc.run("dockctl", "ledger", "verify", check=0)
     record = json.loads(pc.run("dockctl", "--json", "ledger", "show", "--dir", "/var/lib/dockd/ledger", "--type",
                                "replaces", check=0).stdout)
-    assert (record["station"], record["checkpoint"], record["seq"]) == ("north", cited.read_text(), 1)
+    assert (record["station"], record["checkpoint"], record["seq"]) == ("north", cited.read_text().encode().decode("latin-1"), 1)
     pc.stop()
     assert pc.apply(station_file, "north-2", "--replaces", "north", "--old-key", key).returncode == 0
     assert "has begun already, and cites north" in pc.apply(

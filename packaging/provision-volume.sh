@@ -270,8 +270,7 @@ plain_swaps() {
 # off|random|"": swap holds what was in memory, keys too.
 care_for_swap() {
 	local name stable number=0
-	[ -z "$(sed -n "/^# begin $me/,/^# end $me/p" /etc/crypttab 2>/dev/null | grep dockd-swap)" ] ||
-		keep_swap_lines
+	! grep -qs '^dockd-swap' /etc/crypttab || keep_swap_lines
 	while read -r name; do
 		if [ -z "$1" ]; then
 			warn "$name is plain swap: what is in memory gets to the disk there, and dockd takes nothing in. --swap-off or --swap-random mends it"
@@ -409,7 +408,7 @@ create_volume() {
 	if [ "$found" != ready ]; then make_volume "$device" "$unlock"; fi
 	care_for_swap "$swap"
 	if ! mountpoint -q "$volume"; then
-		[ -n "$(configured)" ] && [ "$found" = ready ] && [ -e "$open_device" ] || name_volume "$device" "$unlock"
+		name_volume "$device" "$unlock"
 		! has_systemd || systemctl daemon-reload
 		open_volume "$device"
 	elif [ -n "$swap" ]; then

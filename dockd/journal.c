@@ -265,11 +265,26 @@ struct ledger *journal_ledger(struct journal *j)
 	return j->ledger;
 }
 
+static const char *advice(int err)
+{
+	switch (err) {
+	case ENOSPC:
+	case EDQUOT:
+		return "make room on the disk of the state folder";
+	case EIO:
+	case EROFS:
+		return "its disk fails: see the kernel's log, check the disk";
+	}
+	return "look at the state folder and its disk";
+}
+
 /* From here on nothing is written. A corrupt index is set aside now, so that a restart rebuilds. */
 static int give_up(struct journal *j, const char *what, int rc)
 {
 	j->broken = true;
-	snprintf(j->why, sizeof(j->why), "%s: %s", what, strerror(-rc));
+	snprintf(j->why, sizeof(j->why),
+	    "the %s cannot be written: %s: %s; it is started again every minute", what,
+	    strerror(-rc), advice(-rc));
 	if (rc == -EUCLEAN && set_aside(j) == 0) {
 		j->restart_mends = true;
 		snprintf(j->why, sizeof(j->why),

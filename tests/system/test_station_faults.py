@@ -16,7 +16,7 @@ import pytest
 
 import vcam
 from servers import FaultServer
-from station import UPLOADER, Clock, Station, until
+from station import CORE, UPLOADER, Clock, Station, until
 
 MIB = 1 << 20
 DAY = 1790000000
@@ -485,3 +485,104 @@ def test_a_nas_that_is_unmounted_in_the_midst():
             unmount(s.folder / "store")
         assert sum(1 for p in nas.glob("??/*") if len(p.name) == 64) == 5
         assert not [p for p in (s.folder / "store").rglob("*")]
+
+
+# ---- the disk ----
+
+class Small(Station):
+    """Its state folder is a file system of its own, of so many bytes and, where told, inodes."""
+
+    def __init__(self, clock, size, inodes=0, **settings):
+        super().__init__(start=False, bays=BAYS, profile=QUICK, keep_core=True, **settings)
+        self.env = {"STATE_DIRECTORY": str(self.folder / "state"), **clock.env}
+        self.state = self.folder / "state"
+        options = f"size={size},mode=0700,uid={CORE},gid={CORE}" + (f",nr_inodes={inodes}" if inodes else "")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "state", self.state], check=True)
+
+    def close(self):
+        try:
+            super().close()
+        finally:
+            unmount(self.state)
+
+    def fill(self, leave=0):
+        """Somebody's file takes all but so many bytes."""
+        free = os.statvfs(self.state)
+        with open(self.state / "filler", "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, free.f_bavail * free.f_bsize - leave)
+
+    def empty(self):
+        (self.state / "filler").unlink()
+
+    def take_inodes(self):
+        (self.state / "many").mkdir()
+        n = 0
+        while os.statvfs(self.state).f_ffree > 0:
+            (self.state / f"many/{n}").touch()
+            n += 1
+
+    def give_inodes(self):
+        shutil.rmtree(self.state / "many")
+
+
+@pytest.fixture
+def clock(folder):
+    return Clock(folder)
+
+
+def test_disk_filled_by_others(clock):
+    """Taking in stops before the reserve; sending goes on; room again, and it goes on by itself."""
+    with Small(clock, 96 * MIB, reserve_bytes=16 * MIB) as s:
+        s.start_core()
+        s.start_hotplug()
+        s.camera("A", shift(1, 2, 8 * MIB)).plug("1-1")
+        s.wait("all", "checked")
+        s.fill(leave=18 * MIB)
+        s.camera("B", shift(2, 2, 8 * MIB)).plug("2-1")
+        until(s, lambda: "disk is full" in s.bay("2")["text"], "told at the bay")
+        assert s.bay("2")["light"] == "leave"
+        assert s.ctl("status")["disk_free_bytes"] < s.ctl("status")["disk_reserve_bytes"] + 16 * MIB
+        s.start_uploader("store")
+        until(s, lambda: receipted(s) == 2, "what is here is sent")
+        s.wait("bay", "1", "take")
+        assert len([r for r in s.ledger() if r["type"] == "staged"]) == 2
+        s.empty()
+        settle(s, "2")
+        assert s.events("disk-full") and s.core.starts == 1
+        once(s)
+
+
+def test_no_room_for_the_ledger(clock):
+    """Nothing is done that cannot be written down, and status says why; room again: it goes on by itself."""
+    with Small(clock, 64 * MIB) as s:
+        s.start()
+        s.camera("A", shift(1, 2)).plug("1-1")
+        settle(s)
+        s.fill()
+        s.camera("B", shift(2, 2)).plug("2-1")
+        text = until(s, lambda: texts(s), "it is told")
+        assert "No space left" in text and "make room" in text, text
+        assert s.ctl("status")["station_light"] == "needs-it"
+        assert s.bay("2")["light"] != "take"
+        s.empty()
+        clock.on(61)
+        until(s, lambda: len(s.events("began")) >= 2, "it is started again")
+        settle(s, "2")
+        assert receipted(s) == 4
+        once(s)
+
+
+def test_no_inodes_left(clock):
+    with Small(clock, 64 * MIB, inodes=400) as s:
+        s.start()
+        s.camera("A", shift(1, 2)).plug("1-1")
+        settle(s)
+        s.take_inodes()
+        s.camera("B", shift(2, 2)).plug("2-1")
+        until(s, lambda: "disk is full" in s.bay("2")["text"], "it is told")
+        assert s.bay("2")["light"] != "take"
+        s.give_inodes()
+        clock.on(61)
+        settle(s, "2")
+        assert receipted(s) == 4
+        once(s)

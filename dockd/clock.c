@@ -21,6 +21,14 @@ uint64_t clock_steady_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+int64_t clock_ahead_ms(void)
+{
+	struct timespec boot;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return clock_now_ms() - ((int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000);
+}
+
 int64_t clock_now_s(void)
 {
 	return clock_now_ms() / 1000;

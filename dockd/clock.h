@@ -17,6 +17,9 @@ int64_t clock_now_s(void);
 /* CLOCK_MONOTONIC, milliseconds; in tests moved on by the same file. Never goes back. */
 uint64_t clock_steady_ms(void);
 
+/* The time of day minus the time since boot, sleep included: changes only where it is set. ms. */
+int64_t clock_ahead_ms(void);
+
 struct clock_state {
 	bool synchronised; /* the kernel is told so by a time service (adjtimex(2), STA_UNSYNC) */
 	int64_t error_ms;  /* its estimate of the largest error; -1 not known */

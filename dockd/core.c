@@ -10,6 +10,7 @@
 #include "acceptance.h"
 #include "arrival.h"
 #include "checkpoint.h"
+#include "clock_set.h"
 #include "config.h"
 #include "control.h"
 #include "hold.h"
@@ -46,6 +47,7 @@
 #define TICK_US (LIGHT_TICK_MS * UINT64_C(1000))
 #define TICKS_LATE 4     /* so many are made up for at once */
 #define TURN_EVENTS 256  /* events taken before a turn's commit */
+#define CLOCK_TICKS 4    /* about a second: whether the time of day was set */
 #define MENDED_TICKS 20  /* five seconds: a configuration that is refused is looked at again */
 #define BROKEN_TICKS 240 /* a minute to be read in `dockctl status`, then a new start may mend it */
 
@@ -232,6 +234,8 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 
 	bays_tick(c->bays, c->ticks);
 	verifier_tick(c->verifier);
+	if (c->ticks % CLOCK_TICKS == 0)
+		clock_set_look(c->journal);
 	if (c->standing.refused[0] && c->ticks % MENDED_TICKS == MENDED_TICKS - 1)
 		read_again(c, false);
 	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));

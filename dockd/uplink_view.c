@@ -4,12 +4,12 @@
  * Called by control. It changes nothing.
  */
 #include "binding.h"
+#include "clock.h"
 #include "uplink_slot.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 {
@@ -95,5 +95,5 @@ void uplink_asset(
 	snprintf(out->reason, sizeof(out->reason), "%s", w->reason);
 	memcpy(out->state, w->state, sizeof(out->state));
 	if (w->until_ms > now && w->until_ms != UINT64_MAX)
-		out->next_try_s = time(NULL) + (int64_t)((w->until_ms - now) / 1000);
+		out->next_try_s = clock_now_s() + (int64_t)((w->until_ms - now) / 1000);
 }

@@ -128,10 +128,11 @@ class Clock:
         self.env = {"CLOCK_FILE": str(self.path)}
         self.at(0)
 
-    def at(self, seconds, synchronised=True):
+    def at(self, seconds, synchronised=True, set_by=0):
+        """set_by: by so many seconds the time of day was set; no time has passed."""
         self.seconds = seconds
         new = self.path.with_suffix(".new")
-        new.write_text(f"{int(seconds)} {int(synchronised)}\n")
+        new.write_text(f"{int(seconds)} {int(synchronised)} {int(set_by)}\n")
         new.chmod(0o644)
         new.replace(self.path)
 

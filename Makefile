@@ -845,7 +845,8 @@ c_files = $(shell git ls-files '*.c')
 # Unit tests are judged by running them: the analyzer does not know that a failed assertion returns.
 tidy_files = $(filter-out tests/unit/%,$(c_files))
 shell_files = .ci/run $(shell git ls-files '*.sh' tests/lab/lab tests/lab/root tests/lab/appliance tests/lab/check \
-	etc/bash-completion/* packaging/debian/dockd.p* packaging/dockd-provision)
+	tests/packaging/reproducible etc/bash-completion/* packaging/debian/dockd.p* packaging/dockd-provision \
+	packaging/dockd-support)
 .PHONY: lint lint-quick lint-tidy
 lint:
 	$(Q)tests/setup.sh build test lint
@@ -938,6 +939,15 @@ deb:
 	$(Q)tests/setup.sh build deb
 	$(Q)packaging/deb.sh build/deb $(VERSION)
 	$(Q)cp build/deb/dockd*.deb build/
+#: check-deb       the package: lintian, made again elsewhere, and put into a real Debian root and out of it
+.PHONY: check-deb
+check-deb:
+	$(Q)tests/setup.sh build test deb
+	$(Q)$(MAKE) --no-print-directory deb
+	$(call say,LINTIAN,build/deb)
+	$(Q)lintian --allow-root --fail-on error,warning,info --display-info build/deb/dockd_*.changes
+	$(Q)$(AS_ROOT) tests/packaging/reproducible build/deb
+	$(Q)$(AS_ROOT_ENV) $(PYTEST) tests/packaging
 
 #: clean           build/ goes
 #: dist            dockd-VERSION.tar.gz of the commit

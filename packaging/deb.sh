@@ -49,7 +49,7 @@ cp -R "$tree/packaging/debian" "$tree/debian"
 } >"$tree/debian/changelog"
 
 say "$version, in $tree"
-if ! (cd "$tree" && DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc -b) >"$out/log" 2>&1; then
+if ! (cd "$tree" && DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-parallel=$(nproc)}" dpkg-buildpackage -us -uc -b) >"$out/log" 2>&1; then
 	tail -n 40 "$out/log" >&2
 	echo "deb.sh: dpkg-buildpackage has failed; all it said is in $out/log" >&2
 	exit 1

@@ -15,7 +15,7 @@ declare -A packages=(
 		libssl-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libseccomp-dev"
 	[test]="binutils dosfstools exfatprogs golang-golang-x-mod-dev golang-go jq libcmocka-dev mtools openssl procps python3
 		python3-pytest python3-pytest-xdist sleuthkit util-linux"
-	[deb]="debhelper dpkg-dev lintian mmdebstrap systemd udev"
+	[deb]="build-essential debhelper dpkg-dev lintian mmdebstrap systemd udev"
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
 	[lab]="android-file-transfer busybox-static cpio dmsetup dosfstools e2fsprogs exfatprogs fdisk gphoto2 kmod mmdebstrap

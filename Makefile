@@ -105,6 +105,8 @@ dockd_src := \
 	dockd/verifier.c \
 	dockd/sealed.c \
 	dockd/intake.c \
+	dockd/keeping.c \
+	dockd/manager.c \
 	dockd/pair.c \
 	dockd/brief.c \
 	dockd/judge.c \

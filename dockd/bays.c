@@ -192,8 +192,15 @@ void bays_asset_changed(struct bays *h)
 	}
 }
 
+bool bays_are_shut(const struct bays *h)
+{
+	return h->volume_trouble && h->volume_trouble[0];
+}
+
 const char *bays_stop_why(const struct bays *h)
 {
+	if (bays_are_shut(h))
+		return h->volume_trouble;
 	if (h->ledger_trouble && h->ledger_trouble[0])
 		return h->ledger_trouble;
 	return h->stopped ? h->stop_why : "";
@@ -240,7 +247,7 @@ bool bays_idle(const struct bays *h)
 static void plan_open(struct bay *b)
 {
 	if (b->state == BAY_CLOSED && b->house->hotplug && b->house->synced &&
-	    (!b->due_us || bay_now_us() >= b->due_us)) {
+	    !bays_are_shut(b->house) && (!b->due_us || bay_now_us() >= b->due_us)) {
 		b->due_us = 0;
 		b->plan = PLAN_OPEN;
 	}

@@ -50,6 +50,7 @@ struct bays {
 	uint64_t synced_us;
 	bool stopped; /* intake is stopped: stop_why says why */
 	char stop_why[PROTO_TEXT_LEN * 2];
+	const char *volume_trouble; /* keeping's, live: while not "", no camera is opened */
 	const char *ledger_trouble; /* checkpoint's, live: while not "", intake and erasing stop */
 	const char *configuration_refused; /* live: while not "", nothing is erased */
 	const struct bay *disk_bay; /* whose worker told of the last of them; never followed */
@@ -84,6 +85,8 @@ void bays_asset_changed(struct bays *b);
 unsigned bays_retry(struct bays *b, const char *name);
 /* Why nothing is taken in or erased, at no bay; "" when that is not so. */
 const char *bays_stop_why(const struct bays *b);
+/* Cameras are not even opened: the volume may hold nothing of theirs. */
+bool bays_are_shut(const struct bays *b);
 /* No pull, erase or listing is to be done now. */
 bool bays_idle(const struct bays *b);
 /* The bay at this port, or NULL. */

@@ -77,6 +77,11 @@ static const struct setting_choice takes[] = {
 	{ NULL, 0 },
 };
 static const struct setting_choice policies[] = { { "all", false }, { "any", true }, { NULL, 0 } };
+static const struct setting_choice volumes[] = {
+	{ "any", false },
+	{ "mounted", true },
+	{ NULL, 0 },
+};
 static const struct setting_choice reports[] = {
 	{ "none", false },
 	{ "docking", true },
@@ -103,6 +108,8 @@ static const struct setting root_settings[] = {
 	  .good = lamp_name_good, .allowed = LIGHT_ALLOWED },
 	{ .name = "allow-plaintext", .type = SETTING_BOOL,
 	  SETTING_AT(draft, config.allow_plaintext) },
+	{ .name = "volume", .type = SETTING_CHOICE, SETTING_AT(draft, config.volume_mounted),
+	  .choices = volumes },
 	{ .name = "allow-http", .type = SETTING_BOOL, SETTING_AT(draft, allow_http) },
 	{ .name = "erase", .type = SETTING_CHOICE, SETTING_AT(draft, config.erase),
 	  .choices = erases },

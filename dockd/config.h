@@ -50,8 +50,9 @@ struct config {
 	char log_file[256];           /* "" = standard error */
 	char leds_dir[256];           /* /sys/class/leds */
 	char station_light[PROTO_NAME_LEN];
-	bool allow_plaintext;      /* false */
-	bool erase;                /* erase = "never" (default) | "when-receipted" */
+	bool allow_plaintext; /* false */
+	bool volume_mounted;  /* volume = "any" (default) | "mounted": state-dir is a mount point */
+	bool erase;           /* erase = "never" (default) | "when-receipted" */
 	enum receipt_level accept; /* accept-receipt, default signed */
 	bool take_when_server;     /* take-when = "station" (default) | "server" */
 	bool dispose;              /* dispose = "off" (default) | "on": the station's copies */

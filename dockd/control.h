@@ -15,6 +15,7 @@
 #include "inquiry.h"
 #include "intake.h"
 #include "judge.h"
+#include "keeping.h"
 #include "reconcile.h"
 #include "retention.h"
 #include "uplink.h"
@@ -23,7 +24,7 @@ struct control;
 
 struct control_parts {
 	const char *station;
-	bool plaintext; /* state lies on a plain volume, by allow-plaintext */
+	const struct keeping *keeping;
 	struct journal *journal;
 	struct checkpoint *checkpoint;
 	struct staging *staging;
@@ -49,6 +50,8 @@ void control_close(struct control *c);
 /* Once a turn: answers the parked whose condition now holds or whose time is up. */
 void control_turn(struct control *c, bool changed);
 
+/* The one line that tells how things are: state, cameras docked, what a person must do. */
+void control_headline(const struct control *c, char *out, size_t room);
 /* The station's one light. */
 enum station_light control_station_light(const struct control *c);
 

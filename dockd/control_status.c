@@ -84,6 +84,39 @@ static void tell_needs(
 	control_needs(c, text, room);
 }
 
+static unsigned count_bays(const struct bays *h, unsigned *occupied)
+{
+	unsigned n = 0;
+
+	*occupied = 0;
+	for (size_t i = 0; i < h->n; i++) {
+		const struct bay *b = h->bay[i];
+
+		n += b->state != BAY_FOREIGN;
+		*occupied +=
+		    b->state != BAY_EMPTY && b->state != BAY_LEFT && b->state != BAY_FOREIGN;
+	}
+	return n;
+}
+
+void control_headline(const struct control *c, char *out, size_t room)
+{
+	static const char *const words[] = {
+		[STATION_WELL] = "all well",
+		[STATION_AWAY] = "evidence server out of reach; clips are kept here meanwhile",
+		[STATION_NEEDS_IT] = "needs IT",
+	};
+	char text[PROTO_TEXT_LEN * 2] = "";
+	struct index_counts n = { 0 };
+	unsigned bays, occupied;
+
+	bays = count_bays(c->p.bays, &occupied);
+	index_counts(control_index(c), &n);
+	tell_needs(c, &n, text, sizeof(text));
+	snprintf(out, room, "%s; %u docked, %u bays%s%s", words[control_station_light(c)], occupied,
+	    bays, text[0] ? "; " : "", text);
+}
+
 int control_status(struct client *k)
 {
 	struct control *c = k->control;
@@ -92,7 +125,7 @@ int control_status(struct client *k)
 		.records = journal_records(c->p.journal),
 		.hotplug_connected = c->p.bays->hotplug,
 		.station_light = control_station_light(c),
-		.plaintext = c->p.plaintext,
+		.plaintext = c->p.keeping->plaintext,
 		.intake_stopped = bays_stop_why(c->p.bays)[0] || !journal_works(c->p.journal),
 		.erase = c->p.bays->settings.erase,
 		.accept_level = c->p.bays->settings.accept,
@@ -115,13 +148,7 @@ int control_status(struct client *k)
 	staging_space(c->p.staging, &space);
 	s.disk_free_bytes = space.free_bytes;
 	s.disk_reserve_bytes = space.reserve_bytes;
-	for (size_t i = 0; i < c->p.bays->n; i++) {
-		const struct bay *b = c->p.bays->bay[i];
-
-		s.bays += b->state != BAY_FOREIGN;
-		s.occupied +=
-		    b->state != BAY_EMPTY && b->state != BAY_LEFT && b->state != BAY_FOREIGN;
-	}
+	s.bays = count_bays(c->p.bays, &s.occupied);
 	tell_needs(c, &n, s.text, sizeof(s.text));
 	control_fill_retention(c, &s);
 	s.findings = index_findings_count(control_index(c));

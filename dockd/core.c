@@ -18,8 +18,10 @@
 #include "intake.h"
 #include "journal.h"
 #include "judge.h"
+#include "keeping.h"
 #include "light.h"
 #include "link.h"
+#include "manager.h"
 #include "policy.h"
 #include "predecessor.h"
 #include "reconcile.h"
@@ -29,7 +31,6 @@
 #include "staging.h"
 #include "standing.h"
 #include "uplink.h"
-#include "volume.h"
 
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -41,7 +42,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define TICK_US (LIGHT_TICK_MS * UINT64_C(1000))
@@ -50,14 +50,19 @@
 #define CLOCK_TICKS 4    /* about a second: whether the time of day was set */
 #define MENDED_TICKS 20  /* five seconds: a configuration that is refused is looked at again */
 #define BROKEN_TICKS 240 /* a minute to be read in `dockctl status`, then a new start may mend it */
+#define STATUS_TICKS 40  /* how often the service manager is told anew */
+#define LOOK_TICKS 20    /* how often the volume is looked at: is it there, is swap encrypted */
 
 /* The root of the program. */
 struct core {
 	sd_event *event;
 	struct config *config; /* of which the bays keep the profiles */
 	struct standing standing;
+	char state_dir[sizeof(((struct config *)0)->run_dir) + 32];
 	char
 	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
+	struct keeping keeping;
+	bool beside; /* the volume is not mounted: an empty state folder in run-dir stands in */
 	struct journal *journal;
 	struct checkpoint *checkpoint;
 	struct staging *staging;
@@ -163,6 +168,19 @@ static void uploader_down(void *arg, const char *name, struct peer *p)
 
 /* ---- configuration ---- */
 
+/* Where a missing volume has come, a new start finds it; in here all is in its stead. */
+static void look_at_volume(struct core *c)
+{
+	if (!keeping_look(&c->keeping, c->config))
+		return;
+	bays_asset_changed(c->bays);
+	if (c->keeping.mounted && c->beside) {
+		log_info("starting-anew", "path=%s reason=\"its volume is there\"",
+		    c->config->state_dir);
+		sd_event_exit(c->event, 0);
+	}
+}
+
 static void take_configuration(struct core *c, struct config *fresh)
 {
 	struct config *old = c->config;
@@ -184,7 +202,9 @@ static void take_configuration(struct core *c, struct config *fresh)
 	policy_route(c->journal, fresh);
 	policy_tell(c->journal, fresh, old);
 	free(old);
-	standing_keep(&c->standing, fresh);
+	if (!c->beside)
+		standing_keep(&c->standing, fresh);
+	look_at_volume(c);
 	log_info("reloaded", "%s", "");
 }
 
@@ -207,9 +227,9 @@ static void reload(struct core *c)
 
 	if (r < 0)
 		log_warn("log-not-reopened", "reason=\"%s\"", strerror(-r));
-	sd_notify(0, "RELOADING=1");
+	manager_reloading();
 	read_again(c, true);
-	sd_notify(0, "READY=1");
+	manager_ready();
 }
 
 /* ---- the loop ---- */
@@ -239,10 +259,10 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	if (c->standing.refused[0] && c->ticks % MENDED_TICKS == MENDED_TICKS - 1)
 		read_again(c, false);
 	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));
-	if (c->ticks % 20 == 0)
-		sd_notify(0, "WATCHDOG=1");
 	c->ticks++;
-	if (!journal_works(c->journal) &&
+	if (c->ticks % LOOK_TICKS == 0)
+		look_at_volume(c);
+	if (!journal_works(c->journal) && !c->beside &&
 	    (++c->broken_ticks == BROKEN_TICKS || journal_restart_mends(c->journal))) {
 		log_error("giving-up", "reason=\"%s\"", log_text(journal_why(c->journal)));
 		return sd_event_exit(c->event, EXIT_FAILURE);
@@ -320,9 +340,18 @@ static void sign(struct core *c)
 	sd_event_source_set_enabled(c->work, SD_EVENT_ONESHOT);
 }
 
+static void tell_manager(struct core *c)
+{
+	char line[400];
+
+	control_headline(c->control, line, sizeof(line));
+	manager_status(line);
+}
+
 static void turn(struct core *c)
 {
 	uint64_t records, sum;
+	bool changed;
 
 	commit(c);
 	bays_plan(c->bays);
@@ -350,7 +379,11 @@ static void turn(struct core *c)
 	commit(c);
 	records = journal_records(c->journal);
 	sum = states(c);
-	control_turn(c->control, records != c->shown_records || sum != c->shown_states);
+	changed = records != c->shown_records || sum != c->shown_states;
+	control_turn(c->control, changed);
+	if (changed || c->ticks % STATUS_TICKS == 0)
+		tell_manager(c);
+	manager_alive();
 	c->shown_records = records;
 	c->shown_states = sum;
 	if (c->bays->again)
@@ -377,39 +410,33 @@ static int loop(struct core *c)
 
 /* ---- start ---- */
 
-/* May evidence lie on this volume? Exits where it may not. */
-static bool check_volume(const struct config *c)
-{
-	int volume = volume_is_encrypted(c->state_dir);
-	int swap = volume_swap_is_encrypted();
-
-	if (volume == 1 && swap == 1)
-		return false;
-	if (!c->allow_plaintext)
-		fatal(
-		    "reason=\"%s does not lie on an encrypted volume (dm-crypt)%s: nothing is taken in; "
-		    "encrypt it, or set allow-plaintext = true\"",
-		    c->state_dir, swap == 1 ? "" : ", or swap does not");
-	log_warn("plaintext",
-	    "path=%s swap=%s reason=\"evidence lies on a plain volume, by "
-	    "allow-plaintext\"",
-	    c->state_dir, swap == 1 ? "encrypted" : "plain");
-	return true;
-}
-
 static void make_dir(const char *path, mode_t mode)
 {
 	if (mkdir(path, mode) < 0 && errno != EEXIST)
 		fatal("path=%s reason=\"%s: make it, owned by this user\"", path, strerror(errno));
 }
 
+/*
+ * A folder whose volume is not mounted is not touched: another one, in run-dir and so in memory, lets
+ * everything else run and be asked. Nothing that matters gets into it: its journal refuses.
+ */
+static void choose_state_dir(struct core *c)
+{
+	keeping_look(&c->keeping, c->config);
+	c->beside = !c->keeping.mounted;
+	snprintf(c->state_dir, sizeof(c->state_dir), "%s%s",
+	    c->beside ? c->config->run_dir : c->config->state_dir,
+	    c->beside ? "/instead-of-state" : "");
+	make_dir(c->state_dir, 0700);
+}
+
 /* The key, the newest checkpoint, and in a new folder the station that this one replaces. */
 static void open_checkpoint(struct core *c)
 {
 	struct checkpoint_settings settings = {
-		.state_dir = c->config->state_dir,
+		.state_dir = c->state_dir,
 		.station = c->config->station,
-		.key_file = c->config->key_file,
+		.key_file = c->beside ? "" : c->config->key_file,
 		.every_s = c->config->checkpoint_s,
 	};
 	const char *path = c->config->replaces.checkpoint, *why = "";
@@ -417,41 +444,32 @@ static void open_checkpoint(struct core *c)
 
 	if (r < 0)
 		fatal("reason=\"%s (%s)\"", why, strerror(-r));
-	if (journal_records(c->journal) > 0 || !c->config->replaces.station[0])
+	if (c->beside || journal_records(c->journal) > 0 || !c->config->replaces.station[0])
 		return;
 	r = predecessor_cite(c->journal, c->config->replaces.station, path, &why);
 	if (r < 0)
 		fatal("path=%s reason=\"replaces: %s (%s)\"", path, why, strerror(-r));
 }
 
-/* A million records take a while: the service manager is told that it goes on. */
-static void on_replay(uint64_t done, uint64_t last)
-{
-	sd_notifyf(0,
-	    "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=making the index from the ledger: %" PRIu64
-	    " of %" PRIu64 " records",
-	    done, last);
-}
-
 static void open_state(struct core *c)
 {
-	const char *why = "";
+	const char *dir = c->state_dir, *why = "";
 	struct record rec;
 	int r;
 
-	journal_watch(on_replay);
-	r = journal_open(c->config->state_dir, c->config->station, &c->journal, &why);
+	journal_watch(manager_replaying);
+	r = journal_open(dir, c->config->station, &c->journal, &why);
 	journal_watch(NULL);
 
 	if (r < 0)
-		fatal("path=%s reason=\"%s%s%s\"", c->config->state_dir, why ? why : "",
-		    why && *why ? ": " : "", strerror(-r));
+		fatal("path=%s reason=\"%s%s%s\"", dir, why ? why : "", why && *why ? ": " : "",
+		    strerror(-r));
 	if (journal_rebuilt(c->journal)[0])
 		log_warn("index-rebuilt", "records=%" PRIu64 " reason=\"%s\"",
 		    journal_records(c->journal), journal_rebuilt(c->journal));
-	r = staging_open(c->config->state_dir, c->config->reserve_bytes, &c->staging);
+	r = staging_open(dir, c->config->reserve_bytes, &c->staging);
 	if (r < 0)
-		fatal("path=%s/staging reason=\"%s\"", c->config->state_dir,
+		fatal("path=%s/staging reason=\"%s\"", dir,
 		    r == -EOPNOTSUPP ? "this file system has no file leases: use a local disk" :
 				       strerror(-r));
 	open_checkpoint(c);
@@ -466,8 +484,10 @@ static void open_state(struct core *c)
 	policy_tell(c->journal, c->config, NULL);
 	policy_route(c->journal, c->config);
 	if (journal_commit(c->journal) < 0)
-		fatal("path=%s reason=\"the ledger cannot be written: %s\"", c->config->state_dir,
+		fatal("path=%s reason=\"the ledger cannot be written: %s\"", dir,
 		    journal_why(c->journal));
+	if (c->beside)
+		journal_refuse(c->journal, c->keeping.why);
 }
 
 /* Each after those that it calls; what calls back is told of the others by the root. */
@@ -494,6 +514,7 @@ static void open_rooms(struct core *c)
 	c->holder = holder_new(c->journal, c->uplink);
 	c->retirement = retirement_new(c->journal, c->staging);
 	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
+	c->bays->volume_trouble = c->keeping.why;
 	c->bays->ledger_trouble = checkpoint_trouble(c->checkpoint);
 	c->bays->configuration_refused = c->standing.refused;
 	bays_configure(c->bays, c->config);
@@ -514,7 +535,7 @@ static void open_rooms(struct core *c)
 	retirement_configure(c->retirement, c->config);
 }
 
-static void open_sockets(struct core *c, bool plaintext)
+static void open_sockets(struct core *c)
 {
 	static const struct link_handlers handlers = {
 		hotplug_up,
@@ -527,7 +548,7 @@ static void open_sockets(struct core *c, bool plaintext)
 	};
 	struct control_parts parts = {
 		.station = c->station,
-		.plaintext = plaintext,
+		.keeping = &c->keeping,
 		.journal = c->journal,
 		.checkpoint = c->checkpoint,
 		.staging = c->staging,
@@ -592,7 +613,7 @@ static void stop(struct core *c)
 	struct record r;
 	int failed;
 
-	sd_notify(0, "STOPPING=1");
+	manager_stopping();
 	lights_all_off(c->lights);
 	link_close(c->link);
 	control_close(c->control);
@@ -632,7 +653,7 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	static struct core core;
 	struct core *c = &core;
 	char *errors = NULL;
-	bool plaintext, failed;
+	bool failed;
 	int r;
 
 	c->config = standing_start(&c->standing, config_path, profiles_dir, &errors);
@@ -648,18 +669,18 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	if (r < 0)
 		fatal("reason=\"%s\"", sandbox_why());
 	make_dir(c->config->run_dir, 0755);
-	make_dir(c->config->state_dir, 0700);
-	plaintext = check_volume(c->config);
+	choose_state_dir(c);
 	open_loop(c);
 	open_state(c);
 	open_rooms(c);
-	open_sockets(c, plaintext); /* last: nobody may connect to half a core */
+	open_sockets(c); /* last: nobody may connect to half a core */
 	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,
-	    c->config->state_dir);
+	    c->state_dir);
 	if (c->standing.refused[0])
 		log_error("configuration-refused", "reason=\"%s\"", log_text(c->standing.refused));
-	standing_keep(&c->standing, c->config);
-	sd_notify(0, "READY=1");
+	if (!c->beside)
+		standing_keep(&c->standing, c->config);
+	manager_ready();
 	r = loop(c);
 	if (r < 0)
 		log_error("loop", "reason=\"%s\"", strerror(-r));

@@ -346,6 +346,12 @@ bool journal_works(const struct journal *j)
 	return !j->broken;
 }
 
+void journal_refuse(struct journal *j, const char *why)
+{
+	j->broken = true;
+	snprintf(j->why, sizeof(j->why), "%s", why);
+}
+
 const char *journal_why(const struct journal *j)
 {
 	return j->why;

@@ -37,6 +37,8 @@ struct ledger *journal_ledger(struct journal *j);
 int journal_write(struct journal *j, struct record *r);
 int journal_commit(struct journal *j);
 bool journal_works(const struct journal *j);
+/* From now on it is broken, by decision: nothing is to be kept here. why: copied. */
+void journal_refuse(struct journal *j, const char *why);
 /* What broke it, "" while it works. */
 const char *journal_why(const struct journal *j);
 /* It broke, and the next start mends it: the damaged index was set aside. */

@@ -1,7 +1,7 @@
 /*
  * volume: walks sysfs from a device number down to what it is made of.
  *
- * Called by core at start. It reads sysfs and /proc/swaps only and changes nothing. What it cannot
+ * Called by keeping. It reads sysfs and /proc/swaps only and changes nothing. What it cannot
  * tell (network, btrfs, overlay, a loop device) counts as not encrypted.
  */
 #include "volume.h"
@@ -121,6 +121,16 @@ int volume_is_encrypted(const char *path)
 	if (stat(path, &st) < 0)
 		return -errno;
 	return device_is_encrypted("/sys", st.st_dev);
+}
+
+int volume_is_mounted(const char *path)
+{
+	char above[PATH_MAX];
+	struct stat here, there;
+
+	if (snprintf(above, sizeof(above), "%s/..", path) >= (int)sizeof(above))
+		return 0;
+	return stat(path, &here) == 0 && stat(above, &there) == 0 && here.st_dev != there.st_dev;
 }
 
 static bool is_zram(const char *sys, dev_t dev)

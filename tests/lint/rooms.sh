@@ -38,7 +38,7 @@ libraries='
 libconfig\.h           dockd/setting.c
 sqlite3\.h             dockd/index*
 systemd/sd-event\.h    dockd/*
-systemd/sd-daemon\.h   dockd/core.c
+systemd/sd-daemon\.h   dockd/manager.c
 curl/.*                uploader/*
 jansson\.h             dockd/ctl*|dockd/verify/*|uploader/*
 expat\.h               uploader/s3*

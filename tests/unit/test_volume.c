@@ -149,6 +149,14 @@ static void this_machine(void **state)
 	assert_true(volume_swap_is_encrypted() >= 0);
 }
 
+static void mount_points(void **state)
+{
+	(void)state;
+	assert_int_equal(volume_is_mounted("/proc"), 1);
+	assert_int_equal(volume_is_mounted("/proc/self"), 0);
+	assert_int_equal(volume_is_mounted("/no/such/folder"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +164,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(swaps, setup, teardown),
 		cmocka_unit_test(names_of_swaps),
 		cmocka_unit_test(this_machine),
+		cmocka_unit_test(mount_points),
 	};
 
 	return cmocka_run_group_tests_name("volume", tests, NULL, NULL);

@@ -275,12 +275,14 @@ class Appliance:
         self.shell.close()
         self.process = self.qmp = self.shell = None
 
-    # ---- USB: ports as "1.3", third of hub 1, or "4", the root's; the bay is "1-" and the port ----
+    # ---- USB: ports as "1.3", third of hub 1, or "4", the root's; the bay is "1-" and the port. Before a boot
+    # it is there from the start ----
 
     def _plug(self, name, device, block=None):
-        if block:
-            self.qmp("blockdev-add", **block)
-        self.qmp("device_add", **device)
+        if self.qmp:
+            if block:
+                self.qmp("blockdev-add", **block)
+            self.qmp("device_add", **device)
         self.docked[name] = (device, block)
 
     def dock_mtp(self, name, port, serial, folder, erasable=False):
@@ -300,6 +302,8 @@ class Appliance:
     def undock(self, name):
         """Pulled out; when this returns it is gone for QEMU, and the guest hears of it."""
         _, block = self.docked.pop(name)
+        if not self.qmp:
+            return
         self.qmp("device_del", id=name)
         self.qmp.event("DEVICE_DELETED", device=name)
         if block:

@@ -1,0 +1,86 @@
+"""What each running program of the station has: user, capabilities, filters, open files, sockets.
+
+processes(appliance) looks into /proc of the guest; judge() holds one of them against TABLE.
+"""
+
+import re
+
+# Kinds of open files that a program may have, and its user. "unix", "netlink", "inet": sockets by family.
+BOTH = {"/dev/null", "unix", "eventpoll", "timerfd", "signalfd", "eventfd"}
+TABLE = {
+    "dockd": {"user": "dockd", "files": BOTH | {"state", "lamp", "/sys/class/leds", "pipe", "conf", "pidfd", "staged"}},
+    "dockd-hotplug": {"user": "dockd-hotplug", "files": BOTH | {"netlink", "sysfs", "pipe"}},
+    "dockd-uploader": {"user": "dockd-uploader", "files": BOTH | {"uploader", "staged", "pipe", "inet"}},
+    "dockd-camera": {"user": "dockd", "files": BOTH | {"camera", "staged", "pipe"}},
+    "dockd-verify": {"user": "dockd", "files": BOTH | {"staged", "state", "pipe"}},
+}
+FAMILIES = ("unix", "netlink", "packet", "tcp", "tcp6", "udp", "udp6", "raw", "raw6")
+
+# Nothing of dockd moves meanwhile. Sockets of another network namespace (the journal's) are in init's list.
+LOOK = r"""
+[ -z "$PROGRAM" ] || until pgrep -x "$PROGRAM" >/dev/null; do read -r -t 0.02 <> <(:); done
+systemctl freeze dockd
+pids=$(pgrep '^dockd')
+for pid in $pids; do
+	echo "== $pid $(stat -c %U /proc/$pid) $(tr '\0' ' ' </proc/$pid/cmdline)"
+	cat /proc/$pid/status
+	ls -l /proc/$pid/fd | sed -n 's/.*-> /fd /p'
+done
+for pid in 1 $pids; do
+	cd /proc/$pid/net && for f in """ + " ".join(FAMILIES) + r"""; do sed "s/^/net $f /" $f 2>/dev/null; done
+done
+systemctl thaw dockd
+"""
+
+
+def kind(path, families):
+    """One word for what an open file is."""
+    inode = re.fullmatch(r"socket:\[(\d+)\]", path)
+    if inode:
+        return families.get(inode[1], "socket of another family")
+    for pattern, word in ((r"anon_inode:\[?(\w+)\]?", None), (r"pipe:.*", "pipe"),
+                          (r"/var/lib/dockd/staging/.*", "staged"), (r"/var/lib/dockd(/.*)?", "state"),
+                          (r"/var/lib/dockd-uploader(/.*)?", "uploader"), (r"/sys/devices/.*/leds?/.*", "lamp"),
+                          (r"/sys/devices/.*::.*/(brightness|multi_intensity)", "lamp"),
+                          (r"/sys/.*", "sysfs"), (r"/dev/bus/usb/.*", "camera"), (r"/etc/dockd/.*", "conf")):
+        got = re.fullmatch(pattern, path)
+        if got:
+            return word or got[1]
+    return path
+
+
+def processes(a, when=""):
+    """
+    {program: {"user", "status": {field: text}, "files": {kind: [path]}}}; of several one. when: a program
+    that is waited for.
+    """
+    text, families, found = a.sh("PROGRAM=%s\n%s" % (when, LOOK)), {}, {}
+    for line in re.findall("^net (.*)", text, re.M):
+        family, *rest = line.split()
+        column = {"unix": 6, "packet": 8}.get(family, 9)
+        if len(rest) > column:
+            families[rest[column]] = family if family in ("unix", "netlink", "packet") else "inet"
+    for block in text.split("== ")[1:]:
+        head, *lines = block.splitlines()
+        _, user, program = head.split()[:3]
+        status, kinds = {}, {}
+        for line in lines:
+            if line.startswith("fd "):
+                kinds.setdefault(kind(line[3:], families), []).append(line[3:])
+            elif ":" in line and not line.startswith("net "):
+                status[line.split(":")[0]] = line.split(":", 1)[1].strip()
+        found[program.rsplit("/", 1)[1]] = {"user": user, "status": status, "files": kinds}
+    return found
+
+
+def judge(name, process):
+    """What is not as the table says."""
+    wrong, status = [], process["status"]
+    if process["user"] != TABLE[name]["user"]:
+        wrong.append("user " + process["user"])
+    for field, value in (("CapInh", 0), ("CapPrm", 0), ("CapEff", 0), ("CapBnd", 0), ("CapAmb", 0)):
+        if int(status[field], 16) != value:
+            wrong.append("%s %s" % (field, status[field]))
+    if status["NoNewPrivs"] != "1" or status["Seccomp"] != "2":
+        wrong.append("NoNewPrivs %s, Seccomp %s" % (status["NoNewPrivs"], status["Seccomp"]))
+    return wrong + ["%s: %s" % (k, v) for k, v in process["files"].items() if k not in TABLE[name]["files"]]

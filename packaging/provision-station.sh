@@ -107,6 +107,11 @@ compose() {
 	fi
 }
 
+# FILES: what they name below /etc/dockd, comments aside.
+paths_of() {
+	cat "$@" 2>/dev/null | grep -vE '^[[:space:]]*(#|//)' | grep -oE "\"$etc/[^\"]*\"" | tr -d '"'
+}
+
 # SET: its configuration with its profiles, as the service will find it, is good. Leaves what
 # dockd --check-config tells of it in $work/facts.
 check_set() {
@@ -125,10 +130,10 @@ check_set() {
 	while read -r path; do
 		[ -f "$set/${path#"$etc/station/"}" ] ||
 			die "$path is named in the configuration, and is not in the file; nothing was changed"
-	done < <(grep -ohE "\"$etc/station/[^\"]*\"" "$set/dockd.conf" "$set"/profiles/*.conf 2>/dev/null | tr -d '"')
+	done < <(paths_of "$set"/dockd.conf "$set"/profiles/*.conf | grep "^$etc/station/" || true)
 	while read -r path; do
 		[ -f "$path" ] || warn "$path is named in the configuration, and is not there yet"
-	done < <(grep -vE '^[[:space:]]*#' "$set/dockd.conf" | grep -oE "\"$etc/[^\"]*\"" | tr -d '"' | grep -v "^$etc/station/" || true)
+	done < <(paths_of "$set/dockd.conf" | grep -v "^$etc/station/" || true)
 }
 
 fact() {

@@ -18,7 +18,7 @@ declare -A packages=(
 	[deb]="build-essential debhelper dpkg-dev lintian mmdebstrap systemd udev"
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
-	[lab]="android-file-transfer busybox-static cpio dmsetup dosfstools e2fsprogs exfatprogs fdisk gphoto2 kmod mmdebstrap
+	[lab]="android-file-transfer busybox-static cpio cryptsetup-bin dmsetup dosfstools e2fsprogs exfatprogs fdisk gphoto2 kmod mmdebstrap
 		mtp-tools qemu-system-x86 qemu-utils udev umtp-responder usbutils"
 	[server]="ca-certificates ceph-common ceph-mon ceph-osd nginx-light nodejs npm python3-boto3 radosgw tinyproxy-bin"
 )

@@ -6,7 +6,6 @@ namespace of each program's own: nothing of this machine's /etc, /var or /run is
 import io
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 import tarfile
@@ -14,7 +13,7 @@ import tarfile
 import pytest
 
 import vcam
-from station import (BUILD, CORE, CORE_GROUP, HOTPLUG, ROOT, UPLOADER, Service, as_user, new_folder, programs)
+from station import (CORE, CORE_GROUP, HOTPLUG, ROOT, UPLOADER, Service, as_user, new_folder, programs)
 from waiting import until
 
 ENTER = """
@@ -241,6 +240,23 @@ def test_a_station_of_its_own_and_back(place, station_file):
     pc.run("/opt/dockd-provision", "apply", "--back", "--no-start", check=0)
     assert 'station = "north";' in pc.etc("dockd.conf").read_text()
     assert pc.etc("station/secrets/uploader/far.headers").read_text() == north
+
+
+def test_the_example(folder, place):
+    pack(ROOT / "etc/station-example", folder / "file")
+    pc = place()
+    pc.apply(folder / "file", "north")
+    text = pc.etc("dockd.conf").read_text()
+    assert 'station = "north";' in text and 'port = "1-2.1"' in text
+    pc.apply(folder / "file", "south")
+    assert 'port = "1-2.1"' not in pc.etc("dockd.conf").read_text()
+
+
+@pytest.mark.parametrize("args", [(), ("volume",), ("volume", "--device", "/dev/null"), ("apply", "x"),
+                                  ("volume", "--device", "a", "--file", "b", "--unlock", "tpm"), ("pack", "x"),
+                                  ("volume", "--device", "a", "--unlock", "key-file=relative"), ("fly",)])
+def test_wrong_command_lines(place, args):
+    assert place().run("/opt/dockd-provision", *args).returncode == 2
 
 
 # ---- files that are not what they should be ----

@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+"""The encrypted volume on a real device mapper: made over a station that has a ledger on its plain disk,
+interrupted at each step, opened by each key, and the raw disk searched for what is on the volume.
+
+/dev/vda becomes the volume, /dev/vdb is the plain swap.
+"""
+
+import os
+import pathlib
+import subprocess
+
+from probe import HERE, Tally, until
+
+ROOT = pathlib.Path(HERE).resolve().parents[1]
+BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD") or ROOT / "build")
+STATE, VOLUME = pathlib.Path("/var/lib/dockd"), pathlib.Path("/var/lib/dockd-volume")
+CONF = pathlib.Path("/etc/dockd/dockd.conf")
+SETTINGS = """station = "castle-street";
+reserve-bytes = 1048576;
+profiles-dir = "%s/etc/profiles";
+""" % ROOT
+PATH = "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+KILLER = """#!/bin/sh
+step=$(($(cat /run/count) - 1))
+echo $step >/run/count
+if [ $step -le 0 ]; then kill -9 $PPID; exit 1; fi
+exec %s "$@"
+"""
+STEPS = ["cryptsetup", "systemd-cryptenroll", "mkfs.ext4", "mount", "umount", "mkdir", "cp", "sync", "mv", "chmod"]
+t = Tally("volume")
+
+
+def sh(command, check=True):
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env={**os.environ, "PATH": PATH})
+    if check and done.returncode:
+        raise SystemExit("%s: %d\n%s%s" % (command, done.returncode, done.stdout, done.stderr))
+    return done
+
+
+def provision(*args, shims=False):
+    env = {**os.environ, "PATH": ("/run/shims:" if shims else "") + PATH}
+    return subprocess.run(["/run/bin/dockd-provision", "volume", *args], capture_output=True, text=True, env=env,
+                          stdin=subprocess.DEVNULL)
+
+
+def start():
+    return subprocess.Popen(["setpriv", "--reuid=dockd", "--regid=dockd", "--clear-groups", "/run/bin/dockd",
+                             "--libexec", str(BUILD)], stderr=open("/run/dockd.log", "w"), env={"PATH": PATH})
+
+
+def answers():
+    return sh("dockctl status", check=False).returncode == 0
+
+
+def files(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def named():
+    return any("dockd-volume" in pathlib.Path(p).read_text() for p in ("/etc/crypttab", "/etc/fstab")
+               if os.path.exists(p))
+
+
+def close():
+    for place in (STATE, "/var/lib/dockd-uploader", "/var/log/dockd", VOLUME):
+        sh("umount %s" % place, check=False)
+    sh("cryptsetup close dockd-volume")
+
+
+sh("modprobe dm-crypt; modprobe -q xts; modprobe -q virtio_blk", check=False)
+sh("mkdir -p /run/bin /run/shims /etc/dockd /run/dockd")
+for name in ("dockd", "dockctl"):
+    sh("cp %s/%s /run/bin/" % (BUILD, name))
+sh("cp %s/packaging/*provision* /run/bin/" % ROOT)
+with open("/etc/passwd", "a") as f:
+    for n, name in enumerate(("dockd", "dockd-hotplug", "dockd-uploader")):
+        f.write("%s:x:%d:64000::/:/bin/sh\n" % (name, 64101 + n))
+sh("getent group dockd || echo dockd:x:64000: >>/etc/group")
+sh("install -d -o dockd -m 700 %s; install -d -o dockd /run/dockd" % STATE)
+for name in ("cryptsetup", "systemd-cryptenroll"):
+    t.check("%s is here" % name, sh("command -v " + name, check=False).returncode == 0)
+
+CONF.write_text(SETTINGS + "allow-plaintext = true;\n")
+core = start()
+t.check("a station on a plain disk", until(60, answers), pathlib.Path("/run/dockd.log").read_text())
+core.terminate()
+core.wait()
+# what must not be found on the raw disk, and what has to arrive
+(STATE / "mark").write_text("BWC-SERIAL-4711 " * 1000)
+os.chown(STATE / "mark", 64101, 64000)
+before = files(STATE)
+CONF.write_text(SETTINGS)
+
+# ---- refused ----
+sh("mkfs.ext4 -q -L precious /dev/vda")
+KEY = "key-file=/root/volume.key"
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
+t.check("a device that has something is refused", done.returncode == 1 and "--yes-wipe /dev/vda" in done.stderr,
+        done.stdout + done.stderr)
+done = provision("--device", "/dev/vda", "--unlock", "tpm", "--yes", "--yes-wipe", "/dev/vda")
+t.check("no TPM: said so", done.returncode == 1 and "no TPM" in done.stderr, done.stderr)
+t.check("and untouched", "precious" in sh("blkid -p /dev/vda").stdout)
+sh("mkdir -p /run/there && mount /dev/vda /run/there")
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes", "--yes-wipe", "/dev/vda")
+t.check("mounted: refused whatever is said", done.returncode == 1 and "in use" in done.stderr, done.stderr)
+sh("umount /run/there; wipefs -qa /dev/vda")
+
+# ---- interrupted ----
+for name in STEPS:
+    path = pathlib.Path("/run/shims") / name
+    path.write_text(KILLER % sh("command -v " + name).stdout.strip())
+    path.chmod(0o755)
+good, died, last = True, 0, None
+for step in list(range(1, 200, 3)):
+    pathlib.Path("/run/count").write_text(str(step))
+    last = provision("--device", "/dev/vda", "--unlock", KEY, "--yes", shims=True)
+    if last.returncode == 0:
+        break
+    died += 1
+    whole = files(STATE) if not os.path.ismount(STATE) else None
+    moved = pathlib.Path(str(STATE) + ".plain")
+    if whole is not None and whole != before and not (moved.exists() and files(moved) == before):
+        good = t.check("step %d: the plain state is whole" % step, False, last.stderr)
+    # what is not ready is not named, so no start can mount it
+    subsystem = sh("cryptsetup luksDump /dev/vda | sed -n 's/^Subsystem:[[:space:]]*//p'", check=False).stdout.strip()
+    if named() and subsystem != "dockd-ready":
+        good = t.check("step %d: half made and named" % step, False)
+t.check("killed at %d steps, then made" % died, good and died > 5 and last.returncode == 0,
+        last.stdout + last.stderr)
+sh("rm -r /run/shims; mkdir /run/shims")
+
+# ---- made ----
+t.check("the state is on it, whole", os.path.ismount(STATE) and files(STATE) == before)
+t.check("the plain one is kept", files(pathlib.Path(str(STATE) + ".plain")) == before)
+t.check("volume = mounted is set", 'volume = "mounted";' in CONF.read_text())
+first = [p.read_text() for p in map(pathlib.Path, ("/etc/fstab", "/etc/crypttab"))] + [CONF.read_text()]
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
+t.check("again changes nothing", done.returncode == 0 and first == [
+    p.read_text() for p in map(pathlib.Path, ("/etc/fstab", "/etc/crypttab"))] + [CONF.read_text()],
+        done.stdout + done.stderr)
+core = start()
+t.check("dockd takes it for encrypted", until(60, answers) and "plaintext" not in
+        pathlib.Path("/run/dockd.log").read_text(), pathlib.Path("/run/dockd.log").read_text())
+core.terminate()
+core.wait()
+status = provision("--status").stdout
+t.check("status: two slots, one of them for recovery", status.count("slot ") == 2 and "recovery key" in status, status)
+slot = [line.split()[1] for line in status.splitlines() if "recovery" in line]
+done = provision("--remove-unlock", slot[0] if slot else "0")
+t.check("the recovery key stays", done.returncode == 1 and "it stays" in done.stderr, done.stderr)
+
+# ---- keys ----
+close()
+t.check("without its key it does not open",
+        sh("head -c 64 /dev/zero | cryptsetup open --test-passphrase --key-file - /dev/vda", check=False).returncode != 0)
+raw = sh("grep -c BWC-SERIAL-4711 /dev/vda", check=False).stdout.strip()
+t.check("nothing of it on the raw disk", raw == "0", raw)
+sh("wipefs -qa /dev/vda")
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
+t.check("another volume where one is named: the ledger on the plain disk is not doubled", done.returncode in (0, 1))
+if os.path.ismount(VOLUME):
+    close()
+sh("wipefs -qa /dev/vda; rm -rf /var/lib/dockd.plain; sed -i '/^# begin/,/^# end/d' /etc/crypttab /etc/fstab")
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
+recovery = next((line for line in done.stdout.splitlines() if line.count("-") == 7), "")
+t.check("a recovery key is shown", len(recovery) == 71, done.stdout + done.stderr)
+close()
+t.check("it opens the volume", sh("printf %%s %s | cryptsetup open --test-passphrase --key-file - /dev/vda" % recovery,
+                                  check=False).returncode == 0)
+kept = sh("grep -rlF %s /etc /var /root /run --exclude-dir=proc" % recovery, check=False).stdout
+t.check("and is written down nowhere", kept == "", kept)
+
+# ---- swap ----
+sh("cryptsetup open --key-file /root/volume.key /dev/vda dockd-volume")
+sh("mkswap /dev/vdb && swapon /dev/vdb && echo '/dev/vdb none swap sw 0 0' >>/etc/fstab")
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
+t.check("plain swap is told", "/dev/vdb is plain swap" in done.stderr, done.stdout + done.stderr)
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes", "--swap-off")
+t.check("and put off", done.returncode == 0 and "/dev/vdb" not in pathlib.Path("/proc/swaps").read_text() and
+        "\n/dev/vdb" not in pathlib.Path("/etc/fstab").read_text(), done.stdout + done.stderr)
+t.finish()

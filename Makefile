@@ -139,6 +139,10 @@ dockd_src := \
 	dockd/control_status.c \
 	dockd/control_role.c \
 	dockd/control_care.c \
+	dockd/control_doctor.c \
+	dockd/doctor_station.c \
+	dockd/doctor_line.c \
+	dockd/check.c \
 	dockd/role.c \
 	dockd/control_bay.c \
 	dockd/control_root.c \
@@ -231,6 +235,9 @@ dockctl_src := \
 	dockd/forecast.c \
 	dockd/base/timetable.c \
 	dockd/ctl_wait.c \
+	dockd/ctl_doctor.c \
+	dockd/ctl_doctor_words.c \
+	dockd/check.c \
 	dockd/ctl_root.c \
 	dockd/base/record.c \
 	dockd/asset.c \
@@ -863,6 +870,7 @@ lint-quick:
 	$(Q)tests/lint/events.sh
 	$(Q)tests/lint/protocol.sh
 	$(Q)tests/lint/states.sh
+	$(Q)tests/lint/doctor.sh
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck --exclude=SC1091,SC2154 $(wildcard $(shell_files)) # what is sourced is not followed
 	$(call say,LINT,mandoc)

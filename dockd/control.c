@@ -335,6 +335,7 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 void control_configure(struct control *c, const struct config *config)
 {
 	c->roles = config->roles;
+	control_doctor_configure(c, config);
 }
 
 int control_open(

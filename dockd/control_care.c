@@ -1,14 +1,9 @@
 /*
- * control_care: the station itself: what doctor asks, lamps, metrics.
+ * control_care: the station itself: lamps, metrics.
  */
 #include "control_client.h"
 
 #include <errno.h>
-
-int control_doctor(struct client *k)
-{
-	return client_end(k, -EOPNOTSUPP, 0, "doctor is not there yet");
-}
 
 int control_light(struct client *k)
 {

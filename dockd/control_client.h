@@ -8,6 +8,7 @@
 #define DOCKD_CONTROL_CLIENT_H
 
 #include "control.h"
+#include "doctor.h"
 #include "index_retention.h"
 #include "role.h"
 
@@ -38,6 +39,20 @@ struct control_denied {
 
 #define CONTROL_DENIED 16
 
+/* Of one destination, when its keys count. */
+struct control_keys {
+	char name[PROTO_NAME_LEN];
+	size_t pins_n, receipts_n;
+	struct doctor_window pin[PROTO_PINS], receipt[CONFIG_RECEIPT_KEYS];
+};
+
+/* What doctor needs of the settings. */
+struct control_doctor {
+	char state_dir[256];
+	size_t destinations_n;
+	struct control_keys destination[CONFIG_DESTINATIONS];
+};
+
 struct control {
 	sd_event *event;
 	int listener;
@@ -47,6 +62,7 @@ struct control {
 	struct client *client[CONTROL_CLIENTS];
 	struct role_groups roles;
 	struct control_denied denied[CONTROL_DENIED];
+	struct control_doctor doctor;
 };
 
 static inline struct index *control_index(const struct control *c)
@@ -80,8 +96,13 @@ int control_probe(struct client *k);
 bool control_probe_done(const struct client *k);
 int control_probe_end(struct client *k);
 
-/* control_care.c */
+/* control_doctor.c */
 int control_doctor(struct client *k);
+void control_doctor_configure(struct control *c, const struct config *config);
+/* When the disk will be full, with what staging tells of its room. */
+struct filling control_filling(const struct control *c, const struct staging_space *space);
+
+/* control_care.c */
 int control_light(struct client *k);
 int control_metrics(struct client *k);
 

@@ -13,6 +13,7 @@ static const char usage_text[] =
     "usage: dockctl [--json] [--socket PATH] COMMAND\n"
     "  status                        the station in one screen\n"
     "  watch                         the same, again whenever something changes\n"
+    "  doctor [--config FILE]        what is wrong or soon will be, why it matters, what to do\n"
     "  bay [NAME]                    all bays, or one in full\n"
     "  clip NUMBER                   one file: where it is, and why it is not further\n"
     "  queue [--all]                 files not yet proved at the server (--all: every file)\n"
@@ -222,6 +223,7 @@ static const struct option options[] = {
 	[OPTION_WITHOUT_IDS] = { "without-ids", no_argument, NULL, 0 },
 	[OPTION_DAYS] = { "days", required_argument, NULL, 0 },
 	[OPTION_HTML] = { "html", no_argument, NULL, 0 },
+	[OPTION_CONFIG] = { "config", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -240,6 +242,7 @@ static const struct command {
 } commands[] = {
 	{ "status", status_run, 0 },
 	{ "watch", watch_run, 0 },
+	{ "doctor", doctor_run, WITH(CONFIG) },
 	{ "bay", bay_run, 0 },
 	{ "clip", clip_run, 0 },
 	{ "queue", queue_run, WITH(ALL) },

@@ -20,6 +20,8 @@ enum ctl_exit {
 	CTL_TIMED_OUT = 3,
 	CTL_NO_DAEMON = 4,
 	CTL_NOT_PERMITTED = 5,
+	CTL_WARNED = 6,        /* doctor: something will be trouble */
+	CTL_ILL = 7,           /* doctor: something is */
 	CTL_NOT_PRESERVED = 3, /* preserve, dispose: not every copy is as it was asked */
 };
 
@@ -29,6 +31,7 @@ enum ctl_exit {
 #define TEXT_ESCAPED(n) (4 * (n)) /* room that n bytes of text may need */
 
 struct json_t;
+struct findings;
 
 /* Options that go with some commands only; ctl.c's tables say their names, and with which. */
 enum ctl_option {
@@ -55,6 +58,7 @@ enum ctl_option {
 	OPTION_WITHOUT_IDS,
 	OPTION_DAYS,
 	OPTION_HTML,
+	OPTION_CONFIG,
 	CTL_OPTIONS, /* how many there are */
 };
 
@@ -72,6 +76,7 @@ struct ctl {
 	size_t shown;                  /* rows */
 	struct proto_ctl_probe *probe; /* camera probe: where its answer goes */
 	struct json_t *object;         /* status or clip, completed by later parts */
+	struct findings *findings;     /* doctor: where its rows go */
 	bool all_bays;
 	uint64_t generation;                     /* of the status shown last */
 	char name[TEXT_ESCAPED(PROTO_NAME_LEN)]; /* card: the station's; "" nobody told */
@@ -144,6 +149,7 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 
 int status_run(struct ctl *c); /* ctl_show.c, down to queue_run */
 int watch_run(struct ctl *c);
+int doctor_run(struct ctl *c); /* ctl_doctor.c */
 int bay_run(struct ctl *c);
 int clip_run(struct ctl *c);
 int queue_run(struct ctl *c);

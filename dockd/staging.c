@@ -201,6 +201,8 @@ int staging_space(struct staging *s, struct staging_space *out)
 		return -errno;
 	out->free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
 	out->total_bytes = (uint64_t)v.f_blocks * v.f_frsize;
+	out->inodes = v.f_files;
+	out->inodes_free = v.f_favail;
 	return 0;
 }
 

@@ -27,6 +27,7 @@ const char *staging_boot(const struct staging *s);
 
 struct staging_space {
 	uint64_t free_bytes, reserve_bytes, total_bytes;
+	uint64_t inodes, inodes_free; /* 0, 0: this file system counts none */
 };
 int staging_space(struct staging *s, struct staging_space *out);
 

@@ -12,9 +12,10 @@
 /* Worst last: dockctl's exit code is by the worst. */
 enum check_level {
 	CHECK_WELL = 1,
-	CHECK_NOTE, /* to be known, nothing to do yet */
-	CHECK_WARN, /* will be trouble */
-	CHECK_BAD,  /* is trouble */
+	CHECK_UNSEEN, /* could not be looked at by who asks: not well, not ill */
+	CHECK_NOTE,   /* to be known, nothing to do yet */
+	CHECK_WARN,   /* will be trouble */
+	CHECK_BAD,    /* is trouble */
 };
 
 /* One thing that was looked at. Why it matters is in dockctl's table, by `check`. */

@@ -13,6 +13,7 @@ COMMANDS = {
     "clip": (("clip", "1"), "viewer custodian evidence auditor it"),
     "queue": (("queue", "--all"), "viewer custodian evidence auditor it"),
     "wait": (("wait", "dockings", "1", "--timeout", "60"), "viewer custodian evidence auditor it"),
+    "doctor": (("doctor",), "viewer custodian evidence auditor it"),
     "retry": (("retry", "clip", "1", *REASON), "custodian evidence it"),
     "expedite": (("expedite", "1", *REASON), "custodian evidence"),
     "preserve": (("preserve", "asset", "1", *REASON), "custodian evidence"),

@@ -117,6 +117,8 @@ dockd_src := \
 	dockd/uplink_answer.c \
 	dockd/uplink_errand.c \
 	dockd/uplink_view.c \
+	dockd/uplink_certificate.c \
+	dockd/certificate.c \
 	dockd/uplink_silence.c \
 	dockd/outlook.c \
 	dockd/forecast.c \
@@ -346,6 +348,7 @@ dockd-uploader_src := \
 	uploader/transfer.c \
 	uploader/server.c \
 	uploader/http.c \
+	uploader/certificate.c \
 	uploader/http_answer.c \
 	uploader/http_room.c \
 	uploader/trust.c \
@@ -375,7 +378,7 @@ dockd-uploader_src := \
 	uploader/s3_hold.c \
 	$(s3_pure) \
 	dockd/base/base64.c
-dockd-uploader_pkg := libcurl jansson libcrypto libseccomp expat
+dockd-uploader_pkg := libcurl jansson libssl libcrypto libseccomp expat
 
 programs := dockd dockctl dockd-verify dockd-camera dockd-hotplug dockd-uploader
 
@@ -527,8 +530,8 @@ fuzz_objs_scsi := usb/disk/scsi.c usb/disk/wrapper.c
 fuzz_objs_partition := usb/volume/source.c usb/volume/partition.c
 fuzz_objs_fat := $(disk_pure)
 fuzz_objs_vendor := usb/vendor/dv16.c usb/vendor/ambarella.c usb/vendor/vendor.c
-fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/secret.c
-fuzz_pkg_http := libcurl libcrypto
+fuzz_objs_http := uploader/http_answer.c uploader/http_head.c uploader/trust.c uploader/certificate.c uploader/secret.c
+fuzz_pkg_http := libcurl libssl libcrypto
 fuzz_objs_tus := $(tus_pure) uploader/facts.c dockd/base/base64.c
 fuzz_pkg_tus := libcurl libcrypto
 fuzz_objs_s3 := $(s3_pure) uploader/facts.c
@@ -631,7 +634,8 @@ unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_waits := dockd/waits.c $(clock_src)
 unit_objs_line := uploader/bucket.c dockd/base/timetable.c
-unit_pkg_trust := libcurl libcrypto
+unit_objs_trust := uploader/certificate.c
+unit_pkg_trust := libcurl libssl libcrypto
 unit_objs_breaker := dockd/waits.c $(clock_src)
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto

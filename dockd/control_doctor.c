@@ -4,6 +4,7 @@
  * Called by control for ASK_DOCTOR. All findings are made anew for each page, in the same order;
  * only those of the page are sent.
  */
+#include "certificate.h"
 #include "control_client.h"
 #include "doctor.h"
 #include "index_flow.h"
@@ -82,6 +83,17 @@ static void look_at_station(const struct control *c, const struct checks *to)
 	doctor_intake(to, c->p.bays->hotplug, c->p.bays->synced, bays_stop_why(c->p.bays));
 }
 
+static void look_at_certificates(
+    const struct control *c, const struct checks *to, size_t n, const char *name)
+{
+	int64_t from_s, until_s;
+
+	for (unsigned i = CERTIFICATE_CLIENT; i < CERTIFICATES; i++) {
+		if (uplink_certificate(c->p.uplink, n, i, &from_s, &until_s) == 0)
+			doctor_certificate(to, name, i, from_s, until_s, clock_now_s());
+	}
+}
+
 static void look_at_line(const struct control *c, const struct checks *to)
 {
 	struct doctor_rules rules = {
@@ -92,8 +104,10 @@ static void look_at_line(const struct control *c, const struct checks *to)
 	int64_t now_s = clock_now_s();
 	struct uplink_state d;
 
-	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++)
+	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++) {
 		doctor_destination(to, &d, &rules);
+		look_at_certificates(c, to, i, d.name);
+	}
 	for (size_t i = 0; i < c->doctor.destinations_n; i++) {
 		const struct control_keys *k = &c->doctor.destination[i];
 

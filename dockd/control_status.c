@@ -25,6 +25,8 @@ enum station_light control_station_light(const struct control *c)
 		return STATION_NEEDS_IT;
 	if (outlook_text(c->p.uplink, text, sizeof(text)))
 		return STATION_NEEDS_IT;
+	if (uplink_certificates_text(c->p.uplink, text, sizeof(text)))
+		return STATION_NEEDS_IT;
 	if (health_text(c->p.bays, text, sizeof(text)) || control_root_needs(c, text, sizeof(text)))
 		return STATION_NEEDS_IT;
 	for (size_t i = 0; uplink_state(c->p.uplink, i, &d) == 0; i++) {
@@ -71,6 +73,8 @@ static void tell_needs(
 	if (one[0])
 		need(text, room, one);
 	if (outlook_text(c->p.uplink, one, sizeof(one)))
+		need(text, room, one);
+	if (uplink_certificates_text(c->p.uplink, one, sizeof(one)))
 		need(text, room, one);
 	control_root_needs(c, one, sizeof(one));
 	if (one[0])
@@ -149,6 +153,7 @@ int control_status(struct client *k)
 	s.disk_free_bytes = space.free_bytes;
 	s.disk_reserve_bytes = space.reserve_bytes;
 	s.bays = count_bays(c->p.bays, &s.occupied);
+	s.disk_full_s = control_filling(c, &space).full_s;
 	tell_needs(c, &n, s.text, sizeof(s.text));
 	control_fill_retention(c, &s);
 	s.findings = index_findings_count(control_index(c));

@@ -22,6 +22,7 @@ int control_destinations(struct client *k)
 {
 	struct control *c = k->control;
 	struct uplink_state d;
+	int64_t from_s;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && uplink_state(c->p.uplink, i, &d) == 0; i++) {
@@ -38,6 +39,9 @@ int control_destinations(struct client *k)
 			.oldest_deadline_s = d.urgent_deadline_s,
 		};
 
+		for (unsigned j = 0; j < 3; j++)
+			uplink_certificate(c->p.uplink, i, (enum certificate_which)(j + 1), &from_s,
+			    &row.certificate_until_s[j]);
 		memcpy(row.name, d.name, sizeof(row.name));
 		memcpy(row.driver, d.driver, sizeof(row.driver));
 		memcpy(row.text, d.trouble, sizeof(row.text));

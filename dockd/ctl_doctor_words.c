@@ -11,6 +11,8 @@ static const struct {
 } words[] = {
 	{ "binding",
 	    "Receipts of another server under the same name would let cameras be emptied." },
+	{ "certificate",
+	    "When it ends, connections to the destination are refused, and nothing is sent." },
 	{ "clock",
 	    "Recording times, retention and disposal rest on the station's clock; an advocate "
 	    "will ask how it was known." },

@@ -49,6 +49,12 @@ static json_t *add_retention(json_t *object, const struct proto_ctl_status *s)
 	return object;
 }
 
+/* A time that is told, null where none is; never is a time that there is none of. */
+static json_t *expected_of(int64_t seconds)
+{
+	return seconds == INT64_MAX ? json_string("never") : time_of(seconds, true);
+}
+
 struct json_t *json_status(const struct proto_ctl_status *s)
 {
 	json_t *o = json_pack("{so so so so so so so so so so so so so si si sb ss sb sb ss ss so}",
@@ -67,14 +73,9 @@ struct json_t *json_status(const struct proto_ctl_status *s)
 
 	json_object_set_new(o, "findings", number_of(s->findings));
 	json_object_set_new(o, "checked_records", number_of(s->checked_records));
+	json_object_set_new(o, "disk_full", expected_of(s->disk_full_s));
 	json_object_set_new(o, "checkpoint_size", number_of(s->checkpoint_size));
 	return add_retention(o, s);
-}
-
-/* A time that is told, null where none is; never is a time that there is none of. */
-static json_t *expected_of(int64_t seconds)
-{
-	return seconds == INT64_MAX ? json_string("never") : time_of(seconds, true);
 }
 
 static json_t *add_outlook(json_t *object, const struct proto_ctl_destination *d)
@@ -85,6 +86,11 @@ static json_t *add_outlook(json_t *object, const struct proto_ctl_destination *d
 	    "expected", expected_of(d->expected_s), "urgent_expected",
 	    expected_of(d->oldest_expected_s), "urgent_deadline",
 	    time_of(d->oldest_deadline_s, true), "state", text_of(d->state));
+
+	json_object_set_new(more, "certificates",
+	    json_pack("{so so so}", "client", time_of(d->certificate_until_s[0], false), "ca",
+		time_of(d->certificate_until_s[1], false), "server",
+		time_of(d->certificate_until_s[2], false)));
 
 	json_object_update(object, more);
 	json_decref(more);

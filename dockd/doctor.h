@@ -51,6 +51,10 @@ struct doctor_rules {
 void doctor_destination(
     const struct checks *to, const struct uplink_state *d, const struct doctor_rules *rules);
 
+/* One certificate of a destination's connections: enum certificate_which, and when it is valid. */
+void doctor_certificate(const struct checks *to, const char *destination, unsigned which,
+    int64_t not_before_s, int64_t not_after_s, int64_t now_s);
+
 /* A time in which something counts; PROTO_NO_TIME: open. */
 struct doctor_window {
 	int64_t from_s, until_s;

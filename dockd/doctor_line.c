@@ -1,6 +1,7 @@
 /*
  * doctor_line: destinations, and the keys by which they are known, judged from facts alone.
  */
+#include "certificate.h"
 #include "doctor.h"
 
 #include <stdio.h>
@@ -130,6 +131,34 @@ void doctor_destination(
 	reach(to, d);
 	proof(to, d, rules);
 	preserving(to, d);
+}
+
+void doctor_certificate(const struct checks *to, const char *destination, unsigned which,
+    int64_t not_before_s, int64_t not_after_s, int64_t now_s)
+{
+	static const char *const advice[] = {
+		[CERTIFICATE_CLIENT] =
+		    "IT: have a new client certificate issued for this station and put it into "
+		    "certificate-file and key-file: it is taken up at once",
+		[CERTIFICATE_CA] =
+		    "IT: ask the server's administrator for the CA that comes next, and "
+		    "add it to ca-file",
+		[CERTIFICATE_SERVER] = "IT: ask the server's administrator to renew it",
+	};
+	enum check_level level = check_expiry(not_after_s, now_s);
+	char subject[PROTO_NAME_LEN + 16], when[64];
+
+	snprintf(subject, sizeof(subject), "%s %s", destination, certificate_word(which));
+	if (not_before_s > now_s)
+		check_say(to, CHECK_BAD, "certificate", subject,
+		    "IT: look at the station's clock first, then at the certificate",
+		    "%s is not valid before %s", certificate_noun(which),
+		    check_day(not_before_s, now_s, when, sizeof(when)));
+	else
+		check_say(to, level, "certificate", subject,
+		    level == CHECK_WELL ? "" : advice[which], "%s %s %s", certificate_noun(which),
+		    not_after_s < now_s ? "expired" : "expires",
+		    check_day(not_after_s, now_s, when, sizeof(when)));
 }
 
 static bool counts(const struct doctor_window *w, int64_t at_s)

@@ -139,6 +139,7 @@ void uplink_configure(struct uplink *u, const struct config *c)
 			d = destination_new();
 		if (memcmp(&d->wire, &c->destination[i].wire, sizeof(d->wire)) != 0) {
 			d->unmet = true;
+			memset(d->certificate, 0, sizeof(d->certificate));
 			if (d->peer)
 				stale[stale_n++] = d->peer;
 		}
@@ -376,6 +377,12 @@ void uplink_message(struct uplink *u, const char *name, struct peer *p, struct m
 			peer_drop(p, why);
 		return;
 	}
+	if (m->head.type == MSG_CERTIFICATE) {
+		why = uplink_hears_certificate(d, m);
+		if (why)
+			peer_drop(p, why);
+		return;
+	}
 	if (m->head.slot >= PROTO_SLOTS) {
 		peer_drop(p, "a slot that does not exist");
 		return;
@@ -560,6 +567,7 @@ void uplink_act(struct uplink *u)
 		if (d->peer && (r < 0 || d->doomed))
 			peer_drop(d->peer, d->doomed ? d->doomed : "it does not read");
 		outlook_turn(u, d);
+		uplink_certificates_turn(d);
 	}
 }
 

@@ -109,6 +109,15 @@ struct uplink_state {
 };
 /* The n-th destination. 0, -ENOENT. */
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out);
+/*
+ * From when to when a certificate of the n-th destination's connections is valid, as its uploader told.
+ * 0; -ENOENT: no such destination; -ENODATA: not known (no such file, or nothing reached yet), and
+ * both are PROTO_NO_TIME.
+ */
+int uplink_certificate(const struct uplink *u, size_t n, enum certificate_which which,
+    int64_t *not_before_s, int64_t *not_after_s);
+/* What a person must do about those that end within 7 days, "" nothing. True: there is some. */
+bool uplink_certificates_text(const struct uplink *u, char *out, size_t size);
 /* What it offers now, READY_...; 0 where it is not connected. */
 uint32_t uplink_can(const struct uplink *u, const char *destination);
 /* Whether it is a folder: of those only a new beginning tells on which disk they are. */

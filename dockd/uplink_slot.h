@@ -8,6 +8,7 @@
 #define DOCKD_UPLINK_SLOT_H
 
 #include "breaker.h"
+#include "certificate.h"
 #include "outlook.h"
 #include "uplink.h"
 #include "upload_order.h"
@@ -75,6 +76,8 @@ struct destination {
 	struct waits waits;
 	uint32_t deliver_s; /* as configured; 0: whenever */
 	struct outlook outlook;
+	struct certificate certificate[CERTIFICATES]; /* by enum certificate_which */
+	uint64_t expiry_ms; /* steady clock: when they were last looked at; 0 now */
 };
 
 struct uplink {
@@ -132,6 +135,13 @@ void uplink_hears(struct destination *d);
 void uplink_listen(struct destination *d);
 /* false: it is not silent. */
 bool uplink_silence_text(const struct destination *d, char *out, size_t room);
+
+#define EXPIRY_LOOK_MS 3600000u
+
+/* CERTIFICATE came: NULL, or why the peer is dropped. */
+const char *uplink_hears_certificate(struct destination *d, const struct msg *m);
+/* Each turn: what comes to its end is logged, once at 60, 30 and 7 days, and when it is over. */
+void uplink_certificates_turn(struct destination *d);
 
 /* Whether a receipt is of a form and level that there is. NULL, or why not. */
 const char *uplink_receipt_form(const struct proto_receipt *c);

@@ -223,6 +223,26 @@ static bool has_news(void)
 	return up.state == STATE_WORK && strcmp(up.told, up.dest.ready.identity) != 0;
 }
 
+/* What is known of certificates and was not told yet. 0 or -errno. */
+static int say_certificates(void)
+{
+	for (uint32_t i = CERTIFICATE_CLIENT; i <= CERTIFICATE_SERVER; i++) {
+		struct certificate *c = &up.room.trust.dates[i];
+		struct proto_certificate told = { .which = i,
+			.not_before_s = c->not_before_s,
+			.not_after_s = c->not_after_s };
+		int err;
+
+		if (!c->known || c->told)
+			continue;
+		err = msg_send(up.core, MSG_CERTIFICATE, 0, 0, &told, NULL, 0);
+		if (err < 0)
+			return err;
+		c->told = true;
+	}
+	return 0;
+}
+
 /* ---- the loop ---- */
 
 static bool is_idle(void)
@@ -316,6 +336,9 @@ static int loop(void)
 		wait = turn();
 		if (core_lost())
 			return -EPIPE;
+		err = say_certificates();
+		if (err < 0)
+			return err;
 		if (up.state == STATE_WORK &&
 		    (up.dest.mended || up.dest.ready.status < 0 || up.dest.driver->look)) {
 			err = look_again(transfer_now_ms());

@@ -125,6 +125,15 @@ static bool renewed(struct secret *mark, const char *name, bool *later)
 	return true;
 }
 
+/* For being shown; what is wrong with a file shows when it is used. */
+static void read_dates(const char *name, bool last, struct certificate *out)
+{
+	char path[4096];
+
+	if (secret_path(name, path, sizeof(path)) == 0)
+		(void)certificate_read(path, last, out);
+}
+
 /* ---- options ---- */
 
 #define SET(option, value) (err = err ? err : curl_easy_setopt(easy, option, value))
@@ -232,10 +241,14 @@ CURLcode trust_apply(struct trust *t, const struct proto_destination *c, int64_t
 {
 	CURLcode err = CURLE_OK;
 	bool later = false;
-	bool anew = renewed(&t->ca, c->ca_file, &later);
+	bool ca = renewed(&t->ca, c->ca_file, &later);
+	bool client = renewed(&t->certificate, c->certificate_file, &later), anew = ca || client;
 
 	t->why[0] = '\0';
-	anew |= renewed(&t->certificate, c->certificate_file, &later);
+	if (ca)
+		read_dates(c->ca_file, true, &t->dates[CERTIFICATE_CA]);
+	if (client)
+		read_dates(c->certificate_file, false, &t->dates[CERTIFICATE_CLIENT]);
 	anew |= renewed(&t->key, c->key_file, &later);
 	t->epoch += anew;
 	if (later)
@@ -246,6 +259,7 @@ CURLcode trust_apply(struct trust *t, const struct proto_destination *c, int64_t
 	SET(CURLOPT_SSL_VERIFYHOST, 2l);
 	/* Each connection proves both sides anew, with what is on disk then. */
 	SET(CURLOPT_SSL_SESSIONID_CACHE, 0l);
+	certificate_watch(easy, &t->dates[CERTIFICATE_SERVER]);
 	/* With a CA of its own the system's are not asked as well. */
 	if (c->ca_file[0])
 		SET(CURLOPT_CAPATH, NULL);

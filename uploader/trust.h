@@ -8,6 +8,7 @@
 #ifndef DOCKD_TRUST_H
 #define DOCKD_TRUST_H
 
+#include "certificate.h"
 #include "secret.h"
 
 #include "../dockd/base/proto_upload.h"
@@ -24,6 +25,7 @@ struct trust {
 	 */
 	unsigned epoch;
 	int64_t changed_s; /* when a file was last replaced by another one; 0 never */
+	struct certificate dates[CERTIFICATE_SERVER + 1]; /* by enum certificate_which */
 	char why[256];     /* what is wrong with the files, for people */
 };
 

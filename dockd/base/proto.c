@@ -129,6 +129,7 @@ static const struct shape shapes[] = {
 	SHAPE(ABANDON, proto_upload, UPLOAD_TEXTS),
 	SHAPE(PRESERVE, proto_upload, UPLOAD_TEXTS),
 	SHAPE(PRESERVED, proto_status, TEXTS(TEXT(proto_status, text))),
+	SHAPE(CERTIFICATE, proto_certificate, NULL),
 	SHAPE(ASK, proto_ask, TEXTS(
 		TEXT(proto_ask, text),
 		TEXT(proto_ask, reason),

@@ -110,10 +110,11 @@ struct proto_ctl_status {
 	uint64_t preserved, due, review; /* assets */
 	uint64_t checked_records;        /* of the ledger, by the full check since start */
 	uint64_t checkpoint_size;        /* records under the newest checkpoint */
+	int64_t disk_full_s; /* at this pace; 0 not known, INT64_MAX it does not fill up */
 	char time_source[PROTO_NAME_LEN];
 	char text[PROTO_TEXT_LEN * 4]; /* what a person must do, "" when nothing */
 };
-_Static_assert(sizeof(struct proto_ctl_status) == 872, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_status) == 880, "crank PROTO_VERSION");
 
 struct proto_ctl_bay {
 	char bay[PROTO_NAME_LEN];
@@ -218,8 +219,10 @@ struct proto_ctl_destination {
 	int64_t expected_s;     /* when all that is queued now will be there; 0 not known */
 	int64_t oldest_expected_s, oldest_deadline_s; /* of the most urgent one; 0 none */
 	char state[PROTO_CLASS_LEN];                  /* of its trouble; "" none */
+	/* of client, CA, server, by enum certificate_which - 1; PROTO_NO_TIME not known */
+	int64_t certificate_until_s[3];
 };
-_Static_assert(sizeof(struct proto_ctl_destination) == 464, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_destination) == 488, "crank PROTO_VERSION");
 
 struct proto_ctl_segment {
 	char name[PROTO_NAME_LEN];

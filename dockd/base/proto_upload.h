@@ -112,6 +112,19 @@ struct proto_ready {
 };
 _Static_assert(sizeof(struct proto_ready) == 1552, "crank PROTO_VERSION");
 
+enum certificate_which {
+	CERTIFICATE_CLIENT = 1, /* of certificate-file */
+	CERTIFICATE_CA,         /* of ca-file, the one that ends last */
+	CERTIFICATE_SERVER,     /* its own, as shown in the last handshake, accepted or not */
+};
+
+struct proto_certificate {
+	uint32_t which; /* enum certificate_which */
+	uint32_t pad;
+	int64_t not_before_s, not_after_s; /* UTC; 1950 to 9999 */
+};
+_Static_assert(sizeof(struct proto_certificate) == 24, "crank PROTO_VERSION");
+
 struct proto_upload {
 	uint64_t size_bytes;
 	uint8_t sha256[PROTO_SHA256_LEN];

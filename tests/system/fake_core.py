@@ -22,7 +22,7 @@ USER = 64123
 
 MSG = dict(HELLO=1, WELCOME=2, DESTINATION=80, READY=81, UPLOAD=82, CREATED=83, PROCEED=84,
            PROGRESS=85, RECEIPT=86, FAILED=87, STOP_UPLOAD=88, RECONFIRM=89, REMOVE=90,
-           REMOVED=91, ABANDON=92, PRESERVE=93, PRESERVED=94)
+           REMOVED=91, ABANDON=92, PRESERVE=93, PRESERVED=94, CERTIFICATE=95)
 NAME = {v: k for k, v in MSG.items()}
 NO_TIME = -(1 << 63)
 HEAD = struct.Struct("=HHII")
@@ -38,6 +38,7 @@ CREATED = struct.Struct("=qII1024s128s")
 PROGRESS = struct.Struct("=QQq")
 RECEIPT = struct.Struct("=IIQQ32s1024s128sqII2048s")
 FAILED = struct.Struct("=IIQQQ32s256s")
+CERTIFICATE = struct.Struct("=IIqq")
 STATUS = struct.Struct("=i128s")
 
 LOCAL, LENGTH, TRANSFER_DIGEST, STORED_DIGEST, READBACK, SIGNED = 1, 2, 3, 4, 5, 6
@@ -69,6 +70,8 @@ class Message:
         elif self.kind == "CREATED":
             self.expires, self.found, _, a, t = CREATED.unpack(body)
             self.address, self.text = text(a), text(t)
+        elif self.kind == "CERTIFICATE":
+            self.which, _, self.not_before, self.not_after = CERTIFICATE.unpack(body)
         elif self.kind == "PROGRESS":
             self.offset, self.sent, self.expires = PROGRESS.unpack(body)
         elif self.kind == "RECEIPT":
@@ -147,7 +150,7 @@ class Core:
         self.sock.sendmsg([HEAD.pack(MSG[kind], slot, len(body), generation), body], control)
 
     def get(self, *kinds, wait=30):
-        """The next message that is not PROGRESS, nor READY again; asserts that it is one of these kinds."""
+        """The next message that is not PROGRESS, CERTIFICATE, nor READY again; asserts that it is one of these kinds."""
         end = time.monotonic() + wait
         while True:
             left = end - time.monotonic()
@@ -158,6 +161,8 @@ class Core:
             m = Message(data)
             if m.kind == "PROGRESS" and "PROGRESS" not in kinds:
                 self.progress.append(m)
+                continue
+            if m.kind == "CERTIFICATE" and "CERTIFICATE" not in kinds:
                 continue
             if m.kind == "READY" and "READY" not in kinds:
                 self.became.append(m.identity)

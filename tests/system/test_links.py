@@ -27,7 +27,7 @@ LINKED = {
     "dockd-camera": {"libusb-1.0", "libseccomp"},
     "dockd-hotplug": {"libusb-1.0", "libseccomp"},
     # TLS is libcurl's; answers of servers, digests and SigV4
-    "dockd-uploader": {"libcurl", "libjansson", "libcrypto", "libseccomp", "libexpat"},
+    "dockd-uploader": {"libcurl", "libjansson", "libcrypto", "libssl", "libseccomp", "libexpat"},
 }
 # The sanitizers' own, in build/asan; there the programs have no sandbox.
 OF_SANITIZERS = {"libasan", "libubsan", "libm", "libpthread", "libdl", "librt", "libgcc_s"}

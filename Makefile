@@ -145,6 +145,9 @@ dockd_src := \
 	dockd/doctor_station.c \
 	dockd/doctor_line.c \
 	dockd/check.c \
+	dockd/control_metrics.c \
+	dockd/metrics.c \
+	dockd/exposition.c \
 	dockd/role.c \
 	dockd/control_bay.c \
 	dockd/control_root.c \
@@ -195,6 +198,8 @@ dockd_src := \
 	dockd/index_health.c \
 	dockd/index_flow.c \
 	dockd/filling.c \
+	dockd/index_tally.c \
+	dockd/tally.c \
 	dockd/order.c \
 	dockd/retention.c \
 	dockd/disposal.c \
@@ -212,6 +217,7 @@ dockctl_src := \
 	dockd/ctl_card.c \
 	dockd/sheet.c \
 	dockd/role.c \
+	dockd/ctl_metrics.c \
 	dockd/ctl_camera.c \
 	dockd/ctl_probe.c \
 	dockd/draft.c \
@@ -614,7 +620,7 @@ unit_objs_asset := dockd/asset.c dockd/gate.c
 unit_objs_retention := dockd/retention_rules.c dockd/order.c dockd/ctl_time.c dockd/asset.c dockd/base/zone.c
 unit_pkg_retention := libcrypto
 unit_pkg_asset := libcrypto
-index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c
+index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c dockd/tally.c
 unit_objs_journal := dockd/journal.c $(ledger_src) $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
@@ -875,6 +881,7 @@ lint-quick:
 	$(Q)tests/lint/protocol.sh
 	$(Q)tests/lint/states.sh
 	$(Q)tests/lint/doctor.sh
+	$(Q)tests/lint/metrics.sh
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck --exclude=SC1091,SC2154 $(wildcard $(shell_files)) # what is sourced is not followed
 	$(call say,LINT,mandoc)

@@ -2,6 +2,7 @@
 
 #include "base/handover.h"
 #include "base/log.h"
+#include "clock.h"
 #include "index_proof.h"
 #include "ledger.h"
 #include "ledger_check.h"
@@ -61,6 +62,7 @@ struct checkpoint {
 	struct ledger_check check;
 	bool checking;
 	uint64_t check_due_us, checked;
+	int64_t checked_s; /* when the last full check ended well; 0 none since the start */
 };
 
 static struct ledger *ledger(const struct checkpoint *c)
@@ -486,6 +488,8 @@ static void check_ended(struct checkpoint *c, int rc)
 		rebuild(c, "some hashes over the ledger are damaged; the ledger is not");
 	else
 		log_info("ledger-checked", "records=%" PRIu64, c->check.size);
+	if (rc == 0 && !c->check.tree_differs)
+		c->checked_s = clock_now_s();
 }
 
 /* A slice of the full check, begun at start and once a day. */
@@ -572,6 +576,18 @@ uint64_t checkpoint_size(const struct checkpoint *c)
 const struct note_key *checkpoint_key(const struct checkpoint *c)
 {
 	return &c->key;
+}
+
+int64_t checkpoint_signed_s(const struct checkpoint *c)
+{
+	struct stat st;
+
+	return fstatat(c->dir, "checkpoint", &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mtim.tv_sec : 0;
+}
+
+int64_t checkpoint_checked_s(const struct checkpoint *c)
+{
+	return c->checked_s;
 }
 
 uint64_t checkpoint_checked(const struct checkpoint *c)

@@ -54,6 +54,10 @@ const char *checkpoint_trouble(const struct checkpoint *c);
 const char *checkpoint_note(const struct checkpoint *c);
 uint64_t checkpoint_size(const struct checkpoint *c);
 const struct note_key *checkpoint_key(const struct checkpoint *c);
+/* When it was signed, seconds since 1970; 0 there is none. */
+int64_t checkpoint_signed_s(const struct checkpoint *c);
+/* When the full check last found all well; 0: not since the start. */
+int64_t checkpoint_checked_s(const struct checkpoint *c);
 /* Records that the full check under way, or the last one, has been through. */
 uint64_t checkpoint_checked(const struct checkpoint *c);
 

@@ -20,6 +20,8 @@
 #include "retention.h"
 #include "uplink.h"
 
+#include <stdio.h>
+
 struct control;
 
 struct control_parts {
@@ -52,6 +54,9 @@ void control_turn(struct control *c, bool changed);
 
 /* The one line that tells how things are: state, cameras docked, what a person must do. */
 void control_headline(const struct control *c, char *out, size_t room);
+/* All figures as Prometheus text (dockd-metrics(7)). 0 or -errno: not all could be written. */
+int control_metrics_write(const struct control *c, FILE *out);
+
 /* The station's one light. */
 enum station_light control_station_light(const struct control *c);
 

@@ -1,5 +1,5 @@
 /*
- * control_care: the station itself: lamps, metrics.
+ * control_care: the station itself: lamps.
  */
 #include "control_client.h"
 
@@ -8,9 +8,4 @@
 int control_light(struct client *k)
 {
 	return client_end(k, -EOPNOTSUPP, 0, "light is not there yet");
-}
-
-int control_metrics(struct client *k)
-{
-	return client_end(k, -EOPNOTSUPP, 0, "metrics are not there yet");
 }

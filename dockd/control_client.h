@@ -104,6 +104,8 @@ struct filling control_filling(const struct control *c, const struct staging_spa
 
 /* control_care.c */
 int control_light(struct client *k);
+
+/* control_metrics.c: the station's figures. */
 int control_metrics(struct client *k);
 
 /* control_root.c */

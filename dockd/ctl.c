@@ -43,6 +43,7 @@ static const char usage_text[] =
     "  camera probe BAY|PORT [--profile FILE]   what it is, and a profile drafted for it\n"
     "  report DOCKING|FILE...        how a camera was used, by its own log\n"
     "  report --camera SERIAL        the same over a period: --from DAY, --to DAY\n"
+    "  metrics                       the station's figures, as Prometheus reads them\n"
     "  verify-bundle FILE            check a proof bundle: --key, --receipt-key, --file CLIP\n"
     "  statement N|BUNDLE            one page about a file, from its proof bundle\n"
     "  support [FILE] [--without-ids] [--days N]\n"
@@ -267,6 +268,7 @@ static const struct command {
 		WITH(TYPE) },
 	{ "card", card_run, WITH(HTML) },
 	{ "support", support_run, WITH(WITHOUT_IDS) | WITH(DAYS) },
+	{ "metrics", metrics_run, 0 },
 	{ "report", report_run, WITH(CAMERA) | WITH(FROM) | WITH(TO) },
 };
 

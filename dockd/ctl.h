@@ -153,8 +153,9 @@ int doctor_run(struct ctl *c); /* ctl_doctor.c */
 int bay_run(struct ctl *c);
 int clip_run(struct ctl *c);
 int queue_run(struct ctl *c);
-int wait_run(struct ctl *c);   /* ctl_wait.c */
-int ledger_run(struct ctl *c); /* ctl_ledger.c */
+int metrics_run(struct ctl *c); /* ctl_metrics.c */
+int wait_run(struct ctl *c);    /* ctl_wait.c */
+int ledger_run(struct ctl *c);  /* ctl_ledger.c */
 int bundle_run(struct ctl *c);
 int statement_run(struct ctl *c);
 int camera_run(struct ctl *c);   /* ctl_camera.c */

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 9 /* as at the end of schema */
+#define SCHEMA_VERSION 10 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -133,7 +133,9 @@ static const char schema[] =
     "CREATE INDEX camera_face_face ON camera_face(face);"
     "CREATE TABLE flow(day INTEGER PRIMARY KEY, came INTEGER, went INTEGER, first INTEGER);"
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 9;";
+    "CREATE TABLE tally(what INTEGER, a TEXT, b TEXT, n INTEGER, PRIMARY KEY(what, a, b))"
+    " WITHOUT ROWID;" /* sums of what the ledger tells: enum tallied */
+    "PRAGMA user_version = 10;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"
@@ -425,6 +427,8 @@ int index_open(const char *path, struct index **out)
 		rc = evidence_open(ix);
 	if (rc == 0)
 		rc = expedite_open(ix);
+	if (rc == 0)
+		rc = tally_open(ix);
 	opening = false;
 	if (rc < 0) {
 		index_close(ix);
@@ -442,6 +446,7 @@ void index_close(struct index *ix)
 		sqlite3_finalize(ix->statement[i]);
 	sqlite3_close(ix->db);
 	free(ix->orders);
+	tally_free(&ix->tally);
 	free(ix);
 }
 
@@ -482,7 +487,7 @@ static int write_state(struct index *ix)
 			    "iii", d->number, (int64_t)d->count, (int64_t)d->bytes);
 		d->changed = false;
 	}
-	return rc;
+	return rc == 0 ? tally_write(ix) : rc;
 }
 
 int index_commit(struct index *ix)

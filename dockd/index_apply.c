@@ -563,6 +563,8 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 		rc = expedite_note(ix, r);
 	if (rc == 0)
 		rc = health_note(ix, r);
+	if (rc == 0)
+		rc = tally_note(ix, r);
 	if (rc < 0)
 		return rc;
 	ix->applied = seq;

@@ -7,6 +7,7 @@
 
 #include "index.h"
 #include "index_listing.h"
+#include "tally.h"
 
 #include <sqlite3.h>
 
@@ -199,6 +200,8 @@ enum statement {
 	Q_FLOW_ADD,
 	Q_FLOW,
 	Q_FLOW_FIRST,
+	Q_TALLIES,
+	Q_TALLY_PUT,
 	Q_STATEMENTS
 };
 
@@ -268,6 +271,7 @@ struct index {
 	bool orders_known;
 	size_t unmet_n; /* destinations that have still to say what they are */
 	char unmet[INDEX_DESTINATIONS][PROTO_NAME_LEN];
+	struct tally tally;
 };
 
 /* SQLite's word as -errno: -EUCLEAN corrupt, -ENOSPC, -ENOMEM, else -EIO. */
@@ -393,6 +397,12 @@ int health_note(struct index *ix, const struct record *r);
 
 /* What a change of an asset means for the days' sums (index_flow). */
 int flow_note(struct index *ix, const struct entry *before, const struct entry *after);
+/* What a record, once applied, adds to the sums; and how they are kept (index_tally). */
+int tally_note(struct index *ix, const struct record *r);
+int tally_open(struct index *ix);
+int tally_write(struct index *ix);
+/* The clip of the record has its first receipt from there: how long that took. */
+int tally_delay(struct act *a, const char *destination);
 
 /* A signature that is there and does not hold. */
 #define SIGNATURE_WRONG "signature NOT IN ('', 'valid', 'unsigned', 'cut-short')"

@@ -103,6 +103,8 @@ int apply_receipted(struct act *a)
 	struct upload u;
 	int rc = its_upload(a, &u);
 
+	if (rc == 0 && u.rung < RUNG_RECEIPTED && u.lost == 0)
+		rc = tally_delay(a, u.destination);
 	if (rc < 0)
 		return rc;
 	u.rung = RUNG_RECEIPTED;

@@ -59,6 +59,7 @@ void uplink_free(struct uplink *u)
 		return;
 	for (size_t i = 0; i < u->n; i++)
 		free(u->destination[i]);
+	tally_free(&u->failures);
 	free(u);
 }
 

@@ -14,6 +14,7 @@
 #include "journal.h"
 #include "link.h"
 #include "staging.h"
+#include "tally.h"
 
 struct uplink;
 
@@ -107,6 +108,9 @@ struct uplink_state {
 	const char *late;            /* "late", "never", "past"; "" all will be there in time */
 	char state[PROTO_CLASS_LEN]; /* of the trouble; "" none */
 };
+/* Uploads that failed since the start, UPLINK_FAILURES by destination and state (a word, or "other"). */
+#define UPLINK_FAILURES 1
+const struct tally *uplink_failures(const struct uplink *u);
 /* The n-th destination. 0, -ENOENT. */
 int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out);
 /*

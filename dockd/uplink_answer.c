@@ -329,8 +329,11 @@ static const char *on_failed(
 	d->sent_bytes += f.sent_bytes;
 	s->state = SLOT_FREE;
 	keep_expiry(u, d, asset, s->expires_s);
-	if (f.failure != UPLOAD_STOPPED)
+	if (f.failure != UPLOAD_STOPPED) {
 		told_failed(d, asset, &f);
+		tally_add(&u->failures, UPLINK_FAILURES, d->name,
+		    tally_is_word(f.state) ? f.state : "other", 1);
+	}
 	/* handed over is not there: a proxy in front may have kept it for itself */
 	if (!waits_moved(&d->waits, asset, f.offset_bytes))
 		f.sent_bytes = 0;

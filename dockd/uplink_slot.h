@@ -92,6 +92,7 @@ struct uplink {
 	uint64_t switch_ms; /* any: failing for so long, and another destination may begin */
 	size_t n;
 	struct destination *destination[CONFIG_DESTINATIONS];
+	struct tally failures;
 };
 
 /*

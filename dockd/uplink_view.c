@@ -56,6 +56,11 @@ int uplink_state(const struct uplink *u, size_t n, struct uplink_state *out)
 	return 0;
 }
 
+const struct tally *uplink_failures(const struct uplink *u)
+{
+	return &u->failures;
+}
+
 uint32_t uplink_can(const struct uplink *u, const char *destination)
 {
 	const struct destination *d = uplink_find(u, destination);

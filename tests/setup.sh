@@ -13,7 +13,7 @@ declare -A packages=(
 	[bench]="curl rclone s3cmd"
 	[build]="gcc make pkgconf libc6-dev libusb-1.0-0-dev libsystemd-dev libsqlite3-dev libconfig-dev
 		libssl-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libseccomp-dev"
-	[test]="binutils dosfstools exfatprogs golang-golang-x-mod-dev golang-go jq libcmocka-dev mtools openssl procps python3
+	[test]="binutils dosfstools exfatprogs golang-golang-x-mod-dev golang-go jq libcmocka-dev mtools openssl procps prometheus python3
 		python3-pytest python3-pytest-xdist sleuthkit util-linux"
 	[deb]="build-essential debhelper dpkg-dev lintian mmdebstrap systemd udev"
 	[fuzz]="clang libclang-rt-14-dev"

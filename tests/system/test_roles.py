@@ -19,6 +19,7 @@ COMMANDS = {
     "preserve": (("preserve", "asset", "1", *REASON), "custodian evidence"),
     "camera-assign": (("camera", "assign", "cam", "--officer", "o1", "--unit", "u1", *REASON),
                       "custodian evidence"),
+    "metrics": (("metrics",), "viewer custodian evidence auditor it"),
     "orders": (("orders",), "custodian evidence auditor"),
     "due": (("due",), "custodian evidence auditor"),
     "review": (("review",), "custodian evidence auditor"),

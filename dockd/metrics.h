@@ -1,0 +1,92 @@
+/*
+ * metrics: the names, types and meanings of all figures that the station tells; nothing else.
+ *
+ * Used by control_metrics, which has the values. Each has its entry in dockd-metrics(7), compared by
+ * tests/lint/metrics.sh. Names as Prometheus asks for them: base units, _total for what only rises.
+ */
+#ifndef DOCKD_METRICS_H
+#define DOCKD_METRICS_H
+
+#include "exposition.h"
+
+enum metrics {
+	/* the station */
+	M_BUILD_INFO,
+	M_START_TIME,
+	M_STATION_LIGHT,
+	M_INTAKE_STOPPED,
+	M_PLAINTEXT,
+	M_HOTPLUG_CONNECTED,
+	M_CLOCK_SYNCHRONISED,
+	M_CLOCK_ERROR,
+	M_CLOCK_OFFSET,
+	M_DISK_SIZE,
+	M_DISK_FREE,
+	M_DISK_RESERVE,
+	/* bays and cameras */
+	M_BAY_LIGHT,
+	M_BAY_OCCUPIED,
+	M_BAY_ATTENTION,
+	M_CAMERAS_DOCKED,
+	M_DOCKINGS,
+	M_PULLED_BYTES,
+	M_PULLS,
+	M_MISHAPS,
+	M_CAMERA_FAULTS,
+	M_OVER_CURRENT,
+	/* files */
+	M_FILES_FOUND,
+	M_FILES,
+	M_FILES_RECEIPTED,
+	M_FILES_ERASED,
+	M_FILES_NEED_PERSON,
+	M_FILE_TROUBLES,
+	M_FILES_RESTAGED,
+	M_ERASURES,
+	M_DISPOSALS,
+	M_FILES_PRESERVED,
+	M_FILES_DUE,
+	M_FILES_REVIEW,
+	M_FILES_OVERDUE,
+	M_SIGNATURES,
+	M_SIGNATURES_WRONG,
+	M_FINDINGS_OPEN,
+	/* destinations */
+	M_UNSENT_BYTES,
+	M_OLDEST_UNSENT,
+	M_DESTINATION_CONNECTED,
+	M_DESTINATION_AWAY,
+	M_DESTINATION_NEEDS_PERSON,
+	M_DESTINATION_LATE,
+	M_DESTINATION_UPLOADS,
+	M_DESTINATION_RATE,
+	M_QUEUE_FILES,
+	M_QUEUE_BYTES,
+	M_SENT_BYTES,
+	M_RECEIVED_BYTES,
+	M_DOCK_TO_RECEIPT,
+	M_RECEIPTS,
+	M_RECEIPTS_REFUSED,
+	M_RECEIPTS_LOST,
+	M_CONFIRMATIONS,
+	M_UPLOADS_REFUSED,
+	M_UPLOAD_FAILURES,
+	/* the ledger */
+	M_LEDGER_WORKS,
+	M_LEDGER_RECORDS,
+	M_LEDGER_CONTRADICTION,
+	M_CHECKPOINT_RECORDS,
+	M_CHECKPOINT_TIME,
+	M_LEDGER_CHECKED_RECORDS,
+	M_LEDGER_CHECK_TIME,
+	M_DENIED,
+	/* dockd itself */
+	M_RESIDENT_BYTES,
+	M_CPU_SECONDS,
+	M_OPEN_FILES,
+	METRICS
+};
+
+extern const struct metric metrics_table[METRICS];
+
+#endif

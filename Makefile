@@ -427,6 +427,7 @@ test_time_src := tests/double/time_file.c
 
 unit_tests := \
 	recorded \
+	log \
 	msg \
 	ptp \
 	exfat \

@@ -13,6 +13,8 @@
 #include "metrics.h"
 #include "sealed.h"
 
+#include "base/log.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -364,7 +366,15 @@ static uint64_t open_files(void)
 
 static void put_process(struct scrape *s)
 {
+	static const char *const levels[] = { "debug", "info", "warn", "error" };
 	struct rusage own = { 0 }, workers = { 0 };
+	struct log_counts log;
+
+	log_counts(&log);
+	family(s, M_LOG_LINES);
+	for (enum log_level l = LOG_INFO_LEVEL; l <= LOG_ERROR_LEVEL; l++)
+		exposition_count(&s->x, log.lines[l], "level", levels[l], NULL);
+	one(s, M_LOG_SUPPRESSED, log.suppressed);
 
 	getrusage(RUSAGE_SELF, &own);
 	getrusage(RUSAGE_CHILDREN, &workers);

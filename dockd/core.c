@@ -256,6 +256,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	verifier_tick(c->verifier);
 	if (c->ticks % CLOCK_TICKS == 0)
 		clock_set_look(c->journal);
+	log_turn();
 	if (c->standing.refused[0] && c->ticks % MENDED_TICKS == MENDED_TICKS - 1)
 		read_again(c, false);
 	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));

@@ -81,6 +81,8 @@ enum metrics {
 	M_LEDGER_CHECK_TIME,
 	M_DENIED,
 	/* dockd itself */
+	M_LOG_LINES,
+	M_LOG_SUPPRESSED,
 	M_RESIDENT_BYTES,
 	M_CPU_SECONDS,
 	M_OPEN_FILES,

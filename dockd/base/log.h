@@ -3,7 +3,9 @@
  *
  * Called by every program. Writes to the file that log_open named, else to standard error. Text
  * from outside goes through log_text only. It never blocks on anything but that write, and never
- * rotates: SIGHUP => log_reopen.
+ * rotates: SIGHUP => log_reopen. A flood of one event is cut short (dockd(8), LOG) and told as one
+ * line, `suppressed`. Where standard error is the journal's, lines begin with their priority
+ * (sd-daemon(3)).
  *
  *   2026-11-21T03:04:05.678Z level=info prog=dockd event=docked bay=3 camera="BWC-0001"
  */
@@ -11,6 +13,7 @@
 #define DOCKD_LOG_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level { LOG_DEBUG_LEVEL = 0, LOG_INFO_LEVEL, LOG_WARN_LEVEL, LOG_ERROR_LEVEL };
 
@@ -22,6 +25,16 @@ int log_open(const char *program, const char *path);
 
 /* Opens the same path again (after rotation). 0 or -errno: the old file stays. */
 int log_reopen(void);
+
+/* Now and then, from a loop: tells what was kept back a minute ago. Cheap. */
+void log_turn(void);
+
+struct log_counts {
+	uint64_t lines[4];   /* by enum log_level; those that were kept back included */
+	uint64_t suppressed; /* of them */
+};
+/* Since the start of this process. */
+void log_counts(struct log_counts *out);
 
 void log_set_level(enum log_level level);
 

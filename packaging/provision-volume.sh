@@ -7,11 +7,12 @@
 # never mounted as good; what is begun is begun anew.
 
 state=/var/lib/dockd
-folders=(state uploader log) # on the volume, and where each is mounted
-places=("$state" /var/lib/dockd-uploader /var/log/dockd)
+folders=(state uploader) # on the volume, and where each is mounted
+places=("$state" /var/lib/dockd-uploader)
 kept_aside=plain
 journal_conf=/etc/systemd/journald.conf.d/50-dockd-volume.conf
 open_device=/dev/mapper/$mapping
+device_drop_in='/etc/systemd/system/dev-mapper-dockd\x2dvolume.device.d/dockd.conf'
 
 # ---- what is there ----
 
@@ -221,25 +222,30 @@ make_volume() {
 
 # ---- the system around it ----
 
-# DEVICE KIND: named in crypttab and fstab. A start does not wait for it.
+# DEVICE KIND: named in crypttab and fstab. A start goes on without it after a while; a volume that is
+# opened later is mounted then.
 name_volume() {
-	local source=$1 key=- options=luks,nofail i
+	local source=$1 key=- options=luks,nofail i wait=60s
 	[ ! -b "$1" ] || source=UUID=$(cryptsetup luksUUID "$1")
 	case $2 in
 	tpm) options+=,tpm2-device=auto ;;
-	key-file=*) key=${2#key-file=} options+=,keyfile-timeout=60s ;;
+	passphrase) wait=20s ;;
+	key-file=*) key=${2#key-file=} options+=,keyfile-timeout=50s ;;
 	esac
 	{
 		printf '%s %s %s %s\n' "$mapping" "$source" "$key" "$options"
 		[ ! -f "$work/crypttab.swap" ] || cat "$work/crypttab.swap"
 	} | put_block /etc/crypttab
 	{
-		printf '%s %s ext4 nofail,noatime,nodev,nosuid,noexec,x-systemd.device-timeout=0 0 2\n' "$open_device" "$volume"
+		printf '%s %s ext4 nofail,noatime,nodev,nosuid,noexec,x-systemd.device-timeout=%s 0 2\n' "$open_device" "$volume" "$wait"
 		for i in "${!folders[@]}"; do
 			printf '%s %s none bind,nofail,x-systemd.requires-mounts-for=%s 0 0\n' "$volume/${folders[i]}" "${places[i]}" "$volume"
 		done
 		[ ! -f "$work/fstab.swap" ] || cat "$work/fstab.swap"
 	} | put_block /etc/fstab
+	mkdir -p "$(dirname "$device_drop_in")"
+	printf '# by dockd-provision: mounted whenever it is opened\n[Unit]\nWants=%s %s %s\n' \
+		'var-lib-dockd\x2dvolume.mount' var-lib-dockd.mount 'var-lib-dockd\x2duploader.mount' | put "$device_drop_in"
 }
 
 # What lay on the plain disk goes aside, once it is known to be on the volume.
@@ -300,8 +306,11 @@ keep_swap_lines() {
 # Serials of cameras stand in the log; secrets and "volume" in the configuration.
 care_for_rest() {
 	mkdir -p "$(dirname "$journal_conf")"
-	printf '# by dockd-provision: serials of cameras stand in the log. In memory, or dockd.conf has:\n# log = "/var/log/dockd/dockd.log";  which lies on the encrypted volume\n[Journal]\nStorage=volatile\nRuntimeMaxUse=64M\n' | put "$journal_conf"
+	printf '# by dockd-provision: serials of cameras stand in the log. In memory: a log that\n# lasts is log = "/var/lib/dockd/dockd.log" in dockd.conf, on the encrypted volume\n[Journal]\nStorage=volatile\nRuntimeMaxUse=64M\n' | put "$journal_conf"
 	[ ! -d /var/log/journal ] || left_plain+=(/var/log/journal)
+	! is_full /var/log/dockd || left_plain+=(/var/log/dockd)
+	! grep -qsE '^[[:space:]]*log[[:space:]]*=[[:space:]]*"/var/log' "$etc/dockd.conf" ||
+		warn "dockd.conf has its log on the plain disk: serials stand in it"
 	! has_systemd || systemctl restart systemd-journald
 	[ ! -e /etc/rsyslog.conf ] || warn "rsyslog writes what the journal has to the plain disk: remove it (apt purge rsyslog), or send it elsewhere"
 	if [ -L "$etc/station" ]; then
@@ -402,7 +411,7 @@ create_volume() {
 		judge_device "$device" "$found"
 	fi
 	[ "$found" = ready ] || explain "$unlock"
-	say "$volume is mounted from it; $state, /var/lib/dockd-uploader and /var/log/dockd lie on it. The service is stopped meanwhile."
+	say "$volume is mounted from it; $state and /var/lib/dockd-uploader lie on it. The service is stopped meanwhile."
 	confirm
 	stop_service
 	if [ "$found" != ready ]; then make_volume "$device" "$unlock"; fi

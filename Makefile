@@ -140,7 +140,6 @@ dockd_src := \
 	dockd/control.c \
 	dockd/control_status.c \
 	dockd/control_role.c \
-	dockd/control_care.c \
 	dockd/control_doctor.c \
 	dockd/doctor_station.c \
 	dockd/doctor_line.c \
@@ -148,6 +147,7 @@ dockd_src := \
 	dockd/control_metrics.c \
 	dockd/metrics.c \
 	dockd/exposition.c \
+	dockd/control_light.c \
 	dockd/role.c \
 	dockd/control_bay.c \
 	dockd/control_root.c \
@@ -215,6 +215,7 @@ dockctl_src := \
 	dockd/ctl_show.c \
 	dockd/ctl_support.c \
 	dockd/ctl_card.c \
+	dockd/ctl_light.c \
 	dockd/sheet.c \
 	dockd/role.c \
 	dockd/ctl_metrics.c \

@@ -100,6 +100,13 @@ void bays_configure(struct bays *h, const struct config *c)
 		memcpy(b->lamp, c->bay[i].light, sizeof(b->lamp));
 		b->configured = true;
 	}
+	/* a camera may still be there, but its lamp may be another bay's now */
+	for (size_t i = 0; i < h->n; i++) {
+		if (!h->bay[i]->configured) {
+			lights_set(h->lights, h->bay[i]->lamp, LIGHT_OFF);
+			h->bay[i]->lamp[0] = '\0';
+		}
+	}
 	/* a profile in use moves with the array; dockings keep theirs by name */
 	for (size_t i = 0; i < h->n; i++) {
 		const struct profile *old = h->bay[i]->profile;

@@ -25,6 +25,7 @@ static void client_drop(struct client *k)
 		if (c->client[i] == k)
 			c->client[i] = NULL;
 	}
+	control_light_gone(k);
 	sd_event_source_disable_unref(k->io);
 	close(k->sock);
 	free(k);
@@ -121,6 +122,8 @@ static bool holds(struct control *c, struct client *k)
 		return control_order_settled(k);
 	if (k->ask.ask == ASK_PROBE)
 		return control_probe_done(k);
+	if (k->ask.ask == ASK_LIGHT)
+		return control_light_done(k);
 	if (k->ask.ask == ASK_CHANGED)
 		return c->generation != k->ask.cursor;
 	switch ((enum wait_for)k->ask.wait_for) {
@@ -163,6 +166,8 @@ static int end_wait(struct client *k, int status)
 		return control_order_end(k);
 	if (k->ask.ask == ASK_PROBE)
 		return control_probe_end(k);
+	if (k->ask.ask == ASK_LIGHT)
+		return control_light_end(k);
 	return client_end(k, status, 0, status ? "the time is up" : "");
 }
 
@@ -275,6 +280,7 @@ static int on_client(sd_event_source *s, int fd, uint32_t revents, void *arg)
 		return 0;
 	}
 	k->parked = false;
+	control_light_gone(k);
 	memcpy(&k->ask, m.body, sizeof(k->ask));
 	if (answer(k) < 0)
 		client_drop(k);
@@ -336,6 +342,7 @@ void control_configure(struct control *c, const struct config *config)
 {
 	c->roles = config->roles;
 	control_doctor_configure(c, config);
+	memcpy(c->station_light, config->station_light, sizeof(c->station_light));
 }
 
 int control_open(

@@ -31,6 +31,7 @@ struct control_parts {
 	struct checkpoint *checkpoint;
 	struct staging *staging;
 	struct bays *bays;
+	struct lights *lights;
 	struct intake *intake;
 	struct judge *judge;
 	struct inquiry *inquiry;

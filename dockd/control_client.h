@@ -38,6 +38,16 @@ struct control_denied {
 };
 
 #define CONTROL_DENIED 16
+#define CONTROL_LAMPS 192
+
+/* The test under way: one lamp after the other. */
+struct control_light {
+	const struct client *tester; /* NULL: none */
+	size_t n, at;
+	uint64_t until_us; /* for this lamp; 0: none has begun */
+	unsigned shown;
+	char lamp[CONTROL_LAMPS][PROTO_NAME_LEN];
+};
 
 /* Of one destination, when its keys count. */
 struct control_keys {
@@ -63,6 +73,8 @@ struct control {
 	struct role_groups roles;
 	struct control_denied denied[CONTROL_DENIED];
 	struct control_doctor doctor;
+	struct control_light light;
+	char station_light[PROTO_NAME_LEN];
 };
 
 static inline struct index *control_index(const struct control *c)
@@ -102,11 +114,16 @@ void control_doctor_configure(struct control *c, const struct config *config);
 /* When the disk will be full, with what staging tells of its room. */
 struct filling control_filling(const struct control *c, const struct staging_space *space);
 
-/* control_care.c */
-int control_light(struct client *k);
-
 /* control_metrics.c: the station's figures. */
 int control_metrics(struct client *k);
+
+/* control_light.c: the lamps, and a test of them, which parks its client; one at a time. */
+int control_light(struct client *k);
+/* Goes on with the test; true: it is over. */
+bool control_light_done(struct client *k);
+int control_light_end(struct client *k);
+/* Whoever it was waits no more: a test of his ends at once. */
+void control_light_gone(const struct client *k);
 
 /* control_root.c */
 int control_roots(struct client *k);

@@ -199,6 +199,8 @@ static void take_configuration(struct core *c, struct config *fresh)
 	holder_configure(c->holder, fresh);
 	retirement_configure(c->retirement, fresh);
 	control_configure(c->control, fresh);
+	if (strcmp(old->station_light, fresh->station_light) != 0)
+		lights_set(c->lights, old->station_light, LIGHT_OFF);
 	policy_route(c->journal, fresh);
 	policy_tell(c->journal, fresh, old);
 	free(old);
@@ -554,6 +556,7 @@ static void open_sockets(struct core *c)
 		.checkpoint = c->checkpoint,
 		.staging = c->staging,
 		.bays = c->bays,
+		.lights = c->lights,
 		.intake = c->intake,
 		.judge = c->judge,
 		.inquiry = c->inquiry,

@@ -48,6 +48,8 @@ static const char usage_text[] =
     "  statement N|BUNDLE            one page about a file, from its proof bundle\n"
     "  support [FILE] [--without-ids] [--days N]\n"
     "                                an archive for those who help: no footage, no secrets\n"
+    "  light                         the lamps: whose, there or not, what they show\n"
+    "  light test [BAY|LAMP|all] [--seconds N]   which is which: one after the other\n"
     "  card wall|sergeant|evidence-manager [--html]   a page for the wall: what the lights say\n"
     "  help, --version\n";
 
@@ -225,6 +227,7 @@ static const struct option options[] = {
 	[OPTION_DAYS] = { "days", required_argument, NULL, 0 },
 	[OPTION_HTML] = { "html", no_argument, NULL, 0 },
 	[OPTION_CONFIG] = { "config", required_argument, NULL, 0 },
+	[OPTION_SECONDS] = { "seconds", required_argument, NULL, 0 },
 	[CTL_OPTIONS] = { "json", no_argument, NULL, 0 },
 	{ "socket", required_argument, NULL, 0 },
 	{ "help", no_argument, NULL, 0 },
@@ -267,6 +270,7 @@ static const struct command {
 	    WITH(DIR) | WITH(KEY) | WITH(AGAINST) | WITH(ASSET) | WITH(DOCKING) | WITH(FROM) |
 		WITH(TYPE) },
 	{ "card", card_run, WITH(HTML) },
+	{ "light", light_run, WITH(SECONDS) },
 	{ "support", support_run, WITH(WITHOUT_IDS) | WITH(DAYS) },
 	{ "metrics", metrics_run, 0 },
 	{ "report", report_run, WITH(CAMERA) | WITH(FROM) | WITH(TO) },

@@ -59,6 +59,7 @@ enum ctl_option {
 	OPTION_DAYS,
 	OPTION_HTML,
 	OPTION_CONFIG,
+	OPTION_SECONDS,
 	CTL_OPTIONS, /* how many there are */
 };
 
@@ -172,6 +173,7 @@ int dispose_run(struct ctl *c);
 int rebind_run(struct ctl *c);  /* ctl_destination.c */
 int support_run(struct ctl *c); /* ctl_support.c */
 int card_run(struct ctl *c);    /* ctl_card.c */
+int light_run(struct ctl *c);   /* ctl_light.c */
 
 /* ---- ctl.c ---- */
 

@@ -425,6 +425,7 @@ static const struct rule rules[] = {
 	{ "erased", erased, NULL, { "#asset", "$result" } },
 	{ "retry", apply_retry, NULL, { NULL } },
 	{ "denied", noted, NULL, { "$what", "#uid" } },
+	{ "light-test", noted, NULL, { "#seconds", "#uid" } },
 	/* what these do is health_note's */
 	{ "mishap", noted, NULL, { "#docking", "$what" } },
 	{ "over-current", noted, NULL, { "$port", "#count", "$boot" } },

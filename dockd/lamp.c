@@ -99,6 +99,15 @@ int lamp_open(struct lamp *lamp, const char *folder, const char *called)
 	return 0;
 }
 
+unsigned lamp_channels(const char *folder, const char *name)
+{
+	struct lamp lamp = { 0 };
+
+	snprintf(lamp.name, sizeof(lamp.name), "%s", name);
+	read_channels(&lamp, folder);
+	return lamp.channels;
+}
+
 void lamp_close(struct lamp *lamp)
 {
 	if (lamp->brightness >= 0)

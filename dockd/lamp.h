@@ -31,6 +31,9 @@ struct lamp {
 int lamp_open(struct lamp *lamp, const char *folder, const char *called);
 void lamp_close(struct lamp *lamp);
 
+/* How many colours this lamp of the class folder has; 0 plain, or none such. */
+unsigned lamp_channels(const char *folder, const char *name);
+
 /* Writes what changed. -errno: it is closed then. Of one that is not open 0, and nothing. */
 int lamp_show(struct lamp *lamp, bool lit, uint32_t colour);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,4 +67,65 @@ int lamp_name_find(const char *leds_dir, const char *name, char *out, size_t roo
 	if (folder)
 		closedir(folder);
 	return err;
+}
+
+/* The last port on the way: "PORT/PORT:1.0". Its length; 0 none. */
+static size_t last_port(const char *link, const char **port)
+{
+	size_t found = 0;
+
+	for (const char *at = strchr(link, '/'); at; at = strchr(at + 1, '/')) {
+		size_t len = strcspn(at + 1, "/");
+		const char *next = at + 1 + len;
+
+		if (len && next[0] == '/' && strncmp(next + 1, at + 1, len) == 0 &&
+		    next[1 + len] == ':') {
+			*port = at + 1;
+			found = len;
+		}
+	}
+	return found;
+}
+
+void lamp_name_of(const char *leds_dir, const char *lamp, char *out, size_t room)
+{
+	const char *colon = strrchr(lamp, ':'), *port = NULL;
+	char path[PATH_MAX], link[PATH_MAX], found[NAME_MAX + 1];
+	ssize_t n;
+	size_t len;
+
+	snprintf(out, room, "%s", lamp);
+	snprintf(path, sizeof(path), "%s/%s", leds_dir, lamp);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = '\0';
+	len = last_port(link, &port);
+	if (len && colon && colon[1] && len + 1 + strlen(colon + 1) < room)
+		snprintf(out, room, "%.*s/%s", (int)len, port, colon + 1);
+	/* a second one of that function at the port can only be called by its own name */
+	if (lamp_name_find(leds_dir, out, found, sizeof(found)) < 0 || strcmp(found, lamp) != 0)
+		snprintf(out, room, "%s", lamp);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+size_t lamp_name_list(const char *leds_dir, char (*out)[PROTO_NAME_LEN], size_t room)
+{
+	DIR *folder = opendir(leds_dir);
+	const struct dirent *entry;
+	size_t n = 0;
+
+	while (folder && n < room && (entry = readdir(folder))) {
+		size_t len = strlen(entry->d_name);
+
+		if (entry->d_name[0] == '.' || len >= PROTO_NAME_LEN)
+			continue;
+		memcpy(out[n++], entry->d_name, len + 1);
+	}
+	if (folder)
+		closedir(folder);
+	qsort(out, n, sizeof(*out), by_name);
+	return n;
 }

@@ -8,6 +8,8 @@
 #ifndef DOCKD_LAMP_NAME_H
 #define DOCKD_LAMP_NAME_H
 
+#include "base/proto.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,5 +22,11 @@ bool lamp_name_good(const char *text);
  * -ENODEV: none at present; -ENAMETOOLONG: out has no room for it.
  */
 int lamp_name_find(const char *leds_dir, const char *name, char *out, size_t room);
+
+/* The other way: how the configuration may call this lamp of the class folder, for good. */
+void lamp_name_of(const char *leds_dir, const char *lamp, char *out, size_t room);
+
+/* All lamps of the class folder, sorted; those with names too long for us are left out. How many. */
+size_t lamp_name_list(const char *leds_dir, char (*out)[PROTO_NAME_LEN], size_t room);
 
 #endif

@@ -26,4 +26,18 @@ void lights_set_station(struct lights *l, const char *name, enum station_light s
 void lights_tick(struct lights *l, uint64_t tick);
 void lights_all_off(struct lights *l);
 
+/*
+ * One lamp shows the test instead of its state, until another one does, or none: name NULL. Named as
+ * for lights_set, or as in the class folder. 0, or why it cannot be opened: then none does.
+ */
+int lights_test(struct lights *l, const char *name);
+
+/*
+ * Of one lamp, named so: all of a row but whose it is and what it says. It need not be open, and is
+ * not changed.
+ */
+void lights_look(const struct lights *l, const char *name, struct proto_lamp *row);
+/* All lamps of the class folder, sorted. How many. */
+size_t lights_there(const struct lights *l, char (*out)[PROTO_NAME_LEN], size_t room);
+
 #endif

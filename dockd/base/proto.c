@@ -200,7 +200,7 @@ static const struct shape shapes[] = {
 		TEXT(proto_check, subject),
 		TEXT(proto_check, what),
 		TEXT(proto_check, advice))),
-	SHAPE(LAMP, proto_lamp, TEXTS(TEXT(proto_lamp, lamp), TEXT(proto_lamp, bay))),
+	SHAPE(LAMP, proto_lamp, TEXTS(TEXT(proto_lamp, lamp), TEXT(proto_lamp, name), TEXT(proto_lamp, bay))),
 	SHAPE(END, proto_ctl_end, TEXTS(TEXT(proto_ctl_end, text))),
 };
 /* clang-format on */

@@ -29,14 +29,22 @@ struct proto_check {
 };
 _Static_assert(sizeof(struct proto_check) == 616, "crank PROTO_VERSION");
 
+enum lamp_presence { LAMP_MISSING = 1, LAMP_NOT_PERMITTED, LAMP_THERE };
+
+/* What a lamp is mapped to. */
+enum lamp_use { LAMP_OF_NOTHING = 1, LAMP_OF_BAY, LAMP_OF_STATION };
+
 struct proto_lamp {
-	char lamp[PROTO_NAME_LEN]; /* in /sys/class/leds */
-	char bay[PROTO_NAME_LEN];  /* that it is mapped to, "station", or "" none */
-	uint32_t present;          /* 1: it is there and can be written */
+	char lamp[PROTO_NAME_LEN]; /* in /sys/class/leds; "" missing */
+	char name[PROTO_NAME_LEN]; /* as the configuration names it, or may: it lasts */
+	char bay[PROTO_NAME_LEN];  /* LAMP_OF_BAY: its name; else "" */
+	uint32_t use;              /* enum lamp_use */
+	uint32_t presence;         /* enum lamp_presence */
 	uint32_t channels;         /* colours of a multicolour lamp; 0 plain */
-	uint32_t state;            /* enum light_state, or of the station's enum station_light */
+	uint32_t state;            /* by use: enum light_state, enum station_light, 0 */
 	uint32_t testing;          /* 1: it shows the test, not its state */
+	uint32_t pad;
 };
-_Static_assert(sizeof(struct proto_lamp) == 144, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_lamp) == 216, "crank PROTO_VERSION");
 
 #endif

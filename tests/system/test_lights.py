@@ -217,6 +217,68 @@ def test_stopped_dockd_leaves_lamps_dark():
         assert (lamp / "brightness").read_text().startswith("0")
 
 
+# ---- dockctl light ----
+
+def command(s, *args):
+    return [s.bin / "dockctl", "--json", "--socket", s.folder / "run/control.sock", *args]
+
+
+def test_lamps_are_listed_and_found_by_a_test_that_is_no_state():
+    bays = [{"name": "1", "port": "1-1", "light": "dock:1"}, {"name": "2", "port": "2-1", "light": "1-7/capslock"},
+            {"name": "3", "port": "3-1", "light": "gone"}]
+    with Station(bays=bays, station_light="station", start=False) as s:
+        lamps = {"b1": make_lamp(s, "dock:1", multi_index="red green blue", multi_intensity="0 0 0"),
+                 "b2": make_lamp(s, "input9::capslock", port="1-7"), "station": make_lamp(s, "station"),
+                 "spare": make_lamp(s, "input9::numlock", port="1-7")}
+        closed = make_lamp(s, "disk-activity")
+        os.chown(closed / "brightness", 0, 0)
+        s.start()
+        s.wait("bay", "2", "empty")
+        until(s, lambda: s.ctl("status")["station_light"] == "well", "its uploader")
+        seen = {x["name"]: (x["lamp"], x["use"], x["bay"], x["presence"], x["colours"], x["shows"])
+                for x in s.ctl("light")["lamps"]}
+        assert seen == {
+            "dock:1": ("dock:1", "bay", "1", "there", 3, "empty"),
+            "1-7/capslock": ("input9::capslock", "bay", "2", "there", 0, "empty"),
+            "gone": (None, "bay", "3", "missing", 0, None),
+            "station": ("station", "station", None, "there", 0, "well"),
+            "1-7/numlock": ("input9::numlock", "none", None, "there", 0, None),
+            "disk-activity": ("disk-activity", "none", None, "not-permitted", 0, None)}
+        assert [x["name"] for x in s.ctl("light", "2")["lamps"]] == ["1-7/capslock"]
+        assert s.ctl("light", "nobody", check=False) == {"exit": 1}
+        with Eyes(**lamps) as eyes:
+            test = subprocess.Popen(command(s, "light", "test", "2", "--seconds", "60"), stdout=subprocess.PIPE)
+            row = json.loads(test.stdout.readline())
+            assert (row["lamp"], row["bay"], row["testing"], row["shows"]) == ("input9::capslock", "2", True, "test")
+            assert s.ctl("light", "test", "1", check=False) == {"exit": 1}, "one at a time"
+            eyes.see(s, b1="empty", b2="test", station="take", spare="off")
+            test.send_signal(signal.SIGINT)
+            test.wait()
+            test.stdout.close()
+            assert [x["testing"] for x in s.ctl("light", "2")["lamps"]] == [False], "ended with its asker"
+            found = subprocess.Popen(command(s, "light", "test", "input9::numlock", "--seconds", "60"), stdout=subprocess.DEVNULL)
+            eyes.see(s, b2="empty", spare="test")
+            found.kill()
+            found.wait()
+            assert {"test", "empty"} == set(eyes.said["b2"]) - {"off"}
+        walk = subprocess.run(command(s, "light", "test", "--seconds", "1"), check=True, capture_output=True)
+        walked = [json.loads(line) for line in walk.stdout.splitlines()]
+        assert [(x["name"], x["testing"]) for x in walked] == [
+            ("dock:1", True), ("1-7/capslock", True), ("gone", False), ("station", True)]
+        assert (lamps["spare"] / "brightness").read_text().startswith("0"), "left dark"
+        assert (closed / "brightness").read_text() == "1\n"
+        assert len(s.events("light-test")) == 3
+        # a lamp that is given to another bay is that bay's alone
+        s.settings["bays"] = [{"name": "2", "port": "2-1", "light": "dock:1"}]
+        s.settings["station-light"] = ""
+        s.write_config()
+        s.core.send(signal.SIGHUP)
+        until(s, lambda: {x["lamp"]: x["bay"] for x in s.ctl("light")["lamps"]} == {
+            "dock:1": "2", "disk-activity": None, "input9::capslock": None, "input9::numlock": None, "station": None},
+            "the new configuration")
+        until(s, lambda: all((lamps[n] / "brightness").read_text().startswith("0") for n in ("b2", "station")), "dark")
+
+
 # ---- the card ----
 
 CARDS = {"wall": ["bay", "station_light"], "sergeant": ["bay", "station_light"], "evidence-manager": ["station_light"]}

@@ -88,6 +88,29 @@ static void a_port_is_exactly_that_port(void **state)
 	assert_int_equal(lamp_name_find(folder, "1-3/capslock", out, 5), -ENAMETOOLONG);
 }
 
+static void each_lamp_has_a_name_that_lasts(void **state)
+{
+	static const char *const pairs[LINKS][2] = { { "bay1:green:status", "bay1:green:status" },
+		{ "input3::capslock", "1-3/capslock" }, { "input3::numlock", "1-3/numlock" },
+		{ "input4::capslock", "1-3.2/capslock" }, { "input5::capslock", "1-33/capslock" },
+		{ "input9::capslock", "input9::capslock" } };
+	char all[LINKS + 1][PROTO_NAME_LEN], out[64], found[64];
+
+	(void)state;
+	assert_int_equal(lamp_name_list(folder, all, LINKS + 1), LINKS);
+	for (size_t i = 0; i < LINKS; i++) {
+		assert_string_equal(all[i], pairs[i][0]);
+		lamp_name_of(folder, all[i], out, sizeof(out));
+		assert_string_equal(out, pairs[i][1]);
+		assert_int_equal(lamp_name_find(folder, out, found, sizeof(found)), 0);
+		assert_string_equal(found, all[i]);
+	}
+	lamp_name_of(folder, "absent", out, sizeof(out));
+	assert_string_equal(out, "absent");
+	assert_int_equal(lamp_name_list(folder, all, 2), 2);
+	assert_int_equal(lamp_name_list("/absent", all, 2), 0);
+}
+
 static void what_is_a_name(void **state)
 {
 	(void)state;
@@ -106,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_plain_name_is_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_port_is_exactly_that_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_lamp_has_a_name_that_lasts, setup, teardown),
 		cmocka_unit_test(what_is_a_name),
 	};
 

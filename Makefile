@@ -81,6 +81,7 @@ dockd_src := \
 	dockd/main.c \
 	dockd/core.c \
 	dockd/standing.c \
+	dockd/state.c \
 	dockd/clock_set.c \
 	dockd/config_kept.c \
 	$(config_src) \

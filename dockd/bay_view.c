@@ -60,7 +60,8 @@ enum light_state bay_light(const struct bay *b)
 	case BAY_LOOKING:
 		break;
 	}
-	if (b->state == BAY_CLOSED && bays_are_shut(b->house))
+	if (b->state == BAY_CLOSED &&
+	    (bays_are_shut(b->house) || !journal_works(b->house->journal)))
 		return LIGHT_LEAVE;
 	if (b->sum.pending &&
 	    (b->no_room || bays_stop_why(b->house)[0] || !journal_works(b->house->journal)))
@@ -120,6 +121,8 @@ void bay_text(const struct bay *b, char *out, size_t room)
 	else if ((b->sum.pending && bays_stop_why(b->house)[0]) ||
 	    (b->state == BAY_CLOSED && bays_are_shut(b->house)))
 		text = bays_stop_why(b->house);
+	else if (!b->final && !journal_works(b->house->journal))
+		text = journal_why(b->house->journal);
 	else if (b->final && clock_is_wrong(b))
 		text = "the camera's clock is wrong and cannot be set from here: set it by hand";
 	else if (b->final && b->profile && is_nearly_full(b))

@@ -10,6 +10,7 @@
 #include "acceptance.h"
 #include "arrival.h"
 #include "checkpoint.h"
+#include "clock.h"
 #include "clock_set.h"
 #include "config.h"
 #include "control.h"
@@ -23,13 +24,13 @@
 #include "link.h"
 #include "manager.h"
 #include "policy.h"
-#include "predecessor.h"
 #include "reconcile.h"
 #include "retention.h"
 #include "retirement.h"
 #include "shipping.h"
 #include "staging.h"
 #include "standing.h"
+#include "state.h"
 #include "uplink.h"
 
 #include "base/log.h"
@@ -45,13 +46,13 @@
 #include <unistd.h>
 
 #define TICK_US (LIGHT_TICK_MS * UINT64_C(1000))
-#define TICKS_LATE 4     /* so many are made up for at once */
-#define TURN_EVENTS 256  /* events taken before a turn's commit */
-#define CLOCK_TICKS 4    /* about a second: whether the time of day was set */
-#define MENDED_TICKS 20  /* five seconds: a configuration that is refused is looked at again */
-#define BROKEN_TICKS 240 /* a minute to be read in `dockctl status`, then a new start may mend it */
-#define STATUS_TICKS 40  /* how often the service manager is told anew */
-#define LOOK_TICKS 20    /* how often the volume is looked at: is it there, is swap encrypted */
+#define TICKS_LATE 4    /* so many are made up for at once */
+#define TURN_EVENTS 256 /* events taken before a turn's commit */
+#define CLOCK_TICKS 4   /* about a second: whether the time of day was set */
+#define MENDED_TICKS 20 /* five seconds: a configuration that is refused is looked at again */
+#define BROKEN_MS 60000 /* a minute to be read in `dockctl status`, then a new start may mend it */
+#define STATUS_TICKS 40 /* how often the service manager is told anew */
+#define LOOK_TICKS 20   /* how often the volume is looked at: is it there, is swap encrypted */
 
 /* The root of the program. */
 struct core {
@@ -63,6 +64,7 @@ struct core {
 	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
 	struct keeping keeping;
 	bool beside; /* the volume is not mounted: an empty state folder in run-dir stands in */
+	bool state_failed; /* it is there, and cannot be opened: as keeping.why says */
 	struct journal *journal;
 	struct checkpoint *checkpoint;
 	struct staging *staging;
@@ -83,7 +85,7 @@ struct core {
 	struct link *link;
 	struct control *control;
 	sd_event_source *tick, *again, *work;
-	uint64_t ticks, broken_ticks;
+	uint64_t ticks, broken_ms;
 	uint64_t shown_records, shown_states;
 };
 
@@ -171,7 +173,7 @@ static void uploader_down(void *arg, const char *name, struct peer *p)
 /* Where a missing volume has come, a new start finds it; in here all is in its stead. */
 static void look_at_volume(struct core *c)
 {
-	if (!keeping_look(&c->keeping, c->config))
+	if (c->state_failed || !keeping_look(&c->keeping, c->config))
 		return;
 	bays_asset_changed(c->bays);
 	if (c->keeping.mounted && c->beside) {
@@ -249,6 +251,16 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 	return sd_event_exit(c->event, 0);
 }
 
+/* It has been readable in `dockctl status` for long enough, or a new start mends it. */
+static bool is_over(struct core *c)
+{
+	uint64_t now_ms = clock_steady_ms();
+
+	if (c->broken_ms == 0)
+		c->broken_ms = now_ms;
+	return now_ms - c->broken_ms >= BROKEN_MS || journal_restart_mends(c->journal);
+}
+
 static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 {
 	struct core *c = arg;
@@ -265,8 +277,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	c->ticks++;
 	if (c->ticks % LOOK_TICKS == 0)
 		look_at_volume(c);
-	if (!journal_works(c->journal) && !c->beside &&
-	    (++c->broken_ticks == BROKEN_TICKS || journal_restart_mends(c->journal))) {
+	if (!journal_works(c->journal) && (!c->beside || c->state_failed) && is_over(c)) {
 		log_error("giving-up", "reason=\"%s\"", log_text(journal_why(c->journal)));
 		return sd_event_exit(c->event, EXIT_FAILURE);
 	}
@@ -326,6 +337,7 @@ static void commit(struct core *c)
 
 	if (journal_commit(c->journal) < 0 && !told) {
 		told = true;
+		c->broken_ms = c->broken_ms ? c->broken_ms : clock_steady_ms();
 		log_error("journal-failed", "reason=\"%s\"", journal_why(c->journal));
 	}
 }
@@ -423,72 +435,47 @@ static void make_dir(const char *path, mode_t mode)
  * A folder whose volume is not mounted is not touched: another one, in run-dir and so in memory, lets
  * everything else run and be asked. Nothing that matters gets into it: its journal refuses.
  */
-static void choose_state_dir(struct core *c)
+static void stand_beside(struct core *c)
 {
-	keeping_look(&c->keeping, c->config);
-	c->beside = !c->keeping.mounted;
-	snprintf(c->state_dir, sizeof(c->state_dir), "%s%s",
-	    c->beside ? c->config->run_dir : c->config->state_dir,
-	    c->beside ? "/instead-of-state" : "");
+	c->beside = true;
+	snprintf(c->state_dir, sizeof(c->state_dir), "%s/instead-of-state", c->config->run_dir);
 	make_dir(c->state_dir, 0700);
 }
 
-/* The key, the newest checkpoint, and in a new folder the station that this one replaces. */
-static void open_checkpoint(struct core *c)
+static void choose_state_dir(struct core *c)
 {
-	struct checkpoint_settings settings = {
-		.state_dir = c->state_dir,
-		.station = c->config->station,
-		.key_file = c->beside ? "" : c->config->key_file,
-		.every_s = c->config->checkpoint_s,
-	};
-	const char *path = c->config->replaces.checkpoint, *why = "";
-	int r = checkpoint_open(&settings, c->journal, &c->checkpoint, &why);
-
-	if (r < 0)
-		fatal("reason=\"%s (%s)\"", why, strerror(-r));
-	if (c->beside || journal_records(c->journal) > 0 || !c->config->replaces.station[0])
+	keeping_look(&c->keeping, c->config);
+	if (!c->keeping.mounted) {
+		stand_beside(c);
 		return;
-	r = predecessor_cite(c->journal, c->config->replaces.station, path, &why);
-	if (r < 0)
-		fatal("path=%s reason=\"replaces: %s (%s)\"", path, why, strerror(-r));
+	}
+	snprintf(c->state_dir, sizeof(c->state_dir), "%s", c->config->state_dir);
+	if (mkdir(c->state_dir, 0700) < 0 && errno == ENOENT)
+		fatal("path=%s reason=\"%s: make it, owned by this user\"", c->state_dir,
+		    strerror(errno));
 }
 
+/* What cannot be opened is told by a service that runs; after a minute it tries anew. */
 static void open_state(struct core *c)
 {
-	const char *dir = c->state_dir, *why = "";
-	struct record rec;
-	int r;
+	struct state state = { .dir = c->state_dir, .beside = c->beside, .kept = c->standing.kept };
+	int r = state_open(&state, c->config);
 
-	journal_watch(manager_replaying);
-	r = journal_open(dir, c->config->station, &c->journal, &why);
-	journal_watch(NULL);
-
+	if (r < 0 && !c->beside && state_may_be_mended(r)) {
+		log_error("state-unusable", "reason=\"%s\"", log_text(state.why));
+		snprintf(c->keeping.why, sizeof(c->keeping.why),
+		    "%.200s; nothing is taken in; tried again every minute", state.why);
+		c->state_failed = true;
+		c->broken_ms = clock_steady_ms();
+		stand_beside(c);
+		state.beside = true;
+		r = state_open(&state, c->config);
+	}
 	if (r < 0)
-		fatal("path=%s reason=\"%s%s%s\"", dir, why ? why : "", why && *why ? ": " : "",
-		    strerror(-r));
-	if (journal_rebuilt(c->journal)[0])
-		log_warn("index-rebuilt", "records=%" PRIu64 " reason=\"%s\"",
-		    journal_records(c->journal), journal_rebuilt(c->journal));
-	r = staging_open(dir, c->config->reserve_bytes, &c->staging);
-	if (r < 0)
-		fatal("path=%s/staging reason=\"%s\"", dir,
-		    r == -EOPNOTSUPP ? "this file system has no file leases: use a local disk" :
-				       strerror(-r));
-	open_checkpoint(c);
-	record_begin(&rec, "began");
-	record_text(&rec, "station", c->config->station);
-	record_text(&rec, "version", DOCKD_VERSION);
-	record_text(&rec, "boot", staging_boot(c->staging));
-	if (c->standing.kept)
-		record_text(&rec, "configuration", "kept");
-	checkpoint_tell(c->checkpoint, &rec);
-	journal_write(c->journal, &rec);
-	policy_tell(c->journal, c->config, NULL);
-	policy_route(c->journal, c->config);
-	if (journal_commit(c->journal) < 0)
-		fatal("path=%s reason=\"the ledger cannot be written: %s\"", dir,
-		    journal_why(c->journal));
+		fatal("reason=\"%s\"", state.why);
+	c->journal = state.journal;
+	c->staging = state.staging;
+	c->checkpoint = state.checkpoint;
 	if (c->beside)
 		journal_refuse(c->journal, c->keeping.why);
 }
@@ -688,7 +675,7 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	r = loop(c);
 	if (r < 0)
 		log_error("loop", "reason=\"%s\"", strerror(-r));
-	failed = r < 0 || c->broken_ticks > 0;
+	failed = r < 0 || c->broken_ms > 0;
 	stop(c);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

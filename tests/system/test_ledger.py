@@ -237,14 +237,24 @@ def refused_start(station):
     return station.events("fatal")[-1]
 
 
+def unusable(station):
+    """It runs, takes nothing in and writes no record; status says why."""
+    before = len(station.ledger())
+    station.start_core()
+    text = station.ctl("status")["text"]
+    assert station.events("state-unusable") and len(station.ledger()) == before
+    station.stop_core()
+    return text
+
+
 def test_a_key_that_others_may_read(station):
     key = station.folder / "state/station.key"
     assert key.stat().st_mode & 0o7777 == 0o600
     key.chmod(0o604)
-    assert "chmod 600" in refused_start(station)
+    assert "chmod 600" in unusable(station)
     key.chmod(0o600)
     os.chown(key, 0, 0)
-    assert "Permission denied" in refused_start(station)
+    assert "Permission denied" in unusable(station)
 
 
 def test_the_station_before(station):

@@ -80,6 +80,7 @@ config_whole := $(config_src) dockd/retention_rules.c dockd/asset.c dockd/base/z
 dockd_src := \
 	dockd/main.c \
 	dockd/core.c \
+	dockd/bay_rules.c \
 	dockd/standing.c \
 	dockd/state.c \
 	dockd/clock_set.c \
@@ -481,6 +482,7 @@ unit_tests := \
 	bundle \
 	ctl_ledger \
 	ctl_bundle \
+	bay_rules \
 	volume \
 	retention \
 	waits \

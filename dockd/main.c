@@ -1,6 +1,7 @@
 /*
- * dockd: options, and the two commands that end at once; all else is core's.
+ * dockd: options, and the commands that end at once; all else is core's.
  */
+#include "bay_rules.h"
 #include "child.h"
 #include "config.h"
 #include "core.h"
@@ -9,9 +10,11 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char default_config[] = DOCKD_SYSCONFDIR "/dockd/dockd.conf";
@@ -19,8 +22,8 @@ static const char default_config[] = DOCKD_SYSCONFDIR "/dockd/dockd.conf";
 static void usage(FILE *out)
 {
 	fputs(
-	    "usage: dockd [-c FILE] [--check-config | --lights-off] [--libexec DIR] [--profiles DIR]\n"
-	    "             [--version]\n"
+	    "usage: dockd [-c FILE] [--check-config | --lights-off | --udev-rules] [--libexec DIR]\n"
+	    "             [--profiles DIR] [--version]\n"
 	    "see dockd(8)\n",
 	    out);
 }
@@ -48,6 +51,28 @@ static int check_config(const char *path, const char *profiles_dir)
 			"server");
 	free(c);
 	return EXIT_SUCCESS;
+}
+
+static int udev_rules(const char *path, const char *profiles_dir)
+{
+	char *errors = NULL;
+	struct config *c = config_new(path, profiles_dir, &errors);
+	int r;
+
+	if (!c) {
+		fprintf(stderr, "%s", errors ? errors : "the configuration cannot be read\n");
+		free(errors);
+		return EXIT_FAILURE;
+	}
+	r = bay_rules_write(stdout, c, "/sys");
+	free(c);
+	if (r == -EINVAL)
+		fputs(
+		    "no bays are configured, so every port is one: name them in dockd.conf first\n",
+		    stderr);
+	else if (r < 0)
+		fprintf(stderr, "the rules cannot be written: %s\n", strerror(-r));
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* For the service manager, after a crash: no bay may show "take it" when nobody watches. */
@@ -80,6 +105,7 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'k' },
 		{ "lights-off", no_argument, NULL, 'o' },
+		{ "udev-rules", no_argument, NULL, 'u' },
 		{ "libexec", required_argument, NULL, 'l' },
 		{ "profiles", required_argument, NULL, 'p' },
 		{ "version", no_argument, NULL, 'v' },
@@ -88,7 +114,7 @@ int main(int argc, char **argv)
 	};
 	const char *config_path = NULL; /* the usual one, where there is one */
 	const char *profiles_dir = NULL;
-	bool check = false, off = false;
+	bool check = false, off = false, rules = false;
 	int opt;
 
 	log_open("dockd", NULL);
@@ -102,6 +128,9 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			off = true;
+			break;
+		case 'u':
+			rules = true;
 			break;
 		case 'l':
 			child_set_libexec(optarg);
@@ -126,8 +155,10 @@ int main(int argc, char **argv)
 	}
 	if (off)
 		return lights_off(config_path, profiles_dir);
-	if (check && !config_path && access(default_config, F_OK) == 0)
+	if ((check || rules) && !config_path && access(default_config, F_OK) == 0)
 		config_path = default_config;
+	if (rules)
+		return udev_rules(config_path, profiles_dir);
 	return check ? check_config(config_path, profiles_dir) :
 		       core_serve(config_path, profiles_dir);
 }

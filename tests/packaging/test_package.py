@@ -104,9 +104,10 @@ def test_a_fresh_station(root):
     # The service can read its configuration, and takes it.
     assert "configuration is good" in root.run(
         "setpriv", "--reuid=dockd", "--regid=dockd", "--init-groups", "dockd", "--check-config")
-    # All is set to start, with the embedded default; state is made by the service, not by the package.
+    # All is set to start, with the embedded default.
     assert all((root / link).is_symlink() for link in LINKS)
-    assert not (root / "var/lib/dockd").exists()
+    assert root.modes("/var/lib/dockd") == {"/var/lib/dockd": "0700 dockd:dockd"}
+    assert not list((root / "var/lib/dockd").iterdir()) and not (root / "var/lib/dockd-uploader").exists()
     # On a plain volume it says so, and never allows it by itself.
     assert "takes NOTHING IN" in said and "dockd-provision volume" in said
     assert not re.search(r"^\s*allow-plaintext", (root / CONF).read_text(), re.M)
@@ -116,7 +117,8 @@ def test_a_fresh_station(root):
     assert root.run("dockctl", "--version") == f"dockctl {version}\n"
     # Nothing is there but what is shipped, what is enabled, and what sysusers and tmpfiles make.
     shipped = {line.lstrip("/") for line in root.run("dpkg", "-L", "dockd").splitlines()}
-    new = {name for name in root.snapshot() if name not in before} - shipped - {"etc/dockd/profiles", *LINKS}
+    new = {name for name in root.snapshot() if name not in before} - shipped - {
+        "etc/dockd/profiles", "var/lib/dockd", *LINKS}
     new = {name for name in new if not name.startswith(("var/lib/systemd/deb-systemd-helper-enabled",
                                                         "etc/systemd/system/dockd.service.wants"))}
     assert not {name for name in new if f"/{name}" not in shipped and not any(
@@ -258,7 +260,7 @@ def test_purge_leaves_nothing_else(root):
     (root / "etc/systemd/system/dockd.service.wants/dockd-uploader@evidence.service").symlink_to(
         "/lib/systemd/system/dockd-uploader@.service")
     for folder in ("var/lib/dockd", "var/lib/dockd-uploader/local"):  # begun, and nothing in them
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     said = root.apt("purge", "dockd")
     assert "Kept" not in said
     after = root.snapshot()

@@ -50,7 +50,8 @@ static void tell_needs(
 {
 	char one[PROTO_TEXT_LEN * 2];
 
-	if (!journal_works(c->p.journal))
+	if (!journal_works(c->p.journal) &&
+	    strcmp(journal_why(c->p.journal), bays_stop_why(c->p.bays)) != 0)
 		need(text, room, journal_why(c->p.journal));
 	if (bays_stop_why(c->p.bays)[0])
 		need(text, room, bays_stop_why(c->p.bays));

@@ -390,7 +390,8 @@ static void turn(struct core *c)
 	holder_act(c->holder);
 	retirement_act(c->retirement);
 	sign(c);
-	shipping_turn(c->shipping);
+	if (!c->beside) /* what stands in is no ledger of this station's */
+		shipping_turn(c->shipping);
 	commit(c);
 	records = journal_records(c->journal);
 	sum = states(c);

@@ -66,4 +66,5 @@ def test_the_core_may_ask_how_well_the_clock_is_known():
 def test_the_core_starts_without_its_volume():
     """These settings make a unit require the mounts of their folders, and RequiresMountsFor= says so."""
     for setting, value in settings("dockd.service"):
-        assert setting not in ("StateDirectory", "RequiresMountsFor", "WorkingDirectory"), value
+        assert setting not in (
+            "StateDirectory", "LogsDirectory", "RequiresMountsFor", "WorkingDirectory"), value

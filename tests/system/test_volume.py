@@ -92,7 +92,7 @@ def test_on_a_plain_volume_it_starts_and_takes_nothing_in():
 
 
 def test_a_volume_that_is_not_mounted_is_not_touched():
-    with station(volume="mounted", keep_core=True) as s:
+    with station(volume="mounted", keep_core=True, ship_seconds=1) as s:
         state = s.folder / "state"
         s.start()
         camera = s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 5, mtime=DAY)])
@@ -102,6 +102,10 @@ def test_a_volume_that_is_not_mounted_is_not_touched():
         assert status["intake_stopped"] and status["station_light"] == "needs-it"
         assert f"no volume is mounted at {state}" in status["text"]
         assert not list(state.iterdir())
+        # not even records of it: what stands in for the ledger is none
+        until(lambda: s.events("destination-ready"), s.situation)
+        until(lambda: len([t for t in s.manager.told if "WATCHDOG=1" in t]) > 3, s.situation)
+        assert not [p for p in (s.folder / "store").rglob("*") if "checkpoint" in p.name or "ledger" in str(p)]
         # an order that could not be kept is not taken
         refused = s.ctl("preserve", "--reason", "a case", "--camera", "A", check=False)
         assert refused["exit"] != 0, refused

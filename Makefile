@@ -147,6 +147,7 @@ dockd_src := \
 	dockd/doctor_line.c \
 	dockd/check.c \
 	dockd/control_metrics.c \
+	dockd/textfile.c \
 	dockd/metrics.c \
 	dockd/exposition.c \
 	dockd/control_light.c \
@@ -920,7 +921,7 @@ libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
 installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files) $(notdir $(provision))) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
 	$(addprefix $(LIBEXECDIR)/,$(libexec_files) dockd-support $(notdir $(provision_parts))) \
 	$(foreach s,1 5 7 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
-	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook)) $(DATADIR)/dockd.conf \
+	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook) prometheus/dockd.rules.yml) $(DATADIR)/dockd.conf \
 	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units))) \
 	$(addsuffix /dockd.conf,$(MODPROBEDIR) $(SYSUSERSDIR) $(TMPFILESDIR)) $(COMPLETIONDIR)/dockctl \
 	$(addprefix $(DOCDIR)/,$(notdir $(docs)))
@@ -933,7 +934,7 @@ man_pages = $(wildcard dockd/*.[1578] usb/*.[1578] uploader/*.[1578] packaging/*
 .PHONY: install uninstall
 install: all
 	$(Q)install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(LIBEXECDIR) $(DATADIR)/profiles \
-		$(DATADIR)/receipt-hook \
+		$(DATADIR)/receipt-hook $(DATADIR)/prometheus \
 		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 $(UDEVDIR) $(MODPROBEDIR) $(UNITDIR) \
 		$(SYSUSERSDIR) $(TMPFILESDIR) $(COMPLETIONDIR) $(DOCDIR) $(SYSCONFDIR)/dockd $(SYSCONFDIR)/logrotate.d)
 	$(Q)install -m 755 $(addprefix $(BUILD)/,$(sbin_files)) $(DESTDIR)$(PREFIX)/sbin
@@ -944,6 +945,7 @@ install: all
 	$(Q)for p in $(man_pages); do install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.} || exit 1; done
 	$(Q)install -m 644 $(addprefix etc/,$(profiles)) $(DESTDIR)$(DATADIR)/profiles
 	$(Q)install -m 644 $(addprefix etc/,$(receipt_hook)) $(DESTDIR)$(DATADIR)/receipt-hook
+	$(Q)install -m 644 etc/prometheus/dockd.rules.yml $(DESTDIR)$(DATADIR)/prometheus
 	$(Q)install -m 644 etc/dockd.conf $(DESTDIR)$(DATADIR)
 	$(Q)test -e $(DESTDIR)$(SYSCONFDIR)/dockd/dockd.conf || \
 		install -m 644 etc/dockd.conf $(DESTDIR)$(SYSCONFDIR)/dockd

@@ -100,6 +100,8 @@ static const struct setting root_settings[] = {
 	  .good = good_path, .allowed = PATH_ALLOWED },
 	{ .name = "log", .type = SETTING_TEXT, SETTING_AT(draft, config.log_file),
 	  .good = good_path_or_none, .allowed = "a path from / on, or \"\" for standard error" },
+	{ .name = "metrics-file", .type = SETTING_TEXT, SETTING_AT(draft, config.metrics_file),
+	  .good = good_path_or_none, .allowed = "a path from / on, or \"\" for none" },
 	{ .name = "leds-dir", .type = SETTING_TEXT, SETTING_AT(draft, config.leds_dir),
 	  .good = good_path, .allowed = PATH_ALLOWED },
 	{ .name = "profiles-dir", .type = SETTING_TEXT, SETTING_AT(draft, profiles_dir),
@@ -148,6 +150,8 @@ static const struct setting root_settings[] = {
 	  .min = 1, .max = 86400 },
 	{ .name = "confirm-after-days", .type = SETTING_NUMBER,
 	  SETTING_AT(draft, config.confirm_after_days), .min = 0, .max = 3650 },
+	{ .name = "camera-overdue-days", .type = SETTING_NUMBER,
+	  SETTING_AT(draft, config.camera_overdue_s), .min = 0, .max = 3650, .scale = 86400 },
 	{ .name = "confirm-per-hour", .type = SETTING_NUMBER,
 	  SETTING_AT(draft, config.confirm_per_hour), .min = 1, .max = 3600000 },
 	{ .name = "hotplug-user", .type = SETTING_USER, SETTING_AT(draft, config.hotplug_uid) },
@@ -365,6 +369,7 @@ static void set_defaults(struct draft *d)
 	c->checkpoint_s = 10;
 	c->retry_min_s = 1;
 	c->confirm_after_days = 7;
+	c->camera_overdue_s = 7 * 86400;
 	c->confirm_per_hour = 60;
 	c->retry_max_s = 300;
 	c->ship_s = 60;
@@ -415,6 +420,9 @@ static void complete(struct setting_errors *e, const char *path,
 		    "station is missing, and the host name is none: ", SETTING_NAME_ALLOWED);
 	if (!root || !setting_find(root, "destinations"))
 		config_destinations_default(c);
+	if (!root || !setting_find(root, "metrics-file"))
+		snprintf(c->metrics_file, sizeof(c->metrics_file), "%.200s/metrics/dockd.prom",
+		    c->run_dir);
 }
 
 static void read_file(

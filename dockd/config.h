@@ -48,6 +48,7 @@ struct config {
 	char state_dir[256];          /* /var/lib/dockd */
 	char run_dir[256];            /* /run/dockd: core.sock, control.sock */
 	char log_file[256];           /* "" = standard error */
+	char metrics_file[256];       /* RUN/metrics/dockd.prom; "" none */
 	char leds_dir[256];           /* /sys/class/leds */
 	char station_light[PROTO_NAME_LEN];
 	bool allow_plaintext; /* false */
@@ -67,6 +68,7 @@ struct config {
 	uint32_t ship_s;   /* 60: ledger and bundles go out at most so often */
 	uint32_t retry_min_s, retry_max_s; /* 1, 300: full-jitter back-off */
 	uint32_t confirm_after_days; /* 7: then a destination is asked whether it has it still */
+	uint32_t camera_overdue_s;   /* 7 days not docked: overdue; 0: never */
 	uint32_t confirm_per_hour;   /* 60: such questions to a destination */
 	uid_t hotplug_uid, uploader_uid; /* users by name or number; default dockd-hotplug, ... */
 	gid_t core_gid;                  /* group of core.sock: default dockd; (gid_t)-1: leave */

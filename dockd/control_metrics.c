@@ -7,6 +7,7 @@
  */
 #include "control_client.h"
 
+#include "certificate.h"
 #include "index_evidence.h"
 #include "index_queue.h"
 #include "index_tally.h"
@@ -118,6 +119,7 @@ static void put_station(struct scrape *s)
 	const struct control *c = s->c;
 	struct staging_space space = { 0 };
 	enum station_light shown = control_station_light(c);
+	struct filling filling;
 
 	family(s, M_BUILD_INFO);
 	exposition_count(&s->x, 1, "station", c->p.station, "version", DOCKD_VERSION, NULL);
@@ -133,6 +135,10 @@ static void put_station(struct scrape *s)
 	one(s, M_DISK_SIZE, space.total_bytes);
 	one(s, M_DISK_FREE, space.free_bytes);
 	one(s, M_DISK_RESERVE, space.reserve_bytes);
+	family(s, M_BUFFER_DAYS);
+	filling = control_filling(c, &space);
+	if (filling.days_left >= 0)
+		exposition_value(&s->x, filling.days_left, NULL);
 }
 
 /* ---- bays and cameras ---- */
@@ -281,6 +287,21 @@ static void put_delays(struct scrape *s)
 	}
 }
 
+static void put_certificates(struct scrape *s)
+{
+	family(s, M_CERTIFICATE_EXPIRY);
+	for (size_t i = 0; i < s->destinations; i++) {
+		for (unsigned w = CERTIFICATE_CLIENT; w <= CERTIFICATE_SERVER; w++) {
+			int64_t from, until;
+
+			if (uplink_certificate(
+				s->c->p.uplink, i, (enum certificate_which)w, &from, &until) == 0)
+				exposition_value(&s->x, (double)until, "destination",
+				    s->destination[i].name, "which", certificate_word(w), NULL);
+		}
+	}
+}
+
 static void put_failures(struct scrape *s)
 {
 	const struct tally *t = uplink_failures(s->c->p.uplink);
@@ -304,6 +325,7 @@ static void put_destinations(struct scrape *s)
 	each(s, M_DESTINATION_AWAY, away);
 	each(s, M_DESTINATION_NEEDS_PERSON, needs_person);
 	each(s, M_DESTINATION_LATE, late);
+	put_certificates(s);
 	each(s, M_DESTINATION_UPLOADS, active);
 	each(s, M_DESTINATION_RATE, rate);
 	put_queues(s);

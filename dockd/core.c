@@ -31,6 +31,7 @@
 #include "staging.h"
 #include "standing.h"
 #include "state.h"
+#include "textfile.h"
 #include "uplink.h"
 
 #include "base/log.h"
@@ -84,6 +85,7 @@ struct core {
 	struct bays *bays;
 	struct link *link;
 	struct control *control;
+	struct textfile textfile;
 	sd_event_source *tick, *again, *work;
 	uint64_t ticks, broken_ms;
 	uint64_t shown_records, shown_states;
@@ -203,6 +205,7 @@ static void take_configuration(struct core *c, struct config *fresh)
 	control_configure(c->control, fresh);
 	if (strcmp(old->station_light, fresh->station_light) != 0)
 		lights_set(c->lights, old->station_light, LIGHT_OFF);
+	textfile_configure(&c->textfile, fresh->metrics_file);
 	policy_route(c->journal, fresh);
 	policy_tell(c->journal, fresh, old);
 	free(old);
@@ -271,6 +274,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 	if (c->ticks % CLOCK_TICKS == 0)
 		clock_set_look(c->journal);
 	log_turn();
+	textfile_tick(&c->textfile, c->ticks, c->control);
 	if (c->standing.refused[0] && c->ticks % MENDED_TICKS == MENDED_TICKS - 1)
 		read_again(c, false);
 	lights_set_station(c->lights, c->config->station_light, control_station_light(c->control));
@@ -564,6 +568,7 @@ static void open_sockets(struct core *c)
 	if (r < 0)
 		fatal("path=%s reason=\"%s\"", path, strerror(-r));
 	control_configure(c->control, c->config);
+	textfile_configure(&c->textfile, c->config->metrics_file);
 	snprintf(path, sizeof(path), "%s/core.sock", c->config->run_dir);
 	r = link_open(c->event, path, c->config->core_gid, c->config->hotplug_uid,
 	    c->config->uploader_uid, c->config->station, &handlers, c, &c->link);
@@ -608,6 +613,7 @@ static void stop(struct core *c)
 	manager_stopping();
 	lights_all_off(c->lights);
 	link_close(c->link);
+	textfile_end(&c->textfile);
 	control_close(c->control);
 	bays_free(c->bays);
 	verifier_free(c->verifier);

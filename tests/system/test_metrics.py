@@ -1,9 +1,63 @@
 """The station's figures: well formed, right against a scripted docking, and right after a restart."""
+import json
+import re
 import signal
 import subprocess
 
 from exposition import Exposition
-from station import Station, until
+from station import ROOT, Station, until
+
+RULES = ROOT / "etc/prometheus/dockd.rules.yml"
+DAY = 86400
+# Figures of a station at which all is well, 1970 being now; what is not here is as a real one told it.
+WELL = {
+    'dockd_station_light{light="well"}': 1, 'dockd_station_light{light="away"}': 0,
+    'dockd_station_light{light="needs-it"}': 0, "dockd_plaintext": 0, "dockd_clock_synchronised": 1,
+    "dockd_start_time_seconds": 0, "dockd_buffer_days": 30, "dockd_disk_free_bytes": 1e12,
+    "dockd_disk_reserve_bytes": 5e10, 'dockd_destination_away{destination="store"}': 0,
+    "dockd_checkpoint_records": 100, "dockd_ledger_records": 100, "dockd_checkpoint_time_seconds": 0,
+    'dockd_certificate_expiry_time_seconds{destination="store",which="client"}': 300 * DAY,
+    'dockd_signatures_total{result="valid"}': 100, 'dockd_signatures_total{result="mismatch"}': 0,
+    'dockd_receipts_refused_total{destination="store",result="bad-signature"}': 0,
+    'dockd_receipts_lost_total{destination="store"}': 0,
+}
+MTIME = 'node_textfile_mtime_seconds{file="/run/dockd/metrics/dockd.prom"}'
+CLIENT = 'dockd_certificate_expiry_time_seconds{destination="store",which="client"}'
+# What is wrong, and which rules fire for it. Values in promtool's words where they are no numbers.
+WRONG = {
+    "nothing": ({}, []),
+    "light": ({'dockd_station_light{light="needs-it"}': 1}, ["DockdNeedsIT"]),
+    "stale": ({MTIME: 0}, ["DockdDown"]),
+    "gone": ({"dockd_start_time_seconds": "stale"}, ["DockdDown"]),
+    "restarts": ({"dockd_start_time_seconds": "0+300x120"}, ["DockdRestarts"]),
+    "stopped": ({"dockd_intake_stopped": 1}, ["DockdIntakeStopped"]),
+    "hotplug": ({"dockd_hotplug_connected": 0}, ["DockdHotplugAway"]),
+    "away": ({'dockd_destination_away{destination="store"}': 1}, ["DockdDestinationAway"]),
+    "person": ({'dockd_destination_needs_person{destination="store"}': 1},
+               ["DockdDestinationNeedsPerson"]),
+    "late": ({'dockd_destination_late{destination="store"}': 1}, ["DockdDeliveryLate"]),
+    "oldest": ({"dockd_oldest_unsent_seconds": 4 * DAY}, ["DockdOldestUnsent"]),
+    "buffer 2": ({"dockd_buffer_days": 2}, ["DockdBufferLow"]),
+    "buffer 0": ({"dockd_buffer_days": 0.5}, ["DockdBufferGone"]),
+    "reserve": ({"dockd_disk_free_bytes": 6e10}, ["DockdDiskReserve"]),
+    "60": ({CLIENT: 50 * DAY}, ["DockdCertificateEnds60"]),
+    "30": ({CLIENT: 20 * DAY}, ["DockdCertificateEnds30"]),
+    "7": ({CLIENT: 5 * DAY}, ["DockdCertificateEnds7"]),
+    "ended": ({CLIENT: -DAY}, ["DockdCertificateEnds7"]),
+    "mismatch": ({'dockd_signatures_total{result="mismatch"}': "0+1x120"}, ["DockdSignatureMismatch"]),
+    "more valid": ({'dockd_signatures_total{result="valid"}': "0+1x120"}, []),
+    "refused": ({'dockd_receipts_refused_total{destination="store",result="bad-signature"}': "0+1x120"},
+                ["DockdReceiptsRefused"]),
+    "lost": ({'dockd_receipts_lost_total{destination="store"}': "0+1x120"}, ["DockdReceiptsLost"]),
+    "contradiction": ({"dockd_ledger_contradiction": 1}, ["DockdLedgerContradiction"]),
+    "ledger": ({"dockd_ledger_works": 0}, ["DockdLedgerContradiction"]),
+    "unsigned": ({"dockd_ledger_records": 101}, ["DockdLedgerNotSigned"]),
+    "plain": ({"dockd_plaintext": 1}, []),  # for a day: not yet after eight hours
+    "clock": ({"dockd_clock_synchronised": 0}, ["DockdClockNotSynchronised"]),
+    "files": ({"dockd_files_need_person": 1}, ["DockdFilesNeedPerson"]),
+    "bay": ({'dockd_bay_light{bay="1",light="leave"}': 1}, ["DockdBayLeaveIt"]),
+    "disk": ({"dockd_files_restaged_total": "0+1x120"}, ["DockdDiskErrors"]),
+}
 
 
 def metrics(s):
@@ -21,6 +75,7 @@ def one_of(m, name, label, value, **more):
 
 def test_each_moves_as_it_should():
     with Station(bays=[{"name": "left", "port": "1-1"}, {"name": "right", "port": "1-2"}]) as s:
+        s.wait("bay", "left", "empty")
         m = metrics(s)
         assert m("dockd_files") == m("dockd_dockings_total") == m("dockd_pulled_bytes_total") == 0
         assert m("dockd_build_info", station="test-station", version="0.1.0") == 1
@@ -65,7 +120,7 @@ def test_each_moves_as_it_should():
         # sums of the ledger outlive a restart, and an index that has to be made again
         before = {k: v for k, v in m.samples.items()
                   if k[0].endswith("_total") and not k[0].startswith(
-                      ("dockd_process", "dockd_sent", "dockd_upload_failures"))}
+                      ("dockd_process", "dockd_sent", "dockd_upload_failures", "dockd_log"))}
         for damage in (False, True):
             s.stop_core()
             if damage:
@@ -107,11 +162,68 @@ def test_json_has_the_same(tmp_path):
         assert told[("dockd_disk_size_bytes", ())] == m("dockd_disk_size_bytes")
 
 
-def test_promtool_has_nothing_to_say():
+def test_the_file_for_node_exporter(tmp_path):
+    with Station(bays=[{"name": "1", "port": "1-1"}]) as s:
+        path = s.folder / "run/metrics/dockd.prom"
+        until(s, path.exists, "the file is there")
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert path.parent.stat().st_mode & 0o777 == 0o755
+        m = Exposition(path.read_text())
+        assert m("dockd_build_info", station="test-station", version="0.1.0") == 1
+        assert m.types == metrics(s).types
+        assert [p.name for p in path.parent.iterdir()] == ["dockd.prom"]
+        # another place, by a reload; the old one goes
+        s.settings["metrics-file"] = s.folder / "run/here/x.prom"
+        s.write_config()
+        s.core.send(signal.SIGHUP)
+        until(s, (s.folder / "run/here/x.prom").exists, "it is written there")
+        until(s, lambda: not path.exists(), "and no more here")
+        # where it cannot be written: said once, and the service goes on
+        s.settings["metrics-file"] = "/nowhere/at/all.prom"
+        s.write_config()
+        s.core.send(signal.SIGHUP)
+        until(s, lambda: s.events("metrics-not-written"), "it is told")
+        s.settings["metrics-file"] = s.folder / "run/metrics/dockd.prom"
+        s.write_config()
+        s.core.send(signal.SIGHUP)
+        until(s, path.exists, "it is back")
+        assert len(s.events("metrics-not-written")) == 1
+        s.stop_core()
+        assert not path.exists()
+
+
+def test_promtool_has_nothing_to_say(tmp_path):
     with Station(bays=[{"name": "1", "port": "1-1"}]) as s:
         s.camera("cam", objects=[{"path": "DCIM/100/1.mp4", "size": 1000}]).plug("1-1")
         s.wait("dockings", 1)
         s.wait("all", "receipted")
-        done = subprocess.run(["promtool", "check", "metrics"], input=metrics(s).text,
-                              capture_output=True, text=True)
+        until(s, lambda: metrics(s)("dockd_hotplug_connected") == 1, "hotplug is there")
+        text = metrics(s).text
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rules_fire_for_what_they_are_for(text, tmp_path)
+
+
+def rules_fire_for_what_they_are_for(text, tmp_path):
+    told = {line.rsplit(" ", 1)[0]: line.rsplit(" ", 1)[1] for line in text.splitlines()
+            if line[0] != "#" and re.match("\\w+", line)[0] in RULES.read_text()}
+    assert set(re.findall("alert: (\\w+)", RULES.read_text())) >= {
+        name for _, names in WRONG.values() for name in names}
+
+    def series(values):
+        rows = {**told, MTIME: "0+300x120", **WELL, **values}
+        return [{"series": name.replace("{", '{instance="s",') if "{" in name else name + '{instance="s"}',
+                 "values": v if "x" in str(v) or v == "stale" else f"{v}+0x120"}
+                for name, v in rows.items()]
+
+    tests = [{"name": what, "interval": "5m", "input_series": series(values),
+              "promql_expr_test": [{
+                  "expr": 'group by (alertname) (ALERTS{alertstate="firing"})', "eval_time": "8h",
+                  "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in names]}]}
+             for what, (values, names) in WRONG.items()]
+    path = tmp_path / "test.yml"
+    path.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "5m",
+                                "tests": tests}))
+    for command in (["check", "rules", RULES], ["test", "rules", path]):
+        done = subprocess.run(["promtool", *command], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

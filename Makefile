@@ -249,6 +249,12 @@ dockctl_src := \
 	dockd/ctl_wait.c \
 	dockd/ctl_doctor.c \
 	dockd/ctl_doctor_words.c \
+	dockd/ctl_doctor_files.c \
+	dockd/ctl_doctor_machine.c \
+	dockd/ctl_doctor_process.c \
+	dockd/ctl_doctor_unit.c \
+	$(config_whole) \
+	dockd/profile.c \
 	dockd/check.c \
 	dockd/ctl_root.c \
 	dockd/base/record.c \
@@ -256,7 +262,7 @@ dockctl_src := \
 	dockd/light_table.c \
 	dockd/tlog.c \
 	$(note_src)
-dockctl_pkg := jansson libcrypto
+dockctl_pkg := jansson libcrypto libconfig
 
 audit_src := \
 	dockd/verify/audit.c \
@@ -701,14 +707,14 @@ unit_objs_forecast := dockd/base/timetable.c
 unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c
-unit_pkg_ctl_export := jansson libcrypto
+unit_pkg_ctl_export := jansson libcrypto libconfig
 unit_objs_ctl := $(filter-out dockd/ctl.c,$(dockctl_src)) dockd/base/proto.c dockd/base/msg.c \
 	dockd/base/log.c
-unit_pkg_ctl := jansson libcrypto
+unit_pkg_ctl := jansson libcrypto libconfig
 unit_objs_ctl_ledger := $(unit_objs_ctl)
-unit_pkg_ctl_ledger := jansson libcrypto
+unit_pkg_ctl_ledger := jansson libcrypto libconfig
 unit_objs_ctl_bundle := $(sort $(unit_objs_ctl) dockd/bundle.c dockd/sealed.c $(ledger_src) $(index_src))
-unit_pkg_ctl_bundle := jansson sqlite3 libcrypto
+unit_pkg_ctl_bundle := jansson sqlite3 libcrypto libconfig
 unit_objs_audit := $(audit_src) dockd/base/record.c
 unit_pkg_audit := jansson libcrypto
 unit_objs_digest := dockd/verify/digest.c

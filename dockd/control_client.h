@@ -58,7 +58,10 @@ struct control_keys {
 
 /* What doctor needs of the settings. */
 struct control_doctor {
-	char state_dir[256];
+	char state_dir[256], log_file[256], leds_dir[256];
+	char station_light[PROTO_NAME_LEN];
+	size_t bays_n;
+	struct config_bay bay[CONFIG_BAYS];
 	size_t destinations_n;
 	struct control_keys destination[CONFIG_DESTINATIONS];
 };

@@ -7,11 +7,16 @@
 #include "certificate.h"
 #include "control_client.h"
 #include "doctor.h"
+#include "index_docking.h"
 #include "index_flow.h"
+#include "lamp_name.h"
 #include "volume.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One page of findings on its way to a client. */
 struct page {
@@ -83,6 +88,66 @@ static void look_at_station(const struct control *c, const struct checks *to)
 	doctor_intake(to, c->p.bays->hotplug, c->p.bays->synced, bays_stop_why(c->p.bays));
 }
 
+/* Without opening it, which would make it dark. */
+static void look_at_lamp(
+    const struct control *c, const struct checks *to, const char *bay, const char *name)
+{
+	char found[PROTO_NAME_LEN], path[sizeof(c->doctor.leds_dir) + sizeof(found) + 16];
+	int error;
+
+	if (!name[0])
+		return;
+	error = lamp_name_find(c->doctor.leds_dir, name, found, sizeof(found));
+	if (error == 0) {
+		snprintf(path, sizeof(path), "%s/%s/brightness", c->doctor.leds_dir, found);
+		error = access(path, W_OK) < 0 ? -errno : 0;
+	}
+	doctor_lamp(to, bay, name, error);
+}
+
+static void look_at_bays(const struct control *c, const struct checks *to)
+{
+	const struct controllers *all = &c->p.bays->controllers;
+	char text[PROTO_TEXT_LEN * 2];
+
+	for (size_t i = 0; i < c->doctor.bays_n; i++) {
+		const struct config_bay *b = &c->doctor.bay[i];
+		const struct bay *now = bays_find(c->p.bays, b->port);
+
+		look_at_lamp(c, to, b->name, b->light);
+		doctor_bay(to, b->name, b->port, index_bay_seen(control_index(c), b->name),
+		    now && now->state == BAY_FOREIGN);
+	}
+	look_at_lamp(c, to, "station", c->doctor.station_light);
+	for (size_t i = 0; i < all->n; i++) {
+		controllers_text(&all->row[i], text, sizeof(text));
+		doctor_controller(
+		    to, all->row[i].name, controllers_judge(&all->row[i]) == RESOURCES_OUT, text);
+	}
+}
+
+/* The kernel says so in its link to what this process runs. */
+static bool was_replaced(void)
+{
+	static const char gone[] = " (deleted)";
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (n < (ssize_t)sizeof(gone))
+		return false;
+	exe[n] = '\0';
+	return strcmp(exe + n - (sizeof(gone) - 1), gone) == 0;
+}
+
+static void look_at_program(const struct control *c, const struct checks *to)
+{
+	doctor_program(to, DOCKD_VERSION, was_replaced());
+	doctor_configuration_in_force(to, c->p.configuration_refused);
+	if (c->doctor.log_file[0])
+		doctor_log(
+		    to, c->doctor.log_file, access(c->doctor.log_file, W_OK) < 0 ? -errno : 0);
+}
+
 static void look_at_certificates(
     const struct control *c, const struct checks *to, size_t n, const char *name)
 {
@@ -122,6 +187,8 @@ int control_doctor(struct client *k)
 	struct checks to = { take, &page };
 
 	look_at_station(k->control, &to);
+	look_at_bays(k->control, &to);
+	look_at_program(k->control, &to);
 	look_at_line(k->control, &to);
 	if (page.error < 0)
 		return page.error;
@@ -148,6 +215,11 @@ static void take_keys(struct control_keys *k, const struct config_destination *d
 void control_doctor_configure(struct control *c, const struct config *config)
 {
 	snprintf(c->doctor.state_dir, sizeof(c->doctor.state_dir), "%s", config->state_dir);
+	snprintf(c->doctor.log_file, sizeof(c->doctor.log_file), "%s", config->log_file);
+	snprintf(c->doctor.leds_dir, sizeof(c->doctor.leds_dir), "%s", config->leds_dir);
+	memcpy(c->doctor.station_light, config->station_light, sizeof(c->doctor.station_light));
+	c->doctor.bays_n = config->bays_n;
+	memcpy(c->doctor.bay, config->bay, sizeof(c->doctor.bay));
 	c->doctor.destinations_n = config->destinations_n;
 	for (size_t i = 0; i < config->destinations_n; i++)
 		take_keys(&c->doctor.destination[i], &config->destination[i]);

@@ -12,6 +12,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define FINDINGS_MOST 1024
 
@@ -169,22 +171,67 @@ static int part_check(void *context, struct msg *m)
 	return 0;
 }
 
+/* The core's findings; 0, or an exit code where nothing more is to be said. */
+static int ask_core(struct ctl *c, struct checks *to)
+{
+	struct proto_ctl_end end;
+	int err =
+	    ctl_ask(c, &(struct proto_ask){ .ask = ASK_DOCTOR }, CTL_PATIENCE_MS, part_check, &end);
+
+	if (!err && !end.status)
+		return CTL_OK;
+	if (!err && end.status == -EPROTONOSUPPORT)
+		check_say(to, CHECK_BAD, "versions", "",
+		    "IT: systemctl restart dockd dockd-hotplug 'dockd-uploader@*'",
+		    "dockd that runs and dockctl are of different versions: nothing can be asked");
+	else if ((!err && end.status == -ENOTCONN) || err == -EPIPE || err == -ECONNRESET ||
+	    err == -ETIMEDOUT)
+		check_say(to, CHECK_BAD, "daemon", "",
+		    "IT: systemctl status dockd, journalctl -u dockd say why; then systemctl enable "
+		    "--now dockd",
+		    "%.200s", end.text[0] ? end.text : "dockd does not answer");
+	else
+		return ctl_complain(err, &end);
+	return CTL_OK;
+}
+
+/* What this machine shows. */
+static void look_here(struct ctl *c, const struct checks *to)
+{
+	const char *path = ctl_option(c, OPTION_CONFIG);
+	struct doctor_look l = { .to = to,
+		.config_path = path ? path : DOCKD_SYSCONFDIR "/dockd/dockd.conf",
+		.sys = "/sys",
+		.dev = "/dev",
+		.proc = "/proc",
+		.root = geteuid() == 0,
+		.now_s = (int64_t)time(NULL) };
+	struct config *config = doctor_configuration(to, l.config_path);
+
+	l.config = config;
+	doctor_files(&l);
+	doctor_machine(&l);
+	doctor_processes(&l);
+	doctor_units(&l);
+	free(config);
+}
+
 int doctor_run(struct ctl *c)
 {
 	struct findings f = { .c = c };
+	struct checks to = { keep, &f };
 	enum check_level worst = CHECK_WELL;
-	struct proto_ctl_end end;
-	int err;
+	int code;
 
 	if (c->args_n != 0)
 		return ctl_usage("doctor takes no argument");
 	c->findings = &f;
-	err =
-	    ctl_ask(c, &(struct proto_ask){ .ask = ASK_DOCTOR }, CTL_PATIENCE_MS, part_check, &end);
-	if (err || end.status) {
+	code = ask_core(c, &to);
+	if (code != CTL_OK) {
 		free(f.row);
-		return ctl_complain(err, &end);
+		return code;
 	}
+	look_here(c, &to);
 	qsort(f.row, f.n, sizeof(*f.row), by_badness);
 	for (size_t i = 0; i < f.n; i++)
 		worst = f.row[i].level > worst ? (enum check_level)f.row[i].level : worst;

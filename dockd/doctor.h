@@ -39,6 +39,19 @@ void doctor_ledger(const struct checks *to, const struct doctor_ledger *l);
 /* stopped: why nothing is taken in, "" it is. */
 void doctor_intake(const struct checks *to, bool hotplug, bool synced, const char *stopped);
 
+/* One lamp: error 0 or -errno of finding and opening it. */
+void doctor_lamp(const struct checks *to, const char *bay, const char *lamp, int error);
+/* A bay of the configuration: whether any camera was ever in it, and what is in it now is unknown. */
+void doctor_bay(
+    const struct checks *to, const char *bay, const char *port, bool ever, bool foreign);
+/* Of a USB host controller: what controllers_text says. */
+void doctor_controller(const struct checks *to, const char *name, bool out, const char *text);
+/* The program that runs is no longer that on disk; log: 0 or -errno of writing to it. */
+void doctor_program(const struct checks *to, const char *version, bool replaced);
+void doctor_log(const struct checks *to, const char *path, int error);
+/* Why the configuration on disk is not in force; "" it is. */
+void doctor_configuration_in_force(const struct checks *to, const char *refused);
+
 /* ---- doctor_line.c ---- */
 
 struct doctor_rules {

@@ -3,6 +3,7 @@
  */
 #include "doctor.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,4 +173,75 @@ void doctor_intake(const struct checks *to, bool hotplug, bool synced, const cha
 		    "nothing is taken in: %s", stopped);
 	else
 		check_say(to, CHECK_WELL, "intake", "", "", "files are taken in");
+}
+
+void doctor_lamp(const struct checks *to, const char *bay, const char *lamp, int error)
+{
+	if (error == 0)
+		check_say(to, CHECK_WELL, "lamps", bay, "", "%.100s is there", lamp);
+	else
+		check_say(to, CHECK_BAD, "lamps", bay,
+		    error == -EACCES || error == -EPERM ?
+			"IT: install dockd's udev rules, which give lamps to its group, then udevadm "
+			"trigger --subsystem-match=leds" :
+			"IT: plug its controller in, or correct light in dockd.conf; dockctl light "
+			"shows which lamps there are",
+		    "lamp %.100s: %s", lamp, strerror(-error));
+}
+
+void doctor_bay(const struct checks *to, const char *bay, const char *port, bool ever, bool foreign)
+{
+	if (foreign)
+		check_say(to, CHECK_WARN, "bays", bay,
+		    "IT: dockctl camera probe drafts a profile for it; where it is no camera, take it "
+		    "out",
+		    "what is in it (port %.60s) is nothing that a profile knows", port);
+	else if (!ever)
+		check_say(to, CHECK_NOTE, "bays", bay,
+		    "IT: dock a camera there; dockctl bay shows on which port it comes",
+		    "no camera has ever been in it (port %.60s)", port);
+	else
+		check_say(to, CHECK_WELL, "bays", bay, "", "cameras have been in it");
+}
+
+void doctor_controller(const struct checks *to, const char *name, bool out, const char *text)
+{
+	if (text[0])
+		check_say(to, out ? CHECK_BAD : CHECK_WARN, "usb-resources", name,
+		    "IT: plug further hubs into another controller, or add one", "%s", text);
+	else
+		check_say(
+		    to, CHECK_WELL, "usb-resources", name, "", "slots and endpoints are left");
+}
+
+void doctor_program(const struct checks *to, const char *version, bool replaced)
+{
+	if (replaced)
+		check_say(to, CHECK_WARN, "versions", "dockd",
+		    "IT: systemctl restart dockd dockd-hotplug 'dockd-uploader@*', when no camera is "
+		    "being read",
+		    "dockd %s runs, and another one is installed", version);
+	else
+		check_say(to, CHECK_WELL, "versions", "dockd", "", "dockd %s runs", version);
+}
+
+void doctor_log(const struct checks *to, const char *path, int error)
+{
+	if (error)
+		check_say(to, CHECK_WARN, "log", "",
+		    "IT: make it writable for the user that dockd runs as; systemctl reload dockd "
+		    "opens it again",
+		    "%.160s: %s", path, strerror(-error));
+	else
+		check_say(to, CHECK_WELL, "log", "", "", "it can be written");
+}
+
+void doctor_configuration_in_force(const struct checks *to, const char *refused)
+{
+	if (refused[0])
+		check_say(to, CHECK_BAD, "configuration", "in-force",
+		    "IT: mend it, then systemctl reload dockd", "%s", refused);
+	else
+		check_say(
+		    to, CHECK_WELL, "configuration", "in-force", "", "what is on disk is in force");
 }

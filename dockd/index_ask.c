@@ -205,3 +205,12 @@ int index_docking(struct index *ix, uint64_t number, struct docking *out)
 	sqlite3_reset(st);
 	return 0;
 }
+
+bool index_bay_seen(struct index *ix, const char *bay)
+{
+	sqlite3_stmt *st;
+	int rc =
+	    db_query(ix, Q_BAY_SEEN, "SELECT 1 FROM docking WHERE bay = ?1 LIMIT 1", &st, "t", bay);
+
+	return db_any(st, rc) == 1;
+}

@@ -202,6 +202,7 @@ enum statement {
 	Q_FLOW_FIRST,
 	Q_TALLIES,
 	Q_TALLY_PUT,
+	Q_BAY_SEEN,
 	Q_STATEMENTS
 };
 

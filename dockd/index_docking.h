@@ -26,4 +26,7 @@ int index_docking(struct index *ix, uint64_t number, struct docking *out);
 int index_docking_before(
     struct index *ix, const char *camera, uint64_t number, struct docking *out);
 
+/* Whether a docking in a bay of this name has ever begun. */
+bool index_bay_seen(struct index *ix, const char *bay);
+
 #endif

@@ -20,7 +20,7 @@ LINKED = {
     # the loop, the index, the settings; digests and the station's own signatures; its children's sandbox
     "dockd": {"libsystemd", "libsqlite3", "libconfig", "libcrypto", "libseccomp"},
     # answers shown as JSON; digests and signatures of what it checks
-    "dockctl": {"libjansson", "libcrypto"},
+    "dockctl": {"libconfig", "libjansson", "libcrypto"},
     # logs and manifests; digests and signatures: the only one that parses a certificate
     "dockd-verify": {"libjansson", "libcrypto", "libseccomp"},
     # no OpenSSL, no JSON: what a camera says meets nothing but our own code

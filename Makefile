@@ -94,6 +94,7 @@ dockd_src := \
 	dockd/unlocking.c \
 	dockd/pin.c \
 	dockd/bay_view.c \
+	dockd/charge.c \
 	dockd/schedule.c \
 	dockd/roots.c \
 	dockd/health.c \
@@ -437,6 +438,7 @@ test_time_src := tests/double/time_file.c
 
 unit_tests := \
 	recorded \
+	charge \
 	log \
 	msg \
 	ptp \
@@ -700,6 +702,7 @@ unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
 unit_objs_pin := dockd/pin.c
+unit_objs_charge := dockd/charge.c
 unit_objs_role := dockd/role.c
 unit_objs_light := dockd/light.c dockd/light_table.c dockd/lamp.c dockd/lamp_name.c dockd/base/log.c
 unit_objs_lamp_name := dockd/lamp_name.c

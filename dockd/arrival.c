@@ -158,8 +158,13 @@ static void arrived(struct bays *h, const struct proto_arrived *a)
 	if (b->leaving_us)
 		bay_leave(b);
 	if (b->state != BAY_EMPTY && b->state != BAY_LEFT && !unlocking_is_away(b) &&
-	    b->device.generation == a->generation && b->device.presence == a->presence && h->synced)
-		return; /* told twice */
+	    b->device.generation == a->generation && b->device.presence == a->presence &&
+	    h->synced) {
+		/* told twice, or of what no docking depends on */
+		b->health.stale |= b->device.power != a->power;
+		b->device.power = a->power;
+		return;
+	}
 	if (probe_is_at(b))
 		probe_gone(b);
 	profile = profile_match(h->profiles, h->profiles_n, a, tie, sizeof(tie));

@@ -7,6 +7,7 @@
 #ifndef DOCKD_BAY_H
 #define DOCKD_BAY_H
 
+#include "charge.h"
 #include "health.h"
 #include "index.h"
 #include "index_listing.h"
@@ -133,7 +134,8 @@ struct bay {
 	bool erased_some;
 	uint64_t not_erased[BAY_NOT_ERASED]; /* assets that it kept when told to erase them */
 	unsigned not_erased_n;               /* full: nothing more is erased in this docking */
-	uint64_t looked_us;
+	uint64_t looked_ms;                  /* clock_steady_ms */
+	struct charge charge;
 	struct listing_sum sum;
 	uint64_t found; /* new assets of this docking: bounded, whatever the camera lists */
 	uint64_t pulled_bytes;

@@ -12,7 +12,7 @@
 static bool is_charged(const struct bay *b)
 {
 	if (b->camera.features & CAMERA_BATTERY)
-		return b->camera.battery_percent >= 95;
+		return b->camera.battery_percent >= CHARGE_FULL;
 	return bay_now_us() - b->docked_us >= b->profile->charge_minutes * 60 * UINT64_C(1000000);
 }
 
@@ -127,5 +127,7 @@ void bay_text(const struct bay *b, char *out, size_t room)
 		text = "the camera's clock is wrong and cannot be set from here: set it by hand";
 	else if (b->final && b->profile && is_nearly_full(b))
 		text = "the camera is nearly full: its clips are held here but not erased from it";
+	else if (b->final && b->charge.stalled)
+		text = "its battery does not rise here: put the camera into another bay";
 	snprintf(out, room, "%s", text);
 }

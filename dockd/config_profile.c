@@ -115,6 +115,8 @@ static const struct setting profile_settings[] = {
 	  .min = 1, .max = 3600 },
 	{ .name = "charge-minutes", .type = SETTING_NUMBER, SETTING_AT(profile, charge_minutes),
 	  .min = 0, .max = 1440 },
+	{ .name = "charge-stall-minutes", .type = SETTING_NUMBER,
+	  SETTING_AT(profile, charge_stall_minutes), .min = 0, .max = 1440 },
 	{ .name = "clock-zone", .type = SETTING_TEXT, SETTING_AT(profile, clock_zone_text) },
 	{ .name = "clock-utc-offset-minutes", .type = SETTING_NUMBER,
 	  SETTING_AT(profile, clock_zone.winter_s), .min = -840, .max = 840, .scale = 60 },
@@ -373,6 +375,7 @@ void config_profile_read(struct setting_errors *e, const char *path, struct prof
 		.timeout_ms = 10000,
 		.max_objects = 100000,
 		.settle_s = 5,
+		.charge_stall_minutes = 30,
 		.unlock_s = 30,
 	};
 	if (setting_file_open(path, e, &file) < 0)

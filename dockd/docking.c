@@ -33,6 +33,7 @@ static void forget(struct bay *b)
 {
 	memset(&b->camera, 0, sizeof(b->camera));
 	memset(&b->unlock, 0, sizeof(b->unlock));
+	memset(&b->charge, 0, sizeof(b->charge));
 	b->docking = 0;
 	b->known = b->identity_proved = b->doubled = b->clock_known = b->clock_done = false;
 	b->identity[0] = '\0';
@@ -228,6 +229,18 @@ static void clean_id(char *id, size_t room)
 	memset(id + len, 0, room - len);
 }
 
+static void see_charge(struct bay *b)
+{
+	if (!(b->camera.features & CAMERA_BATTERY))
+		return;
+	charge_tell(&b->charge, b->camera.battery_percent, b->looked_ms,
+	    b->profile->charge_stall_minutes * UINT64_C(60000));
+	if (b->charge.stalled && !b->charge.told) {
+		b->charge.told = true;
+		health_mishap(b, MISHAP_CHARGE);
+	}
+}
+
 static const char *on_camera(struct bay *b, const struct msg *m)
 {
 	uint64_t free_bytes = b->camera.free_bytes;
@@ -257,7 +270,8 @@ static const char *on_camera(struct bay *b, const struct msg *m)
 			b->clock_known = true;
 		}
 	}
-	b->looked_us = bay_now_us();
+	b->looked_ms = clock_steady_ms();
+	see_charge(b);
 	b->health.stale = true;
 	b->fault[0] = '\0'; /* it answers again: what its last worker died of is over */
 	if (b->state == BAY_LOOKING) {

@@ -24,7 +24,7 @@
 
 #define LINK_BATCH 128 /* new objects recorded in one turn */
 #define CLOCK_TOLERANCE_MS 2000
-#define LOOK_EVERY_US 60000000
+#define LOOK_EVERY_MS 60000
 #define LIST_GAP_MAX_S 60
 #define PULLS_SLACK_BYTES (UINT64_C(64) << 20)
 #define ERASE_SCAN_US 1000000 /* at least between two askings of the gate for a whole camera */
@@ -480,7 +480,7 @@ void errand_plan(struct bay *b, bool may_pull)
 		b->plan = PLAN_LIST;
 		return;
 	}
-	if (now - b->looked_us > LOOK_EVERY_US)
+	if (clock_steady_ms() - b->looked_ms > LOOK_EVERY_MS)
 		b->plan = PLAN_LOOK;
 }
 

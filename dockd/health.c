@@ -173,13 +173,19 @@ static void judge(struct bay *b)
 	int n = index_health_port(ix, b->port, at_port, HEALTH_DOCKINGS);
 	int of_n = camera[0] ? index_health_camera(ix, camera, of_camera, HEALTH_DOCKINGS) : 0;
 
-	h->errors = 0;
-	for (int i = 0; i < n; i++)
+	h->errors = h->kinds = 0;
+	for (int i = 0; i < n; i++) {
 		h->errors += at_port[i].errors;
+		h->kinds |= at_port[i].kinds;
+	}
 	h->ails = health_judge(
 	    at_port, n > 0 ? (size_t)n : 0, camera, of_camera, of_n > 0 ? (size_t)of_n : 0);
 	if (here && health_is_slow(&b->device, index_best_speed(ix, camera)))
 		h->ails |= AILMENT_SPEED;
+	if (here && b->charge.stalled)
+		h->ails |= AILMENT_CHARGE;
+	if (here && b->device.power != POWER_AWAKE)
+		h->ails |= AILMENT_SLEEP;
 	/* what is to be done about it rests on whether all of it could be read */
 	if (here && b->listings > 0 && health_fill(b) != 255 &&
 	    health_fill(b) >= HEALTH_FILL_PERCENT && not_emptied(b))
@@ -201,8 +207,11 @@ static void sentence(const struct bay *b, enum ailment what, char *out, size_t r
 		break;
 	case AILMENT_BAY:
 		snprintf(out, room,
-		    "errors with different cameras (%u of late): clean its contacts, else "
+		    "%s (%u of late): clean its contacts, else "
 		    "change its cable or hub port; then dockctl retry bay %.20s",
+		    b->health.kinds == 1u << MISHAP_CHARGE ?
+			"different cameras do not charge in it" :
+			"errors with different cameras",
 		    b->health.errors, b->name);
 		break;
 	case AILMENT_CAMERA:
@@ -222,6 +231,18 @@ static void sentence(const struct bay *b, enum ailment what, char *out, size_t r
 		    "or port",
 		    b->device.speed_mbps, best > b->device.speed_mbps ? best : 480);
 		break;
+	case AILMENT_CHARGE:
+		snprintf(out, room,
+		    "camera %.32s does not charge here, it is at %u %%: put it into another bay; if "
+		    "it charges there, clean this one's contacts or change its cable",
+		    b->identity, b->camera.battery_percent);
+		break;
+	case AILMENT_SLEEP:
+		snprintf(out, room,
+		    "the kernel may put port %.40s to sleep, then it does not charge: power/control "
+		    "must be \"on\"; is 60-dockd.rules in place, or does a power saver change it?",
+		    b->port);
+		break;
 	case AILMENT_FILL:
 		/* what was not read is not among what dockctl shows as receipted */
 		snprintf(out, room, "camera %.32s is %u %% full and not emptied by dockd (%s): %s",
@@ -240,7 +261,8 @@ static void word(struct bay *b)
 		const char *event;
 	} all[] = { { AILMENT_CURRENT, "bay-unwell" }, { AILMENT_BAY, "bay-unwell" },
 		{ AILMENT_CAMERA, "camera-unwell" }, { AILMENT_EITHER, "bay-unwell" },
-		{ AILMENT_SPEED, "speed-downgraded" }, { AILMENT_FILL, "camera-filling" } };
+		{ AILMENT_SPEED, "speed-downgraded" }, { AILMENT_FILL, "camera-filling" },
+		{ AILMENT_CHARGE, "not-charging" }, { AILMENT_SLEEP, "port-may-sleep" } };
 	struct health *h = &b->health;
 	char text[PROTO_TEXT_LEN * 2];
 

@@ -27,11 +27,14 @@ enum ailment {
 	AILMENT_CURRENT = 8, /* over-current */
 	AILMENT_SPEED = 16,
 	AILMENT_FILL = 32,
+	AILMENT_CHARGE = 64, /* its battery does not rise here */
+	AILMENT_SLEEP = 128, /* the kernel may cut the power of its port */
 };
 
 struct health {
 	bool stale;                         /* to be judged again */
 	uint32_t errors;                    /* of the last dockings at its port */
+	uint32_t kinds;                     /* of these: bits 1 << enum mishap */
 	uint32_t ails;                      /* enum ailment */
 	uint32_t told;                      /* in the log */
 	char attention[PROTO_TEXT_LEN * 2]; /* "" nothing */

@@ -15,6 +15,7 @@ static const char *const words[] = {
 	[MISHAP_WORKER] = "worker",
 	[MISHAP_RECOVERY] = "recovery",
 	[MISHAP_CURRENT] = "over-current",
+	[MISHAP_CHARGE] = "charge",
 };
 
 const char *mishap_word(enum mishap what)

@@ -14,6 +14,7 @@ enum mishap {
 	MISHAP_WORKER,      /* it or its worker gave up */
 	MISHAP_RECOVERY,    /* it had to be reset, and went on */
 	MISHAP_CURRENT,     /* its port took too much current */
+	MISHAP_CHARGE,      /* its battery did not rise */
 };
 
 struct health_docking {

@@ -71,7 +71,9 @@ struct profile {
 	uint32_t max_objects;    /* default 100,000 */
 	uint32_t settle_s;       /* two listings so far apart make a size final; default 5 */
 	uint32_t charge_minutes; /* battery unknown: charged after so long on the dock; default 0 */
-	struct zone clock_zone;  /* of the camera's clock face; default: it shows UTC */
+	uint32_t
+	    charge_stall_minutes; /* not risen for so long: it does not charge; default 30, 0 never */
+	struct zone clock_zone;   /* of the camera's clock face; default: it shows UTC */
 	char clock_zone_text[64];
 	uint64_t room_bytes; /* free on the camera for a shift, else "leave it"; default 0 */
 	struct proto_pattern pattern[PROTO_PATTERNS];

@@ -165,9 +165,11 @@ static double charge_s(const struct bay *b)
 	double whole = b->profile->charge_minutes * 60.0, here;
 
 	if (b->camera.features & CAMERA_BATTERY) {
-		if (b->camera.battery_percent >= 95)
+		if (b->camera.battery_percent >= CHARGE_FULL)
 			return 0;
-		return whole > 0 ? whole * (95 - b->camera.battery_percent) / 95 : -1;
+		return whole > 0 && !b->charge.stalled ?
+		    whole * (CHARGE_FULL - b->camera.battery_percent) / CHARGE_FULL :
+		    -1;
 	}
 	here = (double)(bay_now_us() - b->docked_us) / 1e6;
 	return whole > here ? whole - here : 0;

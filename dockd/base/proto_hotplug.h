@@ -16,6 +16,12 @@ enum presence {
 	PRESENCE_NOT_CONFIGURED, /* no bConfigurationValue: out of host resources, or power */
 };
 
+/* Whether the kernel may suspend it: power/control (Documentation/ABI/testing/sysfs-devices-power). */
+enum power {
+	POWER_AWAKE = 0, /* "on"; or the kernel does not say */
+	POWER_MAY_SLEEP, /* "auto" */
+};
+
 struct proto_interface {
 	uint8_t number;
 	uint8_t class;
@@ -35,7 +41,7 @@ struct proto_arrived {
 	uint8_t class, subclass, protocol, interfaces;
 	uint16_t speed_mbps;  /* 12, 480, 5000 ... */
 	uint16_t usb_version; /* bcdUSB: 0x0200, 0x0320; 0 not known */
-	uint16_t pad;
+	uint16_t power;       /* enum power */
 	struct proto_interface interface[PROTO_INTERFACES];
 	char serial[PROTO_TEXT_LEN]; /* iSerial; "" where there is none */
 	char manufacturer[PROTO_TEXT_LEN];

@@ -5,7 +5,7 @@ import signal
 import disks
 import vcam
 from servers import FaultServer
-from station import HOTPLUG, Station, until
+from station import HOTPLUG, Clock, Station, until
 
 MIB = 1 << 20
 DAY = 1790000000
@@ -157,3 +157,54 @@ def test_a_disk_that_fills_up():
         assert bay["light"] == "take" and "bay 1: camera" in s.ctl("status")["text"]
         assert s.clip(1)["reason"].startswith("disk: a USB disk offers no erasing of its own"), s.clip(1)["reason"]
         assert s.events("camera-filling")
+
+
+class Battery:
+    """A docked camera whose battery is looked at, a minute of the station's clock at a time."""
+
+    def __init__(self, s, clock, camera, bay="1"):
+        self.s, self.clock, self.camera, self.bay = s, clock, camera, bay
+
+    def look(self, percent):
+        self.camera.battery(percent)
+        self.clock.on(61)
+        until(self.s, lambda: self.s.bay(self.bay)["battery_percent"] == percent, f"battery {percent} %")
+        return self.s.bay(self.bay)
+
+    def dock(self, percent):
+        self.camera.battery(percent)
+        self.camera.plug(f"1-1.{self.bay}")
+        self.s.wait("bay", self.bay, "charging")
+
+    def stand(self, percent):
+        self.dock(percent)
+        for shiver in (1, 0, 1, 0):
+            bay = self.look(percent + shiver)
+        return bay
+
+
+def test_a_bay_that_does_not_charge_is_named():
+    with Station(bays=BAYS, profile=QUICK | {"charge_stall_minutes": 2}, start=False) as s:
+        clock = Clock(s.folder)
+        s.env |= clock.env
+        s.start()
+        cameras = [Battery(s, clock, s.camera(name, [vcam.clip("DCIM/a.mp4", 1000, 7, mtime=DAY)])) for name in "AB"]
+        bay = cameras[0].stand(60)
+        assert "camera BWC-A does not charge here, it is at 60 %" in bay["attention"]
+        assert "another bay" in bay["text"] and bay["light"] == "charging" and bay["errors"] == 1
+        assert s.ctl("status")["station_light"] == "well", "one camera: nothing for IT yet"
+        assert len(s.events("not-charging")) == 1
+        bay = cameras[0].look(64)
+        assert bay["attention"] == bay["text"] == "", "it rises again"
+        assert cameras[0].look(95)["light"] == "take"
+        for n, battery in enumerate((cameras[1], cameras[0]), 2):
+            (cameras[0] if n == 2 else cameras[1]).camera.unplug()
+            until(s, lambda: s.bay("1")["docking"] == 0, "the docking is over")
+            bay = battery.stand(50)
+            assert bay["errors"] == n
+        assert "different cameras do not charge in it (3 of late)" in bay["attention"]
+        status = s.ctl("status")
+        assert status["station_light"] == "needs-it" and "do not charge in it" in status["text"]
+        assert [r["what"] for r in s.ledger() if r["type"] == "mishap"] == ["charge"] * 3
+        s.ctl("retry", "bay", "1", "--reason", "another cable")
+        until(s, lambda: s.ctl("status")["station_light"] == "well", "IT has seen to it")

@@ -171,6 +171,23 @@ static void presence(void **state)
 	assert_int_equal(a.presence, PRESENCE_NOT_AUTHORISED);
 }
 
+static void a_port_that_may_sleep(void **state)
+{
+	struct proto_arrived a;
+
+	(void)state;
+	device("1-1");
+	assert_int_equal(sysfs_read(root, "1-1", &a), 0);
+	assert_int_equal(a.power, POWER_AWAKE);
+	folder("1-1/power");
+	put("1-1/power", "control", "auto\n");
+	assert_int_equal(sysfs_read(root, "1-1", &a), 0);
+	assert_int_equal(a.power, POWER_MAY_SLEEP);
+	put("1-1/power", "control", "on\n");
+	assert_int_equal(sysfs_read(root, "1-1", &a), 0);
+	assert_int_equal(a.power, POWER_AWAKE);
+}
+
 static void odd_contents(void **state)
 {
 	struct proto_arrived a;
@@ -371,6 +388,7 @@ int main(void)
 		cmocka_unit_test(names_of_ports),
 		cmocka_unit_test_setup_teardown(whole_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(presence, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_port_that_may_sleep, setup, teardown),
 		cmocka_unit_test_setup_teardown(odd_contents, setup, teardown),
 		cmocka_unit_test_setup_teardown(versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(endpoints, setup, teardown),

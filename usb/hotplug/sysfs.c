@@ -196,6 +196,14 @@ static uint32_t read_presence(int device)
 	return PRESENCE_READY;
 }
 
+static uint16_t read_power(int device)
+{
+	char text[16];
+
+	read_text(device, "power/control", text, sizeof(text));
+	return strcmp(text, "auto") == 0 ? POWER_MAY_SLEEP : POWER_AWAKE;
+}
+
 int sysfs_read(const char *root, const char *port, struct proto_arrived *facts)
 {
 	long bus, device;
@@ -226,6 +234,7 @@ int sysfs_read(const char *root, const char *port, struct proto_arrived *facts)
 	facts->speed_mbps = (uint16_t)read_or_0(dir, "speed", 10, UINT16_MAX);
 	facts->usb_version = read_version(dir);
 	facts->presence = read_presence(dir);
+	facts->power = read_power(dir);
 	read_interfaces(dir, port, facts);
 	read_text(dir, "serial", facts->serial, sizeof(facts->serial));
 	read_text(dir, "manufacturer", facts->manufacturer, sizeof(facts->manufacturer));

@@ -1,0 +1,23 @@
+#include "charge.h"
+
+#define GAP_MS 300000 /* between looks that follow one another */
+#define FALL 3        /* percent: less is how batteries are measured */
+
+void charge_tell(struct charge *c, uint32_t percent, uint64_t now_ms, uint64_t limit_ms)
+{
+	bool follows = c->since_ms && now_ms - c->at_ms <= GAP_MS;
+	uint64_t stood_ms;
+
+	if (!follows || percent > c->percent) {
+		c->since_ms = now_ms;
+		c->percent = percent;
+		c->fell = false;
+	} else if (percent + FALL <= c->percent) {
+		c->percent = percent;
+		c->fell = true;
+	}
+	c->at_ms = now_ms;
+	stood_ms = now_ms - c->since_ms;
+	c->stalled =
+	    limit_ms && percent < CHARGE_FULL && stood_ms >= (c->fell ? limit_ms / 3 : limit_ms);
+}

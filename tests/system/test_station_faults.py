@@ -831,3 +831,51 @@ def test_certificates_that_run_out(folder):
             once(s)
     finally:
         server.close()
+
+
+# ---- what else runs out ----
+
+def test_no_room_for_the_log(folder):
+    """A full /var/log costs lines of the log and nothing else."""
+    small = folder / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64k,uid={CORE}", "log", small], check=True)
+    try:
+        with Station(bays=BAYS, profile=QUICK, log=small / "dockd.log", start=False) as s:
+            s.start()
+            filler = small / "filler"
+            free = os.statvfs(small)
+            with open(filler, "wb") as f:
+                os.posix_fallocate(f.fileno(), 0, free.f_bavail * free.f_bsize)
+            s.camera("A", shift(1, 40, 1000)).plug("1-1")
+            settle(s)
+            assert receipted(s) == 40 and s.core.starts == 1
+            filler.unlink()
+            before = len((small / "dockd.log").read_text())
+            s.camera("B", shift(2)).plug("2-1")
+            settle(s, "2")
+            assert len((small / "dockd.log").read_text()) > before
+    finally:
+        unmount(small)
+
+
+def test_no_files_left():
+    """At its limit of open files nothing is taken for damaged; with room again it goes on."""
+    with managed() as s:
+        s.start()
+        s.camera("A", shift()).plug("1-1")
+        settle(s)
+        pid = s.core.process.pid
+        used = len(os.listdir(f"/proc/{pid}/fd"))
+        limit = [*as_user(CORE), "prlimit", f"--pid={pid}"]
+        before = subprocess.run([*limit, "--nofile", "-o", "SOFT", "--noheadings"], capture_output=True, text=True,
+                                check=True).stdout.strip()
+        subprocess.run([*limit, f"--nofile={used + 1}:"], check=True)
+        s.camera("B", shift(2)).plug("2-1")
+        s.wait("dockings", "2")
+        until(s, lambda: s.bay("2")["text"] or texts(s) or s.events("worker-lost"), "it is told", 20)
+        subprocess.run([*limit, f"--nofile={before}:"], check=True)
+        s.ctl("retry", "--reason", "room again")
+        settle(s, "2")
+        assert not s.events("index-rebuilt")
+        once(s)

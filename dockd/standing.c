@@ -16,29 +16,30 @@
 
 /*
  * The state folder as it is known before any configuration has been read: the service manager's
- * word (systemd.exec(5), StateDirectory=), else c's, else the default.
+ * word (systemd.exec(5), StateDirectory=), else state_dir.
  */
-static const char *folder_of(const struct config *c)
+static const char *folder_of(const char *state_dir)
 {
 	static char folder[256];
 	const char *told = getenv("STATE_DIRECTORY");
 	size_t len = told ? strcspn(told, ":") : 0;
 
 	if (len == 0 || len >= sizeof(folder))
-		return c ? c->state_dir : DEFAULT_FOLDER;
+		return state_dir;
 	memcpy(folder, told, len);
 	folder[len] = '\0';
 	return folder;
 }
 
 /* The file where there is one; NULL where there is none and never was: all are defaults. */
-static const char *file_of(const struct standing *s, const struct config *now)
+static const char *file_of(const struct standing *s, const char *state_dir)
 {
 	static const char usual[] = DOCKD_SYSCONFDIR "/dockd/dockd.conf";
 
 	if (s->path)
 		return s->path;
-	if (access(usual, F_OK) < 0 && errno == ENOENT && !config_kept_has_file(folder_of(now)))
+	if (access(usual, F_OK) < 0 && errno == ENOENT &&
+	    !config_kept_has_file(folder_of(state_dir)))
 		return NULL;
 	return usual;
 }
@@ -84,10 +85,10 @@ struct config *standing_start(
 	char *ignored = NULL;
 
 	*s = (struct standing){ .path = path, .profiles_dir = profiles_dir };
-	c = config_new(file_of(s, NULL), profiles_dir, errors);
+	c = config_new(file_of(s, DEFAULT_FOLDER), profiles_dir, errors);
 	if (c && fits(c, errors))
 		return c;
-	kept = config_kept_read(folder_of(c), &s->kept_since_s);
+	kept = config_kept_read(folder_of(c ? c->state_dir : DEFAULT_FOLDER), &s->kept_since_s);
 	if (kept && fits(kept, &ignored)) {
 		s->kept = true;
 		refuse(s, *errors ? *errors : "it cannot be read");
@@ -105,7 +106,7 @@ struct config *standing_start(
 struct config *standing_again(struct standing *s, const struct config *now, bool *news)
 {
 	char *errors = NULL;
-	struct config *c = config_new(file_of(s, now), s->profiles_dir, &errors);
+	struct config *c = config_new(file_of(s, now->state_dir), s->profiles_dir, &errors);
 
 	*news = false;
 	if (c &&
@@ -126,7 +127,8 @@ struct config *standing_again(struct standing *s, const struct config *now, bool
 
 void standing_keep(struct standing *s, const struct config *c)
 {
-	int rc = s->kept ? 0 : config_kept_save(folder_of(c), file_of(s, c), c);
+	int rc =
+	    s->kept ? 0 : config_kept_save(folder_of(c->state_dir), file_of(s, c->state_dir), c);
 
 	if (rc < 0)
 		log_warn(

@@ -131,6 +131,6 @@ void standing_keep(struct standing *s, const struct config *c)
 	    s->kept ? 0 : config_kept_save(folder_of(c->state_dir), file_of(s, c->state_dir), c);
 
 	if (rc < 0)
-		log_warn(
-		    "configuration-not-kept", "path=%s reason=\"%s\"", folder_of(c), strerror(-rc));
+		log_warn("configuration-not-kept", "path=%s reason=\"%s\"", folder_of(c->state_dir),
+		    strerror(-rc));
 }

@@ -37,6 +37,17 @@ in_use() {
 	swapon --noheadings --show=NAME | grep -qxF "$1"
 }
 
+# What a try that was killed has left open.
+drop_leftovers() {
+	local path
+	for path in /run/dockd-provision.??????; do
+		[ "$path" != "$work" ] || continue
+		! mountpoint -q "$path/mnt" || umount "$path/mnt"
+		if [ -e "$path/key" ] || [ -d "$path/mnt" ]; then rm -rf --one-file-system "$path"; fi
+	done
+	mountpoint -q "$volume" || [ ! -e "$open_device" ] || cryptsetup close "$mapping"
+}
+
 # In crypttab: the device, and how it is unlocked at boot.
 configured() {
 	sed -n "/^# begin $me/,/^# end $me/p" /etc/crypttab 2>/dev/null |
@@ -399,6 +410,7 @@ create_volume() {
 	if [ "$unlock" = tpm ] && [ ! -e /dev/tpmrm0 ]; then
 		die "there is no TPM 2.0 here (/dev/tpmrm0): --unlock passphrase or key-file=PATH"
 	fi
+	drop_leftovers
 	old=$(device_of)
 	if [ -n "$old" ] && mountpoint -q "$volume"; then
 		[ "$(realpath "$old")" = "$(realpath "${device:-$file}")" ] || die "the volume is $old already: see --status"

@@ -19,7 +19,7 @@ declare -A packages=(
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang-format clang-tidy cppcheck mandoc shellcheck"
 	[lab]="android-file-transfer busybox-static cpio cryptsetup-bin dmsetup dosfstools e2fsprogs exfatprogs fdisk gphoto2 kmod mmdebstrap
-		mtp-tools qemu-system-x86 qemu-utils udev umtp-responder usbutils"
+		mtp-tools qemu-system-x86 qemu-utils swtpm libtss2-esys-3.0.2-0 libtss2-rc0 libtss2-tcti-device0 udev umtp-responder usbutils"
 	[server]="ca-certificates ceph-common ceph-mon ceph-osd nginx-light nodejs npm python3-boto3 radosgw tinyproxy-bin"
 )
 

@@ -62,7 +62,7 @@ unpack() {
 	[ -f "$file" ] || die "$file: no such file"
 	[ "$(stat -c %s "$file")" -le "$file_max" ] || die "$file: more than $((file_max >> 20)) MiB"
 	cat <"$file" >"$work/file" # what is judged is what is unpacked
-	[ "$(tail -c +258 "$work/file" | head -c 5 | tr '\0' ' ')" = ustar ] || die "$file: not a station file"
+	[ "$(head -c 262 "$work/file" | tail -c 5 | tr '\0' ' ')" = ustar ] || die "$file: not a station file"
 	# Owner, mode and time are our own; links and devices have nothing to do here.
 	tar --list --verbose --numeric-owner --quoting-style=escape --file "$work/file" >"$work/list" 2>"$work/trouble" ||
 		die "$file: damaged: $(head -n 1 "$work/trouble" | head -c 200)"
@@ -152,14 +152,43 @@ first_record() {
 	done
 }
 
-# NAME OLD: the state folder belongs to this station, or to nobody yet.
+# FOLDER: its ledger tells of nothing but starts and destinations, as the service writes it between its
+# installation and its first camera. A type that is not known here is something.
+is_unused() {
+	cat "$1"/ledger/*.jsonl | jq -en '
+		all(inputs; .type as $t | ["began", "ended", "policy", "clock-set", "bound", "shipped", "failing", "working",
+			"denied", "light-test"] | index([$t]))' >/dev/null 2>&1 &&
+		[ -z "$(find "$1/staging" -type f -print -quit 2>/dev/null)" ]
+}
+
+# FOLDER: what is in it goes beside it, and stays.
+set_aside() {
+	local to
+	to=$1.unused-$(date -u +%Y%m%dT%H%M%SZ)
+	! mountpoint -q "$1" || to=$volume/$(basename "$to")
+	! has_systemd || systemctl stop dockd.service
+	mkdir -m 700 "$to.new"
+	find "$1" -mindepth 1 -maxdepth 1 ! -name ledger -exec mv -t "$to.new" {} +
+	# last, so that an interruption leaves what is asked for again
+	[ ! -e "$1/ledger" ] || mv -t "$to.new" "$1/ledger"
+	mv -T "$to.new" "$to"
+	say "$1: the ledger of station $2 told of no camera yet; it is kept in $to"
+}
+
+# NAME OLD: the state folder belongs to this station, or to nobody yet. Leaves in aside whether what is
+# there was begun under another name and never used.
 check_state() {
 	local state held cited
+	aside=
 	state=$(fact state-dir)
 	if grep -qs "^# begin $me" /etc/fstab && ! mountpoint -q "$state"; then
 		die "$state: its encrypted volume is not mounted, so nobody can tell whose ledger lies there: unlock it first"
 	fi
 	held=$(first_record "$state" began station)
+	if [ -n "$held" ] && { [ "$held" != "$1" ] || [ -n "$2" ]; } && is_unused "$state"; then
+		aside=$held
+		return 0
+	fi
 	[ -z "$held" ] || [ "$held" = "$1" ] ||
 		die "$state holds the ledger of station $held: it belongs to that one for good. For $1 take another PC, or move that folder to where it is kept"
 	[ -n "$2" ] && [ -n "$held" ] || return 0
@@ -399,7 +428,7 @@ go_back() {
 }
 
 apply_run() {
-	local file='' station='' old='' ledger='' key='' dry='' start=1 back='' seconds=60 set digest same=''
+	local file='' station='' old='' ledger='' key='' dry='' start=1 back='' seconds=60 set digest same='' aside=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--station | --replaces | --ledger | --old-key | --timeout)
@@ -448,11 +477,13 @@ apply_run() {
 	digest=$(digest_of "$work/set")
 	[ "$(readlink "$etc/station" || true)" != "stations/$digest" ] || same=1
 	if [ -n "$dry" ]; then
+		[ -z "$aside" ] || say "put aside $(fact state-dir), which station $aside has not used"
 		tell_changes "$work/set" "$same"
 		return
 	fi
+	[ -z "$aside" ] || set_aside "$(fact state-dir)" "$aside"
 	mkdir -p "$etc/stations"
-	chmod 755 "$etc" "$etc/stations"
+	chmod 755 "$etc/stations"
 	rm -rf "$etc"/stations/.new.*
 	set=$etc/stations/.new.$digest
 	(umask 077 && cp -r "$work/set" "$set")

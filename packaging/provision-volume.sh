@@ -58,7 +58,7 @@ device_of() {
 	local source
 	source=$(configured | cut -d' ' -f1)
 	case $source in
-	UUID=*) blkid -U "${source#UUID=}" ;;
+	UUID=*) blkid -U "${source#UUID=}" || true ;;
 	*) printf '%s' "$source" ;;
 	esac
 }
@@ -412,6 +412,9 @@ create_volume() {
 	fi
 	drop_leftovers
 	old=$(device_of)
+	if [ -z "$old" ] && [ -n "$(configured)" ]; then
+		die "the volume that /etc/crypttab names ($(configured | cut -d' ' -f1)) is not here: connect it. Where it is gone for good, take out what stands between \"begin\" and \"end $me\" in /etc/crypttab and /etc/fstab"
+	fi
 	if [ -n "$old" ] && mountpoint -q "$volume"; then
 		[ "$(realpath "$old")" = "$(realpath "${device:-$file}")" ] || die "the volume is $old already: see --status"
 		say "$old: mounted at $volume"
@@ -482,7 +485,7 @@ show_status() {
 	if mountpoint -q "$volume"; then say "mounted   $volume"; else say "mounted   no: dockd takes nothing in"; fi
 	metadata=$(cryptsetup luksDump --dump-json-metadata "$device")
 	jq -r '(.tokens | to_entries | map({(.value.keyslots[]): .value.type}) | add // {}) as $t |
-		.keyslots | keys[] | "slot \(.)    \({"systemd-recovery": "recovery key", "systemd-tpm2": "TPM"}[$t[.]] // "passphrase or key file")"' <<<"$metadata"
+		.keyslots | keys[] | "slot \(.)    \({"systemd-recovery": "recovery key", "systemd-tpm2": "TPM"}[$t[.] // ""] // "passphrase or key file")"' <<<"$metadata"
 	plain_swaps | while read -r device; do say "swap      $device is plain"; done
 }
 

@@ -237,6 +237,16 @@ def test_a_station_of_its_own_and_back(place, station_file):
     north = pc.etc("station/secrets/uploader/far.headers").read_text()
     pc.apply(station_file, "south")
     assert pc.etc("station/secrets/uploader/far.headers").read_text() == "Authorization: of-south\n" != north
+    pc.start()  # as a package does when it is installed, before anybody has said who this is
+    pc.stop()
+    done = pc.apply(station_file, "west")
+    assert "the ledger of station south told of no camera yet" in done.stdout
+    kept, = (pc.root / "var/lib").glob("dockd.unused-*")
+    assert any('"station":"south"' in p.read_text() for p in kept.glob("ledger/*.jsonl"))
+    assert not any((pc.root / "var/lib/dockd").iterdir())
+    pc.apply(station_file, "south")
+    pc.apply(station_file, "north")
+    pc.apply(station_file, "south")
     pc.run("/opt/dockd-provision", "apply", "--back", "--no-start", check=0)
     assert 'station = "north";' in pc.etc("dockd.conf").read_text()
     assert pc.etc("station/secrets/uploader/far.headers").read_text() == north

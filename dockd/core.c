@@ -65,6 +65,7 @@ struct core {
 	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
 	struct keeping keeping;
 	bool beside; /* the volume is not mounted: an empty state folder in run-dir stands in */
+	bool fresh;  /* or it may not be used, and there is nothing on it yet: not even a key */
 	bool state_failed; /* it is there, and cannot be opened: as keeping.why says */
 	struct journal *journal;
 	struct checkpoint *checkpoint;
@@ -178,7 +179,7 @@ static void look_at_volume(struct core *c)
 	if (c->state_failed || !keeping_look(&c->keeping, c->config))
 		return;
 	bays_asset_changed(c->bays);
-	if (c->keeping.mounted && c->beside) {
+	if (c->beside && c->keeping.mounted && !(c->fresh && c->keeping.why[0])) {
 		log_info("starting-anew", "path=%s reason=\"its volume is there\"",
 		    c->config->state_dir);
 		sd_event_exit(c->event, 0);
@@ -438,7 +439,9 @@ static void make_dir(const char *path, mode_t mode)
 
 /*
  * A folder whose volume is not mounted is not touched: another one, in run-dir and so in memory, lets
- * everything else run and be asked. Nothing that matters gets into it: its journal refuses.
+ * everything else run and be asked. Nothing that matters gets into it: its journal refuses. So it is
+ * where evidence may not lie and none does yet: a key that was made there could be read from the
+ * disk for good, and a ledger would bind the folder to a name that nobody has given.
  */
 static void stand_beside(struct core *c)
 {
@@ -449,8 +452,12 @@ static void stand_beside(struct core *c)
 
 static void choose_state_dir(struct core *c)
 {
+	char whose[PROTO_NAME_LEN];
+
 	keeping_look(&c->keeping, c->config);
-	if (!c->keeping.mounted) {
+	c->fresh = c->keeping.mounted && c->keeping.why[0] &&
+	    journal_station(c->config->state_dir, whose, sizeof(whose)) == -ENOENT;
+	if (!c->keeping.mounted || c->fresh) {
 		stand_beside(c);
 		return;
 	}

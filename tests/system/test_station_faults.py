@@ -879,3 +879,20 @@ def test_no_files_left():
         settle(s, "2")
         assert not s.events("index-rebuilt")
         once(s)
+
+
+def test_nothing_is_begun_where_evidence_may_not_lie():
+    """A key made on a plain disk could be read from it for good: not before somebody has said that it may."""
+    with managed(allow_plaintext=False) as s:
+        state = s.folder / "state"
+        s.start()
+        s.camera("A", shift()).plug("1-1")
+        s.wait("bay", "1", "leave")
+        assert "not encrypted" in s.bay("1")["text"] and list(state.iterdir()) == []
+        s.settings["allow-plaintext"] = True
+        s.write_config()
+        s.core.send(signal.SIGHUP)
+        until(s, lambda: s.core.starts == 2, "it starts anew by itself")
+        s.ctl("status", connect=True)
+        settle(s)
+        assert (state / "station.key").exists() and receipted(s) == 3

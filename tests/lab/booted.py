@@ -234,7 +234,7 @@ def main():
     disk_image(work / "card.img", work / "card")
     wanted = {"%s/%s" % (c, path): d for c in ("cam1", "cam2", "card") for path, d in sums(work / c).items()}
     with Appliance(work / "station", files={"/etc/dockd/dockd.conf": BAYS,
-                                            "/usr/share/dockd/profiles/slow-disk.conf": SLOW}) as a:
+                                            "/etc/dockd/profiles/slow-disk.conf": SLOW}) as a:
         a.keyboard("lamps", "3")
         a.keyboard("more", "4")
         began = time.monotonic()

@@ -1,4 +1,11 @@
-"""What an onlooker makes of a lamp that is seen only to be on or off."""
+"""The lamps of the booted station, sampled in the guest and read by tests/lights/decoder.py."""
+
+import sys
+
+from appliance import HERE
+
+sys.path.insert(0, str(HERE.parent / "lights"))
+import decoder  # noqa: E402
 
 # A program of the guest: samples every lamp some 20 times a second, "TIME ON OFF..." a line; "-" for a
 # lamp that is not there. Nothing but bash's own commands: a process for each look would be too slow.
@@ -17,38 +24,39 @@ done
 """
 
 
-def runs(samples):
-    """[(lit, seconds)] of samples [(time, lit)]; the first and the last are cut off by the window."""
-    got, begin = [], 0
-    for i in range(1, len(samples) + 1):
-        if i == len(samples) or samples[i][1] != samples[begin][1]:
-            end = samples[min(i, len(samples) - 1)][0]
-            got.append((samples[begin][1], end - samples[begin][0]))
-            begin = i
-    return got
+class Lamps:
+    """Samples of some lamps, [(USB port, "capslock")], from now on until the guest ends."""
 
+    def __init__(self, a, lamps):
+        self.a, self.n, self.seen = a, len(lamps), []
+        a.write("/root/lamps", SAMPLER)
+        a.sh("systemd-run -q --unit=lamps --nice=-10 -p StandardOutput=file:/run/lamps bash /root/lamps %s" %
+             " ".join(a.lamp(*lamp) for lamp in lamps))
 
-def median(values):
-    return sorted(values)[len(values) // 2]
+    def now(self):
+        """The guest's clock, which samples carry."""
+        return float(self.a.sh("echo $EPOCHREALTIME"))
 
+    def since(self, begin, seconds):
+        """[[(time, lit)] of each lamp] of the window that begins then; waits until it is over."""
+        self.a.until("test $(tail -n 1 /run/lamps | cut -d . -f 1) -gt %d" % (begin + seconds))
+        rows = [line.split() for line in self.a.read("/run/lamps").decode().splitlines()]
+        rows = [row for row in rows if len(row) == self.n + 1 and begin <= float(row[0]) <= begin + seconds]
+        return [[(float(row[0]), row[n] not in ("0", "-")) for row in rows] for n in range(1, self.n + 1)]
 
-def decode(samples):
-    """
-    The state that six seconds of samples show: dockd.conf(5), DESIGN 11. "dark" and "steady" are lamps
-    that nobody writes.
-    """
-    whole = runs(samples)
-    seconds = sum(s for _, s in whole)
-    share = sum(s for lit, s in whole if lit) / seconds
-    inner = whole[1:-1]
-    on, off = [s for lit, s in inner if lit], [s for lit, s in inner if not lit]
-    if share in (0, 1):
-        return "steady" if share else "dark"
-    if share < 0.15:
-        return "empty"
-    if share > 0.75:
-        # Long on: 1.75 s between the short breaks of charging, 2.75 s between those of take.
-        longest = max(on or [0], default=0) if on else max(s for lit, s in whole if lit)
-        return "take" if longest > 2.25 else "charging"
-    # Three flashes and a pause of more than a second, or even blinking.
-    return "leave" if max(off, default=0) > 0.8 else "reading"
+    def told(self, begin=None, most=42):
+        """
+        What each lamp says to who looks from then on. Six seconds are enough, but where the guest was so
+        busy that samples or ticks are missing, the look begins anew: never later than `most`.
+        """
+        begin = begin or self.now()
+        for seconds in range(7, most, 5):
+            said = []
+            for samples in self.since(begin, seconds):
+                eye = decoder.Decoder()
+                states = [eye.feed(t, lit) for t, lit in samples]
+                said.append(next((state for state in states if state), None))
+                self.seen = samples
+            if all(said):
+                break
+        return said

@@ -136,7 +136,7 @@ static void put_line(char *line, size_t used)
 static size_t put_head(char *line, size_t room, enum log_level level, const char *event)
 {
 	static const char *const names[] = { "debug", "info", "warn", "error" };
-	static const char *const priorities[] = { "<7>", "<6>", "<4>", "<3>" }; /* sd-daemon(3) */
+	static const char *const priorities[] = { "<7>", "<6>", "<4>", "<3>" }; /* sd-daemon.h */
 	struct timespec now;
 	struct tm tm;
 	size_t used = 0;

@@ -16,21 +16,16 @@ TABLE = {
 }
 FAMILIES = ("unix", "netlink", "packet", "tcp", "tcp6", "udp", "udp6", "raw", "raw6")
 
-# Nothing of dockd moves meanwhile. Sockets of another network namespace (the journal's) are in init's list.
+# Nothing of dockd moves meanwhile, so it is few commands: the watchdog goes on. Sockets of another network
+# namespace (the journal's) are in init's list.
 LOOK = r"""
 [ -z "$PROGRAM" ] || until pgrep -x "$PROGRAM" >/dev/null; do read -r -t 0.02 <> <(:); done
 systemctl freeze dockd
-pids=$(pgrep '^dockd')
-for pid in $pids; do
-	echo "== $pid $(stat -c %U /proc/$pid) $(tr '\0' ' ' </proc/$pid/cmdline)"
-	cat /proc/$pid/status
-	ls -l /proc/$pid/fd | sed -n 's/.*-> /fd /p'
-done
-for pid in 1 $pids; do
-	cd /proc/$pid/net && for f in """ + " ".join(FAMILIES) + r"""; do sed "s/^/net $f /" $f 2>/dev/null; done
-done
+pids=$(pgrep '^dockd' | tr '\n' ' ')
+eval "ls -l /proc/{0,${pids// /,}0}/fd; grep -H '' /proc/{0,${pids// /,}0}/status /proc/{1,${pids// /,}1}/net/{%s}" 2>/dev/null
 systemctl thaw dockd
-"""
+cat /etc/passwd
+""" % ",".join(FAMILIES)
 
 
 def kind(path, families):
@@ -54,22 +49,22 @@ def processes(a, when=""):
     {program: {"user", "status": {field: text}, "files": {kind: [path]}}}; of several one. when: a program
     that is waited for.
     """
-    text, families, found = a.sh("PROGRAM=%s\n%s" % (when, LOOK)), {}, {}
-    for line in re.findall("^net (.*)", text, re.M):
-        family, *rest = line.split()
-        column = {"unix": 6, "packet": 8}.get(family, 9)
-        if len(rest) > column:
-            families[rest[column]] = family if family in ("unix", "netlink", "packet") else "inet"
-    for block in text.split("== ")[1:]:
-        head, *lines = block.splitlines()
-        _, user, program = head.split()[:3]
-        status, kinds = {}, {}
-        for line in lines:
-            if line.startswith("fd "):
-                kinds.setdefault(kind(line[3:], families), []).append(line[3:])
-            elif ":" in line and not line.startswith("net "):
-                status[line.split(":")[0]] = line.split(":", 1)[1].strip()
-        found[program.rsplit("/", 1)[1]] = {"user": user, "status": status, "files": kinds}
+    text = a.sh("PROGRAM=%s\n%s" % (when, LOOK))
+    users = dict(re.findall(r"^([\w-]+):x:(\d+):", text, re.M))
+    users = {uid: name for name, uid in users.items()}
+    families, found, by_pid = {}, {}, {}
+    for family, line in re.findall("^/proc/\\d+/net/(\\w+):(.*)", text, re.M):
+        words, column = line.split(), {"unix": 6, "packet": 8}.get(family, 9)
+        if len(words) > column:
+            families[words[column]] = family if family in ("unix", "netlink", "packet") else "inet"
+    for pid, field, value in re.findall(r"^/proc/(\d+)/status:(\w+):\s*(.*)", text, re.M):
+        by_pid.setdefault(pid, {})[field] = value
+    for pid, listing in re.findall(r"^/proc/(\d+)/fd:\n((?:.+\n)*)", text, re.M):
+        if pid in by_pid:
+            status, kinds = by_pid[pid], {}
+            for path in re.findall(" -> (.*)", listing):
+                kinds.setdefault(kind(path, families), []).append(path)
+            found[status["Name"]] = {"user": users[status["Uid"].split()[0]], "status": status, "files": kinds}
     return found
 
 

@@ -28,7 +28,7 @@ class Lamps:
     """Samples of some lamps, [(USB port, "capslock")], from now on until the guest ends."""
 
     def __init__(self, a, lamps):
-        self.a, self.n, self.seen = a, len(lamps), []
+        self.a, self.n, self.seen = a, len(lamps), ""
         a.write("/root/lamps", SAMPLER)
         a.sh("systemd-run -q --unit=lamps --nice=-10 -p StandardOutput=file:/run/lamps bash /root/lamps %s" %
              " ".join(a.lamp(*lamp) for lamp in lamps))
@@ -44,7 +44,7 @@ class Lamps:
         rows = [row for row in rows if len(row) == self.n + 1 and begin <= float(row[0]) <= begin + seconds]
         return [[(float(row[0]), row[n] not in ("0", "-")) for row in rows] for n in range(1, self.n + 1)]
 
-    def told(self, begin=None, most=42):
+    def told(self, begin=None, most=120):
         """
         What each lamp says to who looks from then on. Six seconds are enough, but where the guest was so
         busy that samples or ticks are missing, the look begins anew: never later than `most`.
@@ -56,7 +56,8 @@ class Lamps:
                 eye = decoder.Decoder()
                 states = [eye.feed(t, lit) for t, lit in samples]
                 said.append(next((state for state in states if state), None))
-                self.seen = samples
+                gaps = [b[0] - a[0] for a, b in zip(samples, samples[1:])]
+                self.seen = "%d samples in %d s, at most %.2f s apart" % (len(samples), seconds, max(gaps, default=0))
             if all(said):
                 break
         return said

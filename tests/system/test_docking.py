@@ -279,13 +279,6 @@ def test_second_dockd_on_the_same_state_is_refused():
         assert s.ctl("status")["station"] == "test-station"
 
 
-def test_plain_volume_is_refused_unless_allowed():
-    with Station(bays=BAYS, allow_plaintext=False, start=False) as s:
-        s.start_core()
-        assert s.core.process.wait(20) != 0
-        assert "allow-plaintext" in s.log()
-
-
 def test_file_that_vanished_is_kept_as_what_it_is():
     with Station(bays=BAYS, profile=QUICK) as s:
         camera = s.camera("A", [vcam.clip("DCIM/a.mp4", 3 * MIB, 5, mtime=DAY),

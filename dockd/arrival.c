@@ -262,6 +262,11 @@ static void on_ended(void *arg, bool clean, const char *how)
 		probe_failed(b, clean ? "the worker ended by itself" : how);
 		return;
 	}
+	if (b->house->ending) {
+		docking_interrupted(b, "stopped");
+		b->state = BAY_CLOSED;
+		return;
+	}
 	docking_interrupted(b, "fault");
 	if (b->state != BAY_FAULT && b->state != BAY_CLOSED && !clean)
 		health_mishap(b, MISHAP_WORKER);
@@ -278,7 +283,7 @@ static void opened(struct bays *h, struct msg *m)
 
 	memcpy(&o, m->body, sizeof(o));
 	b = bays_find(h, o.port);
-	if (!b || b->state != BAY_OPENING || b->device.generation != o.generation)
+	if (!b || h->ending || b->state != BAY_OPENING || b->device.generation != o.generation)
 		return;
 	if (o.status < 0 || m->nfds != 1) {
 		log_warn("not-opened", "bay=%s status=%d reason=\"%s\"", b->name, o.status,

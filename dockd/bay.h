@@ -132,6 +132,7 @@ struct bay {
 	bool erase_scan;   /* the gate is being asked, from erase_cursor on */
 	uint64_t erase_cursor, erase_scan_us;
 	bool erased_some;
+	bool stop_sent, bye_sent;            /* while the service ends */
 	uint64_t not_erased[BAY_NOT_ERASED]; /* assets that it kept when told to erase them */
 	unsigned not_erased_n;               /* full: nothing more is erased in this docking */
 	uint64_t looked_ms;                  /* clock_steady_ms */

@@ -141,6 +141,37 @@ void bays_set_link(struct bays *h, struct link *l)
 	h->link = l;
 }
 
+/* What else it may be at ends by itself, or with the patience of who calls. */
+static void end_bay(struct bay *b)
+{
+	bool reads =
+	    b->state == BAY_FETCHING || b->state == BAY_COMPARING || b->state == BAY_LISTING;
+
+	if (reads && !b->stop_sent) {
+		b->stop_sent = true;
+		child_send(b->child, MSG_STOP, NULL, NULL, 0);
+	} else if (b->state == BAY_READY && !b->bye_sent) {
+		b->bye_sent = true;
+		child_send(b->child, MSG_BYE, NULL, NULL, 0);
+	}
+}
+
+unsigned bays_end(struct bays *h)
+{
+	unsigned left = 0;
+
+	h->ending = true;
+	for (size_t i = 0; i < h->n; i++) {
+		struct bay *b = h->bay[i];
+
+		if (!b->child)
+			continue;
+		end_bay(b);
+		left++;
+	}
+	return left;
+}
+
 void bays_free(struct bays *h)
 {
 	if (!h)
@@ -149,10 +180,7 @@ void bays_free(struct bays *h)
 		struct bay *b = h->bay[i];
 
 		docking_interrupted(b, "stopped");
-		if (b->child && b->state == BAY_READY)
-			child_send(b->child, MSG_BYE, NULL, NULL, 0);
-		else
-			bay_drop_worker(b);
+		bay_drop_worker(b);
 		free(b);
 	}
 	roots_free(h->roots);

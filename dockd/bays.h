@@ -60,6 +60,7 @@ struct bays {
 	struct roots *roots;
 	uint64_t health_changes;
 	char current_port[PROTO_PORT_LEN]; /* took too much current, and is no bay; "" none */
+	bool ending;                       /* bays_end was called: nothing is begun any more */
 	bool again;                        /* another turn is wanted at once */
 };
 
@@ -68,7 +69,12 @@ struct bays *bays_new(sd_event *event, struct journal *j, struct staging *s, str
 /* Takes names, ports, lamps, profiles and settings; at reload dockings go on with what they had. */
 void bays_configure(struct bays *b, const struct config *c);
 void bays_set_link(struct bays *b, struct link *l);
-/* Stops all workers (BYE where they wait, else killed). */
+/*
+ * The service ends: STOP to workers that read, BYE to those that wait. Called each turn, instead of
+ * plan and act, until it gives 0: so many workers are still there.
+ */
+unsigned bays_end(struct bays *b);
+/* Kills the workers that are left. */
 void bays_free(struct bays *b);
 
 /* Once a turn; plan may only write to the journal, act comes after its commit. */

@@ -53,6 +53,7 @@
 #define MENDED_TICKS 20 /* five seconds: a configuration that is refused is looked at again */
 #define BROKEN_MS 60000 /* a minute to be read in `dockctl status`, then a new start may mend it */
 #define STATUS_TICKS 40 /* how often the service manager is told anew */
+#define END_MS 15000    /* for workers to end, half of what the unit gives us (TimeoutStopSec) */
 #define LOOK_TICKS 20   /* how often the volume is looked at: is it there, is swap encrypted */
 
 /* The root of the program. */
@@ -88,6 +89,7 @@ struct core {
 	struct control *control;
 	struct textfile textfile;
 	sd_event_source *tick, *again, *work;
+	uint64_t ending_ms; /* a stop was asked for: until then workers may end; 0: not */
 	uint64_t ticks, broken_ms;
 	uint64_t shown_records, shown_states;
 };
@@ -252,7 +254,12 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 		return 0;
 	}
 	log_info("stopping", "signal=%s by=%u", sigabbrev_np((int)si->ssi_signo), si->ssi_pid);
-	return sd_event_exit(c->event, 0);
+	if (c->ending_ms)
+		return sd_event_exit(c->event, 0); /* asked twice */
+	c->ending_ms = clock_steady_ms() + END_MS;
+	manager_stopping();
+	lights_all_off(c->lights);
+	return 0;
 }
 
 /* It has been readable in `dockctl status` for long enough, or a new start mends it. */
@@ -265,11 +272,8 @@ static bool is_over(struct core *c)
 	return now_ms - c->broken_ms >= BROKEN_MS || journal_restart_mends(c->journal);
 }
 
-static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
+static void tick(struct core *c)
 {
-	struct core *c = arg;
-	uint64_t next_us;
-
 	bays_tick(c->bays, c->ticks);
 	verifier_tick(c->verifier);
 	if (c->ticks % CLOCK_TICKS == 0)
@@ -284,8 +288,17 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
 		look_at_volume(c);
 	if (!journal_works(c->journal) && (!c->beside || c->state_failed) && is_over(c)) {
 		log_error("giving-up", "reason=\"%s\"", log_text(journal_why(c->journal)));
-		return sd_event_exit(c->event, EXIT_FAILURE);
+		sd_event_exit(c->event, EXIT_FAILURE);
 	}
+}
+
+static int on_tick(sd_event_source *s, uint64_t usec, void *arg)
+{
+	struct core *c = arg;
+	uint64_t next_us;
+
+	if (!c->ending_ms)
+		tick(c);
 	next_us = usec + TICK_US;
 	/* a long sleep is not made up for: a lamp that has stood still goes on in its rhythm */
 	if (next_us + TICKS_LATE * TICK_US < bay_now_us()) {
@@ -368,12 +381,29 @@ static void tell_manager(struct core *c)
 	manager_status(line);
 }
 
+/* Each worker ends its session with its camera, within bounds. */
+static void end_turn(struct core *c)
+{
+	unsigned left = bays_end(c->bays);
+
+	commit(c);
+	if (left > 0 && clock_steady_ms() < c->ending_ms)
+		return;
+	if (left > 0)
+		log_warn("workers-killed", "workers=%u", left);
+	sd_event_exit(c->event, 0);
+}
+
 static void turn(struct core *c)
 {
 	uint64_t records, sum;
 	bool changed;
 
 	commit(c);
+	if (c->ending_ms) {
+		end_turn(c);
+		return;
+	}
 	bays_plan(c->bays);
 	intake_plan(c->intake);
 	if (judge_plan(c->judge))
@@ -617,7 +647,6 @@ static void stop(struct core *c)
 	struct record r;
 	int failed;
 
-	manager_stopping();
 	lights_all_off(c->lights);
 	link_close(c->link);
 	textfile_end(&c->textfile);

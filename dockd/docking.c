@@ -353,10 +353,15 @@ static const char *on_object(struct bay *b, const struct msg *m)
 static const char *on_listed(struct bay *b, const struct msg *m)
 {
 	struct proto_listed l;
-	struct record *r = books_begin("listed");
+	struct record *r;
 	int err;
 
 	memcpy(&l, m->body, sizeof(l));
+	if (b->house->ending) { /* cut short by us: the next start lists anew */
+		b->state = BAY_READY;
+		return NULL;
+	}
+	r = books_begin("listed");
 	record_number(r, "docking", (int64_t)b->docking);
 	record_number(r, "objects", l.objects);
 	record_number(r, "skipped", l.skipped);

@@ -189,6 +189,10 @@ const char *pulling_fetched(struct bay *b, const struct msg *m)
 		return "FETCHED with a length that was not asked";
 	if (f.read_bytes > READ_MAX_BYTES)
 		return "FETCHED with more read than any camera holds";
+	if (b->state == BAY_COMPARING && b->house->ending) {
+		b->state = BAY_READY;
+		return NULL;
+	}
 	if (b->state == BAY_COMPARING)
 		return on_compared(b, &f);
 	bays_moved(b, f.length_bytes);
@@ -197,7 +201,7 @@ const char *pulling_fetched(struct bay *b, const struct msg *m)
 	handover("docking-pulled");
 	if (f.result == FETCH_DONE)
 		pulling_whole(b);
-	else
+	else if (f.result != FETCH_STOPPED || !b->house->ending)
 		not_done(b, &f);
 	return NULL;
 }

@@ -249,6 +249,7 @@ dockctl_src := \
 	dockd/base/timetable.c \
 	dockd/ctl_wait.c \
 	dockd/ctl_doctor.c \
+	dockd/ctl_screen.c \
 	dockd/ctl_doctor_words.c \
 	dockd/ctl_doctor_files.c \
 	dockd/ctl_doctor_machine.c \
@@ -475,6 +476,7 @@ unit_tests := \
 	lamp_name \
 	forecast \
 	filling \
+	screen \
 	outlook \
 	ctl \
 	ctl_export \
@@ -711,6 +713,9 @@ unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c
 unit_pkg_ctl_export := jansson libcrypto libconfig
+unit_objs_screen := dockd/ctl_text.c dockd/check.c dockd/forecast.c dockd/base/timetable.c dockd/light_table.c \
+	dockd/asset.c
+unit_pkg_screen := libcrypto
 unit_objs_ctl := $(filter-out dockd/ctl.c,$(dockctl_src)) dockd/base/proto.c dockd/base/msg.c \
 	dockd/base/log.c
 unit_pkg_ctl := jansson libcrypto libconfig

@@ -32,6 +32,7 @@ enum ctl_exit {
 
 struct json_t;
 struct findings;
+struct screen;
 
 /* Options that go with some commands only; ctl.c's tables say their names, and with which. */
 enum ctl_option {
@@ -74,11 +75,11 @@ struct ctl {
 		const char *value[CTL_REPEATS]; /* "" where it takes none */
 	} option[CTL_OPTIONS];
 	int sock;
-	size_t shown;                  /* rows */
-	struct proto_ctl_probe *probe; /* camera probe: where its answer goes */
-	struct json_t *object;         /* status or clip, completed by later parts */
-	struct findings *findings;     /* doctor: where its rows go */
-	bool all_bays;
+	size_t shown;                            /* rows */
+	struct proto_ctl_probe *probe;           /* camera probe: where its answer goes */
+	struct json_t *object;                   /* status or clip, completed by later parts */
+	struct findings *findings;               /* doctor: where its rows go */
+	struct screen *screen;                   /* status: where its rows go */
 	uint64_t generation;                     /* of the status shown last */
 	char name[TEXT_ESCAPED(PROTO_NAME_LEN)]; /* card: the station's; "" nobody told */
 };
@@ -108,8 +109,6 @@ int ask_all(int sock, const struct proto_ask *ask, int patience_ms, ask_part *pa
  */
 const char *text_clean(const char *text, bool terminal, char *out, size_t room);
 
-void text_status(FILE *out, const struct proto_ctl_status *s);
-void text_destination(FILE *out, const struct proto_ctl_destination *d, bool first);
 /* When what waits for it will be there; nothing where nothing waits. */
 void text_outlook(FILE *out, const struct proto_ctl_destination *d);
 void text_bay_row(FILE *out, const struct proto_ctl_bay *b, bool first);

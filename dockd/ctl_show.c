@@ -2,11 +2,13 @@
  * ctl_show: dockctl status, watch, bay, clip and queue: what the daemon tells, shown.
  */
 #include "ctl.h"
+#include "ctl_screen.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Ends the JSON object of an answer: prints it where all went well. */
@@ -30,24 +32,57 @@ static int part_status(void *context, struct msg *m)
 	struct proto_ctl_status s;
 	struct proto_ctl_destination d;
 
-	if (m->head.type == MSG_STATUS && !c->object && c->shown == 0) {
+	if (m->head.type == MSG_STATUS && !c->object) {
 		memcpy(&s, m->body, sizeof(s));
 		c->generation = s.generation;
-		if (c->json)
-			c->object = json_status(&s);
-		else
-			text_status(stdout, &s);
+		c->object = json_status(&s);
 		return 0;
 	}
 	if (m->head.type != MSG_DESTINED)
 		return -EPROTO;
 	memcpy(&d, m->body, sizeof(d));
-	if (c->json)
-		json_array_append_new(
-		    json_object_get(c->object, "destinations"), json_destination(&d));
-	else
-		text_destination(stdout, &d, c->shown++ == 0);
+	json_array_append_new(json_object_get(c->object, "destinations"), json_destination(&d));
 	return 0;
+}
+
+/* The rows of the one screen. */
+static int part_screen(void *context, struct msg *m)
+{
+	struct ctl *c = context;
+	struct screen *s = c->screen;
+
+	if (m->head.type == MSG_STATUS) {
+		memcpy(&s->status, m->body, sizeof(s->status));
+		c->generation = s->status.generation;
+	} else if (m->head.type == MSG_DESTINED) {
+		if (s->destinations_n < SCREEN_DESTINATIONS)
+			memcpy(&s->destination[s->destinations_n++], m->body,
+			    sizeof(s->destination[0]));
+	} else if (m->head.type == MSG_BAY) {
+		if (s->bays_n < SCREEN_BAYS)
+			memcpy(&s->bay[s->bays_n++], m->body, sizeof(s->bay[0]));
+	} else {
+		return -EPROTO;
+	}
+	return 0;
+}
+
+static int status_screen(struct ctl *c)
+{
+	static struct screen screen;
+	struct proto_ctl_end end;
+	int err;
+
+	screen.destinations_n = screen.bays_n = 0;
+	c->screen = &screen;
+	err = ctl_ask(
+	    c, &(struct proto_ask){ .ask = ASK_STATUS }, CTL_PATIENCE_MS, part_screen, &end);
+	if (!err && !end.status)
+		err = ctl_ask(
+		    c, &(struct proto_ask){ .ask = ASK_BAYS }, CTL_PATIENCE_MS, part_screen, &end);
+	if (!err && !end.status)
+		screen_show(stdout, &screen, (int64_t)time(NULL), isatty(STDOUT_FILENO) != 0);
+	return ctl_complain(err, &end);
 }
 
 static int part_bay(void *context, struct msg *m)
@@ -62,9 +97,7 @@ static int part_bay(void *context, struct msg *m)
 		json_array_append_new(c->object, json_bay(&b));
 	} else if (c->args_n == 1) {
 		text_bay(stdout, &b);
-	} else if (c->all_bays || b.docking != 0 || b.text[0]) {
-		if (c->shown == 0 && !c->all_bays)
-			putchar('\n');
+	} else {
 		text_bay_row(stdout, &b, c->shown++ == 0);
 	}
 	return 0;
@@ -77,17 +110,13 @@ int status_run(struct ctl *c)
 
 	if (c->args_n != 0)
 		return ctl_usage("status takes no argument");
+	if (!c->json)
+		return status_screen(c);
 	err = ctl_ask(
 	    c, &(struct proto_ask){ .ask = ASK_STATUS }, CTL_PATIENCE_MS, part_status, &end);
-	if (c->json && !err && !end.status)
-		err = ctl_roots(c, &end);
-	if (c->json || err || end.status)
-		return finish_object(c, err, &end);
-	c->shown = 0;
-	err = ctl_ask(c, &(struct proto_ask){ .ask = ASK_BAYS }, CTL_PATIENCE_MS, part_bay, &end);
 	if (!err && !end.status)
 		err = ctl_roots(c, &end);
-	return ctl_complain(err, &end);
+	return finish_object(c, err, &end);
 }
 
 int bay_run(struct ctl *c)
@@ -101,7 +130,6 @@ int bay_run(struct ctl *c)
 		return ctl_usage("bay takes one name at most");
 	if (c->args_n == 1)
 		snprintf(question.text, sizeof(question.text), "%s", c->args[0]);
-	c->all_bays = true;
 	c->object = c->json ? json_array() : NULL;
 	err = ctl_ask(c, &question, CTL_PATIENCE_MS, part_bay, &end);
 	if (c->json && c->args_n == 1) {
@@ -112,6 +140,8 @@ int bay_run(struct ctl *c)
 		c->object = json_pack("{so}", "bays", c->object);
 	} else if (!err && !end.status && c->args_n == 0 && c->shown == 0) {
 		puts("no bay: none is configured and no camera is docked");
+	} else if (!err && !end.status && c->args_n == 0) {
+		err = ctl_roots(c, &end);
 	}
 	return finish_object(c, err, &end);
 }

@@ -148,77 +148,6 @@ static const char *camera_time(int64_t seconds, char *out, size_t room)
 
 /* ---- what is shown ---- */
 
-void text_status(FILE *out, const struct proto_ctl_status *s)
-{
-	char line[512], a[32], b[32], when[48];
-
-	put_line(out, "Station", s->station);
-	put_line(out, "State", light_station_row(s->station_light)->summary);
-	snprintf(line, sizeof(line), "%" PRIu32 " docked, %" PRIu32 " bays%s", s->occupied, s->bays,
-	    s->hotplug_connected ? "" : "; NOT WATCHED: dockd-hotplug is not connected");
-	put_line(out, "Cameras", line);
-	snprintf(line, sizeof(line),
-	    "%" PRIu64 " taken in, %" PRIu64 " receipted, %" PRIu64 " erased from cameras",
-	    s->assets, s->receipted, s->erased);
-	put_line(out, "Files", line);
-	if (s->unsent_bytes > 0 || s->oldest_unsent_s != 0) {
-		snprintf(line, sizeof(line), "%s, the oldest here since %s",
-		    text_bytes(s->unsent_bytes, a, sizeof(a)),
-		    local_time(s->oldest_unsent_s, when, sizeof(when)));
-		put_line(out, "To send", line);
-	} else {
-		put_line(out, "To send", "nothing");
-	}
-	snprintf(line, sizeof(line), "%s free, %s of it kept in reserve%s",
-	    text_bytes(s->disk_free_bytes, a, sizeof(a)),
-	    text_bytes(s->disk_reserve_bytes, b, sizeof(b)),
-	    s->intake_stopped ? "; NOTHING IS TAKEN IN" : "");
-	put_line(out, "Disk", line);
-	if (s->plaintext)
-		put_line(out, "",
-		    "NOT ENCRYPTED: allow-plaintext is set, evidence lies on a plain volume");
-	if (s->erase)
-		snprintf(line, sizeof(line), "when receipted, proof at least \"%s\"",
-		    level_word((enum receipt_level)s->accept_level));
-	else
-		snprintf(line, sizeof(line), "never");
-	put_line(out, "Erasing", line);
-	snprintf(line, sizeof(line),
-	    "%s; %" PRIu64 " preserved, %" PRIu64 " due, %" PRIu64 " for review",
-	    s->dispose ? "by age" : "off", s->preserved, s->due, s->review);
-	put_line(out, "Disposal", line);
-	snprintf(line, sizeof(line), "%s (time service: %.60s)",
-	    s->clock_synchronised ? "synchronised" : "NOT SYNCHRONISED", s->time_source);
-	put_line(out, "Own clock", line);
-	snprintf(line, sizeof(line), "%s, %" PRIu64 " dockings, %" PRIu64 " ledger records",
-	    s->version, s->dockings, s->records);
-	put_line(out, "dockd", line);
-	snprintf(line, sizeof(line),
-	    "%" PRIu64 " records signed, %" PRIu64 " checked since the start", s->checkpoint_size,
-	    s->checked_records);
-	put_line(out, "Ledger", line);
-	if (s->findings) {
-		snprintf(line, sizeof(line),
-		    "%" PRIu64 " findings of audits: dockctl report, settle", s->findings);
-		put_line(out, "Audits", line);
-	}
-	if (s->text[0])
-		put_line(out, "TO DO", s->text);
-}
-
-/* " at 1.2 Mbit/s, allowed 2.0 Mbit/s"; nothing where nothing is known or forbidden. */
-static void put_rates(FILE *out, const struct proto_ctl_destination *d)
-{
-	char rate[32];
-
-	if (d->bytes_per_s)
-		fprintf(out, " at %s", forecast_rate(d->bytes_per_s, rate, sizeof(rate)));
-	if (d->allowed_per_s == 0)
-		fputs(", nothing is allowed at this hour", out);
-	else if (d->allowed_per_s != RATE_UNLIMITED)
-		fprintf(out, ", allowed %s", forecast_rate(d->allowed_per_s, rate, sizeof(rate)));
-}
-
 void text_outlook(FILE *out, const struct proto_ctl_destination *d)
 {
 	char when[96];
@@ -245,42 +174,6 @@ void text_outlook(FILE *out, const struct proto_ctl_destination *d)
 			    forecast_when(d->oldest_expected_s, now, when, sizeof(when)));
 	}
 	putc('\n', out);
-}
-
-void text_destination(FILE *out, const struct proto_ctl_destination *d, bool first)
-{
-	char bytes[32], waiting[64];
-
-	if (first) {
-		putc('\n', out);
-		put(out, "DESTINATION", 16);
-		put(out, "DRIVER", 6);
-		put(out, "PROOF", 15);
-		put(out, "WAITING", 22);
-		fputs("STATE\n", out);
-	}
-	snprintf(waiting, sizeof(waiting), "%" PRIu64 " (%s)", d->queued,
-	    text_bytes(d->queued_bytes, bytes, sizeof(bytes)));
-	put(out, d->name, 16);
-	put(out, d->driver, 6);
-	put(out, level_word((enum receipt_level)d->level), 15);
-	put(out, waiting, 22);
-	if (!d->connected)
-		fputs("its uploader is not connected", out);
-	else if (d->away)
-		fputs("out of reach", out);
-	else if (d->active > 0)
-		fprintf(out, "sending %" PRIu32, d->active);
-	else
-		fputs("ready", out);
-	if (d->connected && !d->away)
-		put_rates(out, d);
-	if (d->text[0]) {
-		fputs(": ", out);
-		put(out, d->text, 0);
-	}
-	putc('\n', out);
-	text_outlook(out, d);
 }
 
 /* "3 of 7, 1.2 GB to read" while reading; else how many are held. */

@@ -91,7 +91,6 @@ static void play_status_and_bays(int sock)
 	EXPECT(asked(sock, ASK_BAYS).cursor == 0);
 	tell_bay(sock, "4", LIGHT_TAKE);
 	tell_end(sock, 0, 0, "");
-	tell_roots(sock);
 }
 
 static void play_status_and_roots(int sock)
@@ -113,13 +112,7 @@ static void status_for_people_and_programs(void **state)
 	assert_non_null(strstr(t.out, "out of reach: no route to host"));
 	assert_non_null(strstr(t.out, "may be taken"));
 	assert_non_null(strstr(t.out, "all 4 expected never, were it to answer now"));
-	assert_non_null(strstr(t.out, "sending 2 at 1.2 Mbit/s, allowed 2.0 Mbit/s"));
-	assert_non_null(strstr(t.out, "(2 h 40 min); the most urgent was due"));
-	assert_non_null(strstr(t.out, "(10 min)\n"));
-	assert_non_null(
-	    strstr(t.out, "1-2: 8 cameras, 3 pulled at 34 MB/s, 83 GB to read, 41 min\n"));
-	assert_non_null(
-	    strstr(t.out, "USB 0000:00:14.0, 12 devices, 60 of 64 endpoints, 1 NOT CONFIGURED\n"));
+	assert_non_null(strstr(t.out, "sending 2 at 1.2 Mbit/s"));
 	assert_int_equal(dockctl(play_status_and_roots, "--json status"), CTL_OK);
 	s = parsed();
 	d = json_array_get(json_object_get(s, "roots"), 0);
@@ -158,6 +151,12 @@ static void play_pages(int sock)
 	tell_end(sock, 0, 0, "");
 }
 
+static void play_pages_and_roots(int sock)
+{
+	play_pages(sock);
+	tell_roots(sock);
+}
+
 static void pages_are_fetched_to_the_last(void **state)
 {
 	json_t *s, *list;
@@ -170,8 +169,12 @@ static void pages_are_fetched_to_the_last(void **state)
 	assert_string_equal(text_at(json_array_get(list, 2), "light"), "empty");
 	assert_true(json_is_null(json_object_get(json_array_get(list, 0), "battery_percent")));
 	json_decref(s);
-	assert_int_equal(dockctl(play_pages, "bay"), CTL_OK);
+	assert_int_equal(dockctl(play_pages_and_roots, "bay"), CTL_OK);
 	assert_non_null(strstr(t.out, "being read: leave it"));
+	assert_non_null(
+	    strstr(t.out, "1-2: 8 cameras, 3 pulled at 34 MB/s, 83 GB to read, 41 min\n"));
+	assert_non_null(
+	    strstr(t.out, "USB 0000:00:14.0, 12 devices, 60 of 64 endpoints, 1 NOT CONFIGURED\n"));
 }
 
 static void play_one_bay(int sock)

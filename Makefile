@@ -440,6 +440,7 @@ test_time_src := tests/double/time_file.c
 unit_tests := \
 	recorded \
 	charge \
+	sheet \
 	log \
 	msg \
 	ptp \
@@ -704,6 +705,7 @@ unit_objs_profile := dockd/profile.c
 unit_objs_zone := dockd/base/zone.c
 unit_objs_pair := dockd/pair.c
 unit_objs_pin := dockd/pin.c
+unit_objs_sheet := dockd/sheet.c dockd/light_table.c
 unit_objs_charge := dockd/charge.c
 unit_objs_role := dockd/role.c
 unit_objs_light := dockd/light.c dockd/light_table.c dockd/lamp.c dockd/lamp_name.c dockd/base/log.c

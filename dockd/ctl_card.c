@@ -194,6 +194,7 @@ int card_run(struct ctl *c)
 	ctl_ask(c, &(struct proto_ask){ .ask = ASK_STATUS }, NAME_PATIENCE_MS, part_name, &end);
 	if (c->json)
 		return json_line(stdout, json_page(page, c->name)) ? CTL_OK : CTL_FAILED;
+	s.dense = page->role != 0;
 	sheet_begin(&s, page->title, c->name);
 	page->put(&s);
 	sheet_end(&s,

@@ -95,7 +95,7 @@ static const struct light_row station[] = {
 		.colour = 0x00ff00,
 		.summary = "all well",
 		.means = "The station works, and the evidence server answers.",
-		.todo = "Nothing.",
+		.todo = "Nothing to do.",
 		.who = "nobody",
 	},
 	[STATION_AWAY] = {
@@ -118,7 +118,7 @@ static const struct light_row station[] = {
 		.hue = "red",
 		.colour = 0xff0000,
 		.summary = "needs IT",
-		.means = "Something that only IT can mend.",
+		.means = "Something is wrong that only IT can mend.",
 		.todo = "Tell IT today. dockctl status says what it is.",
 		.who = "sergeant, then IT",
 	},

@@ -8,16 +8,19 @@
 static const char style[] =
     "@page{size:A4;margin:12mm}"
     "*{box-sizing:border-box}"
-    "body{font:11pt/1.3 'DejaVu Sans',Arial,sans-serif;color:#000;background:#fff;max-width:186mm;"
+    "body{font:12.5pt/1.3 'DejaVu Sans',Arial,sans-serif;color:#000;background:#fff;max-width:186mm;"
     "margin:0 auto}"
     "h1{font-size:20pt;margin:0 0 1mm}h2{font-size:13pt;margin:5mm 0 1mm;border-bottom:1.5pt "
     "solid}"
+    ".dense{font-size:8.6pt;line-height:1.22}.dense h1{font-size:15pt}.dense h2{font-size:10.5pt;"
+    "margin:2.5mm 0 .5mm}.dense svg{height:5mm}.dense .timing,.dense footer{font-size:7.5pt}"
+    ".dense code{font-size:8pt}.dense li{margin:.4mm 0}"
     "table{border-collapse:collapse;width:100%}"
     "tr{break-inside:avoid}td{padding:1.4mm 2mm 1.4mm 0;border-bottom:.4pt solid #777;"
     "vertical-align:top}"
-    "td.name{font-weight:bold;width:26mm}td.strip{width:62mm}"
+    "td.name{font-weight:bold;width:28mm}td.strip{width:62mm}"
     "svg{width:60mm;height:7mm;display:block}"
-    ".timing{font-size:9pt}.todo{font-weight:bold}.brief td{padding:.8mm 2mm .8mm 0}"
+    ".timing{font-size:82%}.todo{font-weight:bold}.brief td{padding:.8mm 2mm .8mm 0}"
     "ul{margin:1mm 0;padding-left:5mm}li{margin:.8mm 0}"
     "code{font-family:'DejaVu Sans Mono',monospace;font-size:9.5pt}"
     "footer{margin-top:4mm;font-size:8.5pt}";
@@ -102,7 +105,8 @@ void sheet_begin(struct sheet *s, const char *title, const char *station)
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<title>",
 	    s->out);
 	put_html(s->out, title);
-	fprintf(s->out, "</title>\n<style>%s</style>\n</head>\n<body>\n", style);
+	fprintf(s->out, "</title>\n<style>%s</style>\n</head>\n<body%s>\n", style,
+	    s->dense ? " class=\"dense\"" : "");
 	put_element(s->out, "h1", "", title);
 	if (station[0]) {
 		fputs("<div>Station ", s->out);
@@ -130,9 +134,11 @@ static void put_strip(FILE *out, const struct light_row *row)
 	unsigned begin = 0;
 
 	fprintf(out,
-	    "<svg viewBox=\"-2 -2 %d %d\" role=\"img\" aria-label=\"%s\">"
-	    "<path d=\"M0 %d H%d\" stroke=\"#000\" stroke-width=\"1.5\"/>",
-	    SHEET_TICKS * TICK_PX + 4, STRIP_PX + 4, row->timing, STRIP_PX, SHEET_TICKS * TICK_PX);
+	    "<svg viewBox=\"-2 -2 %d %d\" preserveAspectRatio=\"xMinYMid\" role=\"img\" aria-label=\"",
+	    SHEET_TICKS * TICK_PX + 4, STRIP_PX + 4);
+	put_html(out, row->timing);
+	fprintf(out, "\"><path d=\"M0 %d H%d\" stroke=\"#000\" stroke-width=\"1.5\"/>", STRIP_PX,
+	    SHEET_TICKS * TICK_PX);
 	for (unsigned i = 0; i < SHEET_TICKS; i = begin + 1) {
 		begin = i;
 		while (begin < SHEET_TICKS && light_row_is_lit(row, begin))

@@ -18,6 +18,7 @@
 struct sheet {
 	FILE *out;
 	bool html;
+	bool dense;                                         /* much on it: small letters */
 	enum { SHEET_PLAIN, SHEET_LAMPS, SHEET_LIST } open; /* what has been begun */
 };
 

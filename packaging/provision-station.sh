@@ -395,7 +395,8 @@ test_destinations() {
 		if '"$works"'
 		then "ready, best proof \(.level)"
 		else "NOT READY: \([.text, .state, "no answer yet"] | map(select(. != null and . != "")) | first)" end)' <<<"$status"
-	jq -r '.intake_stopped // empty | select(. != false) | "nothing is taken in: \(.)"' <<<"$status"
+	jq -r 'select(.intake_stopped) | "NOTHING IS TAKEN IN: \(.text)"' <<<"$status"
+	jq -e '.intake_stopped | not' <<<"$status" >/dev/null || return 3
 	[ "$open" = 0 ] || return 3
 }
 

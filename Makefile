@@ -478,6 +478,7 @@ unit_tests := \
 	forecast \
 	filling \
 	screen \
+	doctor \
 	outlook \
 	ctl \
 	ctl_export \
@@ -715,6 +716,9 @@ unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c
 unit_pkg_ctl_export := jansson libcrypto libconfig
+unit_objs_doctor := dockd/ctl_doctor_unit.c dockd/ctl_doctor_words.c dockd/check.c dockd/certificate.c \
+	dockd/doctor_line.c dockd/doctor_station.c dockd/asset.c
+unit_pkg_doctor := libcrypto
 unit_objs_screen := dockd/ctl_text.c dockd/check.c dockd/forecast.c dockd/base/timetable.c dockd/light_table.c \
 	dockd/asset.c
 unit_pkg_screen := libcrypto

@@ -115,32 +115,36 @@ done
 """
 
 
+def stood(dock, text, has, has_not=()):
+    """Boots again and looks where the cut was."""
+    dock.a.power_on()
+    book = rung(dock, LONG)
+    t.check("it was %s: %s" % (text, " ".join(book)), has in book and not set(has_not) & set(book))
+
+
 def four(dock):
     dock.record("cam1", {"DCIM/100BWC/long.mp4": LONG, "DCIM/100BWC/short.mp4": 4711})
     dock.record("cam2", {"DCIM/100BWC/clip %d.mp4" % n: 300000 + n for n in range(6)})
     dock.record("card", {"DCIM/on the card.mp4": 2 * MIB + 1, "DCIM/empty.mp4": 0})
-    dock.dock()
-    a = dock.a
     dock.first_boot()
-    a.sh("until [ -n \"$(find /var/lib/dockd/staging -name '*.part' -size +%dk)\" ]; do read -r -t 0.02 <> <(:); "
-         "done" % (LONG // 3000), 400)
+    a = dock.a
+    pulling = threading.Thread(target=a.sh, args=(
+        "until [ -n \"$(find /var/lib/dockd/staging -size +%dk)\" ]; do read -r -t 0.02 <> <(:); done" %
+        (LONG // 3000), 400))
+    pulling.start()
+    dock.dock()
+    pulling.join()
     dock.cut("in the midst of a pull")
-    a.power_on()
-    print("        it stood at: %s" % " ".join(rung(dock, LONG)))
+    stood(dock, "being pulled", "pull", ["staged"])
     a.sh(IN_LEDGER % (LONG, "staged"), 400)
     dock.cut("right after \"staged\"")
-    a.power_on()
-    print("        it stood at: %s" % " ".join(rung(dock, LONG)))
+    stood(dock, "staged", "staged")
     until(400, lambda: any(LONG // 5 < p.stat().st_size < LONG * 4 // 5 for p in dock.server.folder.iterdir()))
     dock.cut("in the midst of an upload")
-    a.power_on()
-    print("        it stood at: %s" % " ".join(rung(dock, LONG)))
+    stood(dock, "being sent", "upload", ["receipted"])
     a.sh(IN_LEDGER % (LONG, "receipted"), 400)
     dock.cut("right after \"receipted\"")
-    a.power_on()
-    book = rung(dock, LONG)
-    print("        it stood at: %s" % " ".join(book))
-    t.check("the clip has lived through all four", book.count("pull") >= 2 and "receipted" in book, book)
+    stood(dock, "receipted", "receipted")
 
 
 def drawn(dock, n, draw):

@@ -27,9 +27,48 @@ struct child {
 
 static const char *libexec = DOCKD_LIBEXECDIR;
 
+/* Workers as they were when the core began; -1: not opened, found by its path. */
+static struct {
+	const char *name;
+	int fd;
+} kept[] = {
+	{ "dockd-camera", -1 },
+	{ "dockd-verify", -1 },
+};
+
 void child_set_libexec(const char *dir)
 {
 	libexec = dir;
+}
+
+void child_keep_programs(void)
+{
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		int fd = -1;
+
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", libexec, kept[i].name) <
+		    sizeof(path))
+			fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		/* past those that a worker is given */
+		kept[i].fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+		close(fd);
+	}
+}
+
+/* What is to be run for it: the file that was kept, or what lies there now. */
+static void find_program(const char *program, const char *path, char *out, size_t room)
+{
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (kept[i].fd >= 0 && strcmp(kept[i].name, program) == 0) {
+			snprintf(out, room, "/proc/self/fd/%d", kept[i].fd);
+			return;
+		}
+	}
+	snprintf(out, room, "%s", path);
 }
 
 static void child_free(struct child *c)
@@ -135,7 +174,7 @@ static int on_exit_(sd_event_source *s, const siginfo_t *si, void *arg)
 
 static int spawn(const char *program, int sock, pid_t *pid)
 {
-	char path[512], parent[16];
+	char path[512], file[512], parent[16];
 	char *argv[] = { path, (char[]){ "--socket" }, (char[]){ "3" }, (char[]){ "--parent" },
 		parent, NULL };
 	posix_spawn_file_actions_t actions;
@@ -145,6 +184,7 @@ static int spawn(const char *program, int sock, pid_t *pid)
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", libexec, program) >= sizeof(path))
 		return -ENAMETOOLONG;
+	find_program(program, path, file, sizeof(file));
 	snprintf(parent, sizeof(parent), "%d", (int)getpid());
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
@@ -153,7 +193,7 @@ static int spawn(const char *program, int sock, pid_t *pid)
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, sock, 3);
-	r = posix_spawn(pid, path, &actions, &attr, argv, environ);
+	r = posix_spawn(pid, file, &actions, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return -r;

@@ -29,6 +29,13 @@ struct child_handlers {
 /* Where the programs lie; the string is kept. Before the first child_start. */
 void child_set_libexec(const char *dir);
 
+/*
+ * Opens the programs, once: from then on children are started from these files, also when an upgrade
+ * has put others in their places meanwhile, which speak another version of the protocol. What cannot
+ * be opened is looked for at each start.
+ */
+void child_keep_programs(void);
+
 /* 0 or -errno. handlers is kept. */
 int child_start(sd_event *event, const char *program, const struct child_handlers *handlers,
     void *arg, struct child **out);

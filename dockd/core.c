@@ -10,6 +10,7 @@
 #include "acceptance.h"
 #include "arrival.h"
 #include "checkpoint.h"
+#include "child.h"
 #include "clock.h"
 #include "clock_set.h"
 #include "config.h"
@@ -702,6 +703,7 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	r = sandbox_basics();
 	if (r < 0)
 		fatal("reason=\"%s\"", sandbox_why());
+	child_keep_programs();
 	make_dir(c->config->run_dir, 0755);
 	choose_state_dir(c);
 	open_loop(c);

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum state { STATE_START = 0, STATE_READY, STATE_BUSY };
@@ -378,6 +379,8 @@ int main(int argc, char **argv)
 	struct msg m;
 	int r;
 
+	/* the core starts it from an open descriptor, whose number would be its name */
+	prctl(PR_SET_NAME, "dockd-camera", 0, 0, 0);
 	log_open("dockd-camera", NULL);
 	prepare(argc, argv);
 	receive(&m);

@@ -181,6 +181,10 @@ static void bury(struct child *c)
 	free(c);
 }
 
+void child_keep_programs(void)
+{
+}
+
 void child_set_libexec(const char *dir)
 {
 	(void)dir;

@@ -257,11 +257,13 @@ def test_lamps_are_listed_and_found_by_a_test_that_is_no_state():
             test.wait()
             test.stdout.close()
             assert [x["testing"] for x in s.ctl("light", "2")["lamps"]] == [False], "ended with its asker"
-            found = subprocess.Popen(command(s, "light", "test", "input9::numlock", "--seconds", "60"), stdout=subprocess.DEVNULL)
+            found = subprocess.Popen(command(s, "light", "test", "input9::numlock", "--seconds", "60"), stdout=subprocess.PIPE)
+            assert json.loads(found.stdout.readline())["testing"]
             until(s, lambda: (lamps["spare"] / "brightness").read_text().startswith("1"), "it blinks too")
             found.kill()
             found.wait()
-            assert eyes.said["b2"][-1] == "test" and "take" not in eyes.said["b2"]
+            found.stdout.close()
+            assert "test" in eyes.said["b2"] and "take" not in eyes.said["b2"]
         walk = subprocess.run(command(s, "light", "test", "--seconds", "1"), check=True, capture_output=True)
         walked = [json.loads(line) for line in walk.stdout.splitlines()]
         assert [(x["name"], x["testing"]) for x in walked] == [

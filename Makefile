@@ -148,6 +148,7 @@ dockd_src := \
 	dockd/doctor_line.c \
 	dockd/check.c \
 	dockd/control_metrics.c \
+	dockd/control_camera.c \
 	dockd/textfile.c \
 	dockd/metrics.c \
 	dockd/exposition.c \
@@ -203,6 +204,7 @@ dockd_src := \
 	dockd/index_flow.c \
 	dockd/filling.c \
 	dockd/index_tally.c \
+	dockd/index_camera.c \
 	dockd/tally.c \
 	dockd/order.c \
 	dockd/retention.c \
@@ -223,6 +225,7 @@ dockctl_src := \
 	dockd/sheet.c \
 	dockd/role.c \
 	dockd/ctl_metrics.c \
+	dockd/ctl_known.c \
 	dockd/ctl_camera.c \
 	dockd/ctl_probe.c \
 	dockd/draft.c \

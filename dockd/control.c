@@ -260,6 +260,10 @@ static int answer(struct client *k)
 		return control_light(k);
 	case ASK_METRICS:
 		return control_metrics(k);
+	case ASK_CAMERAS:
+		return control_cameras(k);
+	case ASK_FORGET:
+		return control_forget(k);
 	}
 	return client_end(k, -EINVAL, 0, "no such question");
 }
@@ -341,6 +345,7 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 void control_configure(struct control *c, const struct config *config)
 {
 	c->roles = config->roles;
+	c->camera_overdue_s = config->camera_overdue_s;
 	control_doctor_configure(c, config);
 	memcpy(c->station_light, config->station_light, sizeof(c->station_light));
 }

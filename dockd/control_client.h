@@ -74,6 +74,7 @@ struct control {
 	uint64_t generation;
 	struct client *client[CONTROL_CLIENTS];
 	struct role_groups roles;
+	uint32_t camera_overdue_s; /* 0: never */
 	struct control_denied denied[CONTROL_DENIED];
 	struct control_doctor doctor;
 	struct control_light light;
@@ -116,6 +117,12 @@ int control_doctor(struct client *k);
 void control_doctor_configure(struct control *c, const struct config *config);
 /* When the disk will be full, with what staging tells of its room. */
 struct filling control_filling(const struct control *c, const struct staging_space *space);
+
+/* control_camera.c */
+int control_cameras(struct client *k);
+int control_forget(struct client *k);
+/* How many have been docked here and are not forgotten, and how many of them are overdue. */
+void control_cameras_count(const struct control *c, uint64_t *known, uint64_t *overdue);
 
 /* control_metrics.c: the station's figures. */
 int control_metrics(struct client *k);

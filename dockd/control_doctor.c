@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,6 +149,23 @@ static void look_at_program(const struct control *c, const struct checks *to)
 		    to, c->doctor.log_file, access(c->doctor.log_file, W_OK) < 0 ? -errno : 0);
 }
 
+/* Which they are is not for everybody who may ask this. */
+static void look_at_cameras(const struct control *c, const struct checks *to)
+{
+	uint64_t known, overdue;
+
+	control_cameras_count(c, &known, &overdue);
+	if (overdue > 0)
+		check_say(to, CHECK_NOTE, "cameras", "",
+		    "custodian: dockctl camera list --overdue names them: ask for them; dockctl camera "
+		    "forget for what is lost or retired",
+		    "%" PRIu64 " of %" PRIu64 " cameras have not been docked for %" PRIu32 " days",
+		    overdue, known, c->camera_overdue_s / 86400);
+	else
+		check_say(
+		    to, CHECK_WELL, "cameras", "", "", "none of %" PRIu64 " is overdue", known);
+}
+
 static void look_at_certificates(
     const struct control *c, const struct checks *to, size_t n, const char *name)
 {
@@ -189,6 +207,7 @@ int control_doctor(struct client *k)
 	look_at_station(k->control, &to);
 	look_at_bays(k->control, &to);
 	look_at_program(k->control, &to);
+	look_at_cameras(k->control, &to);
 	look_at_line(k->control, &to);
 	if (page.error < 0)
 		return page.error;

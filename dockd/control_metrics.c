@@ -151,7 +151,7 @@ static bool occupied(const struct bay *b)
 static void put_bays(struct scrape *s)
 {
 	const struct bays *bays = s->c->p.bays;
-	uint64_t docked = 0;
+	uint64_t docked = 0, known, overdue;
 
 	family(s, M_BAY_LIGHT);
 	for (size_t i = 0; i < bays->n; i++) {
@@ -171,6 +171,9 @@ static void put_bays(struct scrape *s)
 		exposition_count(&s->x, bays->bay[i]->health.attention[0] != '\0', "bay",
 		    bays->bay[i]->name, NULL);
 	one(s, M_CAMERAS_DOCKED, docked);
+	control_cameras_count(s->c, &known, &overdue);
+	one(s, M_CAMERAS_KNOWN, known);
+	one(s, M_CAMERAS_OVERDUE, overdue);
 	one(s, M_DOCKINGS, s->counts.dockings);
 	tallied(s, M_PULLED_BYTES, TALLY_PULLED_BYTES, NULL, NULL);
 	tallied(s, M_PULLS, TALLY_PULLS, NULL, "result");

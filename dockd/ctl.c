@@ -40,6 +40,8 @@ static const char usage_text[] =
     "  camera revoke SERIAL [FINGERPRINT] --reason TEXT\n"
     "  camera keys [SERIAL]          the public keys that cameras sign with\n"
     "  camera assign SERIAL --officer ID --unit ID --reason TEXT   told to it when docked\n"
+    "  camera list [--overdue]       which have been docked here, and when last\n"
+    "  camera forget SERIAL --reason TEXT   it is lost or retired: never overdue\n"
     "  camera probe BAY|PORT [--profile FILE]   what it is, and a profile drafted for it\n"
     "  report DOCKING|FILE...        how a camera was used, by its own log\n"
     "  report --camera SERIAL        the same over a period: --from DAY, --to DAY\n"
@@ -223,6 +225,7 @@ static const struct option options[] = {
 	[OPTION_OFFICER] = { "officer", required_argument, NULL, 0 },
 	[OPTION_UNIT] = { "unit", required_argument, NULL, 0 },
 	[OPTION_PROFILE] = { "profile", required_argument, NULL, 0 },
+	[OPTION_OVERDUE] = { "overdue", no_argument, NULL, 0 },
 	[OPTION_WITHOUT_IDS] = { "without-ids", no_argument, NULL, 0 },
 	[OPTION_DAYS] = { "days", required_argument, NULL, 0 },
 	[OPTION_HTML] = { "html", no_argument, NULL, 0 },
@@ -263,7 +266,8 @@ static const struct command {
 	{ "review", review_run, 0 },
 	{ "dispose", dispose_run, WITH(REASON) | WITH(ORDER) },
 	{ "camera", camera_run,
-	    WITH(SCHEME) | WITH(REASON) | WITH(OFFICER) | WITH(UNIT) | WITH(PROFILE) },
+	    WITH(SCHEME) | WITH(REASON) | WITH(OFFICER) | WITH(UNIT) | WITH(PROFILE) |
+		WITH(OVERDUE) },
 	{ "verify-bundle", bundle_run, WITH(KEY) | WITH(RECEIPT_KEY) | WITH(FILE) },
 	{ "statement", statement_run, WITH(KEY) | WITH(RECEIPT_KEY) },
 	{ "ledger", ledger_run,

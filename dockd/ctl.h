@@ -56,6 +56,7 @@ enum ctl_option {
 	OPTION_OFFICER,
 	OPTION_UNIT,
 	OPTION_PROFILE,
+	OPTION_OVERDUE,
 	OPTION_WITHOUT_IDS,
 	OPTION_DAYS,
 	OPTION_HTML,
@@ -158,7 +159,9 @@ int wait_run(struct ctl *c);    /* ctl_wait.c */
 int ledger_run(struct ctl *c);  /* ctl_ledger.c */
 int bundle_run(struct ctl *c);
 int statement_run(struct ctl *c);
-int camera_run(struct ctl *c);   /* ctl_camera.c */
+int camera_run(struct ctl *c); /* ctl_camera.c */
+int known_run(struct ctl *c);  /* ctl_known.c: camera list, camera forget */
+int forget_run(struct ctl *c);
 int probe_run(struct ctl *c);    /* ctl_probe.c: camera probe */
 int report_run(struct ctl *c);   /* ctl_report.c */
 int expedite_run(struct ctl *c); /* ctl_expedite.c */

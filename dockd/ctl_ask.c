@@ -41,6 +41,7 @@ static bool has_pages(unsigned ask)
 	case ASK_KEYS:
 	case ASK_ROOTS:
 	case ASK_DOCTOR:
+	case ASK_CAMERAS:
 	case ASK_LIGHT:
 		return true;
 	case ASK_STATUS:
@@ -58,6 +59,7 @@ static bool has_pages(unsigned ask)
 	case ASK_PROBE:
 	case ASK_ASSIGN:
 	case ASK_METRICS:
+	case ASK_FORGET:
 		return false;
 	}
 	return false;
@@ -112,6 +114,7 @@ static int take_page(
 		case MSG_PROBE:
 		case MSG_CHECK:
 		case MSG_LAMP:
+		case MSG_KNOWN:
 			err = part ? part(context, &m) : -EPROTO;
 			break;
 		default:

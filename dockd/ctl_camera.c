@@ -202,5 +202,9 @@ int camera_run(struct ctl *c)
 		return assign(c);
 	if (strcmp(what, "probe") == 0)
 		return probe_run(c);
-	return ctl_usage("camera takes enroll, revoke, keys, assign or probe");
+	if (strcmp(what, "list") == 0)
+		return known_run(c);
+	if (strcmp(what, "forget") == 0)
+		return forget_run(c);
+	return ctl_usage("camera takes enroll, revoke, keys, assign, list, forget or probe");
 }

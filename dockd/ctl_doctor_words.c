@@ -15,6 +15,7 @@ static const struct {
 	    "A bay that never sees a camera may be a wrong port, a dead cable, or a wrong name." },
 	{ "binding",
 	    "Receipts of another server under the same name would let cameras be emptied." },
+	{ "cameras", "What a camera holds is nowhere else until it is docked; it may be lost." },
 	{ "certificate",
 	    "When it ends, connections to the destination are refused, and nothing is sent." },
 	{ "clock",

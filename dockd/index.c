@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 10 /* as at the end of schema */
+#define SCHEMA_VERSION 11 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -135,7 +135,12 @@ static const char schema[] =
     "CREATE TABLE shipped(destination TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID;"
     "CREATE TABLE tally(what INTEGER, a TEXT, b TEXT, n INTEGER, PRIMARY KEY(what, a, b))"
     " WITHOUT ROWID;" /* sums of what the ledger tells: enum tallied */
-    "PRAGMA user_version = 10;";
+    "CREATE TABLE known(number INTEGER PRIMARY KEY, camera TEXT UNIQUE, profile TEXT, officer TEXT,"
+    " unit TEXT, docking INTEGER, dockings INTEGER, files INTEGER, last INTEGER, away INTEGER,"
+    " forgotten INTEGER);" /* cameras that have been docked here */
+    "CREATE INDEX known_last ON known(last) WHERE forgotten = 0 AND away = 1;"
+    "CREATE INDEX known_docking ON known(docking) WHERE away = 0;"
+    "PRAGMA user_version = 11;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

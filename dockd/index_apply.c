@@ -460,6 +460,7 @@ static const struct rule rules[] = {
 	{ "abandoned", apply_abandoned, NULL, { "#asset", "$destination", "$result" } },
 	{ "expedited", apply_expedited, NULL, { "#docking", "$camera", "$reason", "#uid" } },
 	{ "assigned", apply_assigned, NULL, { "$camera", "$officer", "$unit", "$reason", "#uid" } },
+	{ "forgotten", noted, NULL, { "$camera", "$reason", "#uid" } }, /* known_note's */
 	{ "unlock", apply_unlock, NULL, { "#docking", "$language", "#try" } },
 	{ "unlocked", apply_unlocked, NULL, { "#docking", "$result" } },
 	{ "lift", apply_lift, NULL, { "#order", "$reason", "#uid" } },
@@ -566,6 +567,8 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 		rc = health_note(ix, r);
 	if (rc == 0)
 		rc = tally_note(ix, r);
+	if (rc == 0)
+		rc = known_note(ix, a.time_s, r);
 	if (rc < 0)
 		return rc;
 	ix->applied = seq;

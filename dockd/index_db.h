@@ -200,6 +200,15 @@ enum statement {
 	Q_FLOW_ADD,
 	Q_FLOW,
 	Q_FLOW_FIRST,
+	Q_KNOWN_PUT,
+	Q_KNOWN_LEFT,
+	Q_KNOWN_FILE,
+	Q_KNOWN_ISSUED,
+	Q_KNOWN_FORGET,
+	Q_KNOWN,
+	Q_KNOWN_ONE,
+	Q_KNOWN_COUNT,
+	Q_KNOWN_OVERDUE,
 	Q_TALLIES,
 	Q_TALLY_PUT,
 	Q_BAY_SEEN,
@@ -398,6 +407,8 @@ int health_note(struct index *ix, const struct record *r);
 
 /* What a change of an asset means for the days' sums (index_flow). */
 int flow_note(struct index *ix, const struct entry *before, const struct entry *after);
+/* What a record, once applied, says of the cameras that come here (index_camera). */
+int known_note(struct index *ix, int64_t time_s, const struct record *r);
 /* What a record, once applied, adds to the sums; and how they are kept (index_tally). */
 int tally_note(struct index *ix, const struct record *r);
 int tally_open(struct index *ix);

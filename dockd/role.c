@@ -25,6 +25,8 @@ static const struct {
 	[ASK_ROOTS] = { "roots", EVERYBODY },
 	[ASK_DOCTOR] = { "doctor", EVERYBODY },
 	[ASK_METRICS] = { "metrics", EVERYBODY },
+	[ASK_CAMERAS] = { "camera-list", DECIDES | ROLE_AUDITOR | ROLE_IT },
+	[ASK_FORGET] = { "camera-forget", DECIDES },
 	[ASK_RETRY] = { "retry", DECIDES | ROLE_IT },
 	[ASK_EXPEDITE] = { "expedite", DECIDES },
 	[ASK_PRESERVE] = { "preserve", DECIDES },

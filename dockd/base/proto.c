@@ -200,6 +200,9 @@ static const struct shape shapes[] = {
 		TEXT(proto_check, subject),
 		TEXT(proto_check, what),
 		TEXT(proto_check, advice))),
+	SHAPE(KNOWN, proto_ctl_known,
+	    TEXTS(TEXT(proto_ctl_known, camera), TEXT(proto_ctl_known, profile),
+		TEXT(proto_ctl_known, officer), TEXT(proto_ctl_known, unit))),
 	SHAPE(LAMP, proto_lamp, TEXTS(TEXT(proto_lamp, lamp), TEXT(proto_lamp, name), TEXT(proto_lamp, bay))),
 	SHAPE(END, proto_ctl_end, TEXTS(TEXT(proto_ctl_end, text))),
 };

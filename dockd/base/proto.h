@@ -121,6 +121,7 @@ enum msg_type {
 	MSG_PROBE,     /* from core: proto_ctl_probe: what a plugged device is */
 	MSG_CHECK,     /* from core: proto_check: what doctor has looked at */
 	MSG_LAMP,      /* from core: proto_lamp: one lamp */
+	MSG_KNOWN,     /* from core: proto_ctl_known: a camera that has been docked here */
 };
 
 /* In front of every message. */

@@ -45,9 +45,12 @@ enum ask {
 	ASK_LIGHT,   /* text "" all, a bay or a lamp; number: seconds of a test, 0 only to be told
 			 => LAMP..., END; a test is recorded */
 	ASK_METRICS, /* => SEGMENT + fd ("metrics": Prometheus text), END */
+	ASK_CAMERAS, /* page from cursor; flags CAMERAS_OVERDUE => KNOWN..., END */
+	ASK_FORGET,  /* text camera => END: it is lost or retired; recorded */
 };
 
-#define ASSETS_QUEUED (1u << 0) /* only those not receipted everywhere */
+#define CAMERAS_OVERDUE (1u << 0) /* only those not docked for too long */
+#define ASSETS_QUEUED (1u << 0)   /* only those not receipted everywhere */
 
 enum wait_for {
 	WAIT_ASSET_RUNG = 1, /* number has reached rung */
@@ -287,6 +290,20 @@ struct proto_ctl_key {
 	char fingerprint[PROTO_ID_LEN]; /* hex of SHA-256 over SubjectPublicKeyInfo */
 };
 _Static_assert(sizeof(struct proto_ctl_key) == 232, "crank PROTO_VERSION");
+
+struct proto_ctl_known {
+	uint64_t docking; /* the last one */
+	uint64_t dockings, files, findings;
+	int64_t last_s; /* when it was here last */
+	uint32_t docked, forgotten, overdue;
+	uint32_t pad;
+	char camera[PROTO_TEXT_LEN + 4];
+	char profile[PROTO_NAME_LEN];
+	char officer[PROTO_ID_TEXT_LEN];
+	char unit[PROTO_ID_TEXT_LEN];
+	char pad2[4];
+};
+_Static_assert(sizeof(struct proto_ctl_known) == 336, "crank PROTO_VERSION");
 
 struct proto_ctl_end {
 	int32_t status; /* 0, -ENOENT, -ETIMEDOUT, -EINVAL, -EPERM ... */

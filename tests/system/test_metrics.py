@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from exposition import Exposition
-from station import ROOT, Station, until
+from station import ROOT, Clock, Station, new_folder, until
 
 RULES = ROOT / "etc/prometheus/dockd.rules.yml"
 DAY = 86400
@@ -19,7 +19,7 @@ WELL = {
     'dockd_certificate_expiry_time_seconds{destination="store",which="client"}': 300 * DAY,
     'dockd_signatures_total{result="valid"}': 100, 'dockd_signatures_total{result="mismatch"}': 0,
     'dockd_receipts_refused_total{destination="store",result="bad-signature"}': 0,
-    'dockd_receipts_lost_total{destination="store"}': 0,
+    'dockd_receipts_lost_total{destination="store"}': 0, "dockd_cameras_overdue": 0,
 }
 MTIME = 'node_textfile_mtime_seconds{file="/run/dockd/metrics/dockd.prom"}'
 CLIENT = 'dockd_certificate_expiry_time_seconds{destination="store",which="client"}'
@@ -44,6 +44,7 @@ WRONG = {
     "30": ({CLIENT: 20 * DAY}, ["DockdCertificateEnds30"]),
     "7": ({CLIENT: 5 * DAY}, ["DockdCertificateEnds7"]),
     "ended": ({CLIENT: -DAY}, ["DockdCertificateEnds7"]),
+    "overdue": ({"dockd_cameras_overdue": 3}, ["DockdCamerasOverdue"]),
     "mismatch": ({'dockd_signatures_total{result="mismatch"}': "0+1x120"}, ["DockdSignatureMismatch"]),
     "more valid": ({'dockd_signatures_total{result="valid"}': "0+1x120"}, []),
     "refused": ({'dockd_receipts_refused_total{destination="store",result="bad-signature"}': "0+1x120"},
@@ -227,3 +228,60 @@ def rules_fire_for_what_they_are_for(text, tmp_path):
     for command in (["check", "rules", RULES], ["test", "rules", path]):
         done = subprocess.run(["promtool", *command], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cameras_that_are_overdue():
+    folder = new_folder("station")
+    clock = Clock(folder)
+    with Station(bays=[{"name": "1", "port": "1-1"}, {"name": "2", "port": "1-2"}],
+                 env=clock.env, folder=folder, camera_overdue_days=3) as s:
+        gone = s.camera("GONE", objects=[{"path": "DCIM/100/1.mp4", "size": 1000},
+                                         {"path": "DCIM/100/2.mp4", "size": 2000}])
+        gone.plug("1-1")
+        stays = s.camera("STAYS", objects=[])
+        stays.plug("1-2")
+        s.wait("dockings", 2)
+        s.wait("all", "receipted")
+        s.ctl("camera", "assign", "BWC-GONE", "--officer", "o77", "--unit", "u1", "--reason", "test")
+        gone.unplug()
+        until(s, lambda: [r for r in s.ledger() if r["type"] == "undocked"], "it has left")
+
+        def cameras(*more):
+            return {r["camera"]: r for r in s.ctl("camera", "list", *more)["cameras"]}
+
+        row = cameras()["BWC-GONE"]
+        assert row["state"] == "away" and not row["overdue"] and row["dockings"] == 1
+        assert row["files"] == 2 and row["officer"] == "o77" and row["unit"] == "u1"
+        assert cameras()["BWC-STAYS"]["state"] == "docked"
+        m = metrics(s)
+        assert m("dockd_cameras_known") == 2 and m("dockd_cameras_overdue") == 0
+        light = m.of("dockd_station_light")
+
+        clock.on(3 * DAY + 60)  # who stands in the dock is not missed, however long
+        assert set(cameras("--overdue")) == {"BWC-GONE"} and cameras()["BWC-GONE"]["state"] == "overdue"
+        m = metrics(s)
+        assert m("dockd_cameras_overdue") == 1 and "BWC-GONE" not in m.text
+        assert m.of("dockd_station_light") == light
+        checks = [c for c in s.ctl("doctor", check=False)["checks"] if c["check"] == "cameras"]
+        assert len(checks) == 1 and checks[0]["what"].startswith("1 of 2 ") and "BWC-GONE" not in str(checks)
+
+        # a restart and an index made again change nothing of it
+        s.stop_core()
+        for path in (s.folder / "state").glob("index.sqlite*"):
+            path.unlink()
+        s.start_core()
+        assert set(cameras("--overdue")) == {"BWC-GONE"}
+
+        forget = ("camera", "forget", "BWC-GONE", "--reason", "lost in the river")
+        s.ctl(*forget)
+        assert cameras("--overdue") == {} and cameras()["BWC-GONE"]["state"] == "forgotten"
+        m = metrics(s)
+        assert m("dockd_cameras_known") == 1 and m("dockd_cameras_overdue") == 0
+        record = [r for r in s.ledger() if r["type"] == "forgotten"]
+        assert [(r["camera"], r["reason"], r["uid"]) for r in record] == [("BWC-GONE", "lost in the river", 0)]
+        assert s.ctl("camera", "forget", "NOBODY", "--reason", "x", check=False)["exit"] == 1
+        # it was not lost
+        gone.plug("1-1")
+        until(s, lambda: cameras()["BWC-GONE"]["state"] == "docked", "it is back")
+        assert cameras()["BWC-GONE"]["dockings"] == 2
+        assert s.ctl(*forget, check=False)["exit"] == 1

@@ -19,6 +19,8 @@ COMMANDS = {
     "preserve": (("preserve", "asset", "1", *REASON), "custodian evidence"),
     "camera-assign": (("camera", "assign", "cam", "--officer", "o1", "--unit", "u1", *REASON),
                       "custodian evidence"),
+    "camera-list": (("camera", "list"), "custodian evidence auditor it"),
+    "camera-forget": (("camera", "forget", "nobody", *REASON), "custodian evidence"),
     "metrics": (("metrics",), "viewer custodian evidence auditor it"),
     "orders": (("orders",), "custodian evidence auditor"),
     "due": (("due",), "custodian evidence auditor"),

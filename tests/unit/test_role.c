@@ -21,12 +21,12 @@ static void every_question_has_its_roles(void **state)
 	char words[128];
 
 	(void)state;
-	for (unsigned ask = ASK_STATUS; ask <= ASK_METRICS; ask++) {
+	for (unsigned ask = ASK_STATUS; ask <= ASK_FORGET; ask++) {
 		assert_true(role_for(ask) != 0);
 		assert_string_not_equal(role_ask_word(ask), "?");
 	}
 	assert_int_equal(role_for(0), 0);
-	assert_int_equal(role_for(ASK_METRICS + 1), 0);
+	assert_int_equal(role_for(ASK_FORGET + 1), 0);
 	assert_string_equal(role_words(role_for(ASK_EXPEDITE), words, sizeof(words)),
 	    "custodian or evidence-manager");
 }
@@ -35,7 +35,7 @@ static void viewers_and_auditors_change_nothing(void **state)
 {
 	static const unsigned changes[] = { ASK_RETRY, ASK_PRESERVE, ASK_LIFT, ASK_DISPOSE,
 		ASK_ENROLL, ASK_REVOKE, ASK_SETTLE, ASK_EXPEDITE, ASK_REBIND, ASK_PROBE, ASK_ASSIGN,
-		ASK_LIGHT, ASK_EXPORT };
+		ASK_LIGHT, ASK_EXPORT, ASK_FORGET };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)

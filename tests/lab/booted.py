@@ -16,6 +16,7 @@ import time
 from appliance import CONF, Appliance
 from lamps import Lamps
 from labstation import fill
+from only_cameras import only_cameras
 from probe import Tally
 from processes import TABLE, judge, processes
 
@@ -236,6 +237,7 @@ def main():
         part(goes_on, a, work, wanted)
         part(turned, a)
         part(new_lamps, a, lamps)
+        part(only_cameras, a, t, work / "cam2")
         part(hangs, a)
         if t.failed:
             print(a.run("dockctl status; journalctl --no-pager -u 'dockd*' -u lamps | tail -n 150")[1], flush=True)

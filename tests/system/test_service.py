@@ -1,13 +1,12 @@
 """The service as its manager sees it: an end in order with a full dock, and what an idle one costs."""
 import os
 import re
-import signal
+import select
 import subprocess
 import time
 
 import vcam
 from station import BUILD, Station
-from waiting import until
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -57,3 +56,38 @@ def test_forty_busy_cameras_end_in_order():
         for clip in done:
             assert clip["interruptions"] == 1
             assert SIZE <= clip["pulled_bytes"] <= SIZE + (64 << 10)
+
+
+def spent(pid):
+    """Seconds of processor time, and how often it was woken."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        words = f.read().rsplit(")", 1)[1].split()
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        woken = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M)
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK"), int(woken.group(1))
+
+
+def test_forty_idle_cameras_cost_next_to_nothing():
+    """All is done, all are docked: core and forty workers over ten seconds of lamps and time-outs."""
+    span, bound = 10, 0.02
+    bays = [{"name": str(i + 1), "port": port} for i, port in enumerate(FORTY)]
+    with Station(bays=bays, profile={"settle_seconds": 1, "timeout_seconds": 60}, pulls_per_port=16) as s:
+        for i, port in enumerate(FORTY):
+            s.camera(f"C{i}", [vcam.clip("DCIM/a.mp4", 64 << 10, i, mtime=DAY)]).plug(port)
+        s.wait("all", "receipted", timeout=120)
+        for i in range(len(FORTY)):
+            s.wait("bay", str(i + 1), "take", timeout=120)
+        s.wait("idle")
+        core = s.core.process.pid
+        children = subprocess.run(["pgrep", "-P", str(core)], capture_output=True, text=True).stdout.split()
+        assert len(children) == len(FORTY)
+        before = {pid: spent(pid) for pid in [core, *children]}
+        # the span is what is measured, not waited for: nothing is expected to happen in it
+        select.select([], [], [], span)
+        after = {pid: spent(pid) for pid in before}
+        used = {pid: after[pid][0] - before[pid][0] for pid in before}
+        woken = {pid: after[pid][1] - before[pid][1] for pid in before}
+        print(f"idle, {len(FORTY)} cameras: core {used[core] / span:.2%} of a processor, woken "
+              f"{woken[core] / span:.1f} times a second; workers together "
+              f"{sum(used[p] for p in children) / span:.2%}, woken {sum(woken[p] for p in children) / span:.1f}")
+        assert SANITIZED or sum(used.values()) / span <= bound

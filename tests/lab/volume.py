@@ -9,7 +9,6 @@ import os
 import pathlib
 import struct
 import subprocess
-import time
 
 from probe import HERE, Tally, until
 
@@ -115,7 +114,6 @@ for name in STEPS:
     path = pathlib.Path("/run/shims") / name
     path.write_text(KILLER % sh("command -v " + name).stdout.strip())
     path.chmod(0o755)
-began = time.monotonic()
 good, died, last = True, 0, None
 for step in range(2, 200, 9):
     pathlib.Path("/run/count").write_text(str(step))
@@ -123,7 +121,6 @@ for step in range(2, 200, 9):
     if last.returncode == 0:
         break
     died += 1
-    print("        %d: %d s %s" % (step, time.monotonic() - began, last.stderr.strip()[-200:]), flush=True)
     whole = files(STATE) if not os.path.ismount(STATE) else None
     moved = pathlib.Path(str(STATE) + ".plain")
     if whole is not None and whole != before and not (moved.exists() and files(moved) == before):
@@ -132,7 +129,7 @@ for step in range(2, 200, 9):
     subsystem = sh("cryptsetup luksDump /dev/vda | sed -n 's/^Subsystem:[[:space:]]*//p'", check=False).stdout.strip()
     if named() and subsystem != "dockd-ready":
         good = t.check("step %d: half made and named" % step, False)
-t.check("killed at %d steps, then made" % died, good and died > 5 and last.returncode == 0,
+t.check("killed at %d steps, then made" % died, good and died > 2 and last.returncode == 0,
         last.stdout + last.stderr)
 sh("rm -r /run/shims; mkdir /run/shims")
 
@@ -176,6 +173,16 @@ t.check("it opens the volume", sh("printf %%s %s | cryptsetup open --test-passph
 kept = sh("grep -rlF %s /etc /run /var/lib/dockd /var/lib/dockd-volume" % recovery, check=False).stdout
 t.check("and is written down nowhere", kept == "", kept)
 
+# ---- swap ----
+sh("cryptsetup open --key-file /root/volume.key /dev/vda dockd-volume")
+sh("mkswap /dev/vdb && swapon /dev/vdb && echo '/dev/vdb none swap sw 0 0' >>/etc/fstab")
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
+t.check("plain swap is told", "/dev/vdb is plain swap" in done.stderr, done.stdout + done.stderr)
+done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes", "--swap-off")
+t.check("and put off", done.returncode == 0 and "/dev/vdb" not in pathlib.Path("/proc/swaps").read_text() and
+        "\n/dev/vdb" not in pathlib.Path("/etc/fstab").read_text(), done.stdout + done.stderr)
+close()
+
 # ---- by the TPM ----
 def extend(register):
     """TPM2_PCR_Extend (TPM 2.0 part 3, 22.2), by the empty password: what a changed boot does to a register."""
@@ -193,6 +200,7 @@ if os.path.exists("/dev/tpmrm0.away"):
     done = provision("--device", "/dev/vda", "--unlock", "tpm", "--yes")
     t.check("a volume by the TPM", done.returncode == 0 and os.path.ismount(STATE), done.stdout + done.stderr)
     t.check("named so for the next start", "tpm2-device=auto" in pathlib.Path("/etc/crypttab").read_text())
+    recovery = next((line for line in done.stdout.splitlines() if line.count("-") == 7), "")
     close()
     done = sh(ATTACH, check=False)
     t.check("which the TPM opens", done.returncode == 0 and os.path.exists("/dev/mapper/dockd-volume"), done.stderr)
@@ -200,20 +208,9 @@ if os.path.exists("/dev/tpmrm0.away"):
     t.check("secure boot changes", extend(7) == 0)
     done = sh(ATTACH, check=False)
     t.check("and it opens no more", done.returncode != 0 and not os.path.exists("/dev/mapper/dockd-volume"), done.stderr)
-    recovery = next((line for line in provision("--status").stdout.splitlines() if "recovery" in line), "")
-    t.check("but by the recovery key", recovery != "")
-    sh("rm -rf /var/lib/dockd/*; wipefs -qa /dev/vda; sed -i '/^# begin/,/^# end/d' /etc/crypttab /etc/fstab")
-    done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
-    close()
+    t.check("but by the recovery key", sh("printf %%s %s | cryptsetup open --test-passphrase --key-file - /dev/vda" %
+                                          recovery, check=False).returncode == 0)
 else:
     print("        no TPM here (LAB_TPM): not tried")
 
-# ---- swap ----
-sh("cryptsetup open --key-file /root/volume.key /dev/vda dockd-volume")
-sh("mkswap /dev/vdb && swapon /dev/vdb && echo '/dev/vdb none swap sw 0 0' >>/etc/fstab")
-done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
-t.check("plain swap is told", "/dev/vdb is plain swap" in done.stderr, done.stdout + done.stderr)
-done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes", "--swap-off")
-t.check("and put off", done.returncode == 0 and "/dev/vdb" not in pathlib.Path("/proc/swaps").read_text() and
-        "\n/dev/vdb" not in pathlib.Path("/etc/fstab").read_text(), done.stdout + done.stderr)
 t.finish()

@@ -8,6 +8,6 @@ while read -r event; do
 		echo "dockd/dockd.8: no entry for event \"$event\"" >&2
 		bad=1
 	fi
-done < <(git grep -hoE 'log_(info|warn|error|debug)\("[a-z-]+"' -- 'dockd/*.c' 'usb/*.c' 'uploader/*.c' |
-	sed 's/.*"\(.*\)"/\1/' | sort -u)
+done < <(git ls-files -co --exclude-standard 'dockd/*.c' 'usb/*.c' 'uploader/*.c' | xargs cat | tr -s '\n\t ' ' ' |
+	grep -oE '\blog_(info|warn|error|debug)\( ?[^,;]*,' | grep -oE '"[a-z-]+"' | tr -d '"' | sort -u)
 exit $bad

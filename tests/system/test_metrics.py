@@ -285,3 +285,23 @@ def test_cameras_that_are_overdue():
         until(s, lambda: cameras()["BWC-GONE"]["state"] == "docked", "it is back")
         assert cameras()["BWC-GONE"]["dockings"] == 2
         assert s.ctl(*forget, check=False)["exit"] == 1
+
+
+def test_nothing_but_ids_in_what_is_kept_lightly():
+    """A name in a file's path stands in ledger and clip, and in neither log, status, bay nor figures."""
+    with Station(bays=[{"name": "1", "port": "1-1"}]) as s:
+        s.camera("cam", objects=[{"path": "DCIM/JANEDOE/ARREST-OF-MILLER.mp4", "size": 50_000}]
+                 ).plug("1-1")
+        s.wait("dockings", 1)
+        s.wait("all", "receipted")
+        s.ctl("camera", "assign", "BWC-cam", "--officer", "o77", "--unit", "u1", "--reason", "Bob Roe")
+        assert "MILLER" in s.clip(1)["path"] and "MILLER" in str(s.ledger())
+        seen = {name: s.log(name) for name in ("dockd", "hotplug", "uploader-store")}
+        seen |= {word: json.dumps(s.ctl(word, check=False)) for word in ("status", "bay", "doctor")}
+        seen["metrics"] = metrics(s).text
+        assert s.events("assigned") and "officer=o77" in seen["dockd"]
+        for where, text in seen.items():
+            for name in ("JANEDOE", "MILLER", "Bob", "Roe"):
+                assert name not in text, (where, name)
+        for word in ("BWC-cam", "o77"):
+            assert word not in seen["metrics"] and word not in seen["status"]

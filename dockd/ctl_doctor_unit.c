@@ -6,6 +6,7 @@
 #include "ctl_doctor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ void doctor_unit_judge(const struct checks *to, const char *unit, const char *sh
 		snprintf(advice, sizeof(advice), "IT: systemctl enable %.80s", unit);
 		check_say(to, CHECK_WARN, "units", unit, advice,
 		    "it runs, and would not after a boot (%s)", file[0] ? file : "no state");
-	} else if (atol(restarts) > MANY_RESTARTS) {
+	} else if (strtol(restarts, NULL, 10) > MANY_RESTARTS) {
 		snprintf(advice, sizeof(advice), "IT: journalctl -u %.80s says why", unit);
 		check_say(to, CHECK_WARN, "units", unit, advice,
 		    "it runs, and was started anew %s times", restarts);
@@ -78,13 +79,11 @@ static int ask_systemctl(const char *unit, char *out, size_t room)
 	ssize_t n;
 	pid_t pid;
 
-	if (pipe(pipes) < 0)
+	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
 	if (pid == 0) {
 		dup2(pipes[1], STDOUT_FILENO);
-		close(pipes[0]);
-		close(pipes[1]);
 		execl("/usr/bin/systemctl", "systemctl", "show", "--no-pager", "-p",
 		    "LoadState,ActiveState,UnitFileState,Result,NRestarts", "--", unit,
 		    (char *)NULL);

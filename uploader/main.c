@@ -228,9 +228,9 @@ static int say_certificates(void)
 {
 	for (uint32_t i = CERTIFICATE_CLIENT; i <= CERTIFICATE_SERVER; i++) {
 		struct certificate *c = &up.room.trust.dates[i];
-		struct proto_certificate told = { .which = i,
-			.not_before_s = c->not_before_s,
-			.not_after_s = c->not_after_s };
+		struct proto_certificate told = {
+			.which = i, .not_before_s = c->not_before_s, .not_after_s = c->not_after_s
+		};
 		int err;
 
 		if (!c->known || c->told)

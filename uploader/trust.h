@@ -26,7 +26,7 @@ struct trust {
 	unsigned epoch;
 	int64_t changed_s; /* when a file was last replaced by another one; 0 never */
 	struct certificate dates[CERTIFICATE_SERVER + 1]; /* by enum certificate_which */
-	char why[256];     /* what is wrong with the files, for people */
+	char why[256]; /* what is wrong with the files, for people */
 };
 
 /*

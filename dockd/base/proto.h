@@ -99,7 +99,7 @@ enum msg_type {
 			  there and is not whole is not wanted any more */
 	MSG_PRESERVE, /* from core, slot idle: proto_upload, no fd => PRESERVED or FAILED: a hold on
 			  (preserved = 1) or off what is at the address */
-	MSG_PRESERVED, /* to core: proto_status; ends the slot: the store itself says so now */
+	MSG_PRESERVED,   /* to core: proto_status; ends the slot: the store itself says so now */
 	MSG_CERTIFICATE, /* to core: proto_certificate, when it was read anew or has changed */
 
 	/* dockctl */

@@ -74,9 +74,11 @@ static const char *show(bool colour)
 
 static void fill(char *text, size_t room, const char *with)
 {
+	size_t n = strlen(with);
+
 	text[0] = '\0';
-	while (strlen(text) + strlen(with) + 1 < room)
-		strcat(text, with);
+	for (size_t used = 0; used + n + 1 < room; used += n)
+		memcpy(text + used, with, n + 1);
 }
 
 static void what_a_person_must_do_comes_first(void **state)

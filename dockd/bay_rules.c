@@ -114,11 +114,13 @@ static void hubs(const struct ports *p, bool roots, struct ports *out)
 
 int bay_rules_write(FILE *out, const struct config *c, const char *sys)
 {
-	struct ports *all = calloc(3, sizeof(*all)), *bays = all, *above_them = all + 1,
-		     *roots = all + 2;
+	struct ports *all = calloc(3, sizeof(*all)), *bays, *above_them, *roots;
 
 	if (!all)
 		return -ENOMEM;
+	bays = &all[0];
+	above_them = &all[1];
+	roots = &all[2];
 	for (size_t i = 0; i < c->bays_n; i++)
 		add(bays, c->bay[i].port);
 	for (size_t i = 0; i < c->bays_n; i++)

@@ -324,28 +324,28 @@ class Appliance:
 
     # ---- the shell ----
 
-    def run(self, command, seconds=120):
+    def run(self, command, seconds=400):
         """bash -c, as root: (exit code, output, errors)."""
         code, out, err = self.shell.run(command, seconds)
         return code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
-    def sh(self, command, seconds=120):
+    def sh(self, command, seconds=400):
         """Output of a command that must succeed."""
         code, out, err = self.run(command, seconds)
         if code != 0:
             raise Failed("%s: exit %d: %s%s" % (command, code, out, err))
         return out
 
-    def until(self, command, seconds=120):
+    def until(self, command, seconds=400):
         """Output of a command that is asked again, in the guest, until it succeeds."""
         return self.sh("end=$((SECONDS + %d)); until out=$(%s) 2>/dev/null; do [ $SECONDS -lt $end ] || exit 1; "
-                       "sleep 0.2; done; echo \"$out\"" % (seconds, command), seconds + 60)
+                       "sleep 0.2; done; echo \"$out\"" % (seconds, command), seconds + 200)
 
-    def ctl(self, *words, timeout=120):
+    def ctl(self, *words, timeout=400):
         """What dockctl --json tells; its exit code must be 0."""
         if words[0] == "wait":
             words = ("wait", "--timeout", str(timeout), *words[1:])
-        out = self.sh("dockctl --json " + " ".join("'%s'" % word for word in words), timeout + 60)
+        out = self.sh("dockctl --json " + " ".join("'%s'" % word for word in words), timeout + 200)
         return json.loads(out) if out.strip() else None
 
     def read(self, path):

@@ -55,7 +55,7 @@ def sums(folder):
 
 
 def all_held(a, wanted):
-    a.ctl("wait", "all", "receipted", timeout=300)
+    a.ctl("wait", "all", "receipted")
     held = a.digests("/var/lib/dockd-uploader/local")
     got = sorted(d for path, d in held.items() if re.fullmatch("[0-9a-f]{2}/[0-9a-f]{64}", path))
     return got == sorted(wanted.values()), (sorted(held.items()), sorted(wanted.items()))
@@ -82,9 +82,9 @@ def lamps_tell(a, lamps, work):
     told = lamps.told(begin)
     t.check("bay 1 is being read (%s)" % told, told[0] == "reading", lamps.seen)
     seen.update(processes(a, "dockd-verify"))
-    a.ctl("wait", "bay", "3", "charging", timeout=300)
-    a.ctl("wait", "bay", "2", "take", timeout=300)
-    a.ctl("wait", "bay", "1", "take", timeout=300)
+    a.ctl("wait", "bay", "3", "charging")
+    a.ctl("wait", "bay", "2", "take")
+    a.ctl("wait", "bay", "1", "take")
     told = lamps.told()
     t.check("two may be taken, one charges, one is empty (%s)" % told,
             told[:4] == ["take", "take", "charging", "empty"], lamps.seen)
@@ -154,7 +154,7 @@ def killed(a, lamps):
         t.check("dockd killed: bay %d was dark after %.1f s" % (bay, dark[0] - begin if dark else 99), dark)
     t.check("systemd has started it again", a.sh("systemctl show -P NRestarts dockd").strip() == "1")
     for bay in ("1", "2"):
-        a.ctl("wait", "bay", bay, "take", timeout=300)
+        a.ctl("wait", "bay", bay, "take")
     told = lamps.told()
     t.check("and it says again what is so (%s)" % told, told[:4] == ["take", "take", "charging", "empty"], lamps.seen)
 
@@ -165,7 +165,7 @@ def goes_on(a, work, wanted):
     a.ctl("wait", "bay", "2", "empty")
     fill(work / "cam2", {"DCIM/of the next shift.mp4": 3 * MIB + 5})
     a.dock_mtp("cam2", "1.2", "BWC-2", work / "cam2")
-    a.ctl("wait", "bay", "2", "take", timeout=300)
+    a.ctl("wait", "bay", "2", "take")
     wanted.update({"cam2/" + path: d for path, d in sums(work / "cam2").items()})
     good, more = all_held(a, wanted)
     t.check("docked again after that: the new one has come, nothing twice", good, more)
@@ -187,7 +187,7 @@ def turned(a):
     t.check("reload: the same process", a.sh("systemctl show -P MainPID dockd") == pid)
     a.sh("systemctl restart dockd")
     for bay in ("1", "2"):
-        a.ctl("wait", "bay", bay, "take", timeout=300)
+        a.ctl("wait", "bay", bay, "take")
     a.until("systemctl is-active dockd-hotplug dockd-uploader@local")
     t.check("restart: all three are back", True)
 

@@ -201,19 +201,21 @@ def main(n=0, seed=None):
     began = time.monotonic()
     dock = Dock(work)
     try:
-        if n:
-            seed = seed or random.SystemRandom().randrange(1, 10**6)
-            print("        the same again: tests/lab/cuts.py %d %d" % (n, seed), flush=True)
-            drawn(dock, n, random.Random(seed))
-        else:
-            four(dock)
-        all_is_well(dock)
-    except (Failed, OSError) as e:
-        t.check("it goes on", False, e)
-    if t.failed and dock.a.process:
-        print(dock.a.run("dockctl status; dockctl queue; journalctl --no-pager -b -u 'dockd*' | tail -n 100")[1],
-              flush=True)
-    dock.close()
+        try:
+            if n:
+                seed = seed or random.SystemRandom().randrange(1, 10**6)
+                print("        the same again: tests/lab/cuts.py %d %d" % (n, seed), flush=True)
+                drawn(dock, n, random.Random(seed))
+            else:
+                four(dock)
+            all_is_well(dock)
+        except (Failed, OSError) as e:
+            t.check("it goes on", False, e)
+        if t.failed and dock.a.process:
+            print(dock.a.run("dockctl status; dockctl queue; journalctl --no-pager -b -u 'dockd*' | tail -n 100")[1],
+                  flush=True)
+    finally:
+        dock.close()
     print("        %.0f s for %d cuts" % (time.monotonic() - began, dock.cuts), flush=True)
     if not t.failed:
         shutil.rmtree(work)

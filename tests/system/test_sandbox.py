@@ -259,6 +259,7 @@ def check_shut_in(pid):
     words = dict(line.split(":", 1) for line in lines)
     assert words["Seccomp"].strip() == "2"
     assert words["NoNewPrivs"].strip() == "1"
+    assert not any(int(words[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"))
     assert words["Uid"].split() == [str(USER)] * 4 or os.getuid() != 0
 
 

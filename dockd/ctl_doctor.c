@@ -18,7 +18,6 @@
 #define FINDINGS_MOST 1024
 
 struct findings {
-	struct ctl *c;
 	struct proto_check *row;
 	size_t n, room;
 };
@@ -218,7 +217,7 @@ static void look_here(struct ctl *c, const struct checks *to)
 
 int doctor_run(struct ctl *c)
 {
-	struct findings f = { .c = c };
+	static struct findings f;
 	struct checks to = { keep, &f };
 	enum check_level worst = CHECK_WELL;
 	int code;

@@ -22,12 +22,14 @@ static const char *value_of(const char *lines, const char *key, char *out, size_
 	size_t len = strlen(key);
 
 	out[0] = '\0';
-	for (const char *s = lines; s; s = strchr(s, '\n')) {
-		s += *s == '\n';
-		if (strncmp(s, key, len) == 0 && s[len] == '=') {
-			snprintf(out, room, "%.*s", (int)strcspn(s + len + 1, "\n"), s + len + 1);
+	while (*lines) {
+		size_t end = strcspn(lines, "\n");
+
+		if (strncmp(lines, key, len) == 0 && lines[len] == '=') {
+			snprintf(out, room, "%.*s", (int)(end - len - 1), lines + len + 1);
 			break;
 		}
+		lines += end + (lines[end] == '\n');
 	}
 	return out;
 }
@@ -102,7 +104,7 @@ static int ask_systemctl(const char *unit, char *out, size_t room)
 
 static void look(const struct doctor_look *l, const char *unit)
 {
-	char shown[SHOWN_MAX];
+	char shown[SHOWN_MAX] = "";
 
 	if (ask_systemctl(unit, shown, sizeof(shown)) < 0)
 		check_say(l->to, CHECK_UNSEEN, "units", unit, "", "systemctl does not answer");

@@ -484,7 +484,7 @@ static void damaged_index_is_made_anew(void **state)
 		again = dump();
 		expect_same(live, again);
 		free(again);
-		assert_int_equal(count_bad(), round + 1);
+		assert_int_equal(count_bad(), round < 3 ? round + 1 : 3); /* the newest three */
 	}
 	free(live);
 }
@@ -523,7 +523,7 @@ static void corrupt_while_running(void **state)
 		rc = journal_commit(j);
 	assert_int_equal(rc, -EUCLEAN);
 	assert_false(journal_works(j));
-	assert_non_null(strstr(journal_why(j), "restart"));
+	assert_non_null(strstr(journal_why(j), "next start"));
 	assert_int_equal(journal_commit(j), -EIO);
 	stop();
 	start();

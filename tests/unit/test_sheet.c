@@ -57,8 +57,8 @@ static void text_has_the_row_and_fits(void **state)
 	assert_non_null(strstr(text, "> Wonder about it.\n"));
 	assert_non_null(strstr(text, "  - One \"thing\".\n"));
 	assert_non_null(strstr(text, "  dockctl odd\n      What it does.\n"));
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-		assert_in_range(strlen(line), 0, SHEET_COLUMNS);
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		assert_in_range(strcspn(line, "\n"), 0, SHEET_COLUMNS);
 	free(text);
 	text = page(false, true);
 	assert_null(strstr(text, "Nobody has"));

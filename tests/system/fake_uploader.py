@@ -139,6 +139,8 @@ class Uploader:
         if kind == "DESTINATION":
             rules = self.store.rules()
             self.put("READY", p.READY.pack(0, rules["level"], rules["can"], 0, b"", b"fake store"))
+            for which, first, last in rules.get("certificates", ()):
+                self.put("CERTIFICATE", p.CERTIFICATE.pack(which, 0, first, last))
         elif kind == "PROCEED":
             if self.slots[slot]["name"] not in self.store.rules()["stuck"]:
                 self.finish(at)

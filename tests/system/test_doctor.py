@@ -399,3 +399,19 @@ def test_without_a_daemon_it_says_so_and_looks_at_the_rest(station):
     station.start_core()
     ready(station)
     assert doctor(station).level("daemon") is None
+
+
+@pytest.mark.parametrize("which, first, last", [(0, 0, 1), (4, 0, 1), (2**32 - 1, 0, 1),
+                                                (3, 0, 2**63 - 1), (1, -(2**63), 0)])
+def test_an_uploader_that_tells_of_no_certificate_is_dropped(which, first, last):
+    now = int(datetime.datetime.now(UTC).timestamp())
+    with Station(fakes=("store",), profiles_dir="/nonexistent", start=False) as s:
+        s.settings["profiles-dir"] = s.folder / "profiles"
+        s.write_config()
+        s.fakes["store"].rule(certificates=[(3, now - 1, now + 3 * 86400), (which, first, last)])
+        s.start()
+        why = "a certificate that does not exist" if which not in (1, 3) else "no certificate can name"
+        until(s, lambda: why in s.log(), "dropped")
+        s.fakes["store"].rule(certificates=[(3, now - 1, now + 3 * 86400)])
+        ready(s)
+        until(s, lambda: doctor(s).level("certificate", "store server") == "bad", "told")

@@ -112,6 +112,7 @@ until n=$(grep -h '"type":"found"' /var/lib/dockd/ledger/*.jsonl | grep -m 1 '"s
 	grep -qh "\"asset\":$n,.*\"type\":\"%s\"" /var/lib/dockd/ledger/*.jsonl; do
 	read -r -t 0.02 <> <(:)
 done
+true
 """
 
 
@@ -129,7 +130,7 @@ def four(dock):
     dock.first_boot()
     a = dock.a
     pulling = threading.Thread(target=a.sh, args=(
-        "until [ -n \"$(find /var/lib/dockd/staging -size +%dk)\" ]; do read -r -t 0.02 <> <(:); done" %
+        "until [ -n \"$(find /var/lib/dockd/staging -size +%dk)\" ]; do read -r -t 0.02 <> <(:); done; true" %
         (LONG // 3000), 400))
     pulling.start()
     dock.dock()

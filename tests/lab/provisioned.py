@@ -25,6 +25,7 @@ from waiting import until  # noqa: E402
 system.PROGRAMS = ["test/dockd", "test/dockd-camera", "test/dockd-verify", "test/dockd-hotplug",
                    "test/dockd-uploader", "dockctl"]
 CONF = """station = "@STATION@";
+reserve-bytes = 1048576;
 ship-seconds = 1;
 checkpoint-seconds = 1;
 destinations = ({ name = "nas"; driver = "dir"; folder = "/srv/store"; });

@@ -27,6 +27,8 @@ static const struct {
 	    "Nothing of it is ever deleted, until the order is lifted." },
 	{ ASK_ASSIGN, "dockctl camera assign SERIAL --officer ID --unit ID --reason TEXT",
 	    "Who carries this camera; it is told when it is docked." },
+	{ ASK_CAMERAS, "dockctl camera list", "Cameras docked here, and which are overdue." },
+	{ ASK_FORGET, "dockctl camera forget SERIAL --reason TEXT", "It is not awaited any more." },
 	{ ASK_ORDERS, "dockctl orders", "Orders to preserve, and who gave them." },
 	{ ASK_DUE, "dockctl due; dockctl review",
 	    "What goes by age soon; what never goes by itself, and who decides." },
@@ -112,9 +114,7 @@ static void put_evidence(struct sheet *s)
 {
 	put_station_lamps(s, true);
 	sheet_heading(s, "WHAT YOU DO");
-	sheet_item(s,
-	    "Each day: \"dockctl status\". It says what waits, since when, and what "
-	    "needs a person.");
+	sheet_item(s, "Each day: \"dockctl status\": what waits, and what needs a person.");
 	sheet_item(
 	    s, "Each week: \"dockctl review\". What is there never goes by age: you decide.");
 	sheet_item(s, "A finding of an audit: look into it, write down what you found, settle.");

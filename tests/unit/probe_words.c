@@ -13,7 +13,7 @@
 
 #define TABLE(name, first, last, word)                                                             \
 	for (unsigned i = (first); i <= (unsigned)(last); i++)                                     \
-		printf("%s %s\n", name, word)
+	printf("%s %s\n", name, word)
 
 int main(void)
 {

@@ -18,7 +18,7 @@ from lamps import Lamps
 from labstation import fill
 from only_cameras import only_cameras
 from probe import Tally
-from processes import TABLE, judge, processes
+from processes import TABLE, Look, judge
 
 MIB = 1 << 20
 t = Tally("booted")
@@ -73,18 +73,20 @@ def comes_up(a):
 def lamps_tell(a, lamps, work):
     told = lamps.told()
     t.check("empty bays wink, the station is well (%s)" % told, told == ["empty"] * 4 + ["take"], lamps.seen)
+    looks = [Look(a, program) for program in ("dockd-camera", "dockd-verify")]
     a.dock_mtp("cam1", "1.1", "BWC-1", work / "cam1")
     a.dock_mtp("cam2", "1.2", "BWC-2", work / "cam2")
     a.dock_disk("card", "2.1", "BWC-3", work / "card.img")
     a.ctl("wait", "bay", "1", "reading")
     begin = lamps.now()
-    seen = processes(a)
-    told = lamps.told(begin)
-    t.check("bay 1 is being read (%s)" % told, told[0] == "reading", lamps.seen)
-    seen.update(processes(a, "dockd-verify"))
     a.ctl("wait", "bay", "3", "charging")
     a.ctl("wait", "bay", "2", "take")
     a.ctl("wait", "bay", "1", "take")
+    seen = {}
+    for look in looks:
+        seen.update(look.found())
+    said = lamps.said(begin)
+    t.check("bay 1 was being read, by its lamp (%s)" % said[0], "reading" in said[0], lamps.seen)
     told = lamps.told()
     t.check("two may be taken, one charges, one is empty (%s)" % told,
             told[:4] == ["take", "take", "charging", "empty"], lamps.seen)

@@ -44,6 +44,18 @@ class Lamps:
         rows = [row for row in rows if len(row) == self.n + 1 and begin <= float(row[0]) <= begin + seconds]
         return [[(float(row[0]), row[n] not in ("0", "-")) for row in rows] for n in range(1, self.n + 1)]
 
+    def said(self, begin):
+        """All that each lamp has said since then, in its order."""
+        all_said = []
+        for samples in self.since(begin, int(self.now() - begin)):
+            eye, said = decoder.Decoder(), []
+            for t, lit in samples:
+                state = eye.feed(t, lit)
+                if state and said[-1:] != [state]:
+                    said.append(state)
+            all_said.append(said)
+        return all_said
+
     def told(self, begin=None, most=120):
         """
         What each lamp says to who looks from then on. Six seconds are enough, but where the guest was so

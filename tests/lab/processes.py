@@ -1,6 +1,7 @@
 """What each running program of the station has: user, capabilities, filters, open files, sockets.
 
-processes(appliance) looks into /proc of the guest; judge() holds one of them against TABLE.
+A Look waits in the guest until a program runs, and looks into /proc of all; judge() holds one of them
+against TABLE.
 """
 
 import re
@@ -19,12 +20,14 @@ FAMILIES = ("unix", "netlink", "packet", "tcp", "tcp6", "udp", "udp6", "raw", "r
 # Nothing of dockd moves meanwhile, so it is few commands: the watchdog goes on. Sockets of another network
 # namespace (the journal's) are in init's list.
 LOOK = r"""
-[ -z "$PROGRAM" ] || until pgrep -x "$PROGRAM" >/dev/null; do read -r -t 0.02 <> <(:); done
+exec 9<> <(:)
+until pgrep -x "$1" >/dev/null; do read -r -t 0.05 -u 9; done
 systemctl freeze dockd
 pids=$(pgrep '^dockd' | tr '\n' ' ')
 eval "ls -l /proc/{0,${pids// /,}0}/fd; grep -H '' /proc/{0,${pids// /,}0}/status /proc/{1,${pids// /,}1}/net/{%s}" 2>/dev/null
 systemctl thaw dockd
 cat /etc/passwd
+echo looked
 """ % ",".join(FAMILIES)
 
 
@@ -44,12 +47,21 @@ def kind(path, families):
     return path
 
 
-def processes(a, when=""):
-    """
-    {program: {"user", "status": {field: text}, "files": {kind: [path]}}}; of several one. when: a program
-    that is waited for.
-    """
-    text = a.sh("PROGRAM=%s\n%s" % (when, LOOK))
+class Look:
+    """Looks at all programs as soon as `program` runs: workers of a small file live for a moment."""
+
+    def __init__(self, a, program):
+        self.a, self.out = a, "/run/look-" + program
+        a.write("/root/look", LOOK)
+        a.sh("systemd-run -q -p StandardOutput=file:%s bash /root/look %s" % (self.out, program))
+
+    def found(self):
+        """{program: {"user", "status": {field: text}, "files": {kind: [path]}}}; of several one."""
+        self.a.until("tail -n 1 %s | grep -x looked" % self.out)
+        return processes(self.a.read(self.out).decode("utf-8", "replace"))
+
+
+def processes(text):
     users = dict(re.findall(r"^([\w-]+):x:(\d+):", text, re.M))
     users = {uid: name for name, uid in users.items()}
     families, found, by_pid = {}, {}, {}

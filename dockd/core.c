@@ -720,7 +720,8 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	r = loop(c);
 	if (r < 0)
 		log_error("loop", "reason=\"%s\"", strerror(-r));
-	failed = r < 0 || c->broken_ms > 0;
+	/* to have waited for a volume is no failure */
+	failed = r < 0 || (c->broken_ms > 0 && (!c->beside || c->state_failed));
 	stop(c);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

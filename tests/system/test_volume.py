@@ -113,6 +113,7 @@ def test_a_volume_that_is_not_mounted_is_not_touched():
                        check=True)
         try:
             until(lambda: s.core.starts == 2, s.situation)
+            assert s.core.codes == [0]  # no failure that a service manager would tell of
             s.ctl("status", check=False, connect=True)
             s.wait("bay", "1", "take")
             s.wait("all", "receipted")

@@ -287,9 +287,12 @@ digest_of() {
 	(cd "$1" && find -L . -type f -printf '%P\n' | sort | xargs -d '\n' sha256sum) | sha256sum | head -c 16
 }
 
-# SET DIGEST: under stations/, its secrets on the encrypted volume where there is one.
+# SET DIGEST: what is in the folder SET, in memory, goes under stations/; its secrets go from there to the
+# encrypted volume where there is one, and never touch the plain disk.
 keep_set() {
-	local set=$1 digest=$2 secrets
+	local from=$1 digest=$2 set=$etc/stations/.new.$2 secrets
+	rm -rf "$etc"/stations/.new.*
+	own_set "$from"
 	if [ -d "$etc/stations/$digest" ] && [ "$(digest_of "$etc/stations/$digest")" != "$digest" ]; then
 		mv -T "$etc/stations/$digest" "$etc/stations/$digest.changed-$(date +%s)"
 	fi
@@ -298,17 +301,24 @@ keep_set() {
 		mkdir -p "$secrets"
 		chmod 711 "$secrets"
 		rm -rf "$secrets"/.new.*
-		cp -a "$set/secrets" "$secrets/.new.$digest"
-		own_secrets "$secrets/.new.$digest"
+		cp -a "$from/secrets" "$secrets/.new.$digest"
 		sync -f "$secrets"
 		rm -rf "${secrets:?}/$digest.old"
 		[ ! -e "$secrets/$digest" ] || mv -T "$secrets/$digest" "$secrets/$digest.old"
 		mv -T "$secrets/.new.$digest" "$secrets/$digest"
 		rm -rf "${secrets:?}/$digest.old"
-		rm -rf "$set/secrets"
-		ln -s "$secrets/$digest" "$set/secrets"
+		rm -rf "$from/secrets"
+		ln -s "$secrets/$digest" "$from/secrets"
 	fi
-	[ -d "$etc/stations/$digest" ] && rm -rf "$set" && return
+	if [ -d "$etc/stations/$digest" ]; then
+		# as it is in place; but if that was before there was a volume, its secrets lie on the plain disk
+		[ -L "$from/secrets" ] && [ ! -L "$etc/stations/$digest/secrets" ] || return 0
+		find "$etc/stations/$digest/secrets" -type f -exec shred -u {} +
+		rm -rf "$etc/stations/$digest/secrets"
+		cp -P "$from/secrets" "$etc/stations/$digest/secrets"
+		return 0
+	fi
+	cp -a "$from" "$set"
 	sync -f "$set"
 	mv -T "$set" "$etc/stations/$digest"
 }
@@ -429,7 +439,7 @@ go_back() {
 }
 
 apply_run() {
-	local file='' station='' old='' ledger='' key='' dry='' start=1 back='' seconds=60 set digest same='' aside=''
+	local file='' station='' old='' ledger='' key='' dry='' start=1 back='' seconds=60 digest same='' aside=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--station | --replaces | --ledger | --old-key | --timeout)
@@ -485,11 +495,7 @@ apply_run() {
 	[ -z "$aside" ] || set_aside "$(fact state-dir)" "$aside"
 	mkdir -p "$etc/stations"
 	chmod 755 "$etc/stations"
-	rm -rf "$etc"/stations/.new.*
-	set=$etc/stations/.new.$digest
-	(umask 077 && cp -r "$work/set" "$set")
-	own_set "$set"
-	keep_set "$set" "$digest"
+	keep_set "$work/set" "$digest"
 	switch_to "$digest"
 	if [ -n "$same" ]; then say "$station: nothing to change"; else say "$station: in place as $etc/stations/$digest"; fi
 	finish "${same:+same}" "$start" "$seconds"

@@ -339,17 +339,13 @@ care_for_rest() {
 
 # A station file was applied before: the same settings anew, with the secrets on the volume.
 move_secrets() {
-	local set digest path
+	local digest path
 	[ ! -L "$etc/station/secrets" ] || return 0
-	rm -rf "$etc"/stations/.new.*
 	cp -r "$(realpath "$etc/station")" "$work/set"
 	grep -qE '^[[:space:]]*volume[[:space:]]*=' "$work/set/dockd.conf" ||
 		printf '\n# by dockd-provision: the state lies on the encrypted volume or nowhere\nvolume = "mounted";\n' >>"$work/set/dockd.conf"
 	digest=$(digest_of "$work/set")
-	set=$etc/stations/.new.$digest
-	(umask 077 && cp -r "$work/set" "$set")
-	own_set "$set"
-	keep_set "$set" "$digest"
+	keep_set "$work/set" "$digest"
 	switch_to "$digest"
 	rm -f "$etc/station.before"
 	for path in "$etc"/stations/*; do

@@ -77,7 +77,7 @@ def needles(made, key):
     body = "".join(key.splitlines()[1:-1])
     yield "key-in-pem", body.encode()
     yield "key", base64.b64decode(body)[-32:]
-    yield "ledger", b'"type":"docked"'
+    yield "ledger", b'"type":"docked",'
     yield "mark", MARK.encode()
 
 
@@ -164,7 +164,7 @@ def main():
     program = work / "needles"
     subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", program, HERE / "needles.c"], check=True)
     made = clips(work)
-    names = {*made, "serial", "token", "key", "key-in-pem", "ledger", "mark"}
+    names = {*made, "serial", "token", "key-in-pem", "ledger", "mark"}  # the key is nowhere but in its PEM
     for plain in (False, True):
         began = time.monotonic()
         try:

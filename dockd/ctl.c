@@ -26,7 +26,8 @@ static const char usage_text[] =
     "                                copy files and ledger out (--ledger: the ledger only)\n"
     "  preserve asset N|ID, camera SERIAL, docking N, period FROM UNTIL [camera SERIAL]\n"
     "           --reason TEXT        nothing of it is disposed of, also what arrives later\n"
-    "  lift ORDER --reason TEXT      ends a preservation order; orders shows them\n"
+    "  lift ORDER --reason TEXT      ends a preservation order\n"
+    "  orders                        all preservation orders, lifted ones too\n"
     "  settle DOCKING --reason TEXT  a person has looked into the findings of its audit\n"
     "  rebind DESTINATION --reason TEXT\n"
     "                                what answers under its name now is meant\n"
@@ -55,11 +56,38 @@ static const char usage_text[] =
     "  card wall|sergeant|evidence-manager [--html]   a page for the wall: what the lights say\n"
     "  help, --version\n";
 
+static const char *asked; /* the command of this run; NULL: none yet */
+
+/* Whether a line of usage_text begins with this command: "  due, review   what goes ...". */
+static bool line_is_of(const char *line, const char *command)
+{
+	size_t n = strlen(command);
+
+	for (line += 2;; line += 2) {
+		if (strncmp(line, command, n) == 0 && strchr(" ,\n", line[n]))
+			return true;
+		line += strcspn(line, " ,\n");
+		if (*line != ',')
+			return false;
+	}
+}
+
+/* What is wrong has to be seen: of the usage only what is of the command stands below it. */
 int ctl_usage(const char *wrong)
 {
+	const char *next;
+	bool found = false;
+
 	if (wrong)
 		fprintf(stderr, "dockctl: %s\n", wrong);
-	fputs(usage_text, stderr);
+	for (const char *line = strchr(usage_text, '\n') + 1; asked && *line; line = next) {
+		next = strchr(line, '\n') + 1;
+		if (line[2] != ' ')
+			found = line_is_of(line, asked);
+		if (found)
+			fwrite(line, 1, (size_t)(next - line), stderr);
+	}
+	fputs("\"dockctl help\" lists all commands; dockctl(1) says more\n", stderr);
 	return CTL_USAGE;
 }
 
@@ -134,12 +162,13 @@ int ctl_reach(struct ctl *c, struct proto_ctl_end *end)
 		return 0;
 	if (c->sock == -EACCES || c->sock == -EPERM) {
 		end->status = -EACCES;
-		snprintf(end->text, sizeof(end->text), "%.160s: only members of its group may ask",
-		    c->socket);
+		snprintf(end->text, sizeof(end->text),
+		    "%.160s: who may ask is in dockctl(1), ROLES", c->socket);
 	} else {
 		end->status = -ENOTCONN;
-		snprintf(end->text, sizeof(end->text), "dockd is not running: %.160s: %s",
-		    c->socket, strerror(-c->sock));
+		snprintf(end->text, sizeof(end->text),
+		    "dockd is not running: %.160s: %s (dockctl doctor says more)", c->socket,
+		    strerror(-c->sock));
 	}
 	return end->status;
 }
@@ -296,6 +325,7 @@ static int run(struct ctl *c, const char *name)
 	}
 	if (!found)
 		return ctl_usage("there is no such command");
+	asked = found->name;
 	for (unsigned i = 0; i < CTL_OPTIONS; i++) {
 		if (c->option[i].n && !(found->with >> i & 1))
 			return ctl_usage("that option does not go with this command");

@@ -951,12 +951,13 @@ libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
 installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files) $(notdir $(provision))) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
 	$(addprefix $(LIBEXECDIR)/,$(libexec_files) dockd-support $(notdir $(provision_parts))) \
 	$(foreach s,1 5 7 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(filter %.$(s),$(man_pages))))) \
-	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook) prometheus/dockd.rules.yml) $(DATADIR)/dockd.conf \
+	$(addprefix $(DATADIR)/,$(profiles) $(receipt_hook) $(station_example) prometheus/dockd.rules.yml) $(DATADIR)/dockd.conf \
 	$(addprefix $(UDEVDIR)/,$(notdir $(udev_rules))) $(addprefix $(UNITDIR)/,$(notdir $(units))) \
 	$(addsuffix /dockd.conf,$(MODPROBEDIR) $(SYSUSERSDIR) $(TMPFILESDIR)) $(COMPLETIONDIR)/dockctl \
 	$(addprefix $(DOCDIR)/,$(notdir $(docs)))
 docs = README.md SECURITY.md CHANGELOG.md dockd/LEDGER.md dockd/REPORT-EXAMPLE.md
 profiles = $(patsubst etc/%,%,$(wildcard etc/profiles/*.conf))
+station_example = $(patsubst etc/%,%,$(shell find etc/station-example -type f))
 receipt_hook = $(patsubst etc/%,%,$(wildcard etc/receipt-hook/*))
 udev_rules = $(wildcard etc/*.rules)
 units = $(wildcard packaging/systemd/*.service packaging/systemd/*.socket packaging/systemd/*.target)
@@ -975,6 +976,7 @@ install: all
 	$(Q)for p in $(man_pages); do install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.} || exit 1; done
 	$(Q)install -m 644 $(addprefix etc/,$(profiles)) $(DESTDIR)$(DATADIR)/profiles
 	$(Q)install -m 644 $(addprefix etc/,$(receipt_hook)) $(DESTDIR)$(DATADIR)/receipt-hook
+	$(Q)for f in $(station_example); do install -D -m 644 etc/$$f $(DESTDIR)$(DATADIR)/$$f || exit 1; done
 	$(Q)install -m 644 etc/prometheus/dockd.rules.yml $(DESTDIR)$(DATADIR)/prometheus
 	$(Q)install -m 644 etc/dockd.conf $(DESTDIR)$(DATADIR)
 	$(Q)test -e $(DESTDIR)$(SYSCONFDIR)/dockd/dockd.conf || \

@@ -96,7 +96,7 @@ static void proof(
 		    gives, wants);
 	else
 		check_say(to, CHECK_NOTE, "proof", d->name,
-		    "evidence manager: know it before erasing is switched on",
+		    "evidence manager: before erasing is switched on, see that it proves more",
 		    "its proof is \"%s\", less than accept-receipt = \"%s\"; nothing is to be erased "
 		    "now (erase = \"never\")",
 		    gives, wants);

@@ -56,7 +56,7 @@ static const char usage_text[] =
     "  card wall|sergeant|evidence-manager [--html]   a page for the wall: what the lights say\n"
     "  help, --version\n";
 
-static const char *asked; /* the command of this run; NULL: none yet */
+static const char *of_run; /* the command of this run; NULL: none yet */
 
 /* Whether a line of usage_text begins with this command: "  due, review   what goes ...". */
 static bool line_is_of(const char *line, const char *command)
@@ -80,10 +80,10 @@ int ctl_usage(const char *wrong)
 
 	if (wrong)
 		fprintf(stderr, "dockctl: %s\n", wrong);
-	for (const char *line = strchr(usage_text, '\n') + 1; asked && *line; line = next) {
+	for (const char *line = strchr(usage_text, '\n') + 1; of_run && *line; line = next) {
 		next = strchr(line, '\n') + 1;
 		if (line[2] != ' ')
-			found = line_is_of(line, asked);
+			found = line_is_of(line, of_run);
 		if (found)
 			fwrite(line, 1, (size_t)(next - line), stderr);
 	}
@@ -325,7 +325,7 @@ static int run(struct ctl *c, const char *name)
 	}
 	if (!found)
 		return ctl_usage("there is no such command");
-	asked = found->name;
+	of_run = found->name;
 	for (unsigned i = 0; i < CTL_OPTIONS; i++) {
 		if (c->option[i].n && !(found->with >> i & 1))
 			return ctl_usage("that option does not go with this command");

@@ -422,6 +422,10 @@ static void wrong_lines_are_usage_errors_without_a_daemon(void **state)
 	assert_int_equal(dockctl(NULL, "help"), CTL_OK);
 	assert_int_equal(dockctl(NULL, "--version"), CTL_OK);
 	assert_string_equal(t.out, "dockctl " DOCKD_VERSION "\n");
+
+	dockctl(NULL, "review x");
+	assert_non_null(strstr(t.err, "  due, review "));
+	assert_null(strstr(t.err, "  status "));
 }
 
 static void play_close(int sock)

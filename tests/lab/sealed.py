@@ -33,6 +33,7 @@ t = Tally("sealed")
 CONF = """station = "@STATION@";
 %s
 allow-http = true;
+reserve-bytes = 1048576;
 destinations = ( { name = "evidence"; driver = "tus"; url = "http://10.0.2.100:8080/files/";
                    headers-file = "/etc/dockd/station/secrets/uploader/token"; } );
 """

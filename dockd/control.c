@@ -202,7 +202,9 @@ static int answer(struct client *k)
 	if (k->ask.version != PROTO_VERSION)
 		return client_end(
 		    k, -EPROTONOSUPPORT, 0, "dockctl and dockd are of different versions");
-	if (role_for(k->ask.ask) && !(role_for(k->ask.ask) & k->roles))
+	if (!role_for(k->ask.ask))
+		return client_end(k, -EINVAL, 0, "no such question");
+	if (!(role_for(k->ask.ask) & k->roles))
 		return control_deny(k);
 	switch ((enum ask)k->ask.ask) {
 	case ASK_STATUS:

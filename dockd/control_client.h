@@ -37,7 +37,7 @@ struct control_denied {
 	uint64_t more; /* since then */
 };
 
-#define CONTROL_DENIED 16
+#define CONTROL_DENIED 32 /* the last: all who found no place */
 #define CONTROL_LAMPS 192
 
 /* The test under way: one lamp after the other. */

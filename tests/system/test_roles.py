@@ -96,6 +96,20 @@ def test_what_was_refused_is_on_record_once_and_counted(station, tmp_path):
     assert not [r for r in station.ledger() if r["type"] == "lift"]
 
 
+def test_who_asks_for_everything_again_and_again_fills_no_ledger(station, tmp_path):
+    """Anybody with an account can: by each question in turn, so that none was told just before."""
+    refused = [c for c, _ in COMMANDS.values()][::-1]
+    for _ in range(2):
+        for command in refused:
+            ask(station, command, tmp_path, 64099, uid=64063)
+    denied = [r for r in station.ledger() if r["type"] == "denied"]
+    assert 0 < len([r for r in denied if r["uid"] == 64063]) <= 8
+    assert len([r for r in denied if r["what"] == "others"]) <= 2
+    # another person's is told by itself all the same
+    assert ask(station, ("lift", "1", *REASON), tmp_path, ROLES["viewer"], uid=64064).returncode == 5
+    assert [r["what"] for r in station.ledger() if r["type"] == "denied" and r["uid"] == 64064] == ["lift"]
+
+
 def test_strangers_do_not_keep_others_out(station, tmp_path):
     """More connections than there are places, by one who may ask nothing, and then by one viewer."""
     hold = ("import socket,sys\n"

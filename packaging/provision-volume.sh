@@ -16,6 +16,13 @@ device_drop_in='/etc/systemd/system/dev-mapper-dockd\x2dvolume.device.d/dockd.co
 
 # ---- what is there ----
 
+# DEVICE: it can be read, no signature is known on it, and it begins with zeros. What nobody knows, such as an archive
+# or a container of another program, is something.
+holds_nothing() {
+	local known
+	known=$(wipefs --no-act "$1" 2>/dev/null) && [ -z "$known" ] && cmp -s -n 1048576 "$1" /dev/zero
+}
+
 # DEVICE: ready, begun, empty or other.
 look_at() {
 	local label
@@ -26,7 +33,7 @@ look_at() {
 		"dockd-volume dockd-begun ") echo begun && return ;;
 		esac
 	fi
-	if [ -z "$(wipefs --no-act "$1" 2>/dev/null)" ]; then echo empty; else echo other; fi
+	if holds_nothing "$1"; then echo empty; else echo other; fi
 }
 
 # DEVICE: mounted, part of something, or swap.

@@ -93,6 +93,9 @@ os.chown(STATE / "mark", 64101, 64000)
 before = files(STATE)
 CONF.write_text(SETTINGS)
 
+# what an administrator does to a disk whose content may go
+WIPE = "wipefs -qa /dev/vda; head -c 32M /dev/zero >/dev/vda"
+
 # ---- refused ----
 sh("mkfs.ext4 -q -L precious /dev/vda")
 KEY = "key-file=/root/volume.key"
@@ -107,7 +110,7 @@ t.check("and untouched", "precious" in sh("blkid -p /dev/vda").stdout)
 sh("mkdir -p /run/there && mount /dev/vda /run/there")
 done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes", "--yes-wipe", "/dev/vda")
 t.check("mounted: refused whatever is said", done.returncode == 1 and "in use" in done.stderr, done.stderr)
-sh("umount /run/there; wipefs -qa /dev/vda")
+sh("umount /run/there; " + WIPE)
 
 # ---- interrupted ----
 for name in STEPS:
@@ -159,7 +162,7 @@ t.check("without its key it does not open",
         sh("head -c 64 /dev/zero | cryptsetup open --test-passphrase --key-file - /dev/vda", check=False).returncode != 0)
 raw = sh("grep -c BWC-SERIAL-4711 /dev/vda", check=False).stdout.strip()
 t.check("nothing of it on the raw disk", raw == "0", raw)
-sh("wipefs -qa /dev/vda")
+sh(WIPE)
 done = provision("--device", "/dev/vda", "--unlock", KEY, "--yes")
 t.check("no second volume while the one that is named is away", done.returncode == 1 and "is not here" in done.stderr,
         done.stderr)
@@ -196,7 +199,7 @@ def extend(register):
 ATTACH = "/lib/systemd/systemd-cryptsetup attach dockd-volume /dev/vda - tpm2-device=auto,headless=true"
 if os.path.exists("/dev/tpmrm0.away"):
     os.rename("/dev/tpmrm0.away", "/dev/tpmrm0")
-    sh("rm -rf /var/lib/dockd.plain /var/lib/dockd/*; wipefs -qa /dev/vda; sed -i '/^# begin/,/^# end/d' /etc/crypttab /etc/fstab")
+    sh("rm -rf /var/lib/dockd.plain /var/lib/dockd/*; " + WIPE + "; sed -i '/^# begin/,/^# end/d' /etc/crypttab /etc/fstab")
     done = provision("--device", "/dev/vda", "--unlock", "tpm", "--yes")
     t.check("a volume by the TPM", done.returncode == 0 and os.path.ismount(STATE), done.stdout + done.stderr)
     t.check("named so for the next start", "tpm2-device=auto" in pathlib.Path("/etc/crypttab").read_text())

@@ -17,13 +17,15 @@ struct charge {
 	uint64_t at_ms;    /* told last */
 	uint32_t percent;  /* the most since then, or what it has fallen to */
 	bool fell;
+	bool fine;    /* it tells single percents, not only steps of 5, 10 or 25 */
 	bool stalled; /* the answer, after charge_tell */
 	bool told;    /* on record in this docking: the caller's */
 };
 
 /*
  * What it told now. It has stalled when it is not full, and has not risen for limit_ms, or has fallen by
- * 3 percent and not risen for a third of that. limit_ms 0: never.
+ * 3 percent and not risen for a third of that. limit_ms 0: never. Four times as long while all that it
+ * has told are multiples of 5: a healthy battery stays for an hour on the last of ten steps.
  */
 void charge_tell(struct charge *c, uint32_t percent, uint64_t now_ms, uint64_t limit_ms);
 

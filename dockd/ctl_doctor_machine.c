@@ -49,7 +49,8 @@ static void clock_chip(const struct doctor_look *l)
 		    "this machine shows no clock chip");
 	else if (off_s > RTC_OFF_S)
 		check_say(l->to, CHECK_WARN, "clock-chip", "",
-		    "IT: hwclock --systohc --utc; where it comes back, change the board's battery",
+		    "IT: once the clock is synchronised (not before: it would be spoilt), hwclock "
+		    "--systohc --utc; where it comes back, change the board's battery",
 		    "the clock chip is %" PRId64
 		    " s off: so would the time be after a boot without "
 		    "network",

@@ -82,6 +82,21 @@ static void one_that_falls_is_told_sooner(void **state)
 	}
 }
 
+static void a_gauge_of_few_steps_has_time_for_each(void **state)
+{
+	uint32_t percent[130];
+	struct charge c = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 130; i++)
+		percent[i] = i < 25 ? 70 : i < 60 ? 80 : i < 120 ? 90 : 100;
+	assert_int_equal(looks(&c, 1, 130, percent), 0);
+	for (unsigned i = 0; i < 130; i++)
+		percent[i] = 50;
+	c = (struct charge){ 0 };
+	assert_int_equal(looks(&c, 1, 130, percent), 121);
+}
+
 static void a_pull_in_between_does_not_count(void **state)
 {
 	uint32_t percent[29];
@@ -102,6 +117,7 @@ int main(void)
 		cmocka_unit_test(one_that_rises_is_well),
 		cmocka_unit_test(one_that_stands_has_stalled_at_the_limit),
 		cmocka_unit_test(one_that_falls_is_told_sooner),
+		cmocka_unit_test(a_gauge_of_few_steps_has_time_for_each),
 		cmocka_unit_test(a_pull_in_between_does_not_count),
 	};
 

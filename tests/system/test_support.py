@@ -9,6 +9,7 @@ import pytest
 from station import ROLES, ROOT, Station, as_user
 
 SECRETS = ["hunter2-abcdef", "S3CR3T-access-key", "eyJhbGciOi.token", "MC4CAQAwBQYDK2VwBCIEIAcafe"]
+WORDS = ["tangerine paperclip", "p@ss-w0rd"] # a blank, and what ends a user's name
 CLIP = {"path": "DCIM/100/PC_Jane_Doe.mp4", "size": 300_000}
 OFFICER, UNIT = "777001", "unit-9"
 
@@ -23,6 +24,7 @@ def station():
         # secrets where somebody might put them: files of their own, and texts that are none for them
         (s.folder / "evidence.keys").write_text(f"{SECRETS[0]}\n{SECRETS[1]}\n")
         with (s.folder / "dockd.conf").open("a") as conf:
+            conf.write(f'# passphrase = "correct horse {WORDS[0]}"\n# http://user:{WORDS[1]}@proxy:3128/\n')
             conf.write(f'# Authorization: Bearer {SECRETS[2]}\n# password = "{SECRETS[0]}"\n'
                        f"# proxy was http://user:{SECRETS[1]}@proxy:3128/\n"
                        f"# -----BEGIN PRIVATE KEY-----\n# {SECRETS[3]}\n# -----END PRIVATE KEY-----\n")
@@ -51,7 +53,7 @@ def support(s, tmp_path, *args, uid=None, groups=()):
 def test_no_footage_and_no_secret_is_in_it(station, tmp_path):
     said, parts = support(station, tmp_path)
     whole = b"\n".join(parts.values())
-    for secret in SECRETS:
+    for secret in (*SECRETS, "paperclip", "ss-w0rd"):
         assert secret.encode() not in whole, secret
     footage = next(p for p in (station.folder / "store").rglob("*")
                    if p.is_file() and p.stat().st_size == CLIP["size"]).read_bytes()
@@ -80,6 +82,20 @@ def test_ids_can_be_left_out(station, tmp_path):
         assert identity.encode() not in whole, [n for n, p in parts.items() if identity.encode() in p]
     assert json.loads(parts["bays.json"])["bays"][0]["camera"].startswith("camera-")
     assert "replaced by words" in parts["README.txt"].decode()
+
+
+def test_a_log_that_is_a_link_is_not_followed(station, tmp_path):
+    """Its folder is the service's, and root makes the archive."""
+    hidden = tmp_path / "shadow"
+    hidden.write_text("root:$6$hidden\n")
+    (tmp_path / "dockd.log").symlink_to(hidden)
+    (tmp_path / "dockd.conf").write_text(f'log = "{tmp_path}/dockd.log";\n')
+    said, parts = support(station, tmp_path, "--config", str(tmp_path / "dockd.conf"))
+    assert b"hidden" not in b"".join(parts.values()) and any(m.startswith("log.txt") for m in said["missing"])
+    (tmp_path / "dockd.log").unlink()
+    (tmp_path / "dockd.log").write_text("event=started\n")
+    said, parts = support(station, tmp_path, "--config", str(tmp_path / "dockd.conf"))
+    assert b"event=started" in parts["log.txt"]
 
 
 def test_who_has_no_role_gets_what_he_may_see(station, tmp_path):

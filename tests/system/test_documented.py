@@ -1,5 +1,6 @@
 """What the programs have, the pages say, and the other way round: commands, options, settings, events,
 records, words of every table, exit codes. Programs tell their own tables where they can."""
+import fnmatch
 import re
 import subprocess
 
@@ -132,6 +133,28 @@ def test_exit_codes_of_dockctl():
     has = {int(n) for n in re.findall(r"\bCTL_[A-Z_]+ = (\d+)", sources("dockd/ctl.h"))}
     part = page("dockctl.1").split(".Sh EXIT STATUS")[1].split(".Sh ")[0]
     assert {int(n) for n in re.findall(r"^\.It (\d+)$", part, re.M)} == has
+
+
+def test_hacking_names_every_source():
+    """By its name without ending, or by a pattern as `ctl*`."""
+    words = {re.sub(r"\.(c|h|py|sh)$", "", word.split("/")[-1])
+             for quoted in re.findall(r"`([^`\n]+)`", (ROOT / "HACKING.md").read_text())
+             for word in re.split(r"[\s,]+", quoted)}
+    known = [word for word in words if re.fullmatch(r"\w+\*?", word)]
+    assert not [path for room in ("dockd", "usb", "uploader") for path in (ROOT / room).rglob("*.c")
+                if not any(fnmatch.fnmatchcase(path.stem, word) for word in known)]
+
+
+def test_links_between_pages_lead_somewhere():
+    for path in [*ROOT.glob("*.md"), *(p for room in ("dockd", "etc", "packaging", "tests/vcam", "tests/bench", "tests/sim")
+                                       for p in (ROOT / room).rglob("*.md") if "node_modules" not in p.parts)]:
+        text = path.read_text()
+        heads = {re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.M)}
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+            if link.startswith("#"):
+                assert link[1:] in heads, (path.name, link)
+            else:
+                assert (path.parent / link.split("#")[0]).exists(), (path.name, link)
 
 
 def test_every_page_is_whole_and_installed():

@@ -9,7 +9,7 @@ import re
 # Kinds of open files that a program may have, and its user. "unix", "netlink", "inet": sockets by family.
 BOTH = {"/dev/null", "unix", "eventpoll", "timerfd", "signalfd", "eventfd"}
 TABLE = {
-    "dockd": {"user": "dockd", "files": BOTH | {"state", "lamp", "/sys/class/leds", "pipe", "conf", "pidfd", "staged"}},
+    "dockd": {"user": "dockd", "files": BOTH | {"state", "lamp", "/sys/class/leds", "pipe", "conf", "pidfd", "staged", "program"}},
     "dockd-hotplug": {"user": "dockd-hotplug", "files": BOTH | {"netlink", "sysfs", "pipe"}},
     "dockd-uploader": {"user": "dockd-uploader", "files": BOTH | {"uploader", "staged", "pipe", "inet"}},
     "dockd-camera": {"user": "dockd", "files": BOTH | {"camera", "staged", "pipe"}},
@@ -21,8 +21,12 @@ FAMILIES = ("unix", "netlink", "packet", "tcp", "tcp6", "udp", "udp6", "raw", "r
 # namespace (the journal's) are in init's list.
 LOOK = r"""
 exec 9<> <(:)
-until pgrep -x "$1" >/dev/null; do read -r -t 0.05 -u 9; done
-systemctl freeze dockd
+while :; do
+	until pgrep -x "$1" >/dev/null; do read -r -t 0.05 -u 9; done
+	systemctl freeze dockd
+	! pgrep -x "$1" >/dev/null || break
+	systemctl thaw dockd # it had ended by then
+done
 pids=$(pgrep '^dockd' | tr '\n' ' ')
 eval "ls -l /proc/{0,${pids// /,}0}/fd; grep -H '' /proc/{0,${pids// /,}0}/status /proc/{1,${pids// /,}1}/net/{%s}" 2>/dev/null
 systemctl thaw dockd
@@ -40,7 +44,7 @@ def kind(path, families):
                           (r"/var/lib/dockd/staging/.*", "staged"), (r"/var/lib/dockd(/.*)?", "state"),
                           (r"/var/lib/dockd-uploader(/.*)?", "uploader"), (r"/sys/devices/.*/leds?/.*", "lamp"),
                           (r"/sys/devices/.*::.*/(brightness|multi_intensity)", "lamp"),
-                          (r"/sys/.*", "sysfs"), (r"/dev/bus/usb/.*", "camera"), (r"/etc/dockd/.*", "conf")):
+                          (r"/sys/.*", "sysfs"), (r"/dev/bus/usb/.*", "camera"), (r"/etc/dockd/.*", "conf"), (r"/usr/libexec/dockd/dockd-(camera|verify)", "program")):
         got = re.fullmatch(pattern, path)
         if got:
             return word or got[1]

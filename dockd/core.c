@@ -696,10 +696,10 @@ int core_serve(const char *config_path, const char *profiles_dir)
 		fprintf(stderr, "%s", errors ? errors : "the configuration cannot be read\n");
 		return EXIT_FAILURE;
 	}
-	r = log_open("dockd", c->config->log_file[0] ? c->config->log_file : NULL);
-	if (r < 0)
-		fatal("path=%s reason=\"the log cannot be opened: %s\"", c->config->log_file,
-		    strerror(-r));
+	r = log_open("dockd", keeping_log_file(c->config));
+	if (r < 0) /* it goes on to standard error, and a reload tries again */
+		log_warn(
+		    "log-not-reopened", "path=%s reason=\"%s\"", c->config->log_file, strerror(-r));
 	r = sandbox_basics();
 	if (r < 0)
 		fatal("reason=\"%s\"", sandbox_why());

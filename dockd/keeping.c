@@ -41,6 +41,16 @@ static void judge(struct keeping *k, const struct config *c)
 				  "make an encrypted volume (dockd-provision)");
 }
 
+const char *keeping_log_file(const struct config *c)
+{
+	size_t n = strlen(c->state_dir);
+	bool below = strncmp(c->log_file, c->state_dir, n) == 0 && c->log_file[n] == '/';
+
+	if (!c->log_file[0] || (below && c->volume_mounted && volume_is_mounted(c->state_dir) != 1))
+		return NULL;
+	return c->log_file;
+}
+
 bool keeping_look(struct keeping *k, const struct config *c)
 {
 	struct keeping now;

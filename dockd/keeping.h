@@ -23,4 +23,7 @@ struct keeping {
  */
 bool keeping_look(struct keeping *k, const struct config *c);
 
+/* The log file that is configured; NULL none, or one on a volume that is not there: ids stand in it. */
+const char *keeping_log_file(const struct config *c);
+
 #endif

@@ -91,9 +91,19 @@ def test_on_a_plain_volume_it_starts_and_takes_nothing_in():
         s.manager.heard("WATCHDOG=1")
 
 
+def test_a_log_that_cannot_be_opened_keeps_nobody_from_working():
+    with station(log="/nowhere/dockd.log") as s:
+        s.start()
+        s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 5, mtime=DAY)]).plug("1-1")
+        s.wait("all", "receipted")
+        assert len(s.events("log-not-reopened")) == 1 and s.core.starts == 1
+
+
 def test_a_volume_that_is_not_mounted_is_not_touched():
     with station(volume="mounted", keep_core=True, ship_seconds=1) as s:
         state = s.folder / "state"
+        s.settings["log"] = str(state / "dockd.log")
+        s.write_config()
         s.start()
         camera = s.camera("A", [vcam.clip("DCIM/a.mp4", MIB, 5, mtime=DAY)])
         camera.plug("1-1")
@@ -119,6 +129,7 @@ def test_a_volume_that_is_not_mounted_is_not_touched():
             s.wait("all", "receipted")
             assert [r["type"] for r in s.ledger()][0] == "began"
             assert not s.ctl("status")["intake_stopped"]
+            assert " event=began " in (state / "dockd.log").read_text()
         finally:
             s.close()
             subprocess.run(["umount", state], check=True)

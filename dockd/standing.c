@@ -72,8 +72,9 @@ static bool fits(const struct config *c, char **why)
 	    strcmp(whose, c->station) == 0)
 		return true;
 	free(*why);
-	if (asprintf(why, "station = \"%s\": %s belongs to station \"%s\"", c->station,
-		c->state_dir, whose) < 0)
+	if (asprintf(why,
+		"station = \"%s\": %s belongs to station \"%s\": station in dockd.conf(5)",
+		c->station, c->state_dir, whose) < 0)
 		fatal("reason=\"out of memory\"");
 	return false;
 }

@@ -26,6 +26,14 @@ unsigned certificate_stage(int64_t not_after_s, int64_t now_s)
 	return stage;
 }
 
+bool certificate_is_news(unsigned *told, unsigned stage)
+{
+	bool news = stage > *told;
+
+	*told = stage;
+	return news;
+}
+
 const char *certificate_word(unsigned which)
 {
 	switch ((enum certificate_which)which) {

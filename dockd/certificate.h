@@ -22,6 +22,12 @@ const char *certificate_form(const struct proto_certificate *c);
 /* 0: more than 60 days are left, 1: 60 at most, 2: 30, 3: 7, 4: it is over. */
 unsigned certificate_stage(int64_t not_after_s, int64_t now_s);
 
+/*
+ * Whether this stage is news, to be told; *told is the last one. One that is less comes of a renewal, or of a
+ * clock that was ahead for a while: what follows is told again.
+ */
+bool certificate_is_news(unsigned *told, unsigned stage);
+
 /* "client", "ca", "server" */
 const char *certificate_word(unsigned which);
 /* "the client certificate": for sentences. */

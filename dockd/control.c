@@ -363,6 +363,7 @@ int control_open(
 	c->event = event;
 	c->p = *parts;
 	c->generation = 1;
+	c->began_s = (double)clock_now_s();
 	r = link_listen(path, (gid_t)-1, 0666);
 	if (r < 0)
 		goto out;

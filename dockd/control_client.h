@@ -72,6 +72,7 @@ struct control {
 	sd_event_source *io;
 	struct control_parts p;
 	uint64_t generation;
+	double began_s; /* CLOCK_REALTIME, as it was then */
 	struct client *client[CONTROL_CLIENTS];
 	struct role_groups roles;
 	uint32_t camera_overdue_s; /* 0: never */

@@ -84,18 +84,6 @@ static const char *station_word(enum station_light l)
 	return "?";
 }
 
-static double start_time(void)
-{
-	static double at;
-	struct timespec ts;
-
-	if (at == 0) {
-		clock_gettime(CLOCK_REALTIME, &ts);
-		at = (double)ts.tv_sec;
-	}
-	return at;
-}
-
 static void put_clock(struct scrape *s)
 {
 	struct timex t = { .modes = 0 };
@@ -123,7 +111,7 @@ static void put_station(struct scrape *s)
 
 	family(s, M_BUILD_INFO);
 	exposition_count(&s->x, 1, "station", c->p.station, "version", DOCKD_VERSION, NULL);
-	one_real(s, M_START_TIME, start_time());
+	one_real(s, M_START_TIME, c->began_s);
 	family(s, M_STATION_LIGHT);
 	for (enum station_light l = STATION_WELL; l <= STATION_NEEDS_IT; l++)
 		exposition_count(&s->x, l == shown, "light", station_word(l), NULL);

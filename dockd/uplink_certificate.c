@@ -64,10 +64,8 @@ void uplink_certificates_turn(struct destination *d)
 		struct certificate *c = &d->certificate[i];
 		unsigned stage = c->known ? certificate_stage(c->not_after_s, now_s) : 0;
 
-		if (stage > c->told) {
-			c->told = stage;
+		if (certificate_is_news(&c->told, stage))
 			tell(d, i, now_s);
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 
 from exposition import Exposition
 from station import ROOT, Clock, Station, new_folder, until
@@ -152,6 +153,12 @@ def test_a_destination_that_is_not_there(tmp_path):
         assert m("dockd_queue_bytes", destination="store") == m("dockd_unsent_bytes") == 300_000
         assert m("dockd_files_receipted") == 0 and m.of("dockd_receipts_total") == []
         until(s, lambda: metrics(s)("dockd_oldest_unsent_seconds") > 0, "a second has passed")
+
+
+def test_it_began_before_anybody_asked():
+    with Station(metrics_file="") as s:
+        before = time.time()
+        assert before - 600 < metrics(s)("dockd_start_time_seconds") <= before
 
 
 def test_json_has_the_same(tmp_path):

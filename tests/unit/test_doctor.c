@@ -257,6 +257,18 @@ static void certificates(void **state)
 	assert_non_null(certificate_form(&c));
 }
 
+static void a_clock_that_was_ahead_spoils_no_later_warning(void **state)
+{
+	unsigned told = 0;
+
+	(void)state;
+	assert_true(certificate_is_news(&told, 1));
+	assert_false(certificate_is_news(&told, 1));
+	assert_true(certificate_is_news(&told, 4));
+	assert_false(certificate_is_news(&told, 1));
+	assert_true(certificate_is_news(&told, 2));
+}
+
 /* ---- a made-up machine ---- */
 
 static void file(const char *name, const char *text)
@@ -411,6 +423,7 @@ int main(void)
 		TEST(destinations),
 		TEST(windows_of_keys),
 		TEST(certificates),
+		TEST(a_clock_that_was_ahead_spoils_no_later_warning),
 		TEST(device_nodes_and_drivers),
 		TEST(who_holds_a_bays_device),
 		TEST(memory_for_transfers),

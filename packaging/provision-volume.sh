@@ -321,7 +321,7 @@ keep_swap_lines() {
 	sed -n "/^# begin $me/,/^# end $me/p" /etc/fstab | grep '^/dev/mapper/dockd-swap' >"$work/fstab.swap"
 }
 
-# Serials of cameras stand in the log; secrets and "volume" in the configuration.
+# Serials of cameras stand in the log, secrets in the configuration.
 care_for_rest() {
 	mkdir -p "$(dirname "$journal_conf")"
 	printf '# by dockd-provision: serials of cameras stand in the log. In memory: a log that\n# lasts is log = "/var/lib/dockd/dockd.log" in dockd.conf, on the encrypted volume\n[Journal]\nStorage=volatile\nRuntimeMaxUse=64M\n' | put "$journal_conf"
@@ -333,15 +333,22 @@ care_for_rest() {
 	[ ! -e /etc/rsyslog.conf ] || warn "rsyslog writes what the journal has to the plain disk: remove it (apt purge rsyslog), or send it elsewhere"
 	if [ -L "$etc/station" ]; then
 		move_secrets
-	elif ! grep -qsE '^[[:space:]]*volume[[:space:]]*=' "$etc/dockd.conf"; then
-		{
-			[ ! -e "$etc/dockd.conf" ] || cat "$etc/dockd.conf"
-			printf '\n# by dockd-provision: the state lies on the encrypted volume or nowhere\nvolume = "mounted";\n'
-		} >"$work/conf"
-		[ ! -e "$etc/dockd.conf" ] || cp -p "$etc/dockd.conf" "$etc/dockd.conf.new"
-		cat "$work/conf" >"$etc/dockd.conf.new"
-		mv -f "$etc/dockd.conf.new" "$etc/dockd.conf"
 	fi
+}
+
+# Before anything is moved: a start in the midst of it finds no volume, and takes nothing in. That of a
+# station file is written anew with its secrets, when the volume is there.
+require_volume() {
+	[ ! -L "$etc/station" ] || return 0
+	! grep -qsE '^[[:space:]]*volume[[:space:]]*=' "$etc/dockd.conf" || return 0
+	{
+		[ ! -e "$etc/dockd.conf" ] || cat "$etc/dockd.conf"
+		printf '\n# by dockd-provision: the state lies on the encrypted volume or nowhere\nvolume = "mounted";\n'
+	} >"$work/conf"
+	[ ! -e "$etc/dockd.conf" ] || cp -p "$etc/dockd.conf" "$etc/dockd.conf.new"
+	cat "$work/conf" >"$etc/dockd.conf.new"
+	sync -f "$etc/dockd.conf.new"
+	mv -f "$etc/dockd.conf.new" "$etc/dockd.conf"
 }
 
 # A station file was applied before: the same settings anew, with the secrets on the volume.
@@ -434,6 +441,7 @@ create_volume() {
 	stop_service
 	if [ "$found" != ready ]; then make_volume "$device" "$unlock"; fi
 	care_for_swap "$swap"
+	require_volume
 	if ! mountpoint -q "$volume"; then
 		name_volume "$device" "$unlock"
 		! has_systemd || systemctl daemon-reload

@@ -69,6 +69,7 @@ def at_server(server, wanted):
 def upgraded(a, server, work, wanted):
     version, package = next_version(work)
     a.write("/run/next.deb", package)
+    a.sh("systemctl disable --now dockd-uploader@local; systemctl enable --now dockd-uploader@evidence && sync")
     a.dock_mtp("cam1", "1.1", "BWC-1", work / "cam1")
     a.dock_mtp("cam2", "1.2", "BWC-2", work / "cam2")
     a.ctl("wait", "clip", "1", "receipted", timeout=600)

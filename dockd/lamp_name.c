@@ -69,7 +69,7 @@ int lamp_name_find(const char *leds_dir, const char *name, char *out, size_t roo
 	return err;
 }
 
-/* The last port on the way: "PORT/PORT:1.0". Its length; 0 none. */
+/* The last port on the way: "1-3/1-3:1.0", unlike "input3/input3::capslock". Its length; 0 none. */
 static size_t last_port(const char *link, const char **port)
 {
 	size_t found = 0;
@@ -78,8 +78,8 @@ static size_t last_port(const char *link, const char **port)
 		size_t len = strcspn(at + 1, "/");
 		const char *next = at + 1 + len;
 
-		if (len && next[0] == '/' && strncmp(next + 1, at + 1, len) == 0 &&
-		    next[1 + len] == ':') {
+		if (at[1] >= '0' && at[1] <= '9' && next[0] == '/' &&
+		    strncmp(next + 1, at + 1, len) == 0 && next[1 + len] == ':') {
 			*port = at + 1;
 			found = len;
 		}

@@ -15,6 +15,7 @@
 
 #define ALL_PAGES 64
 #define CONTROL_OWN (CONTROL_CLIENTS / 2) /* connections of one person */
+#define STRANGER_US (5 * BAY_SECOND_US)   /* that one of them has to ask and be refused */
 #define CONTROL_STRANGERS 4               /* of all who have no role */
 
 static void client_drop(struct client *k)
@@ -180,6 +181,10 @@ void control_turn(struct control *c, bool changed)
 		bool over;
 		int status;
 
+		if (k && !k->roles && bay_now_us() - k->since_us > STRANGER_US) {
+			client_drop(k);
+			continue;
+		}
 		if (!k || !k->parked)
 			continue;
 		over = k->until_us && bay_now_us() >= k->until_us;
@@ -335,6 +340,7 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	k->sock = sock;
 	k->uid = uid;
 	k->roles = roles;
+	k->since_us = bay_now_us();
 	if (sd_event_add_io(c->event, &k->io, sock, EPOLLIN, on_client, k) < 0) {
 		close(sock);
 		free(k);

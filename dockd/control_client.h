@@ -20,6 +20,7 @@ struct client {
 	int sock;
 	uid_t uid;
 	uint32_t roles; /* a set of enum role */
+	uint64_t since_us;
 	sd_event_source *io;
 	bool parked;
 	struct proto_ask ask;

@@ -2,7 +2,7 @@
 import subprocess
 
 import pytest
-from station import ROLES, Station, as_user
+from station import ROLES, Station, as_user, until
 
 PERSON = 64060
 REASON = ("--reason", "test")
@@ -128,3 +128,20 @@ def test_strangers_do_not_keep_others_out(station, tmp_path):
         for p in held:
             p.stdin.close()
             p.wait()
+
+
+def test_silent_strangers_make_room_for_others(station, tmp_path):
+    """Four that only hold on: the refusal of the next one is told and recorded all the same."""
+    sock = station.folder / "run/control.sock"
+    hold = ("import socket,sys\ns=[socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET) for _ in range(4)]\n"
+            f"for x in s: x.connect({str(sock)!r})\nprint('held',flush=True)\nsys.stdin.read()\n")
+    p = subprocess.Popen([*as_user(64071, 64099), "/usr/bin/python3", "-c", hold], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, text=True)
+    try:
+        assert p.stdout.readline() == "held\n"
+        until(station, lambda: ask(station, ("orders",), tmp_path, 64099, uid=64072).returncode == 5,
+              "the next stranger is told")
+    finally:
+        p.stdin.close()
+        p.wait()
+    assert [r for r in station.ledger() if r["type"] == "denied" and r["uid"] == 64072]

@@ -80,6 +80,7 @@ config_whole := $(config_src) dockd/retention_rules.c dockd/asset.c dockd/base/z
 dockd_src := \
 	dockd/main.c \
 	dockd/core.c \
+	dockd/core_rooms.c \
 	dockd/bay_rules.c \
 	dockd/standing.c \
 	dockd/state.c \

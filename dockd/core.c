@@ -1,39 +1,18 @@
 /*
- * core: the root of the program. The order in which things are set up, the loop, the hand-overs
- * between the rooms, the end; nothing else.
+ * core: the root of the program. The order in which things are set up, the loop, the end; nothing
+ * else. The rooms and what they hand over to each other are in core_rooms.c.
  *
  * A turn: events (messages of children and peers write records) -> commit -> plan (intents) ->
  * commit -> act. What is permitted by a record happens after that record is on disk.
  */
-#include "core.h"
+#include "core_inner.h"
 
-#include "acceptance.h"
-#include "arrival.h"
-#include "checkpoint.h"
 #include "child.h"
 #include "clock.h"
 #include "clock_set.h"
-#include "config.h"
-#include "control.h"
-#include "hold.h"
-#include "inquiry.h"
-#include "intake.h"
-#include "journal.h"
-#include "judge.h"
-#include "keeping.h"
-#include "light.h"
-#include "link.h"
 #include "manager.h"
 #include "policy.h"
-#include "reconcile.h"
-#include "retention.h"
-#include "retirement.h"
-#include "shipping.h"
-#include "staging.h"
-#include "standing.h"
 #include "state.h"
-#include "textfile.h"
-#include "uplink.h"
 
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -57,123 +36,6 @@
 #define END_MS 15000    /* for workers to end, half of what the unit gives us (TimeoutStopSec) */
 #define LOOK_TICKS 20   /* how often the volume is looked at: is it there, is swap encrypted */
 
-/* The root of the program. */
-struct core {
-	sd_event *event;
-	struct config *config; /* of which the bays keep the profiles */
-	struct standing standing;
-	char state_dir[sizeof(((struct config *)0)->run_dir) + 32];
-	char
-	    station[PROTO_NAME_LEN]; /* a configuration read again takes the place of the old one */
-	struct keeping keeping;
-	bool beside; /* the volume is not mounted: an empty state folder in run-dir stands in */
-	bool fresh;  /* or it may not be used, and there is nothing on it yet: not even a key */
-	bool state_failed; /* it is there, and cannot be opened: as keeping.why says */
-	struct journal *journal;
-	struct checkpoint *checkpoint;
-	struct staging *staging;
-	struct lights *lights;
-	struct verifier *verifier;
-	struct intake *intake;
-	struct judge *judge;
-	struct acceptance *acceptance;
-	struct inquiry *inquiry;
-	struct uplink *uplink;
-	struct shipping *shipping;
-	struct disposer *disposer;
-	struct retention *retention;
-	struct reconcile *reconcile;
-	struct holder *holder;
-	struct retirement *retirement;
-	struct bays *bays;
-	struct link *link;
-	struct control *control;
-	struct textfile textfile;
-	sd_event_source *tick, *again, *work;
-	uint64_t ending_ms; /* a stop was asked for: until then workers may end; 0: not */
-	uint64_t ticks, broken_ms;
-	uint64_t shown_records, shown_states;
-};
-
-/* ---- hand-overs between the rooms ---- */
-
-static void on_pulled(void *arg, uint64_t asset)
-{
-	intake_pulled(((struct core *)arg)->intake, asset);
-}
-
-static void on_changed(void *arg, uint64_t asset)
-{
-	struct core *c = arg;
-
-	judge_changed(c->judge, asset);
-	uplink_asset_changed(c->uplink, asset);
-	bays_asset_changed(c->bays);
-}
-
-/* Judged, receipted: the bays, and what its stores are to hold. */
-static void on_told(void *arg, uint64_t asset)
-{
-	struct core *c = arg;
-
-	holder_asset_changed(c->holder, asset);
-	bays_asset_changed(c->bays);
-}
-
-/* What its receipts allow is looked for again. */
-static void on_met(void *arg)
-{
-	struct core *c = arg;
-
-	bays_asset_changed(c->bays);
-	retirement_again(c->retirement);
-}
-
-static void on_confirmed(void *arg, uint64_t asset)
-{
-	holder_asset_changed(((struct core *)arg)->holder, asset);
-}
-
-static void on_lost(void *arg, uint64_t asset)
-{
-	on_changed(arg, asset);
-}
-
-static void hotplug_up(void *arg)
-{
-	arrival_hotplug_up(((struct core *)arg)->bays);
-}
-
-static void hotplug_message(void *arg, struct msg *m)
-{
-	arrival_message(((struct core *)arg)->bays, m);
-}
-
-static void hotplug_down(void *arg)
-{
-	arrival_hotplug_down(((struct core *)arg)->bays);
-}
-
-static bool uploader_known(void *arg, const char *name)
-{
-	return uplink_known(((struct core *)arg)->uplink, name);
-}
-
-static void uploader_up(void *arg, const char *name, struct peer *p)
-{
-	uplink_up(((struct core *)arg)->uplink, name, p);
-}
-
-static void uploader_message(void *arg, const char *name, struct peer *p, struct msg *m)
-{
-	uplink_message(((struct core *)arg)->uplink, name, p, m);
-}
-
-static void uploader_down(void *arg, const char *name, struct peer *p)
-{
-	uplink_down(((struct core *)arg)->uplink, name, p);
-}
-
 /* ---- configuration ---- */
 
 /* Where a missing volume has come, a new start finds it; in here all is in its stead. */
@@ -194,19 +56,7 @@ static void take_configuration(struct core *c, struct config *fresh)
 	struct config *old = c->config;
 
 	c->config = fresh;
-	bays_configure(c->bays, fresh);
-	intake_configure(c->intake, fresh->profile, fresh->profiles_n);
-	judge_configure(c->judge, fresh->profile, fresh->profiles_n);
-	acceptance_configure(c->acceptance, fresh);
-	inquiry_configure(c->inquiry, fresh);
-	uplink_configure(c->uplink, fresh);
-	shipping_configure(c->shipping, fresh);
-	disposer_configure(c->disposer, fresh);
-	retention_configure(c->retention, fresh);
-	reconcile_configure(c->reconcile, fresh);
-	holder_configure(c->holder, fresh);
-	retirement_configure(c->retirement, fresh);
-	control_configure(c->control, fresh);
+	core_configure_rooms(c);
 	if (strcmp(old->station_light, fresh->station_light) != 0)
 		lights_set(c->lights, old->station_light, LIGHT_OFF);
 	textfile_configure(&c->textfile, fresh->metrics_file);
@@ -523,98 +373,6 @@ static void open_state(struct core *c)
 		journal_refuse(c->journal, c->keeping.why);
 }
 
-/* Each after those that it calls; what calls back is told of the others by the root. */
-static void open_rooms(struct core *c)
-{
-	static const struct bays_handlers bay_handlers = { on_pulled };
-	static const struct intake_handlers intake_handlers = { on_changed };
-	static const struct judge_handlers judge_handlers = { on_told };
-	static const struct inquiry_handlers inquiry_handlers = { on_pulled };
-	static const struct uplink_handlers uplink_handlers = { on_told, on_met };
-	static const struct reconcile_handlers reconcile_handlers = { on_lost, on_confirmed };
-
-	c->lights = lights_new(c->config->leds_dir);
-	c->verifier = verifier_new(c->event, c->config->verify_jobs);
-	c->intake = intake_new(c->journal, c->staging, c->verifier, &intake_handlers, c);
-	intake_configure(c->intake, c->config->profile, c->config->profiles_n);
-	c->judge = judge_new(c->journal, c->staging, c->verifier, &judge_handlers, c);
-	judge_configure(c->judge, c->config->profile, c->config->profiles_n);
-	c->acceptance = acceptance_new(c->journal, c->verifier);
-	c->uplink =
-	    uplink_new(c->journal, c->staging, c->intake, c->acceptance, &uplink_handlers, c);
-	c->reconcile =
-	    reconcile_new(c->journal, c->staging, c->uplink, c->acceptance, &reconcile_handlers, c);
-	c->holder = holder_new(c->journal, c->uplink);
-	c->retirement = retirement_new(c->journal, c->staging);
-	c->bays = bays_new(c->event, c->journal, c->staging, c->lights, &bay_handlers, c);
-	c->bays->volume_trouble = c->keeping.why;
-	c->bays->ledger_trouble = checkpoint_trouble(c->checkpoint);
-	c->bays->configuration_refused = c->standing.refused;
-	bays_configure(c->bays, c->config);
-	acceptance_configure(c->acceptance, c->config);
-	c->inquiry = inquiry_new(
-	    &(struct inquiry_parts){ c->journal, c->staging, c->verifier, c->bays, c->judge },
-	    &inquiry_handlers, c);
-	inquiry_configure(c->inquiry, c->config);
-	uplink_configure(c->uplink, c->config);
-	c->shipping = shipping_new(c->journal, c->uplink, c->checkpoint, c->config->station);
-	shipping_configure(c->shipping, c->config);
-	c->disposer = disposer_new(c->journal, c->staging, c->uplink);
-	disposer_configure(c->disposer, c->config);
-	c->retention = retention_new(c->journal, c->uplink, c->disposer);
-	retention_configure(c->retention, c->config);
-	reconcile_configure(c->reconcile, c->config);
-	holder_configure(c->holder, c->config);
-	retirement_configure(c->retirement, c->config);
-}
-
-static void open_sockets(struct core *c)
-{
-	static const struct link_handlers handlers = {
-		hotplug_up,
-		hotplug_message,
-		hotplug_down,
-		uploader_known,
-		uploader_up,
-		uploader_message,
-		uploader_down,
-	};
-	struct control_parts parts = {
-		.station = c->station,
-		.keeping = &c->keeping,
-		.journal = c->journal,
-		.checkpoint = c->checkpoint,
-		.staging = c->staging,
-		.bays = c->bays,
-		.lights = c->lights,
-		.intake = c->intake,
-		.judge = c->judge,
-		.inquiry = c->inquiry,
-		.uplink = c->uplink,
-		.retention = c->retention,
-		.disposer = c->disposer,
-		.reconcile = c->reconcile,
-		.holder = c->holder,
-		.configuration_refused = c->standing.refused,
-	};
-	char path[sizeof(c->config->run_dir) + 16];
-	int r;
-
-	memcpy(c->station, c->config->station, sizeof(c->station));
-	snprintf(path, sizeof(path), "%s/control.sock", c->config->run_dir);
-	r = control_open(c->event, path, &parts, &c->control);
-	if (r < 0)
-		fatal("path=%s reason=\"%s\"", path, strerror(-r));
-	control_configure(c->control, c->config);
-	textfile_configure(&c->textfile, c->config->metrics_file);
-	snprintf(path, sizeof(path), "%s/core.sock", c->config->run_dir);
-	r = link_open(c->event, path, c->config->core_gid, c->config->hotplug_uid,
-	    c->config->uploader_uid, c->config->station, &handlers, c, &c->link);
-	if (r < 0)
-		fatal("path=%s reason=\"%s\"", path, strerror(-r));
-	bays_set_link(c->bays, c->link);
-}
-
 static void open_loop(struct core *c)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -652,25 +410,14 @@ static void stop(struct core *c)
 	link_close(c->link);
 	textfile_end(&c->textfile);
 	control_close(c->control);
-	bays_free(c->bays);
-	verifier_free(c->verifier);
-	intake_free(c->intake);
-	judge_free(c->judge);
-	inquiry_free(c->inquiry);
+	core_end_workers(c);
 	record_begin(&r, "ended");
 	journal_write(c->journal, &r);
 	journal_commit(c->journal);
 	failed = checkpoint_now(c->checkpoint);
 	if (failed < 0)
 		log_warn("checkpoint-not-signed", "reason=\"%s\"", strerror(-failed));
-	uplink_free(c->uplink);
-	shipping_free(c->shipping);
-	retention_free(c->retention);
-	disposer_free(c->disposer);
-	reconcile_free(c->reconcile);
-	holder_free(c->holder);
-	retirement_free(c->retirement);
-	acceptance_free(c->acceptance);
+	core_close_rooms(c);
 	lights_free(c->lights);
 	staging_close(c->staging);
 	checkpoint_close(c->checkpoint);
@@ -708,8 +455,8 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	choose_state_dir(c);
 	open_loop(c);
 	open_state(c);
-	open_rooms(c);
-	open_sockets(c); /* last: nobody may connect to half a core */
+	core_open_rooms(c);
+	core_open_sockets(c); /* last: nobody may connect to half a core */
 	log_info("began", "station=%s version=%s state=%s", c->config->station, DOCKD_VERSION,
 	    c->state_dir);
 	if (c->standing.refused[0])

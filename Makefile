@@ -825,7 +825,7 @@ check-lab: test-programs npm deb
 check-long: test-programs npm deb
 	$(Q)tests/lab/lab prepare
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/cuts.py $(or $(CUTS),20) $(SEED)
-	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check volume provisioned sealed upgrade
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check power volume provisioned sealed upgrade
 check-lab-images: test-programs
 	$(Q)LAB_IMAGES=$(or $(LAB_IMAGES),500) LAB_LONGER=1800 DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check images
 bench-pull: all $(BUILD)/bench/bare_pull

@@ -72,9 +72,9 @@ def test_expedited_where_all_slots_are_taken():
         last, = [c for c in s.clips() if c["path"].endswith("d.mp4")]
         row, = s.ctl("expedite", last["number"], "--reason", "a hearing at noon")["uploads"]
         assert row["number"] == last["number"] and row["expedited"] and row["expected"] != 0
-        # said while it waits; it may be on the line by now
+        # said while it waits; it may be on the line by now, or there
         assert [c["reason"] for c in s.ctl("queue")["assets"]
-                if c["number"] == last["number"]] in (["expedited"], [""])
+                if c["number"] == last["number"]] in (["expedited"], [""], [])
         s.wait("clip", last["number"], "receipted")
         # it made its own room: one large one was stopped, the one with most left, and the rest waits
         assert len(s.events("upload-makes-room")) == 1 and len(s.events("expedited-arrived")) == 1

@@ -22,6 +22,7 @@ for events, and measure in the guest's own time (a.uptime()).
 """
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -252,9 +253,10 @@ class Appliance:
                 self.shell = Shell(self.folder / "agent")
                 break
             except OSError as e:
-                if self.process.poll() is not None or time.monotonic() > end:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.1)  # for its end; its sockets are looked for in between
+                if self.process.returncode is not None or time.monotonic() > end:
                     raise Failed("QEMU: " + (self.folder / "qemu.log").read_text()) from e
-                time.sleep(0.1)
         self.shell.wait_up(seconds)
         self.boots += 1
         return self

@@ -88,6 +88,11 @@ def folder():
 
 
 @pytest.fixture
+def clock(folder):
+    return station.Clock(folder)
+
+
+@pytest.fixture
 def tmp_path(folder):
     """In place of pytest's own, which stays for three sessions and is closed to made-up users."""
     path = folder / "tmp"

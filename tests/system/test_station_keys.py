@@ -1,0 +1,60 @@
+"""Keys and certificates of a destination that run out, or are closed to its uploader."""
+import datetime
+import signal
+import ssl
+
+from pki import UTC, Authority
+from servers import FaultServer
+from station import Station, until
+from station_faults import BAYS, QUICK, destination, once, receipted, settle, shift, texts
+
+def tls(pair, client_ca=None):
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    c.load_cert_chain(*pair)
+    if client_ca:
+        c.verify_mode = ssl.CERT_REQUIRED
+        c.load_verify_locations(client_ca.certificate)
+    return c
+
+
+def told(s, state):
+    return until(s, lambda: (lambda d: d["text"] if d["state"] == state else "")(destination(s, "store")), state)
+
+
+def test_certificates_that_run_out(folder):
+    """The server's has run out, then the station's key is closed to its uploader: each told, each mended alone."""
+    at = folder / "keys"
+    at.mkdir()
+    ca = Authority(at, "ca")
+    now, day = datetime.datetime.now(UTC), datetime.timedelta(days=1)
+    expired = ca.host("/CN=server", first=now - 10 * day, last=now - day)
+    good, client = ca.host("/CN=server", last=now + 99 * day), ca.host("/CN=client", last=now + 5 * day)
+    for path in [at, *at.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    server = FaultServer(tls=tls(expired, ca))
+    store = {"name": "store", "driver": "tus", "url": server.url, "ca-file": ca.certificate,
+             "certificate-file": client[0], "key-file": client[1]}
+    try:
+        with Station(bays=BAYS, profile=QUICK, destinations=[store]) as s:
+            s.camera("A", shift()).plug("1-1")
+            text = told(s, "tls-expired")
+            assert "expired" in text and s.ctl("status")["station_light"] == "needs-it"
+            s.wait("bay", "1", "take")
+            assert receipted(s) == 0
+            server.tls = tls(good, ca)
+            settle(s)
+            assert destination(s, "store")["text"] == ""
+            until(s, lambda: "client certificate expires in" in texts(s), "the next one is told in time")
+            assert "the server's certificate" not in texts(s)
+            client[1].chmod(0)
+            s.uploaders["store"].send(signal.SIGKILL)  # it has read the key before
+            s.camera("B", shift(2)).plug("2-1")
+            s.wait("bay", "2", "take")
+            text = until(s, lambda: destination(s, "store")["text"], "told")
+            assert str(client[1]) in text or "key" in text, text
+            assert receipted(s) == 3
+            client[1].chmod(0o644)
+            settle(s, "2")
+            once(s)
+    finally:
+        server.close()

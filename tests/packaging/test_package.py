@@ -3,6 +3,7 @@
 What it puts there is what is listed, nothing else stays behind, and evidence stays whatever is done.
 """
 import fnmatch
+import hashlib
 import os
 import pathlib
 import re
@@ -123,6 +124,27 @@ def test_a_fresh_station(root):
                                                         "etc/systemd/system/dockd.service.wants"))}
     assert not {name for name in new if f"/{name}" not in shipped and not any(
         s.startswith("lib/") and name == f"usr/{s}" for s in shipped)}
+
+
+def test_the_startup_image_is_made_anew_only_where_the_module_options_changed(root, older):
+    """It takes a minute on a small PC, in which the station would be without its service."""
+    asked = root / "initramfs-asked"
+
+    def times():
+        return len(asked.read_text().splitlines()) if asked.exists() else 0
+
+    root.install(older)
+    root.install(DEB)  # they changed since the version before
+    before = times()
+    assert before
+    root.install(repacked(DEB, root.folder, re.search(r"_(.*)_", DEB.name).group(1) + "+next", lambda inside: None))
+    assert times() == before
+    root.apt("remove", "dockd")
+    assert times() > before
+    # Whoever changes the options says in the postinst since which version, and here for which bytes that holds.
+    postinst = (TREE / "packaging/debian/dockd.postinst").read_text()
+    digest = hashlib.sha256((TREE / "etc/modprobe.d/dockd.conf").read_bytes()).hexdigest()
+    assert (re.search(r'"\$1" lt ([0-9.~]+);', postinst)[1], digest[:16]) == ("0.1.0", "a384486849119774")
 
 
 def test_units_and_rules_are_understood(root):

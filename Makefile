@@ -140,6 +140,7 @@ dockd_src := \
 	dockd/breaker.c \
 	dockd/hex.c \
 	dockd/link.c \
+	dockd/listener.c \
 	dockd/child.c \
 	dockd/control.c \
 	dockd/control_status.c \
@@ -442,6 +443,7 @@ test_clock_src := tests/double/clock_file.c
 test_time_src := tests/double/time_file.c
 
 unit_tests := \
+	listener \
 	recorded \
 	charge \
 	sheet \
@@ -660,6 +662,8 @@ unit_pkg_index_proof := sqlite3 libcrypto
 unit_objs_bundle := dockd/sealed.c $(ledger_src) dockd/tlog.c dockd/base/base64.c $(clock_src) $(index_src)
 unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
+unit_objs_listener := dockd/base/log.c
+unit_pkg_listener := libsystemd
 unit_objs_waits := dockd/waits.c $(clock_src)
 unit_objs_line := uploader/bucket.c dockd/base/timetable.c
 unit_objs_trust := uploader/certificate.c

@@ -1,6 +1,7 @@
 #include "control_client.h"
 #include "control_evidence.h"
 #include "index_asset.h"
+#include "listener.h"
 
 #include "base/log.h"
 
@@ -293,7 +294,7 @@ static int on_client(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	k->parked = false;
 	control_light_gone(k);
 	memcpy(&k->ask, m.body, sizeof(k->ask));
-	if (answer(k) < 0)
+	if (answer(k) < 0 || !k->roles) /* who has none is told so once: not on and on */
 		client_drop(k);
 	return 0;
 }
@@ -315,39 +316,31 @@ static int free_slot(const struct control *c, uid_t uid, uint32_t roles)
 	return slot;
 }
 
-static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
+static bool take(void *arg, int sock, uid_t *uid)
 {
 	struct control *c = arg;
 	struct client *k = NULL;
-	uid_t uid = (uid_t)-1;
-	uint32_t roles;
-	int slot;
-	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	uint32_t roles = role_of_peer(sock, &c->roles, uid);
+	int slot = free_slot(c, *uid, roles);
 
-	(void)s;
-	(void)revents;
-	if (sock < 0)
-		return 0;
-	roles = role_of_peer(sock, &c->roles, &uid);
-	slot = free_slot(c, uid, roles);
 	if (slot >= 0)
 		k = calloc(1, sizeof(*k));
 	if (!k) {
 		close(sock);
-		return 0;
+		return !roles;
 	}
 	k->control = c;
 	k->sock = sock;
-	k->uid = uid;
+	k->uid = *uid;
 	k->roles = roles;
 	k->since_us = bay_now_us();
 	if (sd_event_add_io(c->event, &k->io, sock, EPOLLIN, on_client, k) < 0) {
 		close(sock);
 		free(k);
-		return 0;
+		return !roles;
 	}
 	c->client[slot] = k;
-	return 0;
+	return !roles;
 }
 
 void control_configure(struct control *c, const struct config *config)
@@ -370,19 +363,11 @@ int control_open(
 	c->p = *parts;
 	c->generation = 1;
 	c->began_s = (double)clock_now_s();
-	r = link_listen(path, (gid_t)-1, 0666);
+	r = listener_open(event, path, (gid_t)-1, 0666, take, c, &c->listener);
 	if (r < 0)
-		goto out;
-	c->listener = r;
-	r = sd_event_add_io(event, &c->io, c->listener, EPOLLIN, on_accept, c);
-	if (r < 0) {
-		close(c->listener);
-		goto out;
-	}
-	*out = c;
-	return 0;
-out:
-	free(c);
+		free(c);
+	else
+		*out = c;
 	return r;
 }
 
@@ -394,7 +379,6 @@ void control_close(struct control *c)
 		if (c->client[i])
 			client_drop(c->client[i]);
 	}
-	sd_event_source_disable_unref(c->io);
-	close(c->listener);
+	listener_close(c->listener);
 	free(c);
 }

@@ -69,8 +69,7 @@ struct control_doctor {
 
 struct control {
 	sd_event *event;
-	int listener;
-	sd_event_source *io;
+	struct listener *listener;
 	struct control_parts p;
 	uint64_t generation;
 	double began_s; /* CLOCK_REALTIME, as it was then */

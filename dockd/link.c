@@ -1,5 +1,7 @@
 #include "link.h"
 
+#include "listener.h"
+
 #include "base/log.h"
 
 #include <errno.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define PEERS_MAX 32
@@ -28,8 +28,7 @@ struct peer {
 
 struct link {
 	sd_event *event;
-	int listener;
-	sd_event_source *io;
+	struct listener *listener;
 	uid_t hotplug_uid, uploader_uid;
 	char station[PROTO_NAME_LEN];
 	const struct link_handlers *handlers;
@@ -39,30 +38,6 @@ struct link {
 	uint32_t generation;
 	unsigned peers_n;
 };
-
-int link_listen(const char *path, gid_t gid, mode_t mode)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd;
-	int r = 0;
-
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(sa.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0) || chmod(path, mode) < 0 ||
-	    listen(fd, PEERS_MAX) < 0)
-		r = -errno;
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	return fd;
-}
 
 static void peer_free(struct peer *p)
 {
@@ -200,25 +175,20 @@ static bool has_room(struct link *l)
 	return l->peers_n < PEERS_MAX;
 }
 
-static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
+static bool take(void *arg, int sock, uid_t *uid)
 {
 	struct link *l = arg;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	struct peer *p;
-	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct peer *p = calloc(1, sizeof(*p));
 
-	(void)s;
-	(void)revents;
-	if (sock < 0)
-		return 0;
-	p = calloc(1, sizeof(*p));
 	if (!p || !has_room(l) || getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) {
 		log_warn("stranger-refused", "reason=\"too many connections\"");
 		free(p);
 		close(sock);
-		return 0;
+		return true;
 	}
+	*uid = cred.uid;
 	p->link = l;
 	p->sock = sock;
 	p->uid = cred.uid;
@@ -227,7 +197,7 @@ static int on_accept(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	l->peers_n++;
 	if (sd_event_add_io(l->event, &p->io, sock, EPOLLIN, on_peer, p) < 0)
 		peer_free(p);
-	return 0;
+	return *uid != l->hotplug_uid && *uid != l->uploader_uid;
 }
 
 int link_open(sd_event *event, const char *path, gid_t gid, uid_t hotplug_uid, uid_t uploader_uid,
@@ -244,19 +214,11 @@ int link_open(sd_event *event, const char *path, gid_t gid, uid_t hotplug_uid, u
 	snprintf(l->station, sizeof(l->station), "%s", station);
 	l->handlers = handlers;
 	l->arg = arg;
-	r = link_listen(path, gid, 0660);
+	r = listener_open(event, path, gid, 0660, take, l, &l->listener);
 	if (r < 0)
-		goto out;
-	l->listener = r;
-	r = sd_event_add_io(event, &l->io, l->listener, EPOLLIN, on_accept, l);
-	if (r < 0) {
-		close(l->listener);
-		goto out;
-	}
-	*out = l;
-	return 0;
-out:
-	free(l);
+		free(l);
+	else
+		*out = l;
 	return r;
 }
 
@@ -267,8 +229,7 @@ void link_close(struct link *l)
 	l->hotplug = NULL;
 	while (l->peers)
 		peer_free(l->peers);
-	sd_event_source_disable_unref(l->io);
-	close(l->listener);
+	listener_close(l->listener);
 	free(l);
 }
 

@@ -43,7 +43,4 @@ int peer_send(struct peer *p, unsigned type, unsigned slot, uint32_t generation,
 void peer_drop(struct peer *p, const char *why);
 void link_drop_hotplug(struct link *l, const char *why);
 
-/* A listening SOCK_SEQPACKET socket at path, of this mode and group (-1: as it is). fd or -errno. */
-int link_listen(const char *path, gid_t gid, mode_t mode);
-
 #endif

@@ -1,4 +1,5 @@
 """Roles: each tries each command. Who asks is the kernel's word; what was refused is on record."""
+import struct
 import subprocess
 
 import pytest
@@ -145,3 +146,33 @@ def test_silent_strangers_make_room_for_others(station, tmp_path):
         p.stdin.close()
         p.wait()
     assert [r for r in station.ledger() if r["type"] == "denied" and r["uid"] == 64072]
+
+
+def test_who_connects_again_and_again_is_held_off_and_others_get_in(tmp_path):
+    """Without a role, without a pause: some get no answer, no processor is used up, others are served."""
+    with Station(bays=[{"name": "1", "port": "1-1"}]) as s:
+        sock = s.folder / "run/control.sock"
+        loop = ("import socket\nwhile True:\n"
+                " s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET)\n"
+                f" s.connect({str(sock)!r})\n s.close()\n")
+        p = subprocess.Popen([*as_user(64073, 64099), "/usr/bin/python3", "-c", loop])
+        try:
+            until(s, lambda: f"event=accepting-paused socket={sock} uid=64073" in s.log(), "it is held off")
+            for _ in range(3):
+                assert ask(s, ("status",), tmp_path, ROLES["viewer"], uid=64074).returncode == 0
+            assert p.poll() is None
+        finally:
+            p.kill()
+            p.wait()
+
+
+def test_who_has_no_role_is_told_once_a_connection(station):
+    """Question after question over one connection would cost as much as connecting again and again."""
+    status = struct.pack("<HHII", 112, 0, 1728, 0) + struct.pack("<II", 6, 1) + bytes(1728 - 8)
+    talk = ("import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET)\n"
+            f"s.connect({str(station.folder / 'run/control.sock')!r})\n"
+            f"s.send({status!r})\nprint(len(s.recv(4096)),len(s.recv(4096)))\n")
+    told = subprocess.run([*as_user(64075, 64099), "/usr/bin/python3", "-c", talk],
+                          capture_output=True, text=True, timeout=60)
+    answer, end = told.stdout.split()
+    assert int(answer) > 0 and end == "0", told

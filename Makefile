@@ -259,6 +259,8 @@ dockctl_src := \
 	dockd/ctl_doctor_files.c \
 	dockd/ctl_doctor_machine.c \
 	dockd/ctl_doctor_process.c \
+	dockd/ctl_doctor_dump.c \
+	dockd/volume.c \
 	dockd/ctl_doctor_unit.c \
 	$(config_whole) \
 	dockd/profile.c \
@@ -724,7 +726,7 @@ unit_objs_outlook := dockd/forecast.c dockd/base/timetable.c dockd/base/log.c
 unit_objs_ctl_export := $(filter-out dockd/ctl.c dockd/ctl_export.c,$(dockctl_src)) dockd/base/proto.c \
 	dockd/base/msg.c dockd/base/log.c
 unit_pkg_ctl_export := jansson libcrypto libconfig
-unit_objs_doctor := dockd/ctl_doctor_unit.c dockd/ctl_doctor_words.c dockd/check.c dockd/certificate.c \
+unit_objs_doctor := dockd/ctl_doctor_unit.c dockd/ctl_doctor_dump.c dockd/volume.c dockd/ctl_doctor_words.c dockd/check.c dockd/certificate.c \
 	dockd/doctor_line.c dockd/doctor_station.c dockd/asset.c
 unit_pkg_doctor := libcrypto
 unit_objs_screen := dockd/ctl_text.c dockd/check.c dockd/forecast.c dockd/base/timetable.c dockd/light_table.c \

@@ -211,6 +211,7 @@ static void look_here(struct ctl *c, const struct checks *to)
 	doctor_files(&l);
 	doctor_machine(&l);
 	doctor_processes(&l);
+	doctor_dumps(&l);
 	doctor_units(&l);
 	free(config);
 }

@@ -30,6 +30,13 @@ void doctor_machine(const struct doctor_look *l);
 
 /* ctl_doctor_process.c: programs that meddle, who holds a bay's device, dockd's own of old. */
 void doctor_processes(const struct doctor_look *l);
+/* The file name of what a process runs, by its first argument; "" none (a kernel thread). */
+void doctor_process_name(const struct doctor_look *l, const char *pid, char *out, size_t room);
+/* Whether a program of that name is one of dockd's services. */
+bool doctor_process_is_ours(const char *name);
+
+/* ctl_doctor_dump.c: where memory would go in a crash of dockd's programs, and of the kernel. */
+void doctor_dumps(const struct doctor_look *l);
 
 /* ctl_doctor_unit.c: what systemd says of the units of dockd. */
 void doctor_units(const struct doctor_look *l);

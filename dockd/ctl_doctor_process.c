@@ -34,8 +34,7 @@ static const struct {
 	    "it probes serial ports; dockd's udev rules keep it off bays" },
 };
 
-/* The file name of what a process runs, by its first argument; "" none (a kernel thread). */
-static void name_of(const struct doctor_look *l, const char *pid, char *out, size_t room)
+void doctor_process_name(const struct doctor_look *l, const char *pid, char *out, size_t room)
 {
 	char path[PATH_MAX], line[PATH_MAX];
 	const char *last;
@@ -71,7 +70,7 @@ static unsigned meddles(const struct doctor_look *l, const char *pid, const char
 	return 0;
 }
 
-static bool is_ours(const char *name)
+bool doctor_process_is_ours(const char *name)
 {
 	return strncmp(name, "dockd", 5) == 0;
 }
@@ -83,7 +82,7 @@ static int is_old(const struct doctor_look *l, const char *pid, const char *name
 	char path[PATH_MAX], exe[PATH_MAX];
 	ssize_t n;
 
-	if (!is_ours(name))
+	if (!doctor_process_is_ours(name))
 		return 1;
 	snprintf(path, sizeof(path), "%s/%.20s/exe", l->proc, pid);
 	n = readlink(path, exe, sizeof(exe) - 1);
@@ -148,7 +147,7 @@ static bool holds(const struct doctor_look *l, const char *pid, const char *name
 		if (n <= 0)
 			continue;
 		held[n] = '\0';
-		if (strncmp(held, usb, strlen(usb)) != 0 || is_ours(name))
+		if (strncmp(held, usb, strlen(usb)) != 0 || doctor_process_is_ours(name))
 			continue;
 		bay = bay_of(l, held);
 		if (bay)
@@ -171,7 +170,7 @@ void doctor_processes(const struct doctor_look *l)
 	while (d && (e = readdir(d))) {
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
-		name_of(l, e->d_name, name, sizeof(name));
+		doctor_process_name(l, e->d_name, name, sizeof(name));
 		if (!name[0])
 			continue;
 		seen++;

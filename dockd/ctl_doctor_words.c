@@ -26,6 +26,8 @@ static const struct {
 	    "A bad configuration is not taken: the station goes on with the last good one." },
 	{ "conflicts",
 	    "Only one program can speak to a camera: it fails for dockd, or is written to." },
+	{ "core-dumps",
+	    "A picture of memory holds footage and keys, for whoever gets hold of the disk." },
 	{ "credentials", "Files stay here until the destination lets this station in again." },
 	{ "daemon", "Nothing is taken in, sent, or shown while it does not run." },
 	{ "destination", "Files stay here, and cameras are not emptied, until it is reached." },

@@ -3,19 +3,25 @@ import datetime
 import json
 import os
 import pathlib
+import resource
+import shutil
 import signal
 import ssl
+import stat
 import subprocess
 import tempfile
 
 import pytest
-from pki import UTC, Authority, fingerprint
+from pki import UTC, Authority, fingerprint, run
 from servers import FaultServer, answer
-from station import ROLES, Clock, Station, as_user, new_folder, until
+from station import BUILD, CORE, CORE_GROUP, ROLES, Clock, Station, as_user, new_folder, until
 
 DAY = datetime.timedelta(days=1)
 # what a test machine shows that a real station would not: state on a plain volume, by allow-plaintext
 TEST_MACHINE = {("encryption", "state-dir"), ("encryption", "swap")}
+# what tests plant for the whole machine to see, which other workers' doctors may look at meanwhile
+PLANTED = {("conflicts", "gvfs-mtp-volume-monitor"), ("core-dumps", "dockd-planted")}
+SANITIZED = "asan" in BUILD.parts  # programs of that build have no sandbox, and may leave their memory
 
 
 class Report:
@@ -39,7 +45,8 @@ class Report:
         return max((r["level"] for r in self.at(check, subject)), key=order.index, default=None)
 
     def findings(self):
-        return {(r["check"], r["subject"]) for r in self.rows if r["level"] in ("warn", "bad")}
+        return {(r["check"], r["subject"]) for r in self.rows if r["level"] in ("warn", "bad")
+                and not (SANITIZED and r["check"] == "core-dumps")} - PLANTED
 
 
 def doctor(station, *args, **more):
@@ -415,3 +422,283 @@ def test_an_uploader_that_tells_of_no_certificate_is_dropped(which, first, last)
         s.fakes["store"].rule(certificates=[(3, now - 1, now + 3 * 86400)])
         ready(s)
         until(s, lambda: doctor(s).level("certificate", "store server") == "bad", "told")
+
+
+# ---- the machine: /sys, /dev and systemd of a mount namespace of its own ----
+
+class Machine:
+    """Real files that doctor sees where the kernel has its own; m.look() asks from in there."""
+
+    def __init__(self, station):
+        self.station, self.top = station, new_folder("machine")
+        self.sys, self.dev = self.top / "sys", self.top / "dev"
+        self.put("class/rtc/rtc0/since_epoch", int(datetime.datetime.now(UTC).timestamp()))
+        self.put("module/usbcore/parameters/usbfs_memory_mb", 256)
+        self.put("bus/usb/devices/1-1/busnum", 1)
+        self.put("bus/usb/devices/1-1/devnum", 5)
+        (self.sys / "bus/usb/devices/1-1:1.0").mkdir()
+        (self.dev / "null").parent.mkdir(parents=True)
+        self.node = self.dev / "bus/usb/001/005"
+        self.node.parent.mkdir(parents=True)
+        os.mknod(self.node, stat.S_IFCHR, os.makedev(1, 3))
+        self.own(CORE_GROUP, 0o660)
+
+    def put(self, name, value):
+        path = self.sys / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{value}\n")
+
+    def own(self, group, mode):
+        os.chown(self.node, 0, group)
+        self.node.chmod(mode)
+
+    def look(self, first="", last=""):
+        script = (f"mount --bind {self.sys} /sys\nmount --bind {self.dev} /dev\n{first}\n"
+                  f"code=0\n\"$@\" 3<&- || code=$?\n{last}\nexit $code")
+        return doctor(self.station, command=["unshare", "-m", "--propagation", "private", "sh", "-euc",
+                                             script, "holder"])
+
+
+@pytest.fixture
+def machine(station):
+    m = Machine(station)
+    yield m
+    shutil.rmtree(m.top)
+
+
+def test_a_machine_with_all_that_a_station_needs(machine):
+    report = machine.look()
+    for check in ("clock-chip", "usb-memory", "devices"):
+        assert report.level(check) == "well", report.at(check)
+    assert report.level("core-dumps", "kernel") == "well"
+    assert SANITIZED or report.level("core-dumps", "") in ("well", None)
+    assert not report.at("kernel-drivers")
+
+
+def test_a_device_node_that_is_not_dockds_alone(machine):
+    machine.own(CORE_GROUP, 0o666)
+    row, = machine.look().at("devices")
+    assert (row["level"], row["subject"]) == ("warn", "1") and "/dev/bus/usb/001/005" in row["what"]
+    assert "udev" in row["advice"]
+    machine.own(0, 0o660)
+    row, = machine.look().at("devices")
+    assert row["level"] == "bad" and f"not to {CORE_GROUP}" in row["what"] and "60-dockd.rules" in row["advice"]
+    machine.node.unlink()
+    assert machine.look().level("devices") == "unseen"
+
+
+def test_a_kernel_driver_that_has_a_cameras_disk(machine):
+    driver = machine.sys / "bus/usb/devices/1-1:1.0/driver"
+    driver.symlink_to("../../drivers/usb-storage")
+    row, = machine.look().at("kernel-drivers")
+    assert (row["level"], row["subject"]) == ("bad", "1") and "usb-storage" in row["what"]
+    assert "modprobe" in row["advice"]
+    driver.unlink()
+    driver.symlink_to("../../drivers/usbfs")
+    assert not machine.look().at("kernel-drivers")
+
+
+def test_a_program_that_holds_a_cameras_device(machine):
+    """The shell beneath doctor is that program."""
+    report = machine.look("exec 3</dev/bus/usb/001/005")
+    row, = report.at("conflicts", "1")
+    assert row["level"] == "bad" and row["what"].startswith("sh (process ") and "/001/005" in row["what"]
+    assert not machine.look().at("conflicts", "1")
+
+
+def test_too_little_memory_for_the_bus(machine):
+    machine.put("module/usbcore/parameters/usbfs_memory_mb", 1)
+    row, = machine.look().at("usb-memory")
+    assert row["level"] == "warn" and row["what"].startswith("1 MiB") and "60-dockd-memory" in row["advice"]
+    machine.put("module/usbcore/parameters/usbfs_memory_mb", 0)
+    assert machine.look().level("usb-memory") == "well"
+    shutil.rmtree(machine.sys / "module")
+    assert machine.look().level("usb-memory") == "unseen"
+
+
+def test_a_clock_chip_that_is_off(machine):
+    ahead = int(datetime.datetime.now(UTC).timestamp()) + 7200
+    machine.put("class/rtc/rtc0/since_epoch", ahead)
+    row, = machine.look().at("clock-chip")
+    assert row["level"] == "warn" and " s off" in row["what"] and "hwclock" in row["advice"]
+    shutil.rmtree(machine.sys / "class/rtc")
+    assert machine.look().level("clock-chip") == "note"
+
+
+def test_memory_that_a_crash_of_the_kernel_writes(machine):
+    machine.put("kernel/kexec_crash_loaded", 1)
+    row, = machine.look().at("core-dumps", "kernel")
+    assert row["level"] == "warn" and "kdump" in row["what"] and "kdump-tools" in row["advice"]
+
+
+@pytest.mark.parametrize("pattern, limit, leaves, says", [
+    ("core", resource.RLIM_INFINITY, True, "in its working folder as core"),
+    ("core", 0, False, None),
+    ("/srv/dumps/core.%p", 4096, True, "in /srv/dumps, which is not encrypted"),
+    ("|/lib/systemd/systemd-coredump %P", 0, True, "in /var/lib/systemd/coredump, which"),
+    ("|/usr/bin/apport %p", 0, True, "to |/usr/bin/apport"),
+    ("|/usr/bin/apport %p", 1, False, None),
+])
+def test_a_program_that_leaves_its_memory_when_it_crashes(machine, pattern, limit, leaves, says):
+    """One under a name of ours that has not switched it off, as ours do."""
+    (machine.top / "pattern").write_text(pattern + "\n")
+    planted = subprocess.Popen(["/usr/libexec/dockd/dockd-planted"], executable="/usr/bin/cat",
+                               stdin=subprocess.PIPE, user=CORE, group=CORE, extra_groups=[],
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (limit, limit)))
+    try:
+        report = machine.look(f"mount --bind {machine.top}/pattern /proc/sys/kernel/core_pattern")
+        rows = report.at("core-dumps", "dockd-planted")
+        assert bool(rows) == leaves
+        if rows:
+            assert rows[0]["level"] == "bad" and says in rows[0]["what"], rows
+            assert str(planted.pid) in rows[0]["what"] and "reinstall" in rows[0]["advice"]
+    finally:
+        planted.stdin.close()
+        planted.wait()
+
+
+@pytest.fixture
+def signed(station):
+    """A profile by whose anchors and revocation lists cameras' signatures are judged."""
+    folder = new_folder("anchors")
+    profile = station.folder / "profiles/signed.conf"
+
+    def put(anchors, crl=None):
+        profile.write_text(
+            'name = "signed";\nmatch = { vendor = 0x1209; product = 0x0001; };\ndriver = "ptp";\n'
+            f'identity = "usb";\nsigning = "cms";\nlogs = "none";\nanchors-file = "{anchors}";\n'
+            + (f'crl-file = "{crl}";\n' if crl else ""))
+        report = doctor(station)
+        assert report.level("configuration") == "well", report.at("configuration")
+        return report.at("anchors", "signed")
+    yield folder, put
+    profile.unlink()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("days, level", [(400, "well"), (45, "note"), (20, "warn"), (-2, "bad")])
+def test_anchors_that_end(signed, days, level):
+    folder, put = signed
+    ends = datetime.datetime.now(UTC) + days * DAY
+    row, = put(Authority(folder, "maker", last=str(ends)).certificate)
+    assert row["level"] == level and ("ended" if days < 0 else "ends") in row["what"], row
+    assert level == "well" or "camera maker" in row["advice"]
+
+
+def test_a_revocation_list_that_ends_and_files_that_are_none(signed):
+    folder, put = signed
+    maker = Authority(folder, "maker")
+    crl = folder / "crl.pem"
+    for days, level in ((20, "well"), (3, "warn"), (-1, "bad")):
+        at = (datetime.datetime.now(UTC) + days * DAY).strftime("%Y%m%d%H%M%SZ")
+        run("ca", "-gencrl", "-config", maker.config, "-keyfile", maker.key, "-cert", maker.certificate,
+            "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", at, "-out", crl)
+        row = put(maker.certificate, crl)[-1 if level == "well" else 0]
+        assert row["level"] == level and "revocation list of" in row["what"], (days, row)
+    crl.write_text("no list\n")
+    row = put(maker.certificate, crl)[0]
+    assert row["level"] == "bad" and "no revocation list in it can be read" in row["what"]
+    row = put(folder / "missing.pem")[0]
+    assert row["level"] == "bad" and "no anchor in it" in row["what"] and "PEM" in row["advice"]
+
+
+# systemd's own manager of a user's services, with units of dockd's names, where systemctl looks for the
+# system's. It takes over the cgroup that it finds itself in, and so gets one of its own that it cannot
+# look out of; without that it is not started.
+ENTER = """
+echo $$ >"$1/cgroup.procs"
+grep -q ":/${1##*/}$" /proc/self/cgroup
+shift
+exec unshare -m -p -C --fork --kill-child --mount-proc --propagation private "$@"
+"""
+MANAGER = """
+mount -t tmpfs none /run
+mount -t tmpfs none /sys/fs/cgroup
+if grep -q :name=systemd: /proc/self/cgroup; then
+	mkdir /sys/fs/cgroup/systemd
+	mount -t cgroup -o none,name=systemd none /sys/fs/cgroup/systemd
+else
+	mount -t cgroup2 none /sys/fs/cgroup
+fi
+mkdir -p /run/systemd/system /run/own /run/conf/systemd
+cp -r "$1" /run/conf/systemd/user
+mkfifo /run/up
+export XDG_RUNTIME_DIR=/run/own XDG_CONFIG_HOME=/run/conf HOME=/run
+export SYSTEMD_GENERATOR_PATH=/none SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/none
+/lib/systemd/systemd --user >"$1/log" 2>&1 &
+ln -s /run/own/systemd/private /run/systemd/private
+read -r _ </run/up
+shift
+code=0
+"$@" || code=$?
+exit $code
+"""
+UNIT = """[Unit]
+StartLimitIntervalSec=0
+{}
+[Service]
+Type={}
+ExecStart={}
+Restart={}
+RestartSec=0
+[Install]
+WantedBy=default.target
+"""
+UP = "/bin/sh -c 'echo >/run/up'"
+RUNS = "/bin/sleep infinity"
+
+
+@pytest.fixture
+def manager(station):
+    """manager(units): doctor's rows about units, by their subjects; a unit: (command, restart, enabled)."""
+    top = pathlib.Path("/sys/fs/cgroup")
+    group = (top / "systemd" if (top / "systemd").is_dir() else top) / f"dockd-units-{os.getpid()}"
+    folder = new_folder("units")
+    try:
+        group.mkdir()
+    except OSError as e:
+        shutil.rmtree(folder)
+        pytest.skip(f"no cgroup can be made here: {e}")
+
+    def look(units, up=True):
+        """up: all are under way when systemd has started one more, after them; else one of them says so."""
+        units_at = folder / str(len(list(folder.iterdir())))
+        wants = units_at / "default.target.wants"
+        wants.mkdir(parents=True)
+        if up:
+            (units_at / "up.service").write_text(UNIT.format(
+                f"Wants={' '.join(units)}\nAfter={' '.join(units)}", "simple", UP, "no"))
+            (wants / "up.service").symlink_to(units_at / "up.service")
+        for name, (command, restart, enabled) in units.items():
+            kind = "oneshot" if restart == "no" else "simple"
+            (units_at / name).write_text(UNIT.format("", kind, command, restart))
+            if enabled:
+                (wants / name).symlink_to(units_at / name)
+        report = doctor(station, command=["sh", "-euc", ENTER, "sh", group, "sh", "-euc", MANAGER, "sh", units_at])
+        return {r["subject"]: r for r in report.at("units")}
+    yield look
+    for path in sorted([group, *(p for p in group.rglob("*") if p.is_dir())], reverse=True):
+        path.rmdir()
+    shutil.rmtree(folder)
+
+
+def test_units_of_systemd_that_do_not_run_or_would_not_after_a_boot(manager):
+    rows = manager({"dockd.service": (RUNS, "always", True), "dockd-hotplug.service": (RUNS, "always", False),
+                    "dockd-uploader@store.service": ("/bin/false", "no", True)})
+    assert rows["dockd.service"]["level"] == "well", rows
+    row = rows["dockd-hotplug.service"]
+    assert row["level"] == "warn" and "not after a boot" in row["what"]
+    assert row["advice"] == "IT: systemctl enable dockd-hotplug.service"
+    row = rows["dockd-uploader@store.service"]
+    assert row["level"] == "bad" and "(failed, exit-code)" in row["what"]
+    assert "journalctl -u dockd-uploader@store.service" in row["advice"]
+
+
+def test_a_unit_that_starts_over_and_over_and_one_that_is_not_there(manager):
+    rows = manager({"dockd.service": (
+        "/bin/sh -c 'echo >>/run/starts; [ $(wc -l </run/starts) -gt 7 ] || exit 1; "
+        "echo >/run/up; exec sleep infinity'", "always", True)}, up=False)
+    row = rows["dockd.service"]
+    assert row["level"] == "warn" and "started anew 7 times" in row["what"], rows
+    row = rows["dockd-hotplug.service"]
+    assert row["level"] == "bad" and "no such unit" in row["what"] and "--reinstall" in row["advice"]

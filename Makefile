@@ -955,7 +955,7 @@ format-check:
 sbin_files := dockd
 bin_files := dockctl
 provision := packaging/dockd-provision
-provision_parts := packaging/provision-station.sh packaging/provision-volume.sh
+provision_parts := packaging/provision-rules.sh packaging/provision-station.sh packaging/provision-volume.sh
 libexec_files := dockd-verify dockd-camera dockd-hotplug dockd-uploader
 installed = $(addprefix $(PREFIX)/sbin/,$(sbin_files) $(notdir $(provision))) $(addprefix $(PREFIX)/bin/,$(bin_files)) \
 	$(addprefix $(LIBEXECDIR)/,$(libexec_files) dockd-support $(notdir $(provision_parts))) \

@@ -51,17 +51,39 @@ pack_run() {
 	mv -f "$file.new" "$file"
 	say "$file: $(($(wc -l <<<"$names"))) files, $(grep -c '^\(stations/[^/]*/\)\?secrets/' <<<"$names" || true) of them secrets. Whoever has it can send as these stations:"
 	say "keep it as you keep their keys, bring it on a medium that you can destroy, and delete it when they are set up."
+	say "SHA-256 $(sha256_of "$file"): write it down, and give it to apply as --sha256, so that no other file is taken for it"
+}
+
+sha256_of() {
+	sha256sum <"$1" | head -c 64
 }
 
 # ---- what is in a file from outside ----
 
-# FILE FOLDER: what is in the file, unpacked; or dies before anything is.
-unpack() {
-	local file=$1 folder=$2 mode owner size date time name total=0 count=0
-	local -A seen=()
+# FILE WANTED DRY: it is in $work/file, and the one that was packed: by its digest where that was given,
+# else a person at the terminal says so.
+take_file() {
+	local file=$1 wanted=$2 dry=$3 digest answer=''
 	[ -f "$file" ] || die "$file: no such file"
 	[ "$(stat -c %s "$file")" -le "$file_max" ] || die "$file: more than $((file_max >> 20)) MiB"
 	cat <"$file" >"$work/file" # what is judged is what is unpacked
+	digest=$(sha256_of "$work/file")
+	if [ -n "$wanted" ]; then
+		[ "$digest" = "${wanted,,}" ] ||
+			die "$file: its SHA-256 is $digest, not the one of --sha256: this is another file, or it was changed; nothing was read of it"
+		return 0
+	fi
+	say "$file: SHA-256 $digest; whoever can change this file decides where evidence goes"
+	if [ -z "$dry" ] && [ -t 0 ]; then
+		read -rp "Is it the one that pack printed? Type yes: " answer || true
+		[ "$answer" = yes ] || die "nothing was done"
+	fi
+}
+
+# FILE FOLDER: what is in $work/file, unpacked; or dies before anything is.
+unpack() {
+	local file=$1 folder=$2 mode owner size date time name total=0 count=0
+	local -A seen=()
 	[ "$(head -c 262 "$work/file" | tail -c 5 | tr '\0' ' ')" = ustar ] || die "$file: not a station file"
 	# Owner, mode and time are our own; links and devices have nothing to do here.
 	tar --list --verbose --numeric-owner --quoting-style=escape --file "$work/file" >"$work/list" 2>"$work/trouble" ||
@@ -127,6 +149,10 @@ check_set() {
 		sed "s|^$set/||" "$work/trouble" >&2
 		die "the configuration in the file is not good; nothing was changed"
 	}
+	if [ -f "$set/bays.rules" ]; then
+		dockd --udev-rules -c "$set/dockd.conf" --profiles "$merged" >"$work/rules" 2>/dev/null || true
+		judge_rules "$set/bays.rules" "$work/rules"
+	fi
 	while read -r path; do
 		[ -f "$set/${path#"$etc/station/"}" ] ||
 			die "$path is named in the configuration, and is not in the file; nothing was changed"
@@ -439,13 +465,14 @@ go_back() {
 }
 
 apply_run() {
-	local file='' station='' old='' ledger='' key='' dry='' start=1 back='' seconds=60 digest same='' aside=''
+	local file='' station='' sha256='' old='' ledger='' key='' dry='' start=1 back='' seconds=60 digest same='' aside=''
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--station | --replaces | --ledger | --old-key | --timeout)
+		--station | --sha256 | --replaces | --ledger | --old-key | --timeout)
 			[ $# -ge 2 ] || usage "$1 takes a value"
 			case $1 in
 			--station) station=$2 ;;
+			--sha256) sha256=$2 ;;
 			--replaces) old=$2 ;;
 			--ledger) ledger=$2 ;;
 			--old-key) key=$2 ;;
@@ -465,12 +492,13 @@ apply_run() {
 		shift
 	done
 	[[ $seconds =~ ^[0-9]{1,5}$ ]] || usage "--timeout takes seconds"
+	[[ -z $sha256 || $sha256 =~ ^[0-9A-Fa-f]{64}$ ]] || usage "--sha256 takes the 64 hex digits that pack printed"
 	as_root
 	need tar jq flock dockd dockctl
 	alone
 	make_work
 	if [ -n "$back" ]; then
-		[ -z "$file$station$old" ] || usage "--back stands alone"
+		[ -z "$file$station$sha256$old" ] || usage "--back stands alone"
 		go_back
 		finish changed "$start" "$seconds"
 		return
@@ -480,6 +508,7 @@ apply_run() {
 	[ -z "$old" ] || is_name "$old" || die "--replaces: the name of a station"
 	[ -n "$old" ] || [ -z "$ledger$key" ] || usage "--ledger and --old-key go with --replaces"
 	[ "$old" != "$station" ] || die "--replaces: a new ledger needs a new name, such as $old-2; what was signed as $old stays one history"
+	take_file "$file" "$sha256" "$dry"
 	unpack "$file" "$work/all"
 	compose "$work/all" "$station" "$work/set"
 	check_set "$work/set"

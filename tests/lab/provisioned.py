@@ -77,7 +77,8 @@ def tail(a):
 def provisioned(a, key):
     done = a.run("dockd-provision volume --device /dev/vdc --unlock key-file=/root/volume.key --yes", 300)
     t.check("the encrypted volume is made", done[0] == 0 and "ready" in done[1], done)
-    done = a.run("dockd-provision apply /root/stations.file --station north-2 --replaces north --old-key %s" % key, 300)
+    done = a.run("dockd-provision apply /root/stations.file --station north-2 --replaces north --old-key %s "
+                 "--sha256 $(sha256sum </root/stations.file | cut -c -64)" % key, 300)
     t.check("one file makes it a station, and its destination is ready",
             done[0] == 0 and "nas: ready, best proof readback" in done[1], (done, tail(a)))
     t.check("the old ledger is cited as far as it was shipped", "is whole and signed up to record" in done[1], done)

@@ -109,7 +109,8 @@ def provisioned(a, folder, plain):
     if not plain:
         a.sh("dockd-provision volume --device /dev/vdb --unlock key-file=/run/set/unlock --recovery-fd 3 "
              "--yes --yes-wipe /dev/vdb 3>/run/set/recovery", 600)
-    a.sh("dockd-provision apply /run/set/all.station --station castle-street", 600)
+    a.sh("dockd-provision apply /run/set/all.station --station castle-street "
+         "--sha256 $(sha256sum </run/set/all.station | cut -c -64)", 600)
     a.sh("echo '%s' >/etc/found && sync" % MARK)
 
 

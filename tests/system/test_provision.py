@@ -3,9 +3,12 @@
 The root is a folder with /usr, /proc, /dev, /sys and /tmp of this machine bound into it, in a mount
 namespace of each program's own: nothing of this machine's /etc, /var or /run is touched.
 """
+import hashlib
 import io
 import json
 import os
+import pty
+import re
 import shutil
 import subprocess
 import tarfile
@@ -76,6 +79,26 @@ class Place:
     def apply(self, file, station, *more, check=0, path=""):
         return self.run("/opt/dockd-provision", "apply", file, "--station", station, "--no-start", *more,
                         check=check, path=path)
+
+    def asked(self, answer, file, station):
+        """Exit status of apply at a terminal where this is typed."""
+        words = list(map(str, self.command("/opt/dockd-provision", "apply", file, "--station", station,
+                                                    "--no-start")))
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ["PATH"] = f"{self.bin}:/opt:/usr/sbin:/usr/bin"
+            os.execvp(words[0], words)
+        seen = b""
+        try:
+            while piece := os.read(terminal, 4096):
+                seen += piece
+                if seen.endswith(b"Type yes: "):
+                    os.write(terminal, f"{answer}\n".encode())
+        except OSError:  # it has ended
+            pass
+        _, code = os.waitpid(pid, 0)
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(code)
 
     def etc(self, name):
         return self.root / "etc/dockd" / name
@@ -351,6 +374,81 @@ def test_what_cannot_be_packed(folder, station_file):
     (folder / "in/notes.txt").unlink()
     pack(folder / "in", folder / "again")
     assert (folder / "again").read_bytes() == station_file.read_bytes(), "the same folder, another file"
+
+
+# ---- another file than the one that was packed ----
+
+def test_only_the_file_that_was_packed(folder, place, station_file):
+    printed = re.search("SHA-256 ([0-9a-f]{64})", pack(folder / "in", folder / "again").stdout)[1]
+    assert printed == hashlib.sha256(station_file.read_bytes()).hexdigest()
+    pc = place()
+    before = pc.tree()
+    swapped = tar(folder / "swapped", BASE)
+    done = pc.apply(swapped, "north", "--sha256", printed, check=1)
+    assert "not the one of --sha256" in done.stderr and pc.tree() == before
+    (folder / "garbage").write_bytes(b"x" * 10240)  # refused by its digest, before it is looked at
+    assert "not the one of --sha256" in pc.apply(folder / "garbage", "north", "--sha256", printed, check=1).stderr
+    pc.apply(swapped, "north", "--sha256", "abc", check=2)
+    assert f"SHA-256 {printed}" in pc.apply(station_file, "north", "--dry-run").stdout
+    for answer, status in (("no", 1), ("yes", 0)):
+        assert pc.asked(answer, station_file, "north") == status
+    assert 'station = "north";' in pc.etc("dockd.conf").read_text()
+    pc.apply(station_file, "north", "--sha256", printed.upper())
+
+
+# ---- rules that udev would run as root ----
+
+OWN_RULES = """# made by dockd
+ACTION=="remove", GOTO="dockd_bays_end"
+KERNEL=="1-2|usb1", TEST=="power/control", ATTR{power/control}="on"
+ATTR{authorized}=="0", ATTR{authorized}="1", RUN+="/bin/sh -c 'echo $kernel >/sys/bus/usb/drivers_probe'"
+"""
+GOOD_RULES = ["", "# a comment", 'SUBSYSTEM=="usb|block", KERNELS=="1-4", ENV{DOCKD_BAY}="no"', *OWN_RULES.splitlines(),
+              OWN_RULES.splitlines()[2].replace("1-2|usb1", "3-1.4|3-1|usb3"), ' LABEL="x" ,ATTRS{idVendor}=="1d6b",']
+RUNS = 'ENV{DOCKD_BAY}="no", RUN+="/bin/sh -c x"'
+EVIL_RULES = ["RUN+=\"/bin/sh -c 'x'\"", RUNS, 'PROGRAM=="/bin/x"', 'IMPORT{program}="/bin/x"', 'IMPORT{file}="/x"',
+              'ENV{SYSTEMD_WANTS}="x.service"', 'TAG+="uaccess"', 'MODE="0666"', 'OWNER="x"', 'SYMLINK+="x"', 'NAME="x"',
+              'ATTR{driver_override}="x"', 'RUN{builtin}+="kmod load x"', 'OPTIONS+="x"', 'ENV{DOCKD_BAY}="$attr{x}"',
+              'ENV{DOCKD_BAY}="%c"', 'ENV{DOCKD_BAY}=e"no"', 'KERNEL=="a\\\\", RUN+="x"', "# comment \\", f"# comment\r{RUNS}",
+              f"# comment\0{RUNS}", f"#{'x' * 9000}", OWN_RULES.splitlines()[3].replace("drivers_probe", "x"),
+              f"{OWN_RULES.splitlines()[3]}, {RUNS}", 'KERNEL=="x" RUN+="y"', 'KERNEL=="x\tRUN"', 'KERNEL=="ü"']
+
+
+def judged(folder, text):
+    """What provision-rules.sh says of bays.rules with this text, at a station that prints OWN_RULES."""
+    (folder / "bays.rules").write_text(text)
+    (folder / "own").write_text(OWN_RULES)
+    script = 'die() { echo "$*"; exit 1; }; . "$0"; judge_rules "$1/bays.rules" "$1/own"'
+    return subprocess.run(["bash", "-euo", "pipefail", "-c", script, ROOT / "packaging/provision-rules.sh", folder],
+                          capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+
+
+def test_rules_of_a_station_file_run_nothing(folder):
+    for rule in GOOD_RULES:
+        assert judged(folder, f"{rule}\n").returncode == 0, rule
+    assert judged(folder, "\n".join(GOOD_RULES)).returncode == 0
+    for rule in EVIL_RULES:
+        for text in (f"# first\n{rule}\n", f"# first\n{rule}"):
+            done = judged(folder, text)
+            assert done.returncode == 1 and not done.stderr, rule
+            assert "bays.rules:2: " in done.stdout or "not plain ASCII" in done.stdout, done.stdout
+
+
+def test_a_station_file_with_rules_that_run_something(folder, place):
+    bays = 'bays = ({ name = "1"; port = "1-2.1"; });\n'
+    conf = BASE[1][1].decode() + bays
+    pc = place()
+    (pc.root / "etc/dockd/x.conf").write_text(conf.replace("@STATION@", "north"))
+    own = pc.run("dockd", "--udev-rules", "-c", "/etc/dockd/x.conf", "--profiles", "/etc/dockd/profiles", check=0).stdout
+    (pc.root / "etc/dockd/x.conf").unlink()
+    assert "RUN+=" in own
+    before = pc.tree()
+    evil = tar(folder / "evil", [BASE[0], ("dockd.conf", conf.encode()), ("bays.rules", f"{own}{RUNS}\n".encode())])
+    done = pc.apply(evil, "north", check=1)
+    assert f"bays.rules:{own.count(chr(10)) + 1}: " in done.stderr, done.stderr
+    assert pc.tree() == before
+    pc.apply(tar(folder / "good", [BASE[0], ("dockd.conf", conf.encode()), ("bays.rules", own.encode())]), "north")
+    assert (pc.root / "etc/udev/rules.d/59-dockd-bays.rules").read_text().endswith(own)
 
 
 # ---- interrupted at every step ----

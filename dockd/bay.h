@@ -14,8 +14,8 @@
 #include "profile.h"
 
 #include "base/proto_camera.h"
-#include "base/proto_ctl.h"
 #include "base/proto_hotplug.h"
+#include "base/proto_light.h"
 
 enum bay_state {
 	BAY_EMPTY = 0,

@@ -5,6 +5,7 @@
 
 #include "base/language.h"
 #include "base/log.h"
+#include "base/proto_object.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #ifndef DOCKD_CHECK_H
 #define DOCKD_CHECK_H
 
-#include "base/proto_care.h"
+#include "base/proto_check.h"
 
 /* Where findings go, one by one. */
 struct checks {

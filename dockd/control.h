@@ -8,6 +8,7 @@
 #ifndef DOCKD_CONTROL_H
 #define DOCKD_CONTROL_H
 
+#include "base/proto_light.h"
 #include "bays.h"
 #include "checkpoint.h"
 #include "config.h"

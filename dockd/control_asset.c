@@ -10,6 +10,7 @@
 #include "index_policy.h"
 
 #include "base/log.h"
+#include "base/proto_asset.h"
 
 #include <errno.h>
 #include <inttypes.h>

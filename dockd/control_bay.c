@@ -1,6 +1,7 @@
 /*
  * control_bay: rows of bays.
  */
+#include "base/proto_station.h"
 #include "control_client.h"
 #include "control_evidence.h"
 

@@ -8,6 +8,7 @@
 #include "index_camera.h"
 
 #include "base/log.h"
+#include "base/proto_known.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -7,10 +7,14 @@
 #ifndef DOCKD_CONTROL_CLIENT_H
 #define DOCKD_CONTROL_CLIENT_H
 
+#include "base/proto_ctl.h"
 #include "control.h"
 #include "doctor.h"
 #include "index_retention.h"
 #include "role.h"
+
+struct proto_ctl_asset;
+struct proto_ctl_status;
 
 #define CONTROL_CLIENTS 32
 #define CONTROL_PAGE 16 /* rows a page */

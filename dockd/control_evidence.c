@@ -4,6 +4,8 @@
 #include "index_evidence.h"
 
 #include "base/log.h"
+#include "base/proto_asset.h"
+#include "base/proto_key.h"
 
 #include <errno.h>
 #include <inttypes.h>

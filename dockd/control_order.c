@@ -11,6 +11,7 @@
 #include "index_order.h"
 
 #include "base/log.h"
+#include "base/proto_station.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
  * control_root: rows of root ports and of USB host controllers.
  */
+#include "base/proto_station.h"
 #include "control_client.h"
 
 int control_roots(struct client *k)

@@ -12,6 +12,8 @@
 #include "index_queue.h"
 
 #include "base/log.h"
+#include "base/proto_asset.h"
+#include "base/proto_station.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,7 @@
 #include "ctl.h"
 
+#include "base/proto_ctl.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>

@@ -8,7 +8,6 @@
 #define DOCKD_CTL_H
 
 #include "base/msg.h"
-#include "base/proto_ctl.h"
 
 #include <stdio.h>
 
@@ -33,6 +32,14 @@ enum ctl_exit {
 struct json_t;
 struct findings;
 struct screen;
+struct proto_ctl_asset;
+struct proto_ctl_upload;
+struct proto_ask;
+struct proto_ctl_end;
+struct proto_ctl_probe;
+struct proto_ctl_bay;
+struct proto_ctl_destination;
+struct proto_ctl_status;
 
 /* Options that go with some commands only; ctl.c's tables say their names, and with which. */
 enum ctl_option {

@@ -1,3 +1,4 @@
+#include "base/proto_ctl.h"
 #include "ctl.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 #include "ctl_bundle.h"
 
+#include "base/proto_ctl.h"
 #include "ctl_ledger.h"
 
 #include <errno.h>

@@ -6,6 +6,8 @@
 #include "ctl.h"
 
 #include "asset.h"
+#include "base/proto_ctl.h"
+#include "base/proto_key.h"
 #include "camera_key.h"
 
 #include <errno.h>

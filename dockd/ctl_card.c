@@ -3,6 +3,8 @@
  * manager. The lamps are light_table's, who may do what is role's; it needs no daemon, which is asked
  * for the station's name only.
  */
+#include "base/proto_ctl.h"
+#include "base/proto_station.h"
 #include "ctl.h"
 #include "role.h"
 #include "sheet.h"

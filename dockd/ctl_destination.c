@@ -4,6 +4,7 @@
  * Called by ctl. What a destination was and is, is told by status: this command only says that it
  * is meant.
  */
+#include "base/proto_ctl.h"
 #include "ctl.h"
 
 #include <jansson.h>

@@ -6,6 +6,7 @@
  */
 #include "ctl_doctor.h"
 
+#include "base/proto_ctl.h"
 #include "ctl.h"
 
 #include <errno.h>

@@ -8,6 +8,8 @@
 #include "ctl_time.h"
 
 #include "asset.h"
+#include "base/proto_asset.h"
+#include "base/proto_ctl.h"
 
 #include <errno.h>
 #include <inttypes.h>

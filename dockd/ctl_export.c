@@ -1,6 +1,9 @@
 #include "ctl.h"
 
 #include "asset.h"
+#include "base/proto_asset.h"
+#include "base/proto_ctl.h"
+#include "base/proto_station.h"
 
 #include <ctype.h>
 #include <errno.h>

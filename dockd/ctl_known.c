@@ -1,6 +1,8 @@
 /*
  * ctl_known: `dockctl camera list` and `camera forget`: the cameras that have been docked here.
  */
+#include "base/proto_ctl.h"
+#include "base/proto_known.h"
 #include "ctl.h"
 
 #include <errno.h>

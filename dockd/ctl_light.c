@@ -2,6 +2,7 @@
  * ctl_light: dockctl light: the lamps, whose they are and what they show, and the test that tells which is
  * which.
  */
+#include "base/proto_ctl.h"
 #include "ctl.h"
 #include "light_table.h"
 

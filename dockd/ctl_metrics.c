@@ -4,6 +4,7 @@
  * The text is Prometheus' (dockd-metrics(7)); what the JSON is made of is that text, read line by
  * line.
  */
+#include "base/proto_ctl.h"
 #include "ctl.h"
 
 #include <errno.h>

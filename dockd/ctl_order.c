@@ -7,6 +7,7 @@
 #include "ctl.h"
 #include "ctl_time.h"
 
+#include "base/proto_ctl.h"
 #include "order.h"
 
 #include <errno.h>

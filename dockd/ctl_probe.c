@@ -9,6 +9,10 @@
 #include "draft.h"
 
 #include "base/language.h"
+#include "base/proto_camera.h"
+#include "base/proto_ctl.h"
+#include "base/proto_hotplug.h"
+#include "base/proto_probe.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 #include "ctl_records.h"
 
+#include "base/proto_ctl.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

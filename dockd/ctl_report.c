@@ -6,6 +6,9 @@
  */
 #include "ctl_report.h"
 
+#include "base/proto_asset.h"
+#include "base/proto_ctl.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

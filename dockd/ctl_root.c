@@ -2,6 +2,9 @@
  * ctl_root: what `dockctl status` says of root ports and of USB host controllers: as lines below
  * the bays, or as "roots" and "controllers" of the status object.
  */
+#include "base/proto_ctl.h"
+#include "base/proto_hotplug.h"
+#include "base/proto_station.h"
 #include "ctl.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #ifndef DOCKD_CTL_SCREEN_H
 #define DOCKD_CTL_SCREEN_H
 
-#include "base/proto_ctl.h"
+#include "base/proto_station.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /*
  * ctl_show: dockctl status, watch, bay, clip and queue: what the daemon tells, shown.
  */
+#include "base/proto_asset.h"
+#include "base/proto_ctl.h"
 #include "ctl.h"
 #include "ctl_screen.h"
 

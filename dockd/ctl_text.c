@@ -1,6 +1,9 @@
 #include "ctl.h"
 
 #include "asset.h"
+#include "base/proto_asset.h"
+#include "base/proto_object.h"
+#include "base/proto_station.h"
 #include "forecast.h"
 #include "light_table.h"
 

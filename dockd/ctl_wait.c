@@ -1,6 +1,7 @@
 #include "ctl.h"
 
 #include "asset.h"
+#include "base/proto_ctl.h"
 #include "light_table.h"
 
 #include <jansson.h>

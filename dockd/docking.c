@@ -11,6 +11,7 @@
 
 #include "base/handover.h"
 #include "base/log.h"
+#include "base/proto_object.h"
 
 #include <errno.h>
 #include <inttypes.h>

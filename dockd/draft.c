@@ -2,6 +2,9 @@
 
 #include "base/kind.h"
 #include "base/language.h"
+#include "base/proto_camera.h"
+#include "base/proto_hotplug.h"
+#include "base/proto_probe.h"
 
 #include <errno.h>
 #include <inttypes.h>

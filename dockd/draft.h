@@ -7,7 +7,10 @@
 #ifndef DOCKD_DRAFT_H
 #define DOCKD_DRAFT_H
 
-#include "base/proto_ctl.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct proto_ctl_probe;
 
 /* Its length without the NUL; -ENOTSUP: nothing can read the device; -ENOSPC (16 KiB do). */
 int draft_write(const struct proto_ctl_probe *p, char *out, size_t room);

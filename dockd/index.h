@@ -11,7 +11,6 @@
 
 #include "asset.h"
 
-#include "base/proto_camera.h"
 #include "base/record.h"
 
 struct index;

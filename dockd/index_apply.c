@@ -4,6 +4,7 @@
  * Called by journal, live and in replay alike, so it may look at the record and the index only:
  * no clock, no files. A record that index_check passes can always be applied.
  */
+#include "base/proto_object.h"
 #include "index_asset.h"
 #include "index_db.h"
 #include "index_docking.h"

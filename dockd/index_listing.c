@@ -6,6 +6,7 @@
  * each change of an asset (listing_follow), so that both can be asked every turn.
  */
 #include "index_listing.h"
+#include "base/proto_object.h"
 #include "index_asset.h"
 #include "index_db.h"
 

@@ -8,6 +8,8 @@
 
 #include "index.h"
 
+struct proto_object;
+
 struct listing_row {
 	uint64_t row;
 	uint64_t asset; /* 0: not yet linked */

@@ -6,8 +6,6 @@
 
 #include "index.h"
 
-#include "base/proto_camera.h"
-
 #define UNLOCK_FACE_LEN 192
 
 struct unlocking_state {

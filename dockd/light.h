@@ -8,6 +8,7 @@
 #ifndef DOCKD_LIGHT_H
 #define DOCKD_LIGHT_H
 
+#include "base/proto_light.h"
 #include "light_table.h"
 
 struct lights;

@@ -8,7 +8,7 @@
 #ifndef DOCKD_LIGHT_TABLE_H
 #define DOCKD_LIGHT_TABLE_H
 
-#include "base/proto_ctl.h"
+#include "base/proto_light.h"
 
 #include <stdbool.h>
 

@@ -10,7 +10,7 @@
 
 #include "asset.h"
 
-#include "base/proto_ctl.h"
+#include "base/proto_order.h"
 
 #define ORDERS_MAX 1024 /* in force at once */
 

@@ -7,7 +7,7 @@
 #ifndef DOCKD_PIN_H
 #define DOCKD_PIN_H
 
-#include "base/proto_camera.h"
+#include "base/proto_attach.h"
 
 /*
  * One line of 1 to 31 printable ASCII characters into out, a newline at its end cut off. path "": ""

@@ -11,6 +11,7 @@
 #include "bay.h"
 
 #include "base/msg.h"
+#include "base/proto_probe.h"
 
 #include <sys/types.h>
 

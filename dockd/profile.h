@@ -7,7 +7,7 @@
 #ifndef DOCKD_PROFILE_H
 #define DOCKD_PROFILE_H
 
-#include "base/proto_camera.h"
+#include "base/proto_attach.h"
 #include "base/proto_hotplug.h"
 #include "base/zone.h"
 #include "gate.h"

@@ -9,6 +9,7 @@
 #ifndef DOCKD_RETENTION_H
 #define DOCKD_RETENTION_H
 
+#include "base/proto_order.h"
 #include "clock.h"
 #include "disposal.h"
 #include "index_retention.h"

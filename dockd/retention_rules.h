@@ -8,7 +8,7 @@
 #define DOCKD_RETENTION_RULES_H
 
 #include "asset.h"
-#include "base/proto_ctl.h"
+#include "base/proto_order.h"
 #include "base/zone.h"
 
 #define RETENTION_CLASSES 16

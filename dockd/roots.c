@@ -4,6 +4,7 @@
 #include "schedule.h"
 
 #include "base/log.h"
+#include "base/proto_station.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,8 @@
 #ifndef DOCKD_ROOTS_H
 #define DOCKD_ROOTS_H
 
-#include "base/proto_ctl.h"
+#include <stddef.h>
+#include <stdint.h>
 
 #define ROOTS_MAX 64
 #define ROOTS_TICKS 20 /* of LIGHT_TICK_MS: what "now" means */
@@ -16,6 +17,7 @@
 struct bay;
 struct bays;
 struct roots;
+struct proto_ctl_root;
 
 struct roots *roots_new(void);
 void roots_free(struct roots *r);

@@ -12,6 +12,15 @@
 #include "../dockd/base/proto_camera.h"
 #include "transport.h"
 
+struct proto_attach;
+struct proto_erase;
+struct proto_erased;
+struct proto_fetch;
+struct proto_fetched;
+struct proto_listed;
+struct proto_object;
+struct proto_probed;
+
 struct camera; /* a driver's own */
 
 struct driver {

@@ -11,6 +11,9 @@
 #include "../dockd/base/handover.h"
 #include "../dockd/base/log.h"
 #include "../dockd/base/msg.h"
+#include "../dockd/base/proto_attach.h"
+#include "../dockd/base/proto_object.h"
+#include "../dockd/base/proto_probe.h"
 #include "../dockd/base/sandbox.h"
 
 #include <errno.h>

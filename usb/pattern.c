@@ -1,6 +1,7 @@
 #include "pattern.h"
 
 #include "../dockd/base/kind.h"
+#include "../dockd/base/proto_attach.h"
 
 #include <fnmatch.h>
 

@@ -6,7 +6,9 @@
 #ifndef DOCKD_PATTERN_H
 #define DOCKD_PATTERN_H
 
-#include "../dockd/base/proto_camera.h"
+#include <stdint.h>
+
+struct proto_attach;
 
 /* An enum object_kind: of the first pattern that fits, else KIND_OTHER. */
 uint32_t pattern_kind(const struct proto_attach *attach, const char *path);

@@ -1,5 +1,8 @@
 #include "probe.h"
 
+#include "../dockd/base/proto_attach.h"
+#include "../dockd/base/proto_object.h"
+#include "../dockd/base/proto_probe.h"
 #include "descriptor.h"
 
 #include <errno.h>

@@ -10,6 +10,10 @@
 
 #include "camera.h"
 
+struct proto_attach;
+struct proto_object;
+struct proto_probed;
+
 #define PROBE_OBJECTS 20000 /* listed at most */
 
 /*

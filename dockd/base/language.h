@@ -6,7 +6,7 @@
 #ifndef DOCKD_LANGUAGE_H
 #define DOCKD_LANGUAGE_H
 
-#include "proto_camera.h"
+#include "proto_attach.h"
 
 #define LANGUAGE_ALLOWED                                                                           \
 	"one of \"dv16\" \"ambarella-request\" \"ambarella-block\" \"ambarella-text\""

@@ -1,8 +1,18 @@
 #include "proto.h"
 
+#include "proto_asset.h"
+#include "proto_attach.h"
 #include "proto_camera.h"
+#include "proto_check.h"
 #include "proto_ctl.h"
 #include "proto_hotplug.h"
+#include "proto_key.h"
+#include "proto_known.h"
+#include "proto_light.h"
+#include "proto_object.h"
+#include "proto_order.h"
+#include "proto_probe.h"
+#include "proto_station.h"
 #include "proto_upload.h"
 #include "proto_verify.h"
 

@@ -1,11 +1,10 @@
 /*
  * proto: every message that crosses a process: its number, its frame, and what all of them share.
  *
- * The bodies are in a header for each of the core's peers: proto_hotplug.h, proto_camera.h,
- * proto_verify.h, proto_upload.h, proto_ctl.h. All sockets are SOCK_SEQPACKET on one machine, so
- * integers are in host order and a struct is its own wire form. Every struct has an asserted size:
- * change one, crank PROTO_VERSION. Who may send what when is in PROTOCOL.md. Text fields are
- * NUL-terminated char arrays (proto_check tells), UTF-8 where they come from a camera, and always
+ * The bodies are in a header for each noun; PROTOCOL.md names them, and says who may send what
+ * when. All sockets are SOCK_SEQPACKET on one machine, so integers are in host order and a struct is
+ * its own wire form. Every struct has an asserted size: change one, crank PROTO_VERSION. Text fields
+ * are NUL-terminated char arrays (proto_check tells), UTF-8 where they come from a camera, and always
  * data: never a path of ours, never logged unescaped.
  */
 #ifndef DOCKD_PROTO_H

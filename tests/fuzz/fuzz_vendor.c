@@ -2,6 +2,7 @@
  * fuzz_vendor: every answer of every vendor's language. The first byte says which one the rest is
  * an answer in; what comes out must be text that ends, and hold no more than ids.
  */
+#include "../../dockd/base/proto.h"
 #include "../../usb/vendor/ambarella.h"
 #include "../../usb/vendor/dv16.h"
 

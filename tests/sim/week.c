@@ -11,6 +11,9 @@
  */
 #include "week.h"
 
+#include "../../dockd/base/proto_asset.h"
+#include "../../dockd/base/proto_light.h"
+#include "../../dockd/base/proto_station.h"
 #include "../../dockd/forecast.h"
 #include "../../dockd/index_asset.h"
 

@@ -11,7 +11,9 @@
 
 #include "../../dockd/child.h"
 
+#include "../../dockd/base/proto_camera.h"
 #include "../../dockd/base/proto_hotplug.h"
+#include "../../dockd/base/proto_object.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,6 +11,8 @@ int ctl_main(int argc, char **argv);
 
 #include "../../dockd/asset.h"
 
+#include "../../dockd/base/proto_asset.h"
+#include "../../dockd/base/proto_ctl.h"
 #include "../../dockd/ctl.c"
 #undef main
 

@@ -1,6 +1,9 @@
 /*
  * dockctl: what it asks, what it shows, how it exits.
  */
+#include "../../dockd/base/proto_hotplug.h"
+#include "../../dockd/base/proto_light.h"
+#include "../../dockd/base/proto_station.h"
 #include "ctl_daemon.h"
 
 #include <time.h>

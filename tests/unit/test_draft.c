@@ -2,6 +2,8 @@
  * draft: whatever a device tells, the profile drafted for it is one that config takes, and says
  * nothing that only a person can know.
  */
+#include "../../dockd/base/proto_camera.h"
+#include "../../dockd/base/proto_probe.h"
 #include "../../dockd/config.h"
 #include "../../dockd/draft.h"
 

@@ -1,4 +1,5 @@
 /* test_dv16: the DV16 family's bytes, against the documented ones written out by hand. */
+#include "../../dockd/base/proto.h"
 #include "../../usb/vendor/dv16.h"
 
 #include <setjmp.h>

@@ -9,6 +9,7 @@
 #include "../../dockd/index_expedite.h"
 #include "../../dockd/index_policy.h"
 
+#include "../../dockd/base/proto_object.h"
 #include "folder.h"
 #include "write.h"
 

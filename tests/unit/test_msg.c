@@ -2,8 +2,8 @@
  * msg and proto: over real socket pairs, with every way in which a peer can break framing.
  */
 #include "../../dockd/base/msg.h"
-#include "../../dockd/base/proto_camera.h"
 #include "../../dockd/base/proto_hotplug.h"
+#include "../../dockd/base/proto_object.h"
 #include "../../dockd/base/proto_verify.h"
 
 #include <errno.h>

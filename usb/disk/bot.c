@@ -1,7 +1,7 @@
 #include "bot.h"
 
 #include "../../dockd/base/log.h"
-#include "../../dockd/base/proto_camera.h"
+#include "../../dockd/base/proto_attach.h"
 
 #include <errno.h>
 

@@ -7,7 +7,7 @@
 #include "disk_inner.h"
 
 #include "../../dockd/base/log.h"
-#include "../../dockd/base/proto_camera.h"
+#include "../../dockd/base/proto_attach.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 #include "msc_camera.h"
 
 #include "../../dockd/base/log.h"
+#include "../../dockd/base/proto_object.h"
+#include "../../dockd/base/proto_probe.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -7,9 +7,14 @@
 #ifndef DOCKD_MSC_CAMERA_H
 #define DOCKD_MSC_CAMERA_H
 
+#include "../../dockd/base/proto_attach.h"
 #include "../camera.h"
 #include "../volume/volume.h"
 #include "disk.h"
+
+struct proto_fetch;
+struct proto_fetched;
+struct proto_listed;
 
 #define MSC_UNITS 16
 #define MSC_VOLUMES 32

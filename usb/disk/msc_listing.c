@@ -5,6 +5,7 @@
  * between us: all is read twice, the tables forgotten in between, and told only the second time;
  * where the two differ, a third reading shows whether it has come to rest.
  */
+#include "../../dockd/base/proto_object.h"
 #include "../name.h"
 #include "../pattern.h"
 #include "msc_camera.h"

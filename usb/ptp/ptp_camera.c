@@ -4,6 +4,7 @@
 
 #include "../../dockd/base/handover.h"
 #include "../../dockd/base/log.h"
+#include "../../dockd/base/proto_object.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,8 +7,13 @@
 #ifndef DOCKD_PTP_CAMERA_H
 #define DOCKD_PTP_CAMERA_H
 
+#include "../../dockd/base/proto_attach.h"
 #include "../camera.h"
 #include "session.h"
+
+struct proto_fetch;
+struct proto_fetched;
+struct proto_listed;
 
 struct camera {
 	struct session session;

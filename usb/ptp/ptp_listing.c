@@ -10,6 +10,7 @@
 #include "ptp_camera.h"
 
 #include "../../dockd/base/log.h"
+#include "../../dockd/base/proto_object.h"
 
 #include <errno.h>
 #include <stdio.h>

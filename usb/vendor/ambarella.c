@@ -3,6 +3,9 @@
  */
 #include "ambarella.h"
 
+#include "../../dockd/base/proto.h"
+#include "../../dockd/base/proto_attach.h"
+
 #include <stdio.h>
 #include <string.h>
 

@@ -11,6 +11,8 @@
 #include "dv16.h"
 
 #include "../../dockd/base/language.h"
+#include "../../dockd/base/proto_object.h"
+#include "../../dockd/base/proto_probe.h"
 
 #include <errno.h>
 #include <stdio.h>

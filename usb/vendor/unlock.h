@@ -13,6 +13,7 @@
 #ifndef DOCKD_UNLOCK_H
 #define DOCKD_UNLOCK_H
 
+#include "../../dockd/base/proto_attach.h"
 #include "../camera.h"
 #include "../disk/bot.h"
 #include "vendor.h"

@@ -3,6 +3,8 @@
  */
 #include "vendor.h"
 
+#include "../../dockd/base/proto.h"
+
 #include <string.h>
 
 #define DAY_S 86400

@@ -7,7 +7,11 @@
 #ifndef DOCKD_VENDOR_H
 #define DOCKD_VENDOR_H
 
-#include "../../dockd/base/proto_camera.h"
+#include "../../dockd/base/proto.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct vendor_facts {
 	char camera[PROTO_ID_TEXT_LEN]; /* its serial number; "" not told */

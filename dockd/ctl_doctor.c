@@ -17,19 +17,44 @@
 #include <unistd.h>
 
 #define FINDINGS_MOST 1024
+#define OF_ONE_CHECK 8 /* and level, but for what is well; the others are counted */
 
 struct findings {
 	struct proto_check *row;
 	size_t n, room;
+	unsigned more[FINDINGS_MOST]; /* that this row stands for; 0: for itself */
 };
+
+/* Where a row more of this check and level is counted; NULL: it has one of its own. So that those of
+ * one check, of which anybody with an account can make many, leave room for all others. */
+static unsigned *counted(struct findings *f, const struct proto_check *check)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < f->n && check->level != CHECK_WELL; i++) {
+		if (f->row[i].level != check->level || strcmp(f->row[i].check, check->check) != 0)
+			continue;
+		if (n++ == OF_ONE_CHECK)
+			return &f->more[i];
+	}
+	if (n == OF_ONE_CHECK)
+		f->more[f->n] = 1;
+	return NULL;
+}
 
 static void keep(void *arg, const struct proto_check *check)
 {
 	struct findings *f = arg;
 	struct proto_check *more;
+	unsigned *count;
 
 	if (f->n == FINDINGS_MOST)
 		return;
+	count = counted(f, check);
+	if (count) {
+		++*count;
+		return;
+	}
 	if (f->n == f->room) {
 		more = reallocarray(f->row, f->room + 64, sizeof(*more));
 		if (!more)
@@ -38,6 +63,16 @@ static void keep(void *arg, const struct proto_check *check)
 		f->room += 64;
 	}
 	f->row[f->n++] = *check;
+}
+
+static void tell_more(struct findings *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (!f->more[i])
+			continue;
+		snprintf(f->row[i].subject, sizeof(f->row[i].subject), "others");
+		snprintf(f->row[i].what, sizeof(f->row[i].what), "and %u more", f->more[i]);
+	}
 }
 
 /* ---- shown ---- */
@@ -233,6 +268,7 @@ int doctor_run(struct ctl *c)
 		return code;
 	}
 	look_here(c, &to);
+	tell_more(&f);
 	qsort(f.row, f.n, sizeof(*f.row), by_badness);
 	for (size_t i = 0; i < f.n; i++)
 		worst = f.row[i].level > worst ? (enum check_level)f.row[i].level : worst;

@@ -30,10 +30,14 @@ void doctor_machine(const struct doctor_look *l);
 
 /* ctl_doctor_process.c: programs that meddle, who holds a bay's device, dockd's own of old. */
 void doctor_processes(const struct doctor_look *l);
-/* The file name of what a process runs, by its first argument; "" none (a kernel thread). */
-void doctor_process_name(const struct doctor_look *l, const char *pid, char *out, size_t room);
-/* Whether a program of that name is one of dockd's services. */
-bool doctor_process_is_ours(const char *name);
+struct doctor_process {
+	char name[PROTO_NAME_LEN]; /* of the file that it runs; "" none: a kernel thread, or gone */
+	bool ours;                 /* a program of dockd's */
+	bool old;                  /* that file is no longer on disk */
+	bool told;                 /* the above is only what the process says of itself */
+};
+/* Goes by what the process runs where that may be seen, else by its first argument. */
+void doctor_process(const struct doctor_look *l, const char *pid, struct doctor_process *out);
 
 /* ctl_doctor_dump.c: where memory would go in a crash of dockd's programs, and of the kernel. */
 void doctor_dumps(const struct doctor_look *l);

@@ -109,7 +109,8 @@ static void say(const struct doctor_look *l, const char *name, const char *pid, 
 
 static void programs(const struct doctor_look *l)
 {
-	char pattern[PROTO_TEXT_LEN], name[PATH_MAX];
+	char pattern[PROTO_TEXT_LEN];
+	struct doctor_process p;
 	unsigned ours = 0, leaving = 0;
 	struct dirent *e;
 	DIR *d = opendir(l->proc);
@@ -121,15 +122,14 @@ static void programs(const struct doctor_look *l)
 
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
-		doctor_process_name(l, e->d_name, name, sizeof(name));
-		name[PROTO_NAME_LEN - 1] = '\0';
-		if (!doctor_process_is_ours(name) || limit_of(l, e->d_name, &limit) < 0)
+		doctor_process(l, e->d_name, &p);
+		if (!p.ours || limit_of(l, e->d_name, &limit) < 0)
 			continue;
 		ours++;
 		if (!is_dumpable(l, e->d_name) || (pipe ? limit == PIPE_NEVER : limit == 0))
 			continue;
 		leaving++;
-		say(l, name, e->d_name, pattern);
+		say(l, p.name, e->d_name, pattern);
 	}
 	if (d)
 		closedir(d);

@@ -2,7 +2,8 @@
  * ctl_doctor_process: programs on this machine that open cameras by themselves, who holds a bay's
  * device just now, and programs of dockd that still run as they were before an upgrade.
  *
- * Reads /proc. What belongs to others only root sees; that is told.
+ * Reads /proc. What belongs to others only root sees; that is told. A process may call itself what it
+ * likes: only what it runs counts, where that can be seen.
  */
 #include "ctl_doctor.h"
 
@@ -14,9 +15,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#define NAME_MAX_SHOWN 48
 
 /* What opens cameras by itself. */
 static const struct {
@@ -34,14 +34,21 @@ static const struct {
 	    "it probes serial ports; dockd's udev rules keep it off bays" },
 };
 
-void doctor_process_name(const struct doctor_look *l, const char *pid, char *out, size_t room)
+/* The last part of a path. */
+static void take_name(const char *path, char out[PROTO_NAME_LEN])
+{
+	const char *last = strrchr(path, '/');
+
+	snprintf(out, PROTO_NAME_LEN, "%.63s", last ? last + 1 : path);
+}
+
+static void name_by_argument(
+    const struct doctor_look *l, const char *pid, struct doctor_process *out)
 {
 	char path[PATH_MAX], line[PATH_MAX];
-	const char *last;
 	ssize_t n;
 	int fd;
 
-	out[0] = '\0';
 	snprintf(path, sizeof(path), "%s/%.20s/cmdline", l->proc, pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
@@ -50,8 +57,41 @@ void doctor_process_name(const struct doctor_look *l, const char *pid, char *out
 	if (n <= 0)
 		return;
 	line[n] = '\0';
-	last = strrchr(line, '/');
-	snprintf(out, room, "%s", last ? last + 1 : line);
+	take_name(line, out->name);
+	out->ours = strncmp(out->name, "dockd", 5) == 0;
+	out->told = true;
+}
+
+/* Whether nobody but the owner of this program, dockctl, could have put that file there. A path proves
+ * nothing: a process may have mounted what it likes for itself alone. */
+static bool is_of_our_owner(const char *exe)
+{
+	struct stat self, other;
+
+	return stat("/proc/self/exe", &self) == 0 && stat(exe, &other) == 0 &&
+	    other.st_uid == self.st_uid && !(other.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+void doctor_process(const struct doctor_look *l, const char *pid, struct doctor_process *out)
+{
+	static const char gone[] = " (deleted)";
+	char path[PATH_MAX], exe[PATH_MAX];
+	size_t tail = sizeof(gone) - 1;
+	ssize_t n;
+
+	*out = (struct doctor_process){ 0 };
+	snprintf(path, sizeof(path), "%s/%.20s/exe", l->proc, pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n < 0 && errno == EACCES)
+		name_by_argument(l, pid, out);
+	if (n <= 0)
+		return;
+	exe[n] = '\0';
+	out->old = (size_t)n > tail && strcmp(exe + (size_t)n - tail, gone) == 0;
+	if (out->old)
+		exe[(size_t)n - tail] = '\0';
+	take_name(exe, out->name);
+	out->ours = strncmp(out->name, "dockd", 5) == 0 && is_of_our_owner(path);
 }
 
 static unsigned meddles(const struct doctor_look *l, const char *pid, const char *name)
@@ -64,37 +104,20 @@ static unsigned meddles(const struct doctor_look *l, const char *pid, const char
 			"IT: remove it where this PC is a station alone: apt remove it, or mask its unit" :
 			"IT: remove it (apt remove gvfs-backends, libmtp-runtime), or let nobody log in "
 			"to a desktop on this PC",
-		    "%s (process %s): %s", name, pid, meddlers[i].why);
+		    "%s (process %.20s): %s", name, pid, meddlers[i].why);
 		return 1;
 	}
 	return 0;
 }
 
-bool doctor_process_is_ours(const char *name)
+/* After an upgrade without a restart: what it runs is no longer on disk. */
+static void tell_old(const struct doctor_look *l, const char *pid, const struct doctor_process *p)
 {
-	return strncmp(name, "dockd", 5) == 0;
-}
-
-/* After an upgrade without a restart: what it runs is no longer on disk. 1: it could be seen. */
-static int is_old(const struct doctor_look *l, const char *pid, const char *name)
-{
-	static const char gone[] = " (deleted)";
-	char path[PATH_MAX], exe[PATH_MAX];
-	ssize_t n;
-
-	if (!doctor_process_is_ours(name))
-		return 1;
-	snprintf(path, sizeof(path), "%s/%.20s/exe", l->proc, pid);
-	n = readlink(path, exe, sizeof(exe) - 1);
-	if (n < 0)
-		return errno != EACCES;
-	exe[n] = '\0';
-	if ((size_t)n > sizeof(gone) && strcmp(exe + n - (sizeof(gone) - 1), gone) == 0)
-		check_say(l->to, CHECK_WARN, "versions", name,
+	if (p->ours && p->old)
+		check_say(l->to, CHECK_WARN, "versions", p->name,
 		    "IT: systemctl restart dockd dockd-hotplug 'dockd-uploader@*', when no camera is "
 		    "being read",
-		    "process %s still runs a program that has been replaced on disk", pid);
-	return 1;
+		    "process %.20s still runs a program that has been replaced on disk", pid);
 }
 
 /* "/dev/bus/usb/001/005" of a device in a bay => the bay's name. */
@@ -127,7 +150,7 @@ static const char *bay_of(const struct doctor_look *l, const char *held)
 }
 
 /* false: it may not be looked at. */
-static bool holds(const struct doctor_look *l, const char *pid, const char *name)
+static bool holds(const struct doctor_look *l, const char *pid, const struct doctor_process *p)
 {
 	char folder[PATH_MAX], path[PATH_MAX + 32], held[PATH_MAX], usb[PATH_MAX];
 	struct dirent *e;
@@ -147,13 +170,13 @@ static bool holds(const struct doctor_look *l, const char *pid, const char *name
 		if (n <= 0)
 			continue;
 		held[n] = '\0';
-		if (strncmp(held, usb, strlen(usb)) != 0 || doctor_process_is_ours(name))
+		if (strncmp(held, usb, strlen(usb)) != 0 || p->ours)
 			continue;
 		bay = bay_of(l, held);
 		if (bay)
 			check_say(l->to, CHECK_BAD, "conflicts", bay,
 			    "IT: end that program and keep it from this PC",
-			    "%.48s (process %s) has the camera's device open: %.80s", name, pid,
+			    "%s (process %.20s) has the camera's device open: %.80s", p->name, pid,
 			    held);
 	}
 	closedir(d);
@@ -163,20 +186,20 @@ static bool holds(const struct doctor_look *l, const char *pid, const char *name
 void doctor_processes(const struct doctor_look *l)
 {
 	unsigned found = 0, seen = 0, unseen = 0;
-	char name[PATH_MAX];
+	struct doctor_process p;
 	struct dirent *e;
 	DIR *d = opendir(l->proc);
 
 	while (d && (e = readdir(d))) {
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
-		doctor_process_name(l, e->d_name, name, sizeof(name));
-		if (!name[0])
+		doctor_process(l, e->d_name, &p);
+		if (!p.name[0])
 			continue;
 		seen++;
-		name[NAME_MAX_SHOWN] = '\0';
-		found += meddles(l, e->d_name, name);
-		if (!holds(l, e->d_name, name) || !is_old(l, e->d_name, name))
+		found += meddles(l, e->d_name, p.name);
+		tell_old(l, e->d_name, &p);
+		if (!holds(l, e->d_name, &p) || (p.told && p.ours))
 			unseen++;
 	}
 	if (d)
@@ -189,5 +212,5 @@ void doctor_processes(const struct doctor_look *l)
 	if (unseen)
 		check_say(l->to, CHECK_UNSEEN, "conflicts", "devices",
 		    "as root doctor would also look at who holds a bay's device, and at old programs",
-		    "%u processes of others", unseen);
+		    "%u processes of others: their names are what they say themselves", unseen);
 }

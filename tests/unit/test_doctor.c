@@ -47,6 +47,15 @@ static unsigned level(const char *check, const char *subject)
 	return worst;
 }
 
+static bool said(const char *text)
+{
+	for (size_t i = 0; i < rows; i++) {
+		if (strstr(row[i].what, text))
+			return true;
+	}
+	return false;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -347,6 +356,21 @@ static void device_nodes_and_drivers(void **state)
 	assert_int_equal(level("kernel-drivers", "A"), CHECK_BAD);
 }
 
+/* One that calls itself this, runs the file of that name, and has a device open. */
+static void process(const char *pid, const char *says, const char *runs, const char *holds_open)
+{
+	char name[64], path[512];
+
+	snprintf(name, sizeof(name), "proc/%s/cmdline", pid);
+	file(name, says);
+	snprintf(name, sizeof(name), "proc/%s/fd/3", pid);
+	link_to(name, holds_open);
+	file(runs, "");
+	snprintf(name, sizeof(name), "proc/%s/exe", pid);
+	snprintf(path, sizeof(path), "%s/%s", dir, runs);
+	link_to(name, path);
+}
+
 static void who_holds_a_bays_device(void **state)
 {
 	char sys[3][160], path[512];
@@ -354,19 +378,23 @@ static void who_holds_a_bays_device(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/dev/bus/usb/001/007", dir);
-	file("proc/12/cmdline", "/usr/bin/gphoto2");
-	link_to("proc/12/fd/3", path);
-	file("proc/13/cmdline", "/usr/libexec/dockd/dockd-camera");
-	link_to("proc/13/fd/3", path);
-	link_to("proc/13/exe", "/usr/libexec/dockd/dockd-camera (deleted)");
+	process("12", "/usr/libexec/dockd/dockd-camera", "gphoto2", path); /* by its own word */
+	process("13", "x", "dockd-camera (deleted)", path);
 	doctor_processes(&l);
 	assert_int_equal(level("conflicts", "A"), CHECK_BAD);
+	assert_true(said("gphoto2 (process 12)"));
 	assert_int_equal(level("versions", "dockd-camera"), CHECK_WARN);
 	rows = 0;
 	snprintf(path, sizeof(path), "%s/proc/12/fd/3", dir);
 	unlink(path);
 	doctor_processes(&l);
 	assert_int_equal(level("conflicts", NULL), CHECK_WELL);
+	snprintf(path, sizeof(path), "%s/dockd-camera (deleted)", dir);
+	chmod(path, 0777); /* anybody could have put that there */
+	rows = 0;
+	doctor_processes(&l);
+	assert_int_equal(level("conflicts", "A"), CHECK_BAD);
+	assert_int_equal(level("versions", NULL), 0);
 }
 
 static void memory_for_transfers(void **state)

@@ -59,7 +59,7 @@ def settled(serial):
     """The device is on the bus, and udev has done with it."""
     t.check("%s is on the bus" % serial, wait_on_bus(serial))
     shell("udevadm settle")
-    until(2, lambda: not bound("usb-storage") and not bound("uas"))
+    until(20, lambda: not bound("usb-storage") and not bound("uas"))
 
 
 def gone(serial):
@@ -119,7 +119,7 @@ def a_port_that_is_no_bay():
     shell("udevadm control --reload; gadget_disk 1 STICK1 ro:%s" % stick)
     wait_on_bus("STICK1")
     t.check("a stick in a port that is no bay has its disk", until(20, lambda: "sda" in disks()), disks())
-    t.check("and was read", until(5, lambda: was_read(stick)))
+    t.check("and was read", until(20, lambda: was_read(stick)))
     shell("gadget_pull_disk 1; rm /run/udev/rules.d/59-dockd-bays.rules; udevadm control --reload")
     t.check("pulled out, it is gone", until(20, lambda: not disks()), disks())
 

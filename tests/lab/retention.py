@@ -40,6 +40,10 @@ def forward(days):
                    stdout=subprocess.DEVNULL)
 
 
+def left():
+    return [p for p in pathlib.Path("/run/station").rglob("*") if p.is_file() and p.stat().st_size == 3000000]
+
+
 def kept(s, number):
     return s.ctl("clip", str(number))["station_copy"]
 
@@ -79,8 +83,6 @@ with LabStation(folder="/run/station", dispose="on", destinations=[
     synchronised(True)
     t.check("gone", until(60, lambda: kept(s, goes["number"]) == "disposed"))
     t.check("preserved: still there", kept(s, stays["number"]) == "kept")
-    left = [p for p in pathlib.Path("/run/station").rglob("*")
-            if p.is_file() and p.stat().st_size == 3000000]
-    t.check("no file of it is left, here or in the store", not left, left)
+    t.check("no file of it is left, here or in the store", until(60, lambda: not left()), left())
 camera.close()
 t.finish()

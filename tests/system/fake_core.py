@@ -115,7 +115,7 @@ class Core:
                        *command]
         self.log = open(self.folder / "uploader.log", "ab")
         self.process = subprocess.Popen(command, stderr=self.log, env={**os.environ, **self.env})
-        ready, _, _ = select.select([self.listener], [], [], 30)
+        ready, _, _ = select.select([self.listener], [], [], 90)
         assert ready, "the uploader did not connect"
         self.sock, _ = self.listener.accept()
         hello = self.get("HELLO")
@@ -129,7 +129,7 @@ class Core:
         self.put("PRESERVE", self.what(path, preserved=on, **what), slot, self.generation)
         return self.get("PRESERVED", "FAILED")
 
-    def open(self, driver, where, flags=0, slots=4, stall_ms=5000, answer_ms=5000,
+    def open(self, driver, where, flags=0, slots=4, stall_ms=20000, answer_ms=20000,
              chunk_min=None, chunk_max=256 << 20, ca="", cert="", key="", headers="", receipt_path="",
              tls_min=12, part=16 << 20, rate=UNLIMITED, lock_mode=0, retain_days=0, rates=(), pins=(),
              find_path="", secrets="", proxy="", proxy_file="", bucket="", prefix="", region=""):
@@ -143,13 +143,13 @@ class Core:
             b"".join(PIN.pack(*p) for p in pins),
             *(str(s).encode() for s in (where, ca, cert, key, headers, receipt_path, find_path, secrets,
                                         proxy, proxy_file, bucket, prefix, region))))
-        return self.get("READY", wait=15)
+        return self.get("READY", wait=60)
 
     def put(self, kind, body=b"\0\0\0\0", slot=0, generation=0, fds=()):
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self.sock.sendmsg([HEAD.pack(MSG[kind], slot, len(body), generation), body], control)
 
-    def get(self, *kinds, wait=30):
+    def get(self, *kinds, wait=90):
         """The next message that is not PROGRESS, CERTIFICATE, nor READY again; asserts that it is one of these kinds."""
         end = time.monotonic() + wait
         while True:
@@ -226,7 +226,7 @@ class Core:
         if self.process is None:
             return None
         try:
-            return self.process.wait(10)
+            return self.process.wait(60)
         finally:
             self.kill()
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
 from fake_uploader import Beside
 from vcam import Camera
@@ -24,6 +25,7 @@ CORE_GROUP = 64010
 ROLES = {"viewer": 64011, "custodian": 64012, "evidence": 64013, "auditor": 64014, "it": 64015}
 PROGRAMS = ["test/dockd", "test/dockd-camera", "test/dockd-verify", "test/dockd-hotplug",
             "test/dockd-uploader", "dockctl"]
+LOOKS = {"status", "bay", "clip", "queue", "wait", "doctor", "metrics", "due", "review", "orders"}
 _bin = None
 kept = set()  # names of folders that failed tests leave to be looked at
 
@@ -67,7 +69,7 @@ class Service:
         self.name, self.command, self.log, self.keep = name, command, log, keep
         self.env = {**os.environ, **(env or {})}
         self.starts, self.codes = 0, []
-        self.lock = threading.Lock()
+        self.lock, self.pause = threading.Lock(), threading.Event()
         self.process = None
         self._start()
 
@@ -76,21 +78,24 @@ class Service:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.env,
                                             stdin=subprocess.DEVNULL)
         self.starts += 1
-        threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
+        threading.Thread(target=self._watch, args=(self.process, time.monotonic()), daemon=True).start()
 
-    def _watch(self, process):
+    def _watch(self, process, began):
         code = process.wait()
+        if time.monotonic() - began < 0.5:  # RestartSec= of one that finds no core
+            self.pause.wait(0.05)
         with self.lock:
             self.codes.append(code)
-            if self.keep and len(self.codes) < 200:
+            if self.keep and len(self.codes) < 2000:
                 self._start()
 
     def send(self, number):
         self.process.send_signal(number)
 
-    def stop(self, number=signal.SIGTERM, timeout=20):
+    def stop(self, number=signal.SIGTERM, timeout=60):
         with self.lock:
             self.keep = False
+        self.pause.set()
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
@@ -154,7 +159,7 @@ class Death:
         return self.mark.stat().st_size > 0
 
 
-def until(s, condition, what, seconds=60):
+def until(s, condition, what, seconds=120):
     """For what dockctl wait has no word for."""
     return until_true(condition, lambda: f"{what}: {s.situation()}", seconds, 0.02)
 
@@ -212,6 +217,12 @@ class Station:
         if start:
             self.start()
 
+    def other_profile(self, product, **changes):
+        """A profile like the simulator's for cameras with this product id; before start()."""
+        text = self._profile((self.folder / "profiles/simulator.conf").read_text(),
+                             {"name": f"simulator-{product:x}", **changes})
+        (self.folder / f"profiles/simulator-{product:x}.conf").write_text(text.replace("0xbcbc", f"{product:#x}"))
+
     @staticmethod
     def _profile(text, changes):
         """The simulator's profile with other settings: each line of a changed setting is replaced."""
@@ -268,12 +279,23 @@ class Station:
                 else [self.bin / "dockd-uploader", "--socket", core, name])], self.folder / f"logs/uploader-{name}.log",
             self.uploader_env)
 
-    def start(self):
+    def start(self, ready=True):
+        """ready: all that was started has told the core who it is, and a destination what it is or lacks."""
         self.start_core()
         self.start_hotplug()
         for destination in self.settings["destinations"]:
             self.start_uploader(destination["name"])
+        if ready:
+            until(self, self.is_ready, "hotplug and the uploaders are connected")
         return self
+
+    def is_ready(self):
+        status = self.ctl("status", check=False, connect=True)
+        if "destinations" not in status:
+            return not self.core.keep and self.core.process.poll() is not None
+        return status["hotplug"] and all(
+            d["connected"] or d["text"] and "uploader is not connected" not in d["text"]
+            for d in status["destinations"])
 
     def stop_core(self, number=signal.SIGTERM):
         return self.core.stop(number)
@@ -301,9 +323,13 @@ class Station:
     # -- what a person would ask --
 
     def ctl(self, *args, check=True, connect=False, as_uid=0):
-        """dockctl --json ...: the parsed answer; connect: tries until the core listens."""
+        """dockctl --json ...: the parsed answer; connect: tries until the core listens.
+
+        As with connect where a core that is kept running is only looked at: it may just be starting anew.
+        """
         command = [self.bin / "dockctl", "--json", "--socket", self.folder / "run/control.sock",
                    *map(str, args)]
+        connect = connect or (args[0] in LOOKS and self.core is not None and self.core.keep)
         for _ in range(2000 if connect else 1):
             done = subprocess.run(command, capture_output=True, encoding="utf-8")
             if done.returncode != 4 or (self.core and not self.core.keep and
@@ -316,7 +342,7 @@ class Station:
             raise AssertionError(f"dockctl {args}: {done.returncode} {done.stdout}{done.stderr}")
         return json.loads(done.stdout) if done.stdout.strip() else {"exit": done.returncode}
 
-    def wait(self, *condition, timeout=60):
+    def wait(self, *condition, timeout=120):
         return self.ctl("wait", *condition, "--timeout", timeout)
 
     def situation(self):

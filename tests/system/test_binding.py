@@ -3,7 +3,6 @@
 Folders are exchanged, servers are given another address, and the core dies at each hand-over of it.
 """
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -117,6 +116,7 @@ def test_another_folder_is_not_used_before_a_person_says_so():
         assert s.stored() == [] and len(s.records("another")) == 1
         assert s.clip(1)["reason"].startswith("never:")
         s.rebind("the NAS was exchanged")
+        s.until_records("receipted", 5)
         assert s.records("rebound")[0].items() >= {
             "destination": "store", "identity": f"dir {s.marker()}", "uid": 0,
             "reason": "the NAS was exchanged"}.items()
@@ -165,6 +165,7 @@ def test_a_folder_emptied_on_purpose():
         s.unused()
         s.rebind()
         assert s.records("rebound")[0]["identity"] == ""
+        s.until_records("receipted", 4)
         s.settle(2)
         assert s.stored() == digests(first)
         assert [r["identity"] for r in s.records("bound")][1:] == [f"dir {s.marker()}"]
@@ -332,6 +333,7 @@ def test_killed_at(point):
         s.exchange()
         s.unused()
         s.rebind()
+        s.until_records("receipted", 2)
         s.settle(1)
         assert s.death.came, "nobody passed there"
         assert s.stored() == digests(first)
@@ -358,6 +360,4 @@ def test_dockctl_rebind():
         s.start_uploader("store")
         s.exchange()
         s.unused()
-        done = dockctl(s, "--json", "rebind", "store", "--reason", "r")
-        assert json.loads(done.stdout) == {
-            "ok": True, "text": "bound; it is asked for 1 files that it should have"}
+        assert s.rebind("r") == {"ok": True, "text": "bound; it is asked for 1 files that it should have"}

@@ -389,7 +389,7 @@ def test_hostile_descriptors(make, folder, fault):
         if w.camera.type == worker.CAMERA:
             assert pull(w, camera, folder)[1]
         else:
-            assert w.process.wait(10) == 0
+            assert w.process.wait(60) == 0
     except Fault as e:
         assert e.code in (worker.FAULT_DESCRIPTORS, worker.FAULT_PROTOCOL, worker.FAULT_SILENT)
 
@@ -413,10 +413,10 @@ def test_a_core_that_is_wrong_ends_it(make, break_it):
     with pytest.raises(Fault) as e:
         w.get()
     assert e.value.code == worker.FAULT_CORE
-    assert w.process.wait(10) == 1
+    assert w.process.wait(60) == 1
 
 
 def test_it_ends_with_the_core(make):
     _, w = make()
     w.sock.close()
-    assert w.process.wait(10) == 0
+    assert w.process.wait(60) == 0

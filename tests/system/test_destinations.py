@@ -202,8 +202,10 @@ def lock_of(path):
 def test_what_was_found_is_not_given_up():
     """Another station has begun it in the same folder: it may go on when this one does not."""
     with Several({}, folders=["first", "second"], policy="any", switch_after_minutes=120,
-                 retry_max_seconds=1) as s:
-        s.uploaders["first"].stop()
+                 retry_max_seconds=1, start=False) as s:
+        s.start_core()
+        s.start_hotplug()
+        s.start_uploader("second")
         s.dock(1, MIB)
         s.wait("all", "checked")
         name = s.records("checked")[0]["id"]

@@ -273,7 +273,7 @@ def test_compare_finds_other_bytes(make, cards, folder):
 
 
 def test_stop(make, cards, folder):
-    camera, w = make(rate=4 * MIB)
+    camera, w = make(rate=2 * MIB)
     o = listed(w)[0][CLIP]
     w.start_fetch(o, folder / "clip")
     camera.wait("bytes:lun0", camera.sent_of(0) + MIB)
@@ -533,7 +533,7 @@ def test_file_changed_while_pulled(make, cards, folder):
     image = folder / "growing"
     shutil.copy(source, image)
     size = len(files[CLIP])
-    camera, w = make(image, rate=4 * MIB)
+    camera, w = make(image, rate=2 * MIB)
     o = listed(w)[0][CLIP]
     (folder / "size").write_bytes(struct.pack("<I", size - 1))
     w.start_fetch(o, folder / "clip")
@@ -587,7 +587,7 @@ def poke(camera, folder, *pokes):
 
 def pulled_while(camera, w, folder, o, *pokes):
     """FETCHED of a pull in whose middle the camera writes (where, bytes)."""
-    camera.rate(4 * MIB)
+    camera.rate(2 * MIB)
     (folder / "clip").unlink(missing_ok=True)
     sent = camera.sent_of(0)
     w.start_fetch(o, folder / "clip")

@@ -157,7 +157,7 @@ def seconds(zone):
 
 def test_cut_when_the_hour_is_over(folder, clip):
     """What is under way may end for a few seconds; then it is cut, asked for, and waits."""
-    with Core(folder, PROGRAM, env={"TZ": f"AAA{clock('07:59:57')}"}) as c, FaultServer() as s:
+    with Core(folder, PROGRAM, env={"TZ": f"AAA{clock('07:59:54')}"}) as c, FaultServer() as s:
         def keeps_what_came(server, request):
             try:
                 request.read()
@@ -216,10 +216,11 @@ def test_expedited_past_the_timetable(uploader, clip):
 def test_expedited_goes_in_front(uploader, clip):
     """A body that is under way gives way: by equal shares the smaller one would end first."""
     with FaultServer() as s:
-        uploader.open(core.TUS, s.url, rate=2 * MIB)
-        _, other = begin(uploader, clip(3 * MIB // 2), 0)
+        uploader.open(core.TUS, s.url, rate=4 * MIB)
+        urgent = clip(9 * MIB, "urgent")
+        _, other = begin(uploader, clip(8 * MIB), 0)
         until(lambda: patches(s, other) and len(patches(s, other)[0].body) > 0)
-        begin(uploader, clip(2 * MIB, "urgent"), 1, urgency=1)
+        begin(uploader, urgent, 1, urgency=1)
         assert [uploader.get("RECEIPT").slot, uploader.get("RECEIPT").slot] == [1, 0]
         assert len(patches(s, other)) == 1, "its request stayed alive"
 

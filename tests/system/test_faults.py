@@ -23,6 +23,7 @@ MIB = 1 << 20
 DAY = 1790000000
 BAYS = [{"name": "1", "port": "1-1"}, {"name": "2", "port": "2-1"}]
 PROFILE = {"settle_seconds": 1, "timeout_seconds": 1, "window_bytes": 1 << 20}
+LONG = {"timeout_seconds": 20}  # to answer takes it long, and is not what fails
 CLIP, CLIP_BYTES, CLIP_SEED = "DCIM/a.mp4", 2 * MIB + 17, 1
 EVEN = "DCIM/even.mp4"  # with its container's head it ends on a packet
 EVER = 1 << 30
@@ -31,13 +32,15 @@ IN_CLIP = "in the clip"  # at: where the card has byte 1 MiB + 1536 of CLIP
 NEAR_ITS_HEAD = "near the clip's head"
 INQUIRY, READ10 = 0x12, 0x28
 NO_CARD = "no card in the camera, or it cannot be read"
+PATIENT = 0xbcbd  # B's product: nothing of it is given up because the machine is busy
 FACES = {"disk": {"vendor": 0x1234, "product": 1, "model": "card"},
          "dv16": {"vendor": 0x1d6b, "product": 0x0107, "model": "DV16 recorder"},
          "amba": {"vendor": 0x4255, "product": 1, "model": "cam"}}
 
 
 def contents():
-    return [vcam.clip(CLIP, CLIP_BYTES, CLIP_SEED, mtime=DAY),
+    return [vcam.clip(LONG = {"timeout_seconds": 20}  # to answer takes it long, and is not what fails
+CLIP, CLIP_BYTES, CLIP_SEED, mtime=DAY),
             vcam.clip(EVEN, 200 * 512 - 12, 2, mtime=DAY + 60),
             vcam.clip("AUDIT/x.log", 1000, 3, mtime=DAY + 70)]
 
@@ -52,7 +55,7 @@ class Row:
     """
 
     def __init__(self, *faults, light="take", text=r"", lacks=(), extra=(), again=None, erase=False,
-                 then=None, ops=None, profile=None, seconds=60, b_light="take", faults_again=(),
+                 then=None, ops=None, profile=None, seconds=180, b_light="take", faults_again=(),
                  face=None):
         self.faults, self.light, self.text, self.lacks = faults, light, text, set(lacks)
         self.extra, self.again, self.erase, self.then = set(extra), again, erase, then
@@ -192,12 +195,12 @@ ROWS = {
     "no-time": Row(f("no-time", object=CLIP)),
     "handles-change": Row(f("handles-change"), f("stall-at-op", op="0x95c1")),
     # the tree
-    "endless-listing": Row(f("endless-listing"), light="leave", text="part of the camera could not be read"),
-    "self-folder": Row(f("self-folder"), light="leave", text="part of the camera could not be read"),
-    "parent-cycle": Row(f("parent-cycle"), light="leave", text="part of the camera could not be read"),
-    "many-objects": Row(f("many-objects"), profile={"max_objects": 60}, light="leave",
+    "endless-listing": Row(f("endless-listing"), profile=LONG, light="leave", text="part of the camera could not be read"),
+    "self-folder": Row(f("self-folder"), profile=LONG, light="leave", text="part of the camera could not be read"),
+    "parent-cycle": Row(f("parent-cycle"), profile=LONG, light="leave", text="part of the camera could not be read"),
+    "many-objects": Row(f("many-objects"), profile={"max_objects": 60, **LONG}, light="leave",
                         text="more objects", then=cut_at(60), lacks={"MANY/*"}),
-    "hostile-names": Row(f("hostile-names"), then=names_are_data),
+    "hostile-names": Row(f("hostile-names"), profile=LONG, then=names_are_data),
     "duplicate-names": Row(f("duplicate-names")),
     # deleting
     "delete-refused": Row(f("delete-refused"), erase=True, light="leave", text="did not erase",
@@ -212,7 +215,7 @@ ROWS = {
                      then=nothing_erased_whoever_it_is),
     "serial": Row(f("serial", text="BWC-B"), erase=True, light="leave", text="same serial number",
                   b_light="leave", then=neither_erased),
-    "event-flood": Row(f("event-flood")),
+    "event-flood": Row(f("event-flood"), profile=LONG),
     # the configuration descriptor
     "no-endpoints": Row(f("no-endpoints"), light="leave", text="does not speak", lacks={"*"}),
     "endpoint-count": Row(f("endpoint-count")),
@@ -322,7 +325,7 @@ def settled(s, row):
         bay = s.bay("1")
         return bay["light"] == row.light and (row.light == "take" or re.search(row.text, bay["text"]))
     s.wait("idle", timeout=row.seconds)
-    until(s, shows, f"light {row.light} and {row.text!r}", 5)
+    until(s, shows, f"light {row.light} and {row.text!r}")
     s.wait("bay", "2", row.b_light)
 
 
@@ -357,7 +360,8 @@ def digests(row, camera):
 
 def dock_both(s, row, server, image):
     a = camera_of(s, row, image)
-    b = s.camera("B", [vcam.clip("DCIM/b.mp4", 4 * MIB, 99, mtime=DAY)], rate=2 * MIB)
+    b = s.camera("B", [vcam.clip("DCIM/b.mp4", 4 * MIB, 99, mtime=DAY)], rate=2 * MIB,
+                 usb={"product": PATIENT})
     for name, parameters in row.faults:
         a.fault(name, **place(parameters, image))
     had = [digests(row, a), {p: o["sha256"] for p, o in b.objects(digests=True).items()}]
@@ -388,6 +392,7 @@ def run(row, image):
     try:
         with Station(start=False, **settings) as s:
             settings_of_disks(s, row.profile)
+            s.other_profile(PATIENT, timeout_seconds=30)
             s.start()
             outside = tree(s.folder)
             pids = [s.core.process.pid, s.hotplug.process.pid]

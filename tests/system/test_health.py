@@ -151,12 +151,12 @@ def test_a_disk_that_fills_up():
         camera.plug("1-1.1")
         s.wait("bay", "1", "take")
         s.wait("all", "receipted")
+        until(s, lambda: s.events("camera-filling"), "told")
         bay = s.bay("1")
         assert 50 <= bay["fill_percent"] < 100, bay
         assert f"is {bay['fill_percent']} % full and not emptied by dockd" in bay["attention"]
         assert bay["light"] == "take" and "bay 1: camera" in s.ctl("status")["text"]
         assert s.clip(1)["reason"].startswith("disk: a USB disk offers no erasing of its own"), s.clip(1)["reason"]
-        assert s.events("camera-filling")
 
 
 class Battery:

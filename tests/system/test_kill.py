@@ -166,7 +166,7 @@ class Run(Station):
             self.device.fault(fault[0], **fault[1])
         self.device.plug("1-1")
 
-    def wait(self, *condition, timeout=40):
+    def wait(self, *condition, timeout=120):
         return self.ctl("wait", *condition, "--timeout", timeout, connect=True)
 
     def died(self):
@@ -175,7 +175,7 @@ class Run(Station):
     def settle(self):
         """Until the docking has come to its end, and nobody died while that was asked."""
         if self.erases:
-            self.device.wait("deletions", len(OBJECTS), seconds=40)
+            self.device.wait("deletions", len(OBJECTS), seconds=120)
         while True:
             starts = self.core.starts
             self.wait("dockings", 1)
@@ -329,7 +329,7 @@ class Passings:
                 self.count += 1
                 self.some.notify_all()
 
-    def wait(self, count, seconds=30):
+    def wait(self, count, seconds=120):
         with self.some:
             if not self.some.wait_for(lambda: self.count >= count, seconds):
                 raise TimeoutError(f"{self.count} of {count} hand-overs passed")
@@ -352,7 +352,7 @@ def children(pid):
     return found
 
 
-def kill_child(s, name, seconds=30):
+def kill_child(s, name, seconds=120):
     """Kills a child of the core, once there is one. False: there was none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -510,7 +510,7 @@ def ledger_broken(line):
         s.keep_core = False
         length = len(s.log())
         s.start_core()
-        assert s.core.process.wait(20) != 0
+        assert s.core.process.wait(60) != 0
         assert f"ledger/{segment.name} line {line + 1} cannot be read" in s.log()[length:]
         lines[line] = whole
         segment.write_bytes(b"\n".join(lines))

@@ -233,7 +233,7 @@ def test_a_damaged_tree_is_made_anew(station, damage):
 def refused_start(station):
     """The core's last words, where it does not start."""
     station.start_core()
-    assert station.core.process.wait(20) == 1
+    assert station.core.process.wait(60) == 1
     return station.events("fatal")[-1]
 
 

@@ -129,7 +129,7 @@ def test_samples_that_do_not_come_say_nothing(rhythms):
 
 MIB = 1 << 20
 DAY = 1700000000
-QUICK = {"settle_seconds": 1, "timeout_seconds": 1}
+QUICK = {"settle_seconds": 1}
 
 
 def make_lamp(s, name, there=True, **attributes):
@@ -194,9 +194,12 @@ def test_a_docking_is_told_by_lamps_alone_and_a_dead_dockd_by_lamps_that_stand_s
             for camera, port in ((low, "1-1"), (full, "2-1"), (nobody, "3-1")):
                 camera.plug(port)
             eyes.see(s, b1="charging", b2="take", b3="leave", b4="empty", station="take")
-            assert eyes.said["b1"] == ["reading", "charging"]
-            assert eyes.said["b2"] == ["reading", "take"]
-            assert eyes.said["b4"] == ["empty"]
+            # dark, or empty, for as long as a slow machine takes to begin
+            begun = {lamp: [w for n, w in enumerate(said) if set(said[:n + 1]) - {"off", "empty"}]
+                     for lamp, said in eyes.said.items()}
+            assert begun["b1"] == ["reading", "charging"]
+            assert begun["b2"] == ["reading", "take"]
+            assert eyes.said["b4"] in (["empty"], ["off", "empty"])
             s.core.send(signal.SIGSTOP)
             eyes.see(s, b1="off", b2="off", b3="off", b4="off", station="off")
             s.core.send(signal.SIGCONT)

@@ -8,7 +8,7 @@ import time
 
 import vcam
 from servers import FaultServer, TusServer, honest
-from station import Clock, Station, new_folder
+from station import Clock, Station, new_folder, until
 
 MIB = 1 << 20
 HOUR = 3600
@@ -30,11 +30,11 @@ class Days(Station):
         self.clock.at(hours * HOUR)
 
     def until(self, true, what):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             status = self.ctl("status", check=False, connect=True)
             if "destinations" in status and true(status):
-                return
+                return status
             assert time.monotonic() < end, f"{what}\n{self.situation()}"
             threading.Event().wait(0.05)
 
@@ -68,8 +68,8 @@ def test_told_before_the_deadline_and_once(tmp_path):
             server.restart()
             s.ctl("retry", "--reason", "the server is back")
             s.wait("all", "receipted")
-            s.until(lambda t: t["text"] == "", "all is well again")
-            assert s.ctl("status")["station_light"] == "well"
+            s.until(lambda t: t["text"] == "" and t["station_light"] == "well" and s.events("delivery-in-time"),
+                    "all is well again")
             words = [line.split("what=")[1].split()[0] for line in s.events("delivery-late")]
             assert words == ["late", "past"] and len(s.events("delivery-in-time")) == 1
 
@@ -90,13 +90,15 @@ def test_the_pace_is_measured_and_forgotten_with_a_restart(tmp_path):
     with FaultServer(otherwise=honest) as server, \
             Days({"url": server.url, "rate-kbit": 8000, "chunk-max": MIB, "slots": 1},
                  keep_core=True) as s:
-        dock(s, 16 * MIB, 200 * MIB)
+        dock(s, 64 * MIB, 200 * MIB)
         s.wait("all", "checked")
-        s.until(lambda t: t["destinations"][0]["expected"], "measured")
-        there = s.destination()
-        assert 200_000 < there["bytes_per_s"] < 1_300_000 and there["allowed_per_s"] == 1_000_000
+        # a machine that is busy sends less than it may at first
+        there = s.until(lambda t: t["destinations"][0]["expected"] and t["destinations"][0]["bytes_per_s"] > 200_000,
+                        "measured")["destinations"][0]
+        assert there["bytes_per_s"] < 1_300_000 and there["allowed_per_s"] == 1_000_000
         assert there["expected"] and there["urgent_expected"] and there["urgent_deadline"]
         s.until(lambda t: s.clip(1)["uploads"][0]["expected"], "of the one that is being sent")
         s.core.send(9)
-        s.until(lambda t: t["destinations"][0]["connected"], "it is back")
+        until(s, lambda: s.core.starts == 2, "it is started again")
         assert s.destination()["bytes_per_s"] is None, "after a restart it is not known"
+        s.until(lambda t: t["destinations"][0]["connected"], "it is back")

@@ -151,7 +151,7 @@ class Place:
                                   wrapper=as_user(HOTPLUG), usb={"vendor": 0x1209, "product": 0xbcbc, "model": "vcam"},
                                   battery=100, objects=[vcam.clip("DCIM/100/1.mp4", 1 << 18, seed)])
         self.camera.plug("1-1")
-        self.ctl("wait", "clip", "1", rung, "--timeout", 20)
+        self.ctl("wait", "clip", "1", rung, "--timeout", 120)
 
     def until_shipped(self, store, name="north"):
         """Until the record of the clip is in what lies at the destination, under its checkpoint."""

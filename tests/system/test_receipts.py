@@ -97,6 +97,7 @@ def test_a_copy_goes_only_after_a_later_confirmation():
         assert not s.records("confirmed") and not s.records("retired")
         s.move(0.2)
         s.until_records("retired", 3)
+        s.until_records("confirmed", 4)
         s.wait("idle")
         until(s, lambda: len(s.copies()) == 1, "the copies of three clips")
         by_kind = {c["number"]: c["kind"] for c in s.clips()}

@@ -248,7 +248,7 @@ def test_dir_killed_while_removing(folder, store, clip, point):
         _, end = c.whole(path)
         c.whole(other)
         c.put("REMOVE", c.what(path, address=end.object), 0, 99)
-        assert c.process.wait(10) == -signal.SIGKILL
+        assert c.process.wait(60) == -signal.SIGKILL
         assert not stored(store, path).exists()
         assert (given(store, path) != []) == (point == "uploader-dir-remove")
         c.kill()
@@ -268,7 +268,7 @@ def test_killed_while_asked_again(folder, store, clip):
         c.open(core.DIR, store)
         _, end = c.whole(path)
         assert c.errand("RECONFIRM", path, address=end.object).kind == "RECEIPT"
-        assert c.process.wait(10) == -signal.SIGKILL
+        assert c.process.wait(60) == -signal.SIGKILL
         c.kill()
         c.start()
         c.open(core.DIR, store)

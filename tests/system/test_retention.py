@@ -39,7 +39,7 @@ class Month(Station):
     def day(self, days, synchronised=True):
         self.clock.at(days * DAY, synchronised)
 
-    def until(self, true, what, timeout=60):
+    def until(self, true, what, timeout=120):
         """Events of the daemon come one by one: asked again until it is so."""
         end = time.monotonic() + timeout
         while not true():
@@ -68,6 +68,7 @@ class Month(Station):
     def docked(self, name, objects, port="1-1", **more):
         camera = self.camera(name, objects=objects, usb={"serial": name}, **more)
         camera.plug(port)
+        self.until(lambda: {o["path"] for o in objects} <= {c["path"] for c in self.clips()}, "found")
         self.wait("all", "receipted")
         self.wait("idle")
         return camera
@@ -359,8 +360,8 @@ def test_killed_while_disposing(where):
         s.ctl("preserve", "asset", s.number("DCIM/b.mp4"), "--reason", "hold")
         s.day(24.5)
         s.until(lambda: s.records("marked"), "marked")
-        s.day(30.5)
         a = s.number("DCIM/a.mp4")
+        s.day(30.5)
         s.until(lambda: s.core.starts > 1, "killed")
         s.ctl("status", check=False, connect=True)
         s.until(lambda: s.gone(a), "gone after the restart")

@@ -559,7 +559,7 @@ def test_killed_behind_a_hold(rgw, folder, clip, ready):
             c.generation += 1
             c.put("PRESERVE", core.Core.what(path, preserved=1, **at), 0, c.generation)
         preserve()
-        assert c.process.wait(10) == -signal.SIGKILL
+        assert c.process.wait(60) == -signal.SIGKILL
         c.kill()
         c.start()
         ready(c, rgw.endpoint, bucket)
@@ -869,7 +869,7 @@ def test_upload_aborted_by_another(rgw, uploader, clip, ready):
 
 def assert_mended(uploader):
     """It ends of itself once what was wrong is right: its service starts it anew."""
-    assert uploader.process.wait(15) == 0
+    assert uploader.process.wait(60) == 0
 
 
 def test_wrong_keys(rgw, uploader, ready, keys):
@@ -1145,7 +1145,7 @@ def test_parts_give_way_to_the_expedited(uploader, clip, ready, store):
             request.read()
             if event is end:
                 begun.set()
-            event.wait(20)
+            event.wait(60)
             return server.otherwise.honest(server, request)
         return step
 
@@ -1176,7 +1176,7 @@ def test_keys_refused_to_several_at_once(uploader, clip, ready, store):
 
     def step(server, request):
         request.read()
-        together.wait(20)
+        together.wait(60)
         return refuse(403, "InvalidAccessKeyId", read=False)(server, request)
     for number in (1, 2, 3):
         store.on("PUT", f"partNumber={number}&", step)

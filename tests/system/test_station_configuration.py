@@ -1,4 +1,5 @@
 """A configuration that cannot be used: the last good one stays in force, and that is told."""
+import contextlib
 import os
 import shutil
 import signal
@@ -89,6 +90,14 @@ def mend(s):
     s.write_config()
 
 
+@contextlib.contextmanager
+def asleep(s):
+    """What is done to files in several steps is seen when it is done: the core looks by itself, too."""
+    s.core.send(signal.SIGSTOP)
+    yield
+    s.core.send(signal.SIGCONT)
+
+
 def refused(s, how):
     return until(s, lambda: (lambda t: t if BAD[how] in t else "")(texts(s)), f"{BAD[how]} is told")
 
@@ -101,17 +110,21 @@ def test_a_bad_configuration_at_a_reload():
         camera.plug("1-1")
         settle(s)
         for n, how in enumerate(BAD, 1):
-            how(s)
-            s.core.send(signal.SIGHUP)
+            with asleep(s):
+                how(s)
+                s.core.send(signal.SIGHUP)
             text = refused(s, how)
             assert "is in force" in text and "mend it" in text, text
             assert s.ctl("status")["station_light"] == "needs-it"
             assert len(s.events("reload-refused")) == n
-            mend(s)
-            if n % 7:  # else it finds out by itself
-                s.core.send(signal.SIGHUP)
+            before = len(s.events("reloaded"))
+            with asleep(s):
+                mend(s)
+                if n % 7:  # else it finds out by itself
+                    s.core.send(signal.SIGHUP)
             until(s, lambda: "configuration" not in texts(s), "mended")
-        assert len(s.events("reloaded")) == len(BAD)
+            # what is asked for may have been found just then
+            assert 1 <= len(s.events("reloaded")) - before <= 1 + (n % 7 > 0)
         assert s.core.starts == 1
         two = s.camera("B", shift(2))
         two.plug("2-1")
@@ -154,7 +167,7 @@ def test_a_bad_configuration_at_the_first_start():
         syntax(s)
         s.keep_core = False
         s.start_core()
-        assert s.core.process.wait(20) == 1
+        assert s.core.process.wait(60) == 1
         assert f"{conf(s)}:" in s.log() and "syntax error" in s.log()
         mend(s)
         s.start()

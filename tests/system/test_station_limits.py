@@ -19,7 +19,7 @@ def test_no_files_left():
         subprocess.run([*limit, f"--nofile={used + 1}:"], check=True)
         s.camera("B", shift(2)).plug("2-1")
         s.wait("dockings", "2")
-        until(s, lambda: s.bay("2")["text"] or texts(s) or s.events("worker-lost"), "it is told", 20)
+        until(s, lambda: s.bay("2")["text"] or texts(s) or s.events("worker-lost"), "it is told")
         subprocess.run([*limit, f"--nofile={before}:"], check=True)
         s.ctl("retry", "--reason", "room again")
         settle(s, "2")

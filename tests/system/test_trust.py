@@ -206,7 +206,7 @@ def test_pin_comes_into_force(uploader, keys, clip):
 
 def test_pin_goes_out_of_force(uploader, keys, clip):
     """A connection made under it is not used any more, although it is still open."""
-    ends = int(time.time()) + 3
+    ends = int(time.time()) + 6
 
     def last_moment(server, request):
         answered = honest(server, request)

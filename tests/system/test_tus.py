@@ -103,12 +103,12 @@ def test_2_locked(uploader, clip, status, state):
 def test_2_head_that_waits_for_the_lock(uploader, clip):
     """Servers answer it when the lock has drained: longer than for any other answer."""
     def drains(server, request):
-        server.released.wait(1.2)
+        server.released.wait(3.2)
         return honest(server, request)
     with FaultServer(otherwise=only("HEAD", drains)) as s:
         path = clip(MIB)
         s.uploads["/files/1"] = [MIB, bytearray(path.read_bytes()[:1000])]
-        uploader.open(core.TUS, s.url, answer_ms=300)
+        uploader.open(core.TUS, s.url, answer_ms=800)
         _, end = uploader.whole(path, address=f"{s.url}/1")
         assert (end.kind, end.sent) == ("RECEIPT", MIB - 1000), end
         assert len(s.seen("HEAD")) == 1
@@ -128,7 +128,7 @@ def test_2_reset_before_it_is_asked(uploader, clip):
             gone.set()
 
     def asked(server, request):
-        assert gone.wait(10), "the connection is still there"
+        assert gone.wait(60), "the connection is still there"
         return honest(server, request)
     with FaultServer([honest, stuck], only("HEAD", asked)) as s:
         uploader.open(core.TUS, s.url, stall_ms=400, chunk_min=12 * MIB)
@@ -281,14 +281,14 @@ def test_8_expiry_is_told(uploader, clip, ahead):
     def expiring(server, request):
         made = honest(server, request)
         if request.method == "PATCH":
-            asked.wait(20)
+            asked.wait(60)
         if request.method == "OPTIONS":
             return made
         due = 3600 if request.method == "POST" else 1800
         return made[:-2] + (f"Date: {http_date(now + ahead)}\r\n"
                             f"Upload-Expires: {http_date(now + ahead + due)}\r\n\r\n").encode()
     with FaultServer(otherwise=expiring) as s:
-        uploader.open(core.TUS, s.url, chunk_max=MIB, stall_ms=30000, answer_ms=30000)
+        uploader.open(core.TUS, s.url, chunk_max=MIB, stall_ms=60000, answer_ms=60000)
         path = clip(2 * MIB)
         generation = uploader.upload(path)
         created = uploader.get("CREATED")
@@ -722,12 +722,12 @@ def test_stock_creations_at_the_same_time(folder):
         r = conn.getresponse()
         answers.append((r.status, r.getheader("location"), r.getheader("retry-after")))
         conn.close()
-    with TusServer(folder / "tus", **finding(folder / "tus")) as s:
+    with TusServer(folder / "tus", **finding(folder / "tus", 60000)) as s:
         threads = [threading.Thread(target=create, args=(s.port,)) for _ in range(8)]
         for t in threads:
             t.start()
         for t in threads:
-            t.join(30)
+            t.join(120)
         assert len(s.uploads()) == 1
         assert sorted(a[0] for a in answers) == [201] + [423] * 7
         assert all(a[2] for a in answers if a[0] == 423)

@@ -66,7 +66,7 @@ class Dock(Station):
 
     def held(self, n=len(FILES)):
         """Until so many files are at the server."""
-        until(self, lambda: len(self.of("receipted")) >= n, f"{n} receipts", 30)
+        until(self, lambda: len(self.of("receipted")) >= n, f"{n} receipts")
 
     def fault(self):
         until(self, lambda: self.bay("1").get("state") == "fault", "a fault")

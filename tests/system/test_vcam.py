@@ -789,12 +789,12 @@ class Core:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(folder / "core.sock"))
         self.listener.listen(1)
-        self.listener.settimeout(20)
+        self.listener.settimeout(60)
         self.process = subprocess.Popen(
             [BUILD / "test/dockd-hotplug", "--socket", folder / "core.sock", "--dock", dock],
             stderr=subprocess.DEVNULL)
         self.sock, _ = self.listener.accept()
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         kind, body, _ = self.get()
         assert kind == 1 and struct.unpack_from("=II", body) == (proto.VERSION, 1)
         self.put(2, struct.pack("=II64s", proto.VERSION, 1, b"station"))
@@ -832,7 +832,7 @@ class Core:
     def close(self):
         self.sock.close()
         self.listener.close()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
 
 def test_dock_tells_of_arrivals_and_opens(folder):
@@ -884,5 +884,5 @@ def test_dock_of_64_at_once(folder):
 def test_dock_without_a_core_says_so(folder):
     (folder / "dock").mkdir()
     r = subprocess.run([BUILD / "test/dockd-hotplug", "--socket", folder / "none", "--dock",
-                        folder / "dock"], capture_output=True, text=True, timeout=20)
+                        folder / "dock"], capture_output=True, text=True, timeout=60)
     assert r.returncode == 1 and "none" in r.stderr

@@ -10,7 +10,7 @@ from waiting import until
 
 MIB = 1 << 20
 DAY = 1790000000
-QUICK = {"settle_seconds": 1, "timeout_seconds": 1}
+QUICK = {"settle_seconds": 1}
 TWO_BAYS = [{"name": "1", "port": "1-1"}, {"name": "2", "port": "2-1"}]
 
 

@@ -108,7 +108,7 @@ class Camera:
 
     # ---- control ----
 
-    def command(self, *words, timeout=60):
+    def command(self, *words, timeout=120):
         """Sends a command; returns its answer as a dict. Raises VcamError where it is refused."""
         text = " ".join(self._quote(str(w)) for w in words)
         return self.line(text, timeout)
@@ -117,7 +117,7 @@ class Camera:
     def _quote(word):
         return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    def line(self, text, timeout=60):
+    def line(self, text, timeout=120):
         """Sends one raw line."""
         if self._control is None:
             s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -197,7 +197,7 @@ class Camera:
     def rate(self, bytes_a_second):
         self.command("rate", bytes_a_second)
 
-    def wait(self, key, at_least=None, exactly=None, seconds=30):
+    def wait(self, key, at_least=None, exactly=None, seconds=90):
         """Returns once key has come to at_least (or is exactly); raises VcamError when not.
 
         Keys: plugged connected session clocks_set deletions sessions payload commands halts ...

@@ -3,7 +3,7 @@ import select
 import time
 
 
-def until(condition, what="what is waited for", wait=20, every=0.005):
+def until(condition, what="what is waited for", wait=60, every=0.005):
     """What condition() returns once that is true. what: words, or a callable that finds them."""
     end = time.monotonic() + wait
     while True:

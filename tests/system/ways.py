@@ -157,7 +157,7 @@ class Way:
     def settings(self, line):
         """As a destination of dockd.conf."""
         url, proxy = self.addresses(line)
-        it = {"name": self.name, "url": url, "stall-seconds": 5, "answer-seconds": 10,
+        it = {"name": self.name, "url": url, "stall-seconds": 20, "answer-seconds": 30,
               "driver": "s3" if self.protocol == "s3" else "tus"}
         if proxy:
             it["proxy"] = proxy

@@ -166,12 +166,12 @@ class Worker:
     def bye(self):
         self.put(BYE)
         assert self.sock.recv(1) == b""
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def close(self):
         self.sock.close()
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -187,12 +187,15 @@ def test_a_docking_is_told_by_lamps_alone_and_a_dead_dockd_by_lamps_that_stand_s
         lamps["station"] = make_lamp(s, "station")
         with Eyes(**lamps) as eyes:
             s.start()
-            low, full, nobody = (s.camera(name, [vcam.clip("DCIM/a.mp4", 15 * MIB, n, mtime=DAY)], rate=2 * MIB,
+            low, full, nobody = (s.camera(name, [vcam.clip("DCIM/a.mp4", 15 * MIB, n, mtime=DAY)], rate=MIB // 8,
                                           battery=battery) for n, (name, battery) in
                                  enumerate({"A": 60, "B": 100, "C": 100}.items()))
             nobody.fault("no-serial")
             for camera, port in ((low, "1-1"), (full, "2-1"), (nobody, "3-1")):
                 camera.plug(port)
+            eyes.see(s, b1="reading", b2="reading")
+            for camera in (low, full, nobody):
+                camera.rate(0)
             eyes.see(s, b1="charging", b2="take", b3="leave", b4="empty", station="take")
             # dark, or empty, for as long as a slow machine takes to begin
             begun = {lamp: [w for n, w in enumerate(said) if set(said[:n + 1]) - {"off", "empty"}]

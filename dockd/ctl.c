@@ -1,6 +1,9 @@
 #include "ctl.h"
 
 #include "base/proto_ctl.h"
+#include "ctl_command.h"
+#include "ctl_export.h"
+#include "ctl_json.h"
 
 #include <errno.h>
 #include <getopt.h>

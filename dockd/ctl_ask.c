@@ -1,5 +1,6 @@
+#include "ctl_ask.h"
+
 #include "base/proto_ctl.h"
-#include "ctl.h"
 
 #include <errno.h>
 #include <poll.h>

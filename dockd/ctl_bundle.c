@@ -1,7 +1,12 @@
 #include "ctl_bundle.h"
 
 #include "base/proto_ctl.h"
+#include "ctl.h"
+#include "ctl_ask.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 #include "ctl_ledger.h"
+#include "ctl_text.h"
 
 #include <errno.h>
 #include <fcntl.h>

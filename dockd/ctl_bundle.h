@@ -8,7 +8,8 @@
 #define DOCKD_CTL_BUNDLE_H
 
 #include "bundle_check.h"
-#include "ctl.h"
+
+struct ctl;
 
 /*
  * What the command line names (a bundle's file, or an asset of the daemon's), checked with the keys

@@ -9,6 +9,8 @@
 #include "base/proto_ctl.h"
 #include "base/proto_key.h"
 #include "camera_key.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 
 #include <errno.h>
 #include <jansson.h>

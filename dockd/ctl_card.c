@@ -6,6 +6,8 @@
 #include "base/proto_ctl.h"
 #include "base/proto_station.h"
 #include "ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 #include "role.h"
 #include "sheet.h"
 

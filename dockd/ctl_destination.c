@@ -6,6 +6,8 @@
  */
 #include "base/proto_ctl.h"
 #include "ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -10,6 +10,8 @@
 #include "asset.h"
 #include "base/proto_asset.h"
 #include "base/proto_ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 
 #include <errno.h>
 #include <inttypes.h>

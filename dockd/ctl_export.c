@@ -1,9 +1,11 @@
-#include "ctl.h"
+#include "ctl_export.h"
 
 #include "asset.h"
 #include "base/proto_asset.h"
 #include "base/proto_ctl.h"
 #include "base/proto_station.h"
+#include "ctl.h"
+#include "ctl_json.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,9 +1,10 @@
-#include "ctl.h"
+#include "ctl_json.h"
 
 #include "asset.h"
 #include "base/proto_asset.h"
 #include "base/proto_object.h"
 #include "base/proto_station.h"
+#include "ctl_text.h"
 #include "light_table.h"
 
 #include <jansson.h>

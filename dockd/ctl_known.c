@@ -4,6 +4,8 @@
 #include "base/proto_ctl.h"
 #include "base/proto_known.h"
 #include "ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,6 +1,10 @@
 #include "ctl_ledger.h"
 
 #include "base/base64.h"
+#include "ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
+#include "ctl_text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,6 +10,8 @@
 #include "ctl_records.h"
 #include "tlog.h"
 
+#include <stdio.h>
+
 struct ledger_wish {
 	const char *key;     /* a verifier key, as text; NULL: the one that came with the ledger */
 	const char *against; /* an earlier signed checkpoint; NULL none */

@@ -4,6 +4,8 @@
  */
 #include "base/proto_ctl.h"
 #include "ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 #include "light_table.h"
 
 #include <errno.h>

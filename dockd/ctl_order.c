@@ -8,6 +8,8 @@
 #include "ctl_time.h"
 
 #include "base/proto_ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 #include "order.h"
 
 #include <errno.h>

@@ -13,6 +13,8 @@
 #include "base/proto_ctl.h"
 #include "base/proto_hotplug.h"
 #include "base/proto_probe.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 
 #include <errno.h>
 #include <fcntl.h>

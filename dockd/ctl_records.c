@@ -1,6 +1,8 @@
 #include "ctl_records.h"
 
 #include "base/proto_ctl.h"
+#include "ctl.h"
+#include "ctl_ask.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -10,9 +10,9 @@
 
 #include "base/note.h"
 #include "base/record.h"
-#include "ctl.h"
 
 struct records;
+struct ctl;
 
 struct records_line {
 	uint64_t seq;

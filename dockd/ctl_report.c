@@ -8,6 +8,10 @@
 
 #include "base/proto_asset.h"
 #include "base/proto_ctl.h"
+#include "ctl.h"
+#include "ctl_ask.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 
 #include <errno.h>
 #include <fcntl.h>

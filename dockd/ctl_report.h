@@ -6,9 +6,8 @@
 #ifndef DOCKD_CTL_REPORT_H
 #define DOCKD_CTL_REPORT_H
 
-#include "ctl.h"
-
 #include <jansson.h>
+#include <stddef.h>
 
 /* Fields of a report; "" and 0 where it has none of that kind: reports come from anywhere. */
 const char *report_text(const json_t *object, const char *key);

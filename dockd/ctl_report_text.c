@@ -4,7 +4,9 @@
  * Called by ctl_report. It adds no judgement to what the report says. Times stay UTC, as a report
  * is read in other places than where it was made.
  */
+#include "base/proto.h"
 #include "ctl_report.h"
+#include "ctl_text.h"
 
 #include <inttypes.h>
 #include <string.h>

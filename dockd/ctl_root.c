@@ -6,6 +6,7 @@
 #include "base/proto_hotplug.h"
 #include "base/proto_station.h"
 #include "ctl.h"
+#include "ctl_command.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 
 #include "asset.h"
 #include "check.h"
-#include "ctl.h"
+#include "ctl_text.h"
 #include "forecast.h"
 #include "light_table.h"
 

@@ -4,6 +4,8 @@
 #include "base/proto_asset.h"
 #include "base/proto_ctl.h"
 #include "ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 #include "ctl_screen.h"
 
 #include <errno.h>

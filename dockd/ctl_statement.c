@@ -1,6 +1,10 @@
 #include "ctl_bundle.h"
 
 #include "asset.h"
+#include "ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
+#include "ctl_text.h"
 
 #include <inttypes.h>
 #include <jansson.h>

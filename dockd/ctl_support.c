@@ -3,6 +3,7 @@
  * beside the workers. All that it asks of the daemon it asks by dockctl again, as the same person.
  */
 #include "ctl.h"
+#include "ctl_command.h"
 
 #include <errno.h>
 #include <string.h>

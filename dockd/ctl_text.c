@@ -1,4 +1,4 @@
-#include "ctl.h"
+#include "ctl_text.h"
 
 #include "asset.h"
 #include "base/proto_asset.h"

@@ -2,6 +2,8 @@
 
 #include "asset.h"
 #include "base/proto_ctl.h"
+#include "ctl_command.h"
+#include "ctl_json.h"
 #include "light_table.h"
 
 #include <jansson.h>

@@ -109,8 +109,9 @@ def upgraded(a, server, work, wanted):
             sent(server))
     after = a.ctl("status")
     t.check("the dockings went on: two, as before", after["dockings"] == 2, after)
-    # a hub of QEMU is a slow one, and that is said
-    t.check("nothing needs a person", a.run("dockctl status | grep 'TO DO' | grep -v downgraded")[0] != 0, after["text"])
+    # a hub of QEMU is a slow one and this server cannot be asked, and that is said
+    t.check("nothing else needs a person", all("downgraded speed" in part or "cannot be asked" in part
+            for part in re.split("; (?=bay|destination)", after["text"])), after["text"])
     state = a.sh("systemctl is-active dockd dockd-hotplug dockd-uploader@evidence").split()
     t.check("the three services run", state == ["active"] * 3, state)
     code, out, err = a.run("dockctl ledger verify")
@@ -124,7 +125,8 @@ def misconfigured(a, server, work, wanted):
     t.check("a reload with it is refused, and status says so", "dockd.conf" in text, text)
     a.cut()
     a.boot()
-    text = a.until("dockctl status | grep 'configuration on disk is refused'", 120)
+    a.until("dockctl status | grep 'configuration on disk is refused'", 120)
+    text = a.ctl("status")["text"]  # on the screen it is folded
     t.check("after a power cut it runs all the same, and says so", "is in force" in text, text)
     a.dock_mtp("cam3", "1.3", "BWC-3", work / "cam3")
     a.ctl("wait", "bay", "1-1.3", "take", timeout=600)

@@ -264,8 +264,7 @@ static void turn(struct core *c)
 		retention_plan(c->retention);
 	acceptance_plan(c->acceptance);
 	uplink_plan(c->uplink);
-	retirement_plan(c->retirement,
-	    !bays_stop_why(c->bays)[0] && (!c->standing.refused[0] || staging_tight(c->staging)));
+	retirement_plan(c->retirement, !bays_stop_why(c->bays)[0], c->standing.refused[0]);
 	commit(c);
 	bays_act(c->bays);
 	intake_act(c->intake);

@@ -213,6 +213,22 @@ static enum retire copies_ask(const struct gate_facts *f)
 	return confirmed && !f->any ? RETIRE_OPEN : RETIRE_NOT_CONFIRMED;
 }
 
+/*
+ * While the configuration on disk is refused, its owner may have asked for more proof than the one in
+ * force does, and what goes here is the last copy in his hands. So that a slip of the pen does not
+ * stop intake when the disk is full, a copy may go all the same where nothing more could be asked of
+ * any destination: all of them have it, by their signature or read back, and confirmed.
+ */
+static enum retire strictly_ask(const struct gate_facts *f)
+{
+	struct gate_facts most = *f;
+
+	most.any = false;
+	if (most.accept < LEVEL_READBACK)
+		most.accept = LEVEL_READBACK;
+	return copies_ask(&most) == RETIRE_OPEN ? RETIRE_OPEN : RETIRE_CONFIGURATION;
+}
+
 enum retire retire_ask(const struct gate_facts *f)
 {
 	const struct asset *a = f->asset;
@@ -225,6 +241,8 @@ enum retire retire_ask(const struct gate_facts *f)
 	    strlen(a->sha256) != 64)
 		return RETIRE_NO_COPY;
 	r = copies_ask(f);
+	if (r == RETIRE_OPEN && f->configuration_refused)
+		r = strictly_ask(f);
 	if (r != RETIRE_OPEN)
 		return r;
 	if (!f->unpreserved)
@@ -251,6 +269,8 @@ const char *retire_word(enum retire r)
 		return "preserved";
 	case RETIRE_NEEDS_PERSON:
 		return "needs-person";
+	case RETIRE_CONFIGURATION:
+		return "configuration";
 	case RETIRE_JOURNAL:
 		return "journal";
 	}

@@ -87,13 +87,15 @@ enum retire {
 	RETIRE_NOT_CONFIRMED, /* not asked again yet, or the destination cannot be asked */
 	RETIRE_PRESERVED,
 	RETIRE_NEEDS_PERSON,
+	RETIRE_CONFIGURATION, /* the one on disk is refused, and this is not the strongest proof */
 	RETIRE_JOURNAL,
 };
 
 /*
  * Whether the station's copy may go: the receipts as the gate asks for them, each confirmed by a
- * later answer (any: one that is both), nothing preserved, nobody needed. Of the facts it looks at
- * accept, journal_works, unpreserved, asset, uploads, any.
+ * later answer (any: one that is both), nothing preserved, nobody needed; with a configuration that is
+ * refused by all destinations, signed or read back. Of the facts it looks at accept, journal_works,
+ * configuration_refused, unpreserved, asset, uploads, any.
  */
 enum retire retire_ask(const struct gate_facts *f);
 const char *retire_word(enum retire r);

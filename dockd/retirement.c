@@ -73,7 +73,7 @@ void retirement_again(struct retirement *r)
 	r->place = (struct confirm_place){ 0 };
 }
 
-static enum retire ask(const struct retirement *r, const struct asset *a)
+static enum retire ask(const struct retirement *r, const struct asset *a, bool refused)
 {
 	static struct upload up[CONFIG_DESTINATIONS];
 	const struct upload *ups[CONFIG_DESTINATIONS];
@@ -81,6 +81,7 @@ static enum retire ask(const struct retirement *r, const struct asset *a)
 	struct gate_facts f = {
 		.accept = r->accept,
 		.journal_works = journal_works(r->journal),
+		.configuration_refused = refused,
 		.unpreserved = !retention_preserves(ix, a),
 		.asset = a,
 		.uploads = ups,
@@ -96,13 +97,13 @@ static enum retire ask(const struct retirement *r, const struct asset *a)
 	return retire_ask(&f);
 }
 
-void retirement_plan(struct retirement *r, bool may)
+void retirement_plan(struct retirement *r, bool may, bool refused)
 {
 	static struct asset a;
 	struct record rec;
 	uint64_t now = waits_now_ms();
 
-	if (!may || !journal_works(r->journal))
+	if (!may || !journal_works(r->journal) || (refused && !staging_tight(r->staging)))
 		return;
 	if (now >= r->again_ms) {
 		r->place = (struct confirm_place){ 0 };
@@ -114,7 +115,7 @@ void retirement_plan(struct retirement *r, bool may)
 			return;
 		}
 		if (index_asset(journal_index(r->journal), r->place.asset, &a) < 0 ||
-		    ask(r, &a) != RETIRE_OPEN)
+		    ask(r, &a, refused) != RETIRE_OPEN)
 			continue;
 		record_begin(&rec, "retired");
 		record_number(&rec, "asset", (int64_t)a.number);

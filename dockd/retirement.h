@@ -20,8 +20,11 @@ void retirement_configure(struct retirement *r, const struct config *c);
 
 /* What was asked about and kept is asked about anew. */
 void retirement_again(struct retirement *r);
-/* may: nothing has stopped intake and erasing. Writes `retired`. */
-void retirement_plan(struct retirement *r, bool may);
+/*
+ * may: nothing has stopped intake and erasing. refused: the configuration on disk is; then only where
+ * space is needed, and by the strongest proof. Writes `retired`.
+ */
+void retirement_plan(struct retirement *r, bool may, bool refused);
 /* After the commit: removes the files, and those that an earlier run left. */
 void retirement_act(struct retirement *r);
 

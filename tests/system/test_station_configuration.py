@@ -219,3 +219,33 @@ def test_nothing_is_erased_while_the_configuration_is_refused():
             assert len(s.events("reloaded")) == 1
     finally:
         server.close()
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_copies_go_only_by_the_strongest_proof_while_the_configuration_is_refused(everywhere):
+    """The disk is tight, and the old configuration is content with one of two: its owner may be no more."""
+    server = FaultServer()
+    stores = [{"name": "store", "driver": "tus", "url": server.url, "read-back": True},
+              {"name": "away", "driver": "tus", "url": "http://127.0.0.1:9/files/"}]
+    free = os.statvfs("/tmp")
+    try:
+        with managed(accept_receipt="length", confirm_per_hour=3600000, policy="any",
+                     destinations=stores[:1] if everywhere else stores,
+                     reserve_bytes=int(free.f_bavail * free.f_frsize * 0.8)) as s:
+            s.start()
+            syntax(s)
+            s.core.send(signal.SIGHUP)
+            refused(s, syntax)
+            s.camera("A", shift()).plug("1-1")
+            until(s, lambda: sum(r["type"] == "confirmed" for r in s.ledger()) == 3, "all are confirmed")
+
+            def retired():
+                return sum(r["type"] == "retired" for r in s.ledger())
+            if everywhere:
+                until(s, lambda: retired() == 3, "nothing more could be asked")
+            s.wait("idle")
+            assert retired() == (3 if everywhere else 0)
+            mend(s)
+            until(s, lambda: retired() == 3, "gone when it is mended")
+    finally:
+        server.close()

@@ -253,6 +253,22 @@ static void copies_stay(void **state)
 	KEEPS(facts.unpreserved = false, RETIRE_PRESERVED);
 	KEEPS(asset.needs_person = true, RETIRE_NEEDS_PERSON);
 	KEEPS(facts.journal_works = false, RETIRE_JOURNAL);
+	/* nobody knows what the refused configuration asks for: the most that can be had, everywhere */
+	KEEPS(facts.configuration_refused = true, RETIRE_OPEN);
+	KEEPS((facts.configuration_refused = true, facts.accept = LEVEL_LENGTH), RETIRE_OPEN);
+	KEEPS((facts.configuration_refused = true, facts.accept = LEVEL_LENGTH,
+		  first.level = second.level = LEVEL_READBACK),
+	    RETIRE_OPEN);
+	KEEPS((facts.configuration_refused = true, facts.accept = LEVEL_LENGTH,
+		  second.level = LEVEL_STORED_DIGEST),
+	    RETIRE_CONFIGURATION);
+	KEEPS((facts.configuration_refused = true, facts.any = true), RETIRE_OPEN);
+	KEEPS((facts.configuration_refused = true, facts.any = true, second.rung = RUNG_SENT),
+	    RETIRE_CONFIGURATION);
+	KEEPS((facts.configuration_refused = true, facts.any = true, second.confirmed_at_s = 0),
+	    RETIRE_CONFIGURATION);
+	KEEPS(
+	    (facts.configuration_refused = true, facts.accept = LEVEL_NONE), RETIRE_NOT_RECEIPTED);
 	memset(&facts, 0, sizeof(facts));
 	assert_int_not_equal(retire_ask(&facts), RETIRE_OPEN);
 	for (int r = RETIRE_OPEN; r <= RETIRE_JOURNAL; r++)

@@ -213,6 +213,7 @@ dockd_src := \
 	dockd/disposal.c \
 	dockd/retention_rules.c \
 	dockd/journal.c \
+	dockd/witness.c \
 	dockd/staging.c \
 	dockd/volume.c
 clock_src := dockd/clock.c
@@ -647,7 +648,7 @@ unit_objs_retention := dockd/retention_rules.c dockd/order.c dockd/ctl_time.c do
 unit_pkg_retention := libcrypto
 unit_pkg_asset := libcrypto
 index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c dockd/tally.c
-unit_objs_journal := dockd/journal.c $(ledger_src) $(clock_src) $(index_src)
+unit_objs_journal := dockd/journal.c dockd/witness.c dockd/base/log.c $(ledger_src) $(clock_src) $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
@@ -674,7 +675,7 @@ unit_objs_breaker := dockd/waits.c $(clock_src)
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto
 unit_objs_checkpoint := $(filter-out dockd/ledger.c,$(ledger_src)) dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \
-	dockd/tlog.c dockd/journal.c dockd/base/log.c $(note_src) $(clock_src) $(index_src)
+	dockd/tlog.c dockd/journal.c dockd/witness.c dockd/base/log.c $(note_src) $(clock_src) $(index_src)
 unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto

@@ -22,7 +22,7 @@ enum station_light control_station_light(const struct control *c)
 		return STATION_NEEDS_IT;
 	if (!journal_works(c->p.journal) || bays_stop_why(c->p.bays)[0] || !c->p.bays->hotplug)
 		return STATION_NEEDS_IT;
-	if (c->p.configuration_refused[0])
+	if (c->p.configuration_refused[0] || journal_doubt(c->p.journal)[0])
 		return STATION_NEEDS_IT;
 	if (outlook_text(c->p.uplink, text, sizeof(text)))
 		return STATION_NEEDS_IT;
@@ -56,6 +56,8 @@ static void tell_needs(
 		need(text, room, journal_why(c->p.journal));
 	if (bays_stop_why(c->p.bays)[0])
 		need(text, room, bays_stop_why(c->p.bays));
+	if (journal_doubt(c->p.journal)[0])
+		need(text, room, journal_doubt(c->p.journal));
 	if (c->p.configuration_refused[0])
 		need(text, room, c->p.configuration_refused);
 	if (!c->p.bays->hotplug)

@@ -129,18 +129,22 @@ int disposal_begin(struct disposer *d, const struct asset *a, const struct dispo
 {
 	static struct upload up[CONFIG_DESTINATIONS];
 	char where[(CONFIG_DESTINATIONS + 1) * PROTO_NAME_LEN] = "";
-	int n = index_uploads(ix(d), a->number, up, CONFIG_DESTINATIONS);
 	struct uplink_asset now;
 	struct record r;
 	size_t used = 0;
+	int n;
 
-	if (n < 0)
-		return n;
 	for (size_t i = 0; i < d->places_n; i++) {
 		uplink_asset(d->uplink, d->place[i].name, a->number, &now);
 		if (now.active)
 			return -EBUSY;
 	}
+	n = journal_vouches(d->journal, a->number, NULL);
+	if (n < 0)
+		return n == -EAGAIN ? -EBUSY : n;
+	n = index_uploads(ix(d), a->number, up, CONFIG_DESTINATIONS);
+	if (n < 0)
+		return n;
 	if (station_has(d, a))
 		used = (size_t)snprintf(where, sizeof(where), STATION);
 	for (int i = 0; i < n; i++) {
@@ -345,6 +349,8 @@ static void act_removal(struct disposer *d, unsigned i)
 	};
 	int rc = uplink_describe(d->uplink, m->asset, m->place, &what);
 
+	if (rc == 0)
+		rc = journal_vouches(d->journal, m->asset, m->place);
 	handover("disposal-remove");
 	if (rc == 0)
 		rc = uplink_errand(d->uplink, m->place, &e);
@@ -379,6 +385,8 @@ static void act_local(struct disposer *d, uint64_t asset)
 {
 	int rc;
 
+	if (journal_vouches(d->journal, asset, STATION) < 0)
+		return;
 	handover("disposal-station");
 	rc = dispose_files(d, asset);
 	handover("disposal-gone");

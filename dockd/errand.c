@@ -337,7 +337,7 @@ static bool plan_erase(struct bay *b)
 {
 	uint64_t numbers[16];
 	struct record *r;
-	int n;
+	int n, vouched;
 
 	if (!b->house->settings.erase) {
 		b->erase_scan = false;
@@ -368,7 +368,15 @@ static bool plan_erase(struct bay *b)
 			pull_anew(b);
 			continue;
 		}
-		if (g != GATE_OPEN)
+		if (g != GATE_OPEN || strcmp(b->row.path, b->asset.path) != 0)
+			continue;
+		vouched = journal_vouches(b->house->journal, numbers[i], NULL);
+		if (vouched == -EAGAIN) {
+			b->erase_cursor = numbers[i] - 1; /* in the next turn */
+			b->house->again = true;
+			return false;
+		}
+		if (vouched < 0)
 			continue;
 		r = books_begin("erase-intent");
 		record_number(r, "asset", (int64_t)numbers[i]);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 11 /* as at the end of schema */
+#define SCHEMA_VERSION 12 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -140,7 +140,7 @@ static const char schema[] =
     " forgotten INTEGER);" /* cameras that have been docked here */
     "CREATE INDEX known_last ON known(last) WHERE forgotten = 0 AND away = 1;"
     "CREATE INDEX known_docking ON known(docking) WHERE away = 0;"
-    "PRAGMA user_version = 11;";
+    "PRAGMA user_version = 12;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"
@@ -395,6 +395,44 @@ static int schema_version(struct index *ix, int *version)
 	return rc;
 }
 
+static int read_all(struct index *ix)
+{
+	int rc = read_state(ix);
+
+	if (rc == 0)
+		rc = evidence_open(ix);
+	if (rc == 0)
+		rc = expedite_open(ix);
+	return rc == 0 ? tally_open(ix) : rc;
+}
+
+int index_open_beside(struct index **out)
+{
+	struct index *ix = calloc(1, sizeof(*ix));
+	int rc;
+
+	*out = NULL;
+	if (!ix)
+		return -ENOMEM;
+	rc = db_error(sqlite3_open_v2(":memory:", &ix->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, NULL));
+	if (rc == 0)
+		rc = db_exec(ix, "ATTACH ':memory:' AS scratch; BEGIN");
+	if (rc == 0)
+		rc = db_exec(ix, schema);
+	if (rc == 0)
+		rc = db_exec(ix, scratch_schema);
+	ix->writing = true; /* the one transaction, which nobody commits */
+	if (rc == 0)
+		rc = read_all(ix);
+	if (rc < 0) {
+		index_close(ix);
+		return rc;
+	}
+	*out = ix;
+	return 0;
+}
+
 int index_open(const char *path, struct index **out)
 {
 	struct index *ix = calloc(1, sizeof(*ix));
@@ -427,13 +465,7 @@ int index_open(const char *path, struct index **out)
 	if (rc == 0)
 		rc = attach_scratch(ix, path);
 	if (rc == 0)
-		rc = read_state(ix);
-	if (rc == 0)
-		rc = evidence_open(ix);
-	if (rc == 0)
-		rc = expedite_open(ix);
-	if (rc == 0)
-		rc = tally_open(ix);
+		rc = read_all(ix);
 	opening = false;
 	if (rc < 0) {
 		index_close(ix);

@@ -17,6 +17,9 @@ struct index;
 
 /* 0 or -errno. The caller then replays the ledger from index_applied()+1 through index_apply. */
 int index_open(const char *path, struct index **out);
+
+/* An empty one in memory, for a few records that are applied and forgotten with it. 0 or -errno. */
+int index_open_beside(struct index **out);
 void index_close(struct index *ix);
 
 /*

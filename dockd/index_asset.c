@@ -487,3 +487,25 @@ int receipts_renew(struct index *ix, uint64_t asset)
 	}
 	return rc;
 }
+
+bool index_overstates(struct index *ix, uint64_t asset)
+{
+	static struct upload page[INDEX_DESTINATIONS];
+	struct standing standing;
+	struct entry e, root;
+	int n = 0, rc = entry_read(ix, asset, &e);
+
+	if (rc == 0)
+		rc = entry_read(ix, e.a.merged_into ? e.a.merged_into : asset, &root);
+	if (rc == 0)
+		rc = receipts_of(ix, root.a.number, root.a.kinds, &standing);
+	if (rc == 0)
+		rc = n = index_uploads(ix, asset, page, INDEX_DESTINATIONS);
+	if (rc < 0)
+		return true;
+	for (int i = 0; i < n; i++) {
+		if (page[i].doubted)
+			return false; /* index_binding.c, renew: its sum may be of before */
+	}
+	return e.receipted && !standing.receipted;
+}

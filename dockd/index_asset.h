@@ -19,6 +19,12 @@ int index_assets(struct index *ix, uint64_t after, bool queued, struct asset *ou
 /* All uploads of one asset, up to room. Count or -errno. */
 int index_uploads(struct index *ix, uint64_t asset, struct upload *out, size_t room);
 
+/*
+ * Whether it counts as receipted although its receipts are not what the policy asks, or cannot be
+ * read. What another store gave counts here: who asks looks at `doubted` as well.
+ */
+bool index_overstates(struct index *ix, uint64_t asset);
+
 /* An asset with this id other than `than`, whose bytes are held or receipted. 0, -ENOENT. */
 int index_asset_by_id(struct index *ix, const char *id, uint64_t than, struct asset *out);
 

@@ -389,20 +389,30 @@ static int requeue(struct index *ix, const struct order *o)
 	return rc;
 }
 
+void order_of_record(const struct record *r, struct order *out)
+{
+	const char *value = record_get_text(r, "value"), *reason = record_get_text(r, "reason");
+	const char *scope = record_get_text(r, "scope");
+
+	*out = (struct order){
+		.number = (uint64_t)record_get_number(r, "order", 0),
+		.from_s = record_get_number(r, "from", PROTO_NO_TIME),
+		.until_s = record_get_number(r, "until", PROTO_NO_TIME),
+		.uid = (uint32_t)record_get_number(r, "uid", 0),
+	};
+	if (scope)
+		order_scope_of_word(scope, &out->scope); /* unknown: covers all */
+	snprintf(out->value, sizeof(out->value), "%s", value ? value : "");
+	snprintf(out->reason, sizeof(out->reason), "%s", reason ? reason : "");
+}
+
 int apply_preserve(struct act *a)
 {
-	struct order o = {
-		.number = act_number(a, "order"),
-		.from_s = record_get_number(a->r, "from", PROTO_NO_TIME),
-		.until_s = record_get_number(a->r, "until", PROTO_NO_TIME),
-		.given_s = a->time_s,
-		.uid = (uint32_t)act_number(a, "uid"),
-	};
+	struct order o;
 	int rc;
 
-	order_scope_of_word(record_get_text(a->r, "scope"), &o.scope); /* unknown: covers all */
-	act_text(a, "value", o.value, sizeof(o.value));
-	act_text(a, "reason", o.reason, sizeof(o.reason));
+	order_of_record(a->r, &o);
+	o.given_s = a->time_s;
 	rc = order_put(a->ix, &o);
 	return rc < 0 ? rc : requeue(a->ix, &o);
 }

@@ -17,6 +17,9 @@ int index_orders(struct index *ix, uint64_t after, struct order *out, size_t roo
 int index_active_orders(struct index *ix, const struct order **out);
 uint64_t index_new_order(struct index *ix); /* 0: the index cannot be read */
 
+/* What a `preserve` record says; of a `lift`, its number alone. Times of its own are left 0. */
+void order_of_record(const struct record *r, struct order *out);
+
 /* Assets whose signature was judged by this sidecar, number > after. Count or -errno. */
 int index_signed_by(
     struct index *ix, uint64_t sidecar, uint64_t after, uint64_t *numbers, size_t room);

@@ -69,6 +69,8 @@ int mention_note(struct index *ix, uint64_t seq, const struct record *r)
 		rc = mention(ix, MENTION_ORDER, (uint64_t)record_get_number(r, "order", 0), seq);
 	else if (is(r, "began"))
 		rc = mention(ix, MENTION_BEGAN, 0, seq);
+	else if (is(r, "rebound"))
+		rc = mention(ix, MENTION_BINDING, 0, seq);
 	else if (asset > 0)
 		rc = mention(ix, MENTION_ASSET, (uint64_t)asset, seq);
 	/* audited: its asset is the report, and it is about the docking */
@@ -91,6 +93,16 @@ int index_mentions(struct index *ix, enum mention what, uint64_t number, uint64_
 	    "SELECT seq FROM mention WHERE what = ?1 AND number = ?2 AND seq > ?3"
 	    " ORDER BY seq LIMIT ?4",
 	    &st, "iiii", (int64_t)what, (int64_t)number, (int64_t)after, (int64_t)room);
+
+	return db_numbers(st, rc, seqs);
+}
+
+int index_order_records(struct index *ix, uint64_t after, uint64_t *seqs, size_t room)
+{
+	sqlite3_stmt *st;
+	int rc = db_query(ix, Q_ORDER_RECORDS,
+	    "SELECT seq FROM mention WHERE what = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3", &st,
+	    "iii", (int64_t)MENTION_ORDER, (int64_t)after, (int64_t)room);
 
 	return db_numbers(st, rc, seqs);
 }

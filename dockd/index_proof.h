@@ -6,7 +6,8 @@
 
 #include "index.h"
 
-enum mention { MENTION_ASSET = 0, MENTION_DOCKING, MENTION_BEGAN, MENTION_ORDER };
+/* BINDING: `rebound` of any destination, number 0. */
+enum mention { MENTION_ASSET = 0, MENTION_DOCKING, MENTION_BEGAN, MENTION_ORDER, MENTION_BINDING };
 
 /*
  * Numbers of the records after `after` that name this asset (but `durable`, `bundled`), or this
@@ -15,6 +16,9 @@ enum mention { MENTION_ASSET = 0, MENTION_DOCKING, MENTION_BEGAN, MENTION_ORDER 
  */
 int index_mentions(struct index *ix, enum mention what, uint64_t number, uint64_t after,
     uint64_t *seqs, size_t room);
+
+/* Numbers of the records after `after` that give or lift any order; ascending. Count or -errno. */
+int index_order_records(struct index *ix, uint64_t after, uint64_t *seqs, size_t room);
 
 /* The newest `began` record. 0, -ENOENT or -errno. */
 int index_began(struct index *ix, uint64_t *seq);

@@ -202,6 +202,7 @@ static void merge(struct intake *in, const struct asset *a, const char *id)
 {
 	static struct asset other;
 	struct record r;
+	int vouched;
 
 	if (index_asset_by_id(ix(in), id, a->number, &other) < 0 || other.merged_into)
 		return;
@@ -211,6 +212,10 @@ static void merge(struct intake *in, const struct asset *a, const char *id)
 	/* disposed of before: it goes again, unless it is wanted by now */
 	if (other.disposed &&
 	    (retention_preserves(ix(in), &other) || retention_preserves(ix(in), a)))
+		return;
+	/* what is not committed of it was written just now, by this very turn */
+	vouched = journal_vouches(in->journal, other.number, NULL);
+	if (vouched < 0 && vouched != -EAGAIN)
 		return;
 	record_begin(&r, "merged");
 	record_number(&r, "asset", (int64_t)a->number);

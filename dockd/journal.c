@@ -7,8 +7,10 @@
 #include "journal.h"
 
 #include "base/handover.h"
+#include "base/log.h"
 #include "ledger.h"
 #include "ledger_read.h"
+#include "witness.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +31,10 @@ struct journal {
 	struct index *index;
 	char index_path[512];
 	bool broken, restart_mends;
+	struct witness *witness; /* made when it is first asked */
 	char why[200];
 	char rebuilt[64];
+	char doubt[PROTO_TEXT_LEN * 2];
 };
 
 static char open_why[240];
@@ -246,6 +250,7 @@ void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
+	witness_free(j->witness);
 	index_close(j->index);
 	ledger_close(j->ledger);
 	if (j->lock >= 0)
@@ -339,6 +344,55 @@ int journal_commit(struct journal *j)
 		handover("journal-committed");
 	rc = index_commit(j->index);
 	return rc < 0 ? give_up(j, "index", rc) : 0;
+}
+
+/* Made anew at this start, and still they differ: the fault is not the disk's. */
+static void doubt(struct journal *j, uint64_t asset, const char *what)
+{
+	if (!j->doubt[0])
+		snprintf(j->doubt, sizeof(j->doubt),
+		    "file %" PRIu64 ": %s: nothing is erased, retired or disposed of by it; keep "
+		    "the state folder and report it",
+		    asset, what);
+}
+
+void journal_contradicted(struct journal *j, uint64_t asset, const char *cell)
+{
+	static const char text[] = "the index says of it what the ledger does not";
+
+	log_error(
+	    "index-contradicted", "asset=%" PRIu64 " cell=%s reason=\"%s\"", asset, cell, text);
+	if (j->rebuilt[0])
+		doubt(j, asset, text);
+	else if (!j->broken)
+		give_up(j, "index", -EUCLEAN);
+}
+
+int journal_vouches(struct journal *j, uint64_t asset, const char *place)
+{
+	const char *cell;
+	int rc;
+
+	if (j->broken)
+		return -EIO;
+	if (!j->witness)
+		j->witness = witness_new(j->index, j->ledger);
+	rc = j->witness ? witness_ask(j->witness, asset, place, &cell) : -ENOMEM;
+	if (rc == 0 || rc == -EAGAIN)
+		return rc;
+	if (rc == -EKEYREJECTED) {
+		journal_contradicted(j, asset, cell);
+		return rc;
+	}
+	log_error("witness-failed", "asset=%" PRIu64 " reason=\"%s\"", asset,
+	    ledger_why(j->ledger)[0] ? ledger_why(j->ledger) : strerror(-rc));
+	doubt(j, asset, "its records in the ledger cannot be read");
+	return rc;
+}
+
+const char *journal_doubt(const struct journal *j)
+{
+	return j->doubt;
 }
 
 bool journal_works(const struct journal *j)

@@ -36,6 +36,19 @@ struct ledger *journal_ledger(struct journal *j);
  */
 int journal_write(struct journal *j, struct record *r);
 int journal_commit(struct journal *j);
+
+/*
+ * Asked before what cannot be undone is done to an asset (erase, retire, dispose, merge into it,
+ * give up): 0 if the ledger itself says of it what the index says (witness.h; place as there).
+ * -EAGAIN: some of it is not committed yet. Else it must not be done, and that has been told: the
+ * index is set aside and made anew by the next start, or, where this start has made it,
+ * journal_doubt says so.
+ */
+int journal_vouches(struct journal *j, uint64_t asset, const char *place);
+/* The index was found to say of it what cannot be: the same is done. cell: for the log. */
+void journal_contradicted(struct journal *j, uint64_t asset, const char *cell);
+const char *journal_doubt(const struct journal *j); /* for people; "" none */
+
 bool journal_works(const struct journal *j);
 /* From now on it is broken, by decision: nothing is to be kept here. why: copied. */
 void journal_refuse(struct journal *j, const char *why);

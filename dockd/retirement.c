@@ -23,6 +23,7 @@
 #include <string.h>
 
 #define TURN_COPIES 32     /* asked about in one turn */
+#define TURN_VOUCHED 4     /* of these, held against the ledger: some milliseconds each */
 #define AGAIN_MS 60000     /* what was kept may be let go by then: an order lifted, a person done */
 #define FOLDERS 65536u     /* of the staging, by number */
 #define TURN_FOLDERS 16    /* looked through in one turn */
@@ -102,6 +103,7 @@ void retirement_plan(struct retirement *r, bool may, bool refused)
 	static struct asset a;
 	struct record rec;
 	uint64_t now = waits_now_ms();
+	unsigned vouched = 0;
 
 	if (!may || !journal_works(r->journal) || (refused && !staging_tight(r->staging)))
 		return;
@@ -109,7 +111,7 @@ void retirement_plan(struct retirement *r, bool may, bool refused)
 		r->place = (struct confirm_place){ 0 };
 		r->again_ms = now + AGAIN_MS;
 	}
-	for (unsigned i = 0; i < TURN_COPIES && r->going_n < TURN_COPIES; i++) {
+	for (unsigned i = 0; i < TURN_COPIES && vouched < TURN_VOUCHED; i++) {
 		if (index_to_retire(journal_index(r->journal), &r->place) < 0) {
 			r->place.asset = 0; /* others may be confirmed in the same second */
 			return;
@@ -117,6 +119,9 @@ void retirement_plan(struct retirement *r, bool may, bool refused)
 		if (index_asset(journal_index(r->journal), r->place.asset, &a) < 0 ||
 		    ask(r, &a, refused) != RETIRE_OPEN)
 			continue;
+		vouched++;
+		if (journal_vouches(r->journal, a.number, NULL) < 0)
+			continue; /* not committed yet: it comes up again */
 		record_begin(&rec, "retired");
 		record_number(&rec, "asset", (int64_t)a.number);
 		record_text(&rec, "reason",
@@ -137,7 +142,7 @@ static bool sweep(struct retirement *r, unsigned folder)
 
 	for (int i = 0; i < n; i++) {
 		if (index_asset(journal_index(r->journal), numbers[i], &a) < 0 ||
-		    a.file != FILE_RETIRED)
+		    a.file != FILE_RETIRED || journal_vouches(r->journal, a.number, NULL) < 0)
 			continue;
 		staging_retire(r->staging, a.number);
 		log_info("leftover", "asset=%" PRIu64, a.number);

@@ -276,6 +276,8 @@ static void give_up(struct uplink *u, struct destination *d)
 	}
 	if (uplink_describe(u, asset, d->name, &what) < 0)
 		return;
+	if (journal_vouches(u->journal, asset, NULL) < 0)
+		return;
 	e.key = asset;
 	d->abandoning = true;
 	rc = uplink_errand(u, d->name, &e);

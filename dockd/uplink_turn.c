@@ -100,6 +100,11 @@ static bool plan_one(struct uplink *u, struct destination *d, const struct candi
 	if (in_slot(d, c->number) || index_asset(ix(u), c->number, &a) < 0)
 		return false;
 	begun = index_upload(ix(u), c->number, d->name, &up) == 0;
+	if (begun && up.rung == RUNG_RECEIPTED) {
+		/* no record takes one out of a queue that has left it: it would be sent without end */
+		journal_contradicted(u->journal, c->number, "queue");
+		return false;
+	}
 	if (!begun && !uplink_begins(u, d, uplink_kind(u, d->name, &a)))
 		return false;
 	switch (intake_recheck(u->intake, &a)) {

@@ -168,6 +168,7 @@ class Station:
     """with Station(...) as s: settings are those of dockd.conf, '_' for '-'.
 
     keep_core: the core is started again when it ends, as the other services always are.
+    contradicted: the index and the ledger are made to differ; in all other tests they never do.
     fakes: destinations whose uploader is fake_uploader.py; self.fakes has the test's end of each.
     """
 
@@ -178,6 +179,7 @@ class Station:
         self.folder.chmod(0o755)
         self.env, self.uploader_env, self.hotplug_env = env or {}, uploader_env or {}, hotplug_env or {}
         self.keep_core = keep_core
+        self.contradicted = False
         self.cameras = []
         self.core = self.hotplug = None
         self.uploaders = {}
@@ -313,6 +315,7 @@ class Station:
     def __exit__(self, kind, value, trace):
         try:
             self.close()
+            assert kind or self.contradicted or not self.events("index-contradicted"), "a false alarm"
         finally:
             if kind is None:
                 shutil.rmtree(self.folder, ignore_errors=True)

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from servers import FaultServer
 from station import until
 from station_faults import MIB, managed, once, receipted, settle, shift, texts
 
@@ -103,3 +104,135 @@ def test_damaged_indexes_do_not_fill_the_disk():
             path.write_bytes(b"damage %d" % n + garbage(8192))
         assert sorted(p.name for p in path.parent.glob("*.bad-*")) == [f"index.sqlite.bad-{n}" for n in (1, 2, 3)]
         assert (path.parent / "index.sqlite.bad-3").read_bytes().startswith(b"damage 4")
+
+
+# ---- cells that still parse, and lie ----
+
+def receipt_invented(db):
+    db.execute("INSERT OR REPLACE INTO upload SELECT a.number, 'store', 5, 2, 0, 1, a.size, '', '', 'http://x/y', 0, 1,"
+               " 0, '', '', 1, 0, 0, 1, 0, -9223372036854775808, 0, -9223372036854775808, 0, 0, 0 FROM asset AS a")
+    db.execute("UPDATE asset SET receipts = 1, receipted = 1, queued = 0")
+
+
+def retired_invented(db):
+    db.execute("UPDATE asset SET file = 3")
+
+
+def disposal_invented(db):
+    db.execute("UPDATE asset SET disposed = 1")
+    db.execute("INSERT INTO disposal SELECT number, 'station', 0, 0, 0 FROM asset")
+
+
+def order_lost(db):
+    db.execute("UPDATE preservation SET lifted = 1")
+
+
+def held_here(s):
+    return sum(1 for p in (s.folder / "state/staging").rglob("*") if p.is_file() and p.name.isdigit())
+
+
+def change_cells(s, how):
+    s.contradicted = True
+    path = s.folder / "state/index.sqlite"
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    how(db)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+def contradicted(s, starts):
+    """The act is refused, the index goes, and the next start has all of it right again."""
+    until(s, lambda: s.events("index-contradicted"), "the ledger is asked")
+    until(s, lambda: s.core.starts == starts + 1, "it is started again")
+    until(s, lambda: s.events("index-rebuilt"), "made anew")
+
+
+@pytest.mark.parametrize("how", [retired_invented, disposal_invented], ids=lambda f: f.__name__)
+def test_nothing_goes_by_the_index_alone(how):
+    """Retirements and disposals that the ledger does not know: every copy stays."""
+    server = FaultServer()
+    try:
+        with managed(erase="when-receipted", accept_receipt="length",
+                     destinations=[{"name": "store", "driver": "tus", "url": server.url}]) as s:
+            s.start_core()
+            s.start_hotplug()
+            camera = s.camera("A", shift())
+            camera.plug("1-1")
+            s.wait("all", "checked")
+            s.wait("bay", "1", "take")
+            before = answers(s)
+            s.keep_core = s.core.keep = False
+            s.core.stop()
+            change_cells(s, how)
+            s.keep_core = True
+            s.start_core()
+            contradicted(s, 1)
+            s.ctl("status", connect=True)
+            assert answers(s) == before and held_here(s) == 3 and camera.stats()["deletions"] == 0
+            assert {r["type"] for r in s.ledger()}.isdisjoint({"erase-intent", "retired", "dispose-intent", "disposed"})
+            s.start_uploader("store")
+            settle(s)
+            until(s, lambda: camera.stats()["deletions"] == 3, "erased by receipts that there are")
+            assert receipted(s) == 3 and texts(s) == ""
+            once(s)
+    finally:
+        server.close()
+
+
+def test_a_receipt_that_only_the_index_has():
+    """The gate is open by the index; the ledger is asked, and only then it is sent, and erased."""
+    server = FaultServer()
+    try:
+        with managed(erase="when-receipted", accept_receipt="length",
+                     destinations=[{"name": "store", "driver": "tus", "url": server.url}]) as s:
+            s.start_core()
+            s.start_hotplug()
+            camera = s.camera("A", shift())
+            camera.plug("1-1")
+            s.wait("all", "checked")
+            s.keep_core = s.core.keep = False
+            s.core.stop()
+            change_cells(s, receipt_invented)
+            s.keep_core = True
+            s.start_core()
+            s.start_uploader("store")
+            contradicted(s, 1)
+            s.ctl("status", connect=True)
+            settle(s)
+            until(s, lambda: camera.stats()["deletions"] == 3, "erased by receipts that there are")
+            known = set()
+            for r in s.ledger():
+                known |= {r["asset"]} if r["type"] == "receipted" else set()
+                assert r["type"] != "erase-intent" or r["asset"] in known
+            once(s)
+    finally:
+        server.close()
+
+
+def test_an_order_that_the_index_has_lost():
+    """What the ledger preserves is not erased because the index says that the order was lifted."""
+    server = FaultServer()
+    try:
+        with managed(erase="when-receipted", accept_receipt="length",
+                     destinations=[{"name": "store", "driver": "tus", "url": server.url}]) as s:
+            s.start_core()
+            s.start_hotplug()
+            camera = s.camera("A", shift())
+            camera.plug("1-1")
+            s.wait("all", "checked")
+            s.ctl("preserve", "docking", 1, "--reason", "asked for")
+            s.keep_core = s.core.keep = False
+            s.core.stop()
+            change_cells(s, order_lost)
+            s.keep_core = True
+            s.start_core()
+            s.start_uploader("store")
+            contradicted(s, 1)
+            s.ctl("status", connect=True)
+            settle(s)
+            until(s, lambda: {c["reason"].split(":")[0] for c in s.clips()} == {"preserved"}, "the gate says why")
+            assert camera.stats()["deletions"] == 0 and held_here(s) == 3
+    finally:
+        server.close()

@@ -160,7 +160,9 @@ dockd_src := \
 	dockd/control_root.c \
 	dockd/control_asset.c \
 	dockd/control_destination.c \
+	dockd/control_copy.c \
 	dockd/control_order.c \
+	dockd/control_disposal.c \
 	dockd/control_uplink.c \
 	dockd/control_evidence.c \
 	dockd/control_assign.c \

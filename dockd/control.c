@@ -1,9 +1,14 @@
+#include "control.h"
+
+#include "control_answer.h"
 #include "control_client.h"
 #include "control_evidence.h"
+#include "control_inner.h"
 #include "index_asset.h"
 #include "listener.h"
 
 #include "base/log.h"
+#include "base/proto_ctl.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -56,6 +61,13 @@ bool client_gave_reason(struct client *k)
 		return true;
 	client_end(k, -EINVAL, 0, "a reason is needed: --reason TEXT");
 	return false;
+}
+
+void client_park(struct client *k, unsigned seconds)
+{
+	k->parked = true;
+	k->until_us = bay_now_us() +
+	    (k->ask.timeout_ms ? k->ask.timeout_ms : seconds * 1000) * UINT64_C(1000);
 }
 
 /* ---- changes ---- */
@@ -120,8 +132,10 @@ static bool holds(struct control *c, struct client *k)
 	static struct asset a;
 	struct index_counts n;
 
-	if (k->ask.ask == ASK_DISPOSE || k->ask.ask == ASK_PRESERVE)
-		return control_order_settled(k);
+	if (k->ask.ask == ASK_PRESERVE)
+		return control_preserve_done(k);
+	if (k->ask.ask == ASK_DISPOSE)
+		return control_dispose_done(k);
 	if (k->ask.ask == ASK_PROBE)
 		return control_probe_done(k);
 	if (k->ask.ask == ASK_LIGHT)
@@ -164,8 +178,10 @@ static int park(struct client *k)
 
 static int end_wait(struct client *k, int status)
 {
-	if (k->ask.ask == ASK_DISPOSE || k->ask.ask == ASK_PRESERVE)
-		return control_order_end(k);
+	if (k->ask.ask == ASK_PRESERVE)
+		return control_preserve_end(k);
+	if (k->ask.ask == ASK_DISPOSE)
+		return control_dispose_end(k);
 	if (k->ask.ask == ASK_PROBE)
 		return control_probe_end(k);
 	if (k->ask.ask == ASK_LIGHT)

@@ -1,8 +1,10 @@
 /*
  * control_asset: rows of assets, one in full, and their copies for an export, which goes on record.
  */
+#include "control_answer.h"
 #include "control_client.h"
 #include "control_evidence.h"
+#include "control_inner.h"
 #include "errand.h"
 #include "index_asset.h"
 #include "index_docking.h"

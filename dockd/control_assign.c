@@ -2,7 +2,9 @@
  * control_assign: a person says to whom a camera is issued: recorded, and told to the camera.
  */
 #include "configuration.h"
+#include "control_client.h"
 #include "control_evidence.h"
+#include "control_inner.h"
 
 #include "base/log.h"
 

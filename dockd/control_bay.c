@@ -1,9 +1,12 @@
 /*
  * control_bay: rows of bays.
  */
+#include "base/proto_camera.h"
 #include "base/proto_station.h"
+#include "control_answer.h"
 #include "control_client.h"
 #include "control_evidence.h"
+#include "control_inner.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,9 @@
  * Called by control. It tells serial numbers and ids; a camera that is overdue is no trouble of the
  * station, so its light is not asked here.
  */
+#include "control_answer.h"
 #include "control_client.h"
+#include "control_inner.h"
 #include "index_camera.h"
 
 #include "base/log.h"

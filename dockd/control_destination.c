@@ -4,7 +4,9 @@
  * Called by control for the questions named in each function. What changes something needs a reason
  * and is recorded with the user id that the kernel tells of the asker.
  */
+#include "control_answer.h"
 #include "control_client.h"
+#include "control_inner.h"
 #include "index_binding.h"
 
 #include <errno.h>

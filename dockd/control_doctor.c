@@ -5,7 +5,9 @@
  * only those of the page are sent.
  */
 #include "certificate.h"
+#include "control_answer.h"
 #include "control_client.h"
+#include "control_inner.h"
 #include "doctor.h"
 #include "index_docking.h"
 #include "index_flow.h"

@@ -1,6 +1,9 @@
 #include "control_evidence.h"
 
 #include "camera_key.h"
+#include "control_answer.h"
+#include "control_client.h"
+#include "control_inner.h"
 #include "index_evidence.h"
 
 #include "base/log.h"

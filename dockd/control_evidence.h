@@ -7,7 +7,11 @@
 #ifndef DOCKD_CONTROL_EVIDENCE_H
 #define DOCKD_CONTROL_EVIDENCE_H
 
-#include "control_client.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct client;
+struct control;
 
 /*
  * What of signatures and audits a person should see: in status, at the bay of a docking, and beside

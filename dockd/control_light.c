@@ -2,8 +2,10 @@
  * control_light: which lamps there are and whose, and the test that finds which is which: one lamp after
  * the other shows a rhythm that is no state. It ends with its time, or when its asker goes.
  */
-#include "control_client.h"
+#include "control_answer.h"
+#include "control_inner.h"
 
+#include "control_client.h"
 #include "light.h"
 
 #include "base/log.h"

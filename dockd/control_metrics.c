@@ -5,9 +5,11 @@
  * scrape walks no assets. Labels are names of ours (destination, bay, kind, words of the ledger);
  * never the serial number of a camera, never an officer's id, never text from outside.
  */
-#include "control_client.h"
+#include "control_answer.h"
+#include "control_inner.h"
 
 #include "certificate.h"
+#include "control_client.h"
 #include "index_evidence.h"
 #include "index_queue.h"
 #include "index_tally.h"

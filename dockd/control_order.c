@@ -1,17 +1,19 @@
 /*
- * control_order: preservation orders, the due and the review list, disposal by order.
+ * control_order: preservation orders: given, lifted, told.
  *
  * Called by control for the questions of that kind. What changes something needs a reason, and is
  * on record, with the asker's user from the kernel, before it is answered. The answer is by copy: a
  * copy that somebody else may delete is never called preserved.
  */
+#include "control_answer.h"
 #include "control_client.h"
+#include "control_copy.h"
+#include "control_inner.h"
 #include "index_asset.h"
 #include "index_docking.h"
 #include "index_order.h"
 
 #include "base/log.h"
-#include "base/proto_station.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -22,47 +24,21 @@
 #include <time.h>
 
 #define COPY_PAGE 4     /* assets a page, each with a row for every copy */
-#define DUE_LOOKS 256   /* assets looked at for one page */
 #define COUNT_MAX 10000 /* assets of one order are counted up to here */
-#define PRESERVE_WAIT_S                                                                            \
-	5 /* for stores to say that they hold it, before the answer says where not */
-#define DISPOSE_WAIT_S                                                                             \
-	60 /* for destinations to answer, before the certificate says how far it is */
-
-void control_fill_retention(const struct control *c, struct proto_ctl_status *s)
-{
-	struct retention_numbers n;
-
-	retention_numbers(c->p.retention, &n);
-	s->preserved = n.preserved;
-	s->due = n.due;
-	s->review = n.review;
-	s->dispose = n.dispose;
-	s->clock_synchronised = n.clock.synchronised;
-	memcpy(s->time_source, n.clock.source, sizeof(s->time_source));
-}
+/* Seconds for stores to say that they hold it, before the answer says where not. */
+#define PRESERVE_WAIT_S 5
 
 /* ---- what happens to each copy ---- */
-
-static int send_copy(
-    struct client *k, uint64_t number, enum copy_state state, const char *where, const char *text)
-{
-	struct proto_ctl_copy row = { .number = number, .state = state };
-
-	snprintf(row.where, sizeof(row.where), "%s", where);
-	snprintf(row.text, sizeof(row.text), "%s", text);
-	return client_send(k, MSG_COPY, &row, -1);
-}
 
 static int station_preserved(struct client *k, const struct asset *a)
 {
 	if (a->file == FILE_SEALED)
-		return send_copy(
+		return copy_send(
 		    k, a->number, COPY_PRESERVED, "station", "kept until it is lifted");
 	if (a->file == FILE_RETIRED)
-		return send_copy(k, a->number, COPY_GONE, "station",
+		return copy_send(k, a->number, COPY_GONE, "station",
 		    a->disposed ? "disposed of before" : "given up before, as the rules allow");
-	return send_copy(k, a->number, COPY_NOT_PRESERVED, "station",
+	return copy_send(k, a->number, COPY_NOT_PRESERVED, "station",
 	    "not yet taken in: leave its camera docked until it is");
 }
 
@@ -71,26 +47,11 @@ static int camera_preserved(struct client *k, const struct asset *a)
 	char text[PROTO_TEXT_LEN * 2];
 
 	if (a->erased || a->gone)
-		return send_copy(k, a->number, COPY_GONE, "camera", "");
+		return copy_send(k, a->number, COPY_GONE, "camera", "");
 	snprintf(text, sizeof(text),
 	    "stays on %.130s as far as dockd goes; keep the camera back: it may overwrite it itself",
 	    a->camera);
-	return send_copy(k, a->number, COPY_KEPT, "camera", text);
-}
-
-/* Until when the store locks it whatever anybody orders, as the end of a sentence; "" it does not. */
-static const char *locked_text(const struct upload *u)
-{
-	static char text[96];
-	time_t until = (time_t)u->retain_until_s;
-	char date[32] = "";
-	struct tm tm;
-
-	if (u->lock == LOCK_NONE || u->retain_until_s == PROTO_NO_TIME || !gmtime_r(&until, &tm))
-		return "";
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	snprintf(text, sizeof(text), "; locked there until %s (%s)", date, lock_word(u->lock));
-	return text;
+	return copy_send(k, a->number, COPY_KEPT, "camera", text);
 }
 
 static int destination_preserved(struct client *k, const struct asset *a, const struct upload *u)
@@ -100,22 +61,22 @@ static int destination_preserved(struct client *k, const struct asset *a, const 
 	const char *why = holder_trouble(c->p.holder, u->destination);
 
 	if (!u->address[0])
-		return send_copy(k, a->number, COPY_GONE, u->destination, "nothing is there");
+		return copy_send(k, a->number, COPY_GONE, u->destination, "nothing is there");
 	if (u->held == HOLD_LEGAL) {
 		snprintf(
-		    text, sizeof(text), "the store states a legal hold on it%s", locked_text(u));
-		return send_copy(k, a->number, COPY_CONFIRMED, u->destination, text);
+		    text, sizeof(text), "the store states a legal hold on it%s", copy_locked(u));
+		return copy_send(k, a->number, COPY_CONFIRMED, u->destination, text);
 	}
 	if (holder_waits(c->p.holder, a, u)) {
 		snprintf(text, sizeof(text), "%s%.150s: dockd goes on asking, see dockctl clip%s",
 		    why[0] ? "the store does not hold it: " :
 			     "the store was told, and has not said "
 			     "yet that it holds it",
-		    why, locked_text(u));
-		return send_copy(k, a->number, COPY_NOT_PRESERVED, u->destination, text);
+		    why, copy_locked(u));
+		return copy_send(k, a->number, COPY_NOT_PRESERVED, u->destination, text);
 	}
 	if (disposer_owns(k->control->p.disposer, u->destination))
-		return send_copy(k, a->number, COPY_PRESERVED, u->destination,
+		return copy_send(k, a->number, COPY_PRESERVED, u->destination,
 		    u->held ?
 			"marked there: no station of dockd's removes it; the store itself knows "
 			"no hold" :
@@ -123,20 +84,7 @@ static int destination_preserved(struct client *k, const struct asset *a, const 
 	snprintf(text, sizeof(text),
 	    "ask the keeper of %.60s to hold asset %.64s: dockd has no say there", u->destination,
 	    a->id);
-	return send_copy(k, a->number, COPY_NOT_PRESERVED, u->destination, text);
-}
-
-/* A row for each copy; what: one of the functions for copies at a destination. */
-static int each_upload(struct client *k, const struct asset *a,
-    int (*row)(struct client *k, const struct asset *a, const struct upload *u))
-{
-	static struct upload up[CONFIG_DESTINATIONS];
-	int n = index_uploads(control_index(k->control), a->number, up, CONFIG_DESTINATIONS);
-	int rc = n < 0 ? n : 0;
-
-	for (int i = 0; i < n && rc == 0; i++)
-		rc = row(k, a, &up[i]);
-	return rc;
+	return copy_send(k, a->number, COPY_NOT_PRESERVED, u->destination, text);
 }
 
 static int send_preserved(struct client *k, const struct asset *a)
@@ -144,7 +92,7 @@ static int send_preserved(struct client *k, const struct asset *a)
 	int rc = station_preserved(k, a);
 
 	if (rc == 0)
-		rc = each_upload(k, a, destination_preserved);
+		rc = copy_each(k, a, destination_preserved);
 	return rc == 0 ? camera_preserved(k, a) : rc;
 }
 
@@ -158,17 +106,17 @@ static int destination_lifted(struct client *k, const struct asset *a, const str
 		return 0;
 	snprintf(text, sizeof(text), "%s%s",
 	    still ? "the store goes on holding it" : "the store is told to let go of its hold",
-	    locked_text(u));
-	return send_copy(k, a->number, still ? COPY_CONFIRMED : COPY_KEPT, u->destination, text);
+	    copy_locked(u));
+	return copy_send(k, a->number, still ? COPY_CONFIRMED : COPY_KEPT, u->destination, text);
 }
 
 static int send_lifted(struct client *k, const struct asset *a)
 {
 	bool still = retention_preserves(control_index(k->control), a);
-	int rc = send_copy(k, a->number, still ? COPY_PRESERVED : COPY_KEPT, "station",
+	int rc = copy_send(k, a->number, still ? COPY_PRESERVED : COPY_KEPT, "station",
 	    still ? "another order still covers it" : "no order covers it: its retention runs on");
 
-	return rc == 0 ? each_upload(k, a, destination_lifted) : rc;
+	return rc == 0 ? copy_each(k, a, destination_lifted) : rc;
 }
 
 /* ---- orders ---- */
@@ -217,7 +165,7 @@ static int send_covered(
 	if (n < 0)
 		return client_end(k, n, 0, "the index cannot be read");
 	if (n == 0 && k->ask.cursor == 0)
-		rc = send_copy(k, 0, COPY_PRESERVED, "station",
+		rc = copy_send(k, 0, COPY_PRESERVED, "station",
 		    "nothing that it covers has arrived yet; what arrives is preserved");
 	for (int i = 0; i < n && rc == 0; i++) {
 		rc = index_asset(ix, numbers[i], &a);
@@ -295,23 +243,6 @@ static const char *read_order(struct client *k, struct order *o)
 	return "an order is for an asset, a camera, a docking or a period";
 }
 
-static int commit_or_end(struct client *k)
-{
-	struct control *c = k->control;
-
-	if (journal_commit(c->p.journal) == 0)
-		return 0;
-	client_end(k, -EIO, 0, "it cannot be put on record");
-	return -EIO;
-}
-
-static void park(struct client *k, unsigned seconds)
-{
-	k->parked = true;
-	k->until_us = bay_now_us() +
-	    (k->ask.timeout_ms ? k->ask.timeout_ms : seconds * 1000) * UINT64_C(1000);
-}
-
 int control_preserve(struct client *k)
 {
 	struct control *c = k->control;
@@ -346,8 +277,8 @@ int control_preserve(struct client *k)
 	record_text(&r, "reason", k->ask.reason);
 	record_number(&r, "uid", k->uid);
 	journal_write(c->p.journal, &r);
-	if (commit_or_end(k) < 0)
-		return 0;
+	if (journal_commit(c->p.journal) < 0)
+		return client_end(k, -EIO, 0, "it cannot be put on record");
 	log_info("preserve", "order=%" PRIu64 " scope=%s value=\"%s\" uid=%u", o.number,
 	    order_scope_word(o.scope), log_text(o.value), (unsigned)k->uid);
 	retention_changed(c->p.retention);
@@ -357,12 +288,12 @@ int control_preserve(struct client *k)
 	if (rc == 0)
 		rc = send_order(k, &o);
 	if (rc == 0)
-		park(k, PRESERVE_WAIT_S);
+		client_park(k, PRESERVE_WAIT_S);
 	return rc;
 }
 
 /* The stores were told of what the first page shows, as far as they can hold anything. */
-static bool is_preserved(const struct client *k)
+bool control_preserve_done(const struct client *k)
 {
 	static struct upload up[CONFIG_DESTINATIONS];
 	const struct control *c = k->control;
@@ -387,7 +318,7 @@ static bool is_preserved(const struct client *k)
 	return true;
 }
 
-static int preserve_end(struct client *k)
+int control_preserve_end(struct client *k)
 {
 	static struct order o;
 
@@ -416,8 +347,8 @@ int control_lift(struct client *k)
 	record_text(&r, "reason", k->ask.reason);
 	record_number(&r, "uid", k->uid);
 	journal_write(c->p.journal, &r);
-	if (commit_or_end(k) < 0)
-		return 0;
+	if (journal_commit(c->p.journal) < 0)
+		return client_end(k, -EIO, 0, "it cannot be put on record");
 	log_info("lift", "order=%" PRIu64 " uid=%u", o.number, (unsigned)k->uid);
 	retention_changed(c->p.retention);
 	holder_changed(c->p.holder);
@@ -435,192 +366,4 @@ int control_orders(struct client *k)
 	for (int i = 0; i < n && rc == 0; i++)
 		rc = send_order(k, &page[i]);
 	return rc < 0 ? rc : client_end(k, 0, n == CONTROL_PAGE ? page[n - 1].number : 0, "");
-}
-
-/* ---- what is due ---- */
-
-static int send_due(
-    struct client *k, const struct asset *a, enum due_stage stage, const char *reason)
-{
-	struct proto_ctl_due row = {
-		.number = a->number,
-		.recorded_s = a->recorded_s,
-		.dispose_by_s = a->dispose_by_s,
-		.stage = reason ? DUE_NEVER : stage,
-	};
-
-	memcpy(row.asset, a->id, sizeof(row.asset));
-	memcpy(row.camera, a->camera, sizeof(row.camera));
-	memcpy(row.class, a->class, sizeof(row.class));
-	snprintf(row.reason, sizeof(row.reason), "%s", reason ? reason : "");
-	return client_send(k, MSG_DUE, &row, -1);
-}
-
-int control_due(struct client *k)
-{
-	struct retention *rt = k->control->p.retention;
-	bool review = k->ask.flags & DUE_REVIEW;
-	static struct asset a;
-	unsigned sent = 0, looked = 0;
-	int n = 1, rc = 0;
-
-	if (k->ask.cursor == 0)
-		k->due = (struct due_place){ 0 };
-	while (n > 0 && rc == 0 && sent < CONTROL_PAGE && looked++ < DUE_LOOKS) {
-		enum due_stage stage;
-		const char *reason;
-		uint64_t number;
-
-		n = retention_walk(rt, &k->due, &number, 1);
-		if (n <= 0 || index_asset(control_index(k->control), number, &a) < 0 ||
-		    !retention_due(rt, &a, &stage, &reason) || (reason != NULL) != review)
-			continue;
-		rc = send_due(k, &a, stage, reason);
-		sent++;
-	}
-	if (n < 0)
-		return client_end(k, n, 0, "the index cannot be read");
-	return rc < 0 ? rc : client_end(k, 0, n > 0 ? k->ask.cursor + 1 : 0, "");
-}
-
-/* ---- disposal by order ---- */
-
-static int destination_disposed(struct client *k, const struct asset *a, const struct upload *u)
-{
-	char text[PROTO_TEXT_LEN * 2];
-	struct disposal d;
-	int rc = index_disposal(control_index(k->control), a->number, u->destination, &d);
-
-	if (!u->address[0])
-		return send_copy(k, a->number, COPY_DISPOSED, u->destination, "");
-	if (rc == 0 && !d.kept)
-		return send_copy(k, a->number, COPY_KEPT, u->destination,
-		    "not reached yet: dockd goes on trying");
-	if (rc == 0 && d.again_s) {
-		snprintf(
-		    text, sizeof(text), "%.180s; dockd tries again%s", u->reason, locked_text(u));
-		return send_copy(k, a->number, COPY_KEPT, u->destination, text);
-	}
-	snprintf(text, sizeof(text), "not reached: its keeper has to delete asset %.64s", a->id);
-	return send_copy(k, a->number, COPY_KEPT, u->destination, text);
-}
-
-static int camera_disposed(struct client *k, const struct asset *a)
-{
-	char text[PROTO_TEXT_LEN * 2];
-
-	if (a->erased || a->gone)
-		return send_copy(k, a->number, COPY_GONE, "camera", "");
-	snprintf(text, sizeof(text),
-	    "not reached: %.130s still has it; delete it there, it is not taken in again",
-	    a->camera);
-	return send_copy(k, a->number, COPY_KEPT, "camera", text);
-}
-
-static int send_disposed(struct client *k, const struct asset *a)
-{
-	int rc = a->file == FILE_RETIRED ?
-	    send_copy(k, a->number, COPY_DISPOSED, "station", "") :
-	    send_copy(k, a->number, COPY_KEPT, "station", "not removed yet: dockd goes on trying");
-
-	if (rc == 0)
-		rc = each_upload(k, a, destination_disposed);
-	return rc == 0 ? camera_disposed(k, a) : rc;
-}
-
-/* A copy that no command of ours reaches is on record as that. */
-static void camera_kept(struct client *k, const struct asset *a)
-{
-	struct record r;
-
-	if (a->erased || a->gone)
-		return;
-	record_begin(&r, "disposed");
-	record_number(&r, "asset", (int64_t)a->number);
-	record_text(&r, "where", "camera");
-	record_text(&r, "result", "kept");
-	record_text(&r, "text", "the camera still has it");
-	journal_write(k->control->p.journal, &r);
-}
-
-static const char *may_dispose(struct client *k, struct asset *a)
-{
-	struct index *ix = control_index(k->control);
-	int rc = k->ask.number ? index_asset(ix, k->ask.number, a) :
-				 index_asset_by_id(ix, k->ask.text, 0, a);
-
-	if (rc == 0 && a->merged_into)
-		rc = index_asset(ix, a->merged_into, a);
-	if (rc < 0)
-		return "no such asset";
-	if (!k->ask.order[0])
-		return "the order's reference is needed: --order REF";
-	if (a->rung < RUNG_CHECKED)
-		return "it has not been taken in yet: wait until it is";
-	return NULL;
-}
-
-int control_dispose(struct client *k)
-{
-	struct control *c = k->control;
-	struct disposal_order by = { k->ask.order, k->ask.reason, k->uid };
-	static struct asset a;
-	const char *wrong;
-	int rc = 0;
-
-	if (!client_gave_reason(k))
-		return 0;
-	wrong = may_dispose(k, &a);
-	if (wrong)
-		return client_end(k, -EINVAL, 0, wrong);
-	if (retention_preserves(control_index(c), &a))
-		return client_end(k, -EPERM, 0, "a preservation order covers it: dockctl orders");
-	if (!a.disposed) {
-		rc = disposal_begin(c->p.disposer, &a, &by);
-		if (rc == 0)
-			camera_kept(k, &a);
-	}
-	if (rc == -EBUSY)
-		return client_end(
-		    k, rc, 0, "it is being sent just now: ask again when it is there");
-	if (rc < 0)
-		return client_end(k, rc, 0, "it cannot be put on record");
-	if (commit_or_end(k) < 0)
-		return 0;
-	k->order = a.number;
-	park(k, DISPOSE_WAIT_S);
-	return 0;
-}
-
-static bool is_disposed(const struct client *k)
-{
-	static struct disposal rows[CONFIG_DESTINATIONS + 1];
-	int n =
-	    index_disposals(control_index(k->control), k->order - 1, rows, CONFIG_DESTINATIONS + 1);
-
-	for (int i = 0; i < n; i++) {
-		if (rows[i].asset == k->order && !rows[i].kept)
-			return false;
-	}
-	return true;
-}
-
-static int dispose_end(struct client *k)
-{
-	static struct asset a;
-	int rc = index_asset(control_index(k->control), k->order, &a);
-
-	if (rc == 0)
-		rc = send_disposed(k, &a);
-	return rc < 0 ? rc : client_end(k, 0, 0, "");
-}
-
-bool control_order_settled(const struct client *k)
-{
-	return k->ask.ask == ASK_PRESERVE ? is_preserved(k) : is_disposed(k);
-}
-
-int control_order_end(struct client *k)
-{
-	return k->ask.ask == ASK_PRESERVE ? preserve_end(k) : dispose_end(k);
 }

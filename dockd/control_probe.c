@@ -1,9 +1,11 @@
 /*
  * control_probe: what is plugged in at a bay: asked, waited for, answered.
  */
-#include "control_client.h"
+#include "control_answer.h"
 
 #include "bays.h"
+#include "control_client.h"
+#include "control_inner.h"
 
 #include <errno.h>
 #include <string.h>

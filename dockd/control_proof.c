@@ -4,8 +4,10 @@
  * Called by control. It hands out read-only descriptors of the ledger's files and sealed memory;
  * each bundle that is shown is on record, with the asker's user, before it goes out.
  */
-#include "control_client.h"
+#include "control_answer.h"
+#include "control_inner.h"
 
+#include "control_client.h"
 #include "index_asset.h"
 #include "ledger.h"
 #include "ledger_read.h"

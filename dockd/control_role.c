@@ -5,7 +5,9 @@
  * Anybody with an account may ask, as often as he likes: what is written of it is bounded. Each asker
  * and question has a place for a minute; who finds none is counted with all others like him.
  */
+#include "control_answer.h"
 #include "control_client.h"
+#include "control_inner.h"
 
 #include "base/log.h"
 

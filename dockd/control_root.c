@@ -2,7 +2,9 @@
  * control_root: rows of root ports and of USB host controllers.
  */
 #include "base/proto_station.h"
+#include "control_answer.h"
 #include "control_client.h"
+#include "control_inner.h"
 
 int control_roots(struct client *k)
 {

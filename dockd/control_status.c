@@ -2,8 +2,10 @@
  * control_status: the station in one row, its light, and what of it only a person can mend.
  */
 #include "base/proto_station.h"
+#include "control_answer.h"
 #include "control_client.h"
 #include "control_evidence.h"
+#include "control_inner.h"
 #include "index_evidence.h"
 #include "outlook.h"
 

@@ -4,7 +4,9 @@
  * Called by control. Expediting changes the order and nothing else: no check, no proof and no
  * destination's trust is passed over for it.
  */
+#include "control_answer.h"
 #include "control_client.h"
+#include "control_inner.h"
 #include "index_asset.h"
 #include "index_docking.h"
 #include "index_expedite.h"

@@ -3,14 +3,14 @@
  *
  * Called by ctl.c. The file with the key is read here, and its one form goes to the daemon.
  */
-#include "ctl.h"
-
 #include "asset.h"
-#include "base/proto_ctl.h"
-#include "base/proto_key.h"
 #include "camera_key.h"
+#include "ctl.h"
 #include "ctl_command.h"
 #include "ctl_json.h"
+
+#include "base/proto_ctl.h"
+#include "base/proto_key.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -4,14 +4,14 @@
  * Called by ctl. A whole number is a clip's; anything else a camera's serial number, and so is
  * what stands behind the word camera.
  */
-#include "ctl.h"
-#include "ctl_time.h"
-
 #include "asset.h"
-#include "base/proto_asset.h"
-#include "base/proto_ctl.h"
+#include "ctl.h"
 #include "ctl_command.h"
 #include "ctl_json.h"
+#include "ctl_time.h"
+
+#include "base/proto_asset.h"
+#include "base/proto_ctl.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,12 +5,12 @@
  * exits with CTL_NOT_PRESERVED, so that a script does not take an order for done.
  */
 #include "ctl.h"
-#include "ctl_time.h"
-
-#include "base/proto_ctl.h"
 #include "ctl_command.h"
 #include "ctl_json.h"
+#include "ctl_time.h"
 #include "order.h"
+
+#include "base/proto_ctl.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,6 +6,8 @@
  */
 #include "ctl.h"
 
+#include "ctl_command.h"
+#include "ctl_json.h"
 #include "draft.h"
 
 #include "base/language.h"
@@ -13,8 +15,6 @@
 #include "base/proto_ctl.h"
 #include "base/proto_hotplug.h"
 #include "base/proto_probe.h"
-#include "ctl_command.h"
-#include "ctl_json.h"
 
 #include <errno.h>
 #include <fcntl.h>

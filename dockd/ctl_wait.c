@@ -1,10 +1,10 @@
-#include "ctl.h"
-
 #include "asset.h"
-#include "base/proto_ctl.h"
+#include "ctl.h"
 #include "ctl_command.h"
 #include "ctl_json.h"
 #include "light_table.h"
+
+#include "base/proto_ctl.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -238,6 +238,7 @@ dockctl_src := \
 	dockd/camera_key.c \
 	dockd/hex.c \
 	dockd/ctl_ask.c \
+	dockd/ctl_say.c \
 	dockd/ctl_expedite.c \
 	dockd/ctl_export.c \
 	dockd/ctl_report.c \

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -393,13 +394,24 @@ static void default_user(
 /* In the order of enum role. */
 static const struct {
 	const char *setting, *name;
-} role_group[ROLES] = {
+} role_groups[ROLES] = {
 	{ "viewer-group", "dockd-viewer" },
 	{ "custodian-group", "dockd-custodian" },
 	{ "evidence-group", "dockd-evidence" },
 	{ "auditor-group", "dockd-auditor" },
 	{ "it-group", "dockd-it" },
 };
+
+/* For who is refused: adduser(8) takes names. A group without one keeps its number. */
+static void name_group(gid_t gid, char out[ROLE_GROUP_LEN])
+{
+	const struct group *g = gid == (gid_t)-1 ? NULL : getgrgid(gid);
+
+	if (g)
+		snprintf(out, ROLE_GROUP_LEN, "%s", g->gr_name);
+	else if (gid != (gid_t)-1)
+		snprintf(out, ROLE_GROUP_LEN, "%u", (unsigned)gid);
+}
 
 /* Settings that the file does not name and whose defaults this machine must know. */
 static void complete(struct setting_errors *e, const char *path,
@@ -412,8 +424,9 @@ static void complete(struct setting_errors *e, const char *path,
 	if (!root || !setting_find(root, "core-group"))
 		setting_group_id("dockd", &c->core_gid);
 	for (unsigned i = 0; i < ROLES; i++) {
-		if (!root || !setting_find(root, role_group[i].setting))
-			setting_group_id(role_group[i].name, &c->roles.gid[i]);
+		if (!root || !setting_find(root, role_groups[i].setting))
+			setting_group_id(role_groups[i].name, &c->roles.gid[i]);
+		name_group(c->roles.gid[i], c->roles.name[i]);
 	}
 	if ((!root || !setting_find(root, "station")) && !setting_is_name(c->station))
 		problem(e, path,

@@ -72,14 +72,37 @@ void client_park(struct client *k, unsigned seconds)
 
 /* ---- changes ---- */
 
+/* What a retry does, and how it is seen; before it is done: how much needed a person. */
+static void tell_retry(const struct client *k, char *out, size_t room)
+{
+	struct index_counts n = { 0 };
+
+	index_counts(control_index(k->control), &n);
+	if (k->ask.number)
+		snprintf(out, room,
+		    "clip %" PRIu64 " is tried again: dockctl clip %" PRIu64
+		    " shows how far it comes",
+		    k->ask.number, k->ask.number);
+	else if (k->ask.text[0])
+		snprintf(out, room, "bay %.40s is tried again: dockctl bay %.40s shows how it goes",
+		    k->ask.text, k->ask.text);
+	else
+		snprintf(out, room,
+		    "all is tried again: every bay and destination, and %" PRIu64
+		    " files that needed a person",
+		    n.needs_person);
+}
+
 static int answer_retry(struct client *k)
 {
 	struct control *c = k->control;
 	static struct asset a;
+	char text[PROTO_TEXT_LEN * 2];
 	struct record r;
 
 	if (!client_gave_reason(k))
 		return 0;
+	tell_retry(k, text, sizeof(text));
 	if (k->ask.number && index_asset(control_index(c), k->ask.number, &a) < 0)
 		return client_end(k, -ENOENT, 0, "no clip of that number");
 	if (!k->ask.number && k->ask.text[0] && bays_retry(c->p.bays, k->ask.text) == 0)
@@ -102,7 +125,7 @@ static int answer_retry(struct client *k)
 	bays_asset_changed(c->p.bays);
 	log_info("retry", "uid=%u asset=%" PRIu64 " bay=\"%s\"", (unsigned)k->uid, k->ask.number,
 	    log_text(k->ask.text));
-	return client_end(k, 0, 0, "");
+	return client_end(k, 0, 0, text);
 }
 
 /* ---- waiting ---- */

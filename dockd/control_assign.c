@@ -41,6 +41,7 @@ int control_assign(struct client *k)
 	char officer[PROTO_ID_TEXT_LEN], unit[PROTO_ID_TEXT_LEN];
 	struct control *c = k->control;
 	size_t n = strlen(k->ask.text);
+	char text[PROTO_TEXT_LEN * 2];
 	struct record r;
 
 	if (n == 0 || n >= PROTO_TEXT_LEN)
@@ -62,5 +63,9 @@ int control_assign(struct client *k)
 	log_info("assigned", "uid=%u camera=\"%s\" officer=%s unit=%s", (unsigned)k->uid,
 	    log_text(k->ask.text), officer, unit);
 	configuration_renew(c->p.bays, k->ask.text);
-	return client_end(k, 0, 0, "");
+	snprintf(text, sizeof(text),
+	    "%.60s is issued to officer %s, unit %s: it is told at its next docking, or at once "
+	    "where it is docked",
+	    k->ask.text, officer[0] ? officer : "nobody", unit[0] ? unit : "none");
+	return client_end(k, 0, 0, text);
 }

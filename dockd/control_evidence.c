@@ -197,6 +197,7 @@ int control_revoke(struct client *k)
 	const char *wrong = wrong_camera(k);
 	uint64_t at = 0;
 	unsigned done = 0;
+	char text[96];
 	int n;
 
 	if (wrong || !has_reason(k))
@@ -210,7 +211,10 @@ int control_revoke(struct client *k)
 		return client_end(k, -ENOENT, 0, "no such key of that camera is in force");
 	if (journal_commit(k->control->p.journal) < 0)
 		return client_end(k, -EIO, 0, "it cannot be put on record");
-	return client_end(k, 0, 0, "");
+	snprintf(text, sizeof(text), "%u %s revoked: from now on what %s sign%s proves nothing",
+	    done, done == 1 ? "key is" : "keys are", done == 1 ? "it" : "they",
+	    done == 1 ? "s" : "");
+	return client_end(k, 0, 0, text);
 }
 
 int control_keys(struct client *k)

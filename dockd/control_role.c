@@ -66,7 +66,8 @@ static void tell(struct control *c, const struct control_denied *d)
 int control_deny(struct client *k)
 {
 	struct control_denied *d = place(k->control, k->uid, k->ask.ask);
-	char needs[128], text[192];
+	const char *group = role_group(&k->control->roles, role_for(k->ask.ask));
+	char needs[128], text[PROTO_TEXT_LEN * 2];
 
 	if (is_fresh(d)) {
 		d->more++;
@@ -75,7 +76,15 @@ int control_deny(struct client *k)
 		d->at_us = bay_now_us();
 		d->more = 0;
 	}
-	snprintf(text, sizeof(text), "this needs the role %s: see ROLES in dockctl(1)",
-	    role_words(role_for(k->ask.ask), needs, sizeof(needs)));
+	role_words(role_for(k->ask.ask), needs, sizeof(needs));
+	if (group[0])
+		snprintf(text, sizeof(text),
+		    "this needs the role %s: adduser USER %s, as root, then log in again (ROLES in "
+		    "dockctl(1))",
+		    needs, group);
+	else
+		snprintf(text, sizeof(text),
+		    "this needs the role %s, and no group here gives it: ROLES in dockctl(1)",
+		    needs);
 	return client_end(k, -EPERM, 0, text);
 }

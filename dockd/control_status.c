@@ -7,6 +7,7 @@
 #include "control_evidence.h"
 #include "control_inner.h"
 #include "index_evidence.h"
+#include "light_table.h"
 #include "outlook.h"
 
 #include <inttypes.h>
@@ -111,11 +112,6 @@ static unsigned count_bays(const struct bays *h, unsigned *occupied)
 
 void control_headline(const struct control *c, char *out, size_t room)
 {
-	static const char *const words[] = {
-		[STATION_WELL] = "all well",
-		[STATION_AWAY] = "evidence server out of reach; clips are kept here meanwhile",
-		[STATION_NEEDS_IT] = "needs IT",
-	};
 	char text[PROTO_TEXT_LEN * 2] = "";
 	struct index_counts n = { 0 };
 	unsigned bays, occupied;
@@ -123,8 +119,9 @@ void control_headline(const struct control *c, char *out, size_t room)
 	bays = count_bays(c->p.bays, &occupied);
 	index_counts(control_index(c), &n);
 	tell_needs(c, &n, text, sizeof(text));
-	snprintf(out, room, "%s; %u docked, %u bays%s%s", words[control_station_light(c)], occupied,
-	    bays, text[0] ? "; " : "", text);
+	snprintf(out, room, "%s; %u docked, %u bays%s%s",
+	    light_station_row(control_station_light(c))->summary, occupied, bays,
+	    text[0] ? "; " : "", text);
 }
 
 int control_status(struct client *k)
@@ -160,6 +157,7 @@ int control_status(struct client *k)
 	s.disk_reserve_bytes = space.reserve_bytes;
 	s.bays = count_bays(c->p.bays, &s.occupied);
 	s.disk_full_s = control_filling(c, &space).full_s;
+	control_cameras_count(c, &s.cameras_known, &s.cameras_overdue);
 	tell_needs(c, &n, s.text, sizeof(s.text));
 	control_fill_retention(c, &s);
 	s.findings = index_findings_count(control_index(c));

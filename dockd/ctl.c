@@ -83,8 +83,9 @@ int ctl_usage(const char *wrong)
 	const char *next;
 	bool found = false;
 
-	if (wrong)
-		fprintf(stderr, "dockctl: %s\n", wrong);
+	ctl_fail(CTL_USAGE, "%s", wrong);
+	if (ctl_says_json())
+		return CTL_USAGE;
 	for (const char *line = strchr(usage_text, '\n') + 1; of_run && *line; line = next) {
 		next = strchr(line, '\n') + 1;
 		if (line[2] != ' ')
@@ -107,46 +108,6 @@ bool ctl_number(const char *text, uint64_t max, uint64_t *out)
 	return errno == 0 && *end == '\0' && *out >= 1 && *out <= max;
 }
 
-int ctl_complain(int err, const struct proto_ctl_end *end)
-{
-	char clean[TEXT_ESCAPED(sizeof(end->text))];
-	const char *text = "";
-
-	if (!err && end) {
-		err = end->status;
-		text = text_clean(end->text, true, clean, sizeof(clean));
-	}
-	if (!err)
-		return CTL_OK;
-	if (err == -ETIMEDOUT && end && end->status == err) {
-		fprintf(
-		    stderr, "dockctl: it did not happen in time%s%s\n", text[0] ? ": " : "", text);
-		return CTL_TIMED_OUT;
-	}
-	if (err == -ENOTCONN) {
-		fprintf(stderr, "dockctl: %s\n", text);
-		return CTL_NO_DAEMON;
-	}
-	if (err == -EPIPE || err == -ECONNRESET) {
-		fputs("dockctl: dockd closed the connection\n", stderr);
-		return CTL_NO_DAEMON;
-	}
-	if (err == -ETIMEDOUT) {
-		fputs("dockctl: dockd does not answer\n", stderr);
-		return CTL_NO_DAEMON;
-	}
-	if (err == -EPERM || err == -EACCES) {
-		fprintf(stderr, "dockctl: not permitted%s%s\n", text[0] ? ": " : "", text);
-		return CTL_NOT_PERMITTED;
-	}
-	fprintf(stderr, "dockctl: %s\n",
-	    text[0] ? text :
-		err == -EPROTO ?
-		      "dockd answered what was not asked: are dockd and dockctl of one version?" :
-		      strerror(-err));
-	return CTL_FAILED;
-}
-
 bool ctl_reason(const struct ctl *c, char *out, size_t room)
 {
 	const char *reason = ctl_option(c, OPTION_REASON);
@@ -167,8 +128,7 @@ int ctl_reach(struct ctl *c, struct proto_ctl_end *end)
 		return 0;
 	if (c->sock == -EACCES || c->sock == -EPERM) {
 		end->status = -EACCES;
-		snprintf(end->text, sizeof(end->text),
-		    "%.160s: who may ask is in dockctl(1), ROLES", c->socket);
+		ctl_closed_socket(c->socket, end->text, sizeof(end->text));
 	} else {
 		end->status = -ENOTCONN;
 		snprintf(end->text, sizeof(end->text),
@@ -208,9 +168,9 @@ static int run_retry(struct ctl *c)
 	if (bay)
 		snprintf(question.text, sizeof(question.text), "%s", c->args[1]);
 	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);
-	if (c->json && !err && !end.status)
-		json_line(stdout, json_pack("{sb}", "ok", 1));
-	return ctl_complain(err, &end);
+	if (err || end.status)
+		return ctl_complain(err, &end);
+	return ctl_done("%s", end.text);
 }
 
 static int run_export(struct ctl *c)
@@ -357,16 +317,29 @@ static int put_words(void)
 	return fflush(stdout) == 0 ? CTL_OK : CTL_FAILED;
 }
 
+static int wrong_option(const char *word)
+{
+	char wrong[256];
+
+	snprintf(wrong, sizeof(wrong),
+	    "%.100s: there is no such option, or a value is missing or is one too many", word);
+	return ctl_usage(wrong);
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl c = { .socket = DEFAULT_SOCKET, .sock = -1 };
 	int i, which;
 
+	for (i = 1; i < argc; i++)
+		c.json = c.json || strcmp(argv[i], "--json") == 0;
+	ctl_say_json(c.json); /* also of what is wrong before it */
+	opterr = 0;
 	while ((i = getopt_long(argc, argv, "", options, &which)) != -1) {
 		if (i != 0)
-			return ctl_usage(NULL);
+			return wrong_option(argv[optind - 1]);
 		if (which == OPTION_JSON) {
-			c.json = true;
+			continue;
 		} else if (which == OPTION_SOCKET) {
 			c.socket = optarg;
 		} else if (which == OPTION_HELP) {

@@ -86,7 +86,7 @@ struct ctl {
 
 /* What was given with an option (its first value), or NULL. */
 const char *ctl_option(const struct ctl *c, enum ctl_option option);
-/* Says what is wrong with the command line, and how it should be: CTL_USAGE. */
+/* Says what is wrong with the command line, and how it should be: CTL_USAGE. Never NULL. */
 int ctl_usage(const char *wrong);
 /* A whole decimal number of at least 1. */
 bool ctl_number(const char *text, uint64_t max, uint64_t *out);
@@ -98,7 +98,18 @@ int ctl_reach(struct ctl *c, struct proto_ctl_end *end);
 int ctl_ask(struct ctl *c, const struct proto_ask *wanted, int patience_ms, ask_part *part,
     struct proto_ctl_end *end);
 
-/* Words for "dockctl: ..." on standard error, and the exit code for an error of asking. */
+/* ---- ctl_say.c ---- */
+
+/* Whether errors and what was done are said as JSON. */
+void ctl_say_json(bool json);
+bool ctl_says_json(void);
+/* What went wrong, on standard error: "dockctl: ...", or {"error", "exit"}. Returns code. */
+int ctl_fail(enum ctl_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What was done, on standard output: a line, or {"ok", "text"}. CTL_OK, or CTL_FAILED. */
+int ctl_done(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* ctl_fail for an error of asking; CTL_OK where there is none. */
 int ctl_complain(int err, const struct proto_ctl_end *end);
+/* Why the socket at path may not be connected to, and what to do. */
+const char *ctl_closed_socket(const char *path, char *out, size_t room);
 
 #endif

@@ -84,9 +84,8 @@ static int open_file(const char *path)
 	}
 	if (rc == 0)
 		return CTL_OK;
-	fprintf(stderr, "dockctl: %s: %s\n", path,
+	return ctl_fail(CTL_FAILED, "%s: %s", path,
 	    rc == -EFBIG ? "too large for a proof bundle" : strerror(-rc));
-	return CTL_FAILED;
 }
 
 int bundle_take(struct ctl *c, const char *which, bool may_ask, struct bundle_view *out)
@@ -163,8 +162,7 @@ static int check_file(struct bundle_view *v, const char *path)
 	int rc = digest_file(path, now, &length);
 
 	if (rc < 0) {
-		fprintf(stderr, "dockctl: %s: %s\n", path, strerror(-rc));
-		return CTL_FAILED;
+		return ctl_fail(CTL_FAILED, "%s: %s", path, strerror(-rc));
 	}
 	if (v->good && (length != v->length || strcmp(now, v->sha256) != 0))
 		v->good = bundle_refuse(v,

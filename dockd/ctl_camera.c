@@ -27,21 +27,20 @@ static int read_key(const char *path, enum signing_scheme scheme, char out[CAMER
 	int err;
 
 	if (!in) {
-		fprintf(stderr, "dockctl: %s: %s\n", path, strerror(errno));
-		return CTL_FAILED;
+		return ctl_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
 	}
 	len = fread(text, 1, sizeof(text), in);
 	err = ferror(in) ? -EIO : camera_key_read(text, len, scheme, out);
 	fclose(in);
 	if (err == -EKEYREJECTED)
-		fprintf(stderr,
-		    "dockctl: %s: not a key for %s: ecdsa takes P-256 or P-384, ed25519 and "
-		    "manifest take Ed25519\n",
+		ctl_fail(CTL_FAILED,
+		    "%s: not a key for %s: ecdsa takes P-256 or P-384, ed25519 and "
+		    "manifest take Ed25519",
 		    path, scheme_word(scheme));
 	else if (err < 0)
-		fprintf(stderr,
-		    "dockctl: %s: no public key in it: PEM (PUBLIC KEY or CERTIFICATE), or base64 "
-		    "of SubjectPublicKeyInfo\n",
+		ctl_fail(CTL_FAILED,
+		    "%s: no public key in it: PEM (PUBLIC KEY or CERTIFICATE), or base64 "
+		    "of SubjectPublicKeyInfo",
 		    path);
 	return err < 0 ? CTL_FAILED : CTL_OK;
 }
@@ -67,11 +66,9 @@ static int change(struct ctl *c, const struct proto_ask *q)
 	struct proto_ctl_end end;
 	int err = ctl_ask(c, q, CTL_PATIENCE_MS, NULL, &end);
 
-	if (!err && !end.status && c->json)
-		json_line(stdout, json_pack("{sbss}", "ok", 1, "text", end.text));
-	else if (!err && !end.status && end.text[0])
-		puts(end.text);
-	return ctl_complain(err, &end);
+	if (err || end.status)
+		return ctl_complain(err, &end);
+	return ctl_done("%s", end.text);
 }
 
 static int enroll(struct ctl *c)

@@ -9,13 +9,11 @@
 #include "ctl_command.h"
 #include "ctl_json.h"
 
-#include <jansson.h>
 #include <string.h>
 
 int rebind_run(struct ctl *c)
 {
 	struct proto_ask question = { .ask = ASK_REBIND };
-	char clean[TEXT_ESCAPED(sizeof(((struct proto_ctl_end *)0)->text))];
 	struct proto_ctl_end end;
 	int err;
 
@@ -27,10 +25,5 @@ int rebind_run(struct ctl *c)
 	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);
 	if (err || end.status)
 		return ctl_complain(err, &end);
-	text_clean(end.text, !c->json, clean, sizeof(clean));
-	if (c->json)
-		return json_line(stdout, json_pack("{sb ss}", "ok", 1, "text", clean)) ? CTL_OK :
-											 CTL_FAILED;
-	printf("%s: %s\n", c->args[0], clean);
-	return CTL_OK;
+	return c->json ? ctl_done("%s", end.text) : ctl_done("%s: %s", c->args[0], end.text);
 }

@@ -132,7 +132,7 @@ static int fail(struct export *x, const char *name, const char *what)
 {
 	char clean[TEXT_ESCAPED(FILE_NAME_LEN)];
 
-	fprintf(stderr, "dockctl: %s: %s\n", text_clean(name, true, clean, sizeof(clean)), what);
+	ctl_fail(CTL_FAILED, "%s: %s", text_clean(name, true, clean, sizeof(clean)), what);
 	x->failed++;
 	return 0;
 }
@@ -493,7 +493,7 @@ int export_run(int sock, const struct export_wish *wish, struct json_t **summary
 	if (!err)
 		err = load_manifest(&x);
 	if (err) {
-		fprintf(stderr, "dockctl: %s: %s\n", wish->folder,
+		ctl_fail(CTL_FAILED, "%s: %s", wish->folder,
 		    err == -EEXIST ?
 			"holds an export of another station, or a manifest that is none" :
 			strerror(-err));

@@ -78,6 +78,8 @@ struct json_t *json_status(const struct proto_ctl_status *s)
 	json_object_set_new(o, "findings", number_of(s->findings));
 	json_object_set_new(o, "checked_records", number_of(s->checked_records));
 	json_object_set_new(o, "disk_full", expected_of(s->disk_full_s));
+	json_object_set_new(o, "cameras", number_of(s->cameras_known));
+	json_object_set_new(o, "cameras_overdue", number_of(s->cameras_overdue));
 	json_object_set_new(o, "checkpoint_size", number_of(s->checkpoint_size));
 	return add_retention(o, s);
 }

@@ -98,7 +98,8 @@ int forget_run(struct ctl *c)
 		return ctl_usage("a reason is needed: --reason TEXT, at most 255 bytes");
 	snprintf(q.text, sizeof(q.text), "%s", c->args[1]);
 	err = ctl_ask(c, &q, CTL_PATIENCE_MS, NULL, &end);
-	if (!err && !end.status && c->json)
-		json_line(stdout, json_pack("{sb}", "ok", 1));
-	return ctl_complain(err, &end);
+	if (err || end.status)
+		return ctl_complain(err, &end);
+	return ctl_done(
+	    "%s: not awaited any more; it counts again as soon as it is docked", c->args[1]);
 }

@@ -274,9 +274,8 @@ static int open_ledger(struct ctl *c, struct records **out)
 	rc = records_open(dir, out);
 	if (rc == 0)
 		return CTL_OK;
-	fprintf(stderr, "dockctl: %s: %s\n", dir,
-	    rc == -ENOENT ? "there is no ledger in it" : strerror(-rc));
-	return CTL_FAILED;
+	return ctl_fail(
+	    CTL_FAILED, "%s: %s", dir, rc == -ENOENT ? "there is no ledger in it" : strerror(-rc));
 }
 
 static void key_hash(const struct note_key *key, char out[9])
@@ -337,16 +336,14 @@ static int run_check(struct ctl *c, struct records *r, uint64_t prove, struct le
 	int rc;
 
 	if (key && ledger_key(key, vkey) < 0) {
-		fprintf(
-		    stderr, "dockctl: --key: neither a verifier key nor a file that holds one\n");
-		return CTL_USAGE;
+		return ctl_fail(
+		    CTL_USAGE, "--key: neither a verifier key nor a file that holds one");
 	}
 	wish.key = key ? vkey : NULL;
 	if (against) {
 		rc = records_read_text(AT_FDCWD, against, earlier, sizeof(earlier));
 		if (rc < 0) {
-			fprintf(stderr, "dockctl: %s: %s\n", against, strerror(-rc));
-			return CTL_FAILED;
+			return ctl_fail(CTL_FAILED, "%s: %s", against, strerror(-rc));
 		}
 		wish.against = earlier;
 	}
@@ -371,8 +368,7 @@ static int run_prove(struct ctl *c, struct records *r, uint64_t seq)
 	if (code)
 		return code;
 	if (!v.good) {
-		fprintf(stderr, "dockctl: %s\n", v.problem);
-		return CTL_FAILED;
+		return ctl_fail(CTL_FAILED, "%s", v.problem);
 	}
 	if (tlog_proof_format(
 		seq - 1, v.path, v.path_n, records_checkpoint(r), text, sizeof(text)) < 0)
@@ -448,15 +444,14 @@ static int run_show(struct ctl *c, struct records *r)
 			ledger_print(stdout, line.record);
 	}
 	if (rc < 0)
-		fprintf(stderr, "dockctl: %s\n", records_why(r));
+		ctl_fail(CTL_FAILED, "%s", records_why(r));
 	return rc < 0 ? CTL_FAILED : CTL_OK;
 }
 
 static int print_or_miss(const char *text, const char *what, const char *end)
 {
 	if (!text) {
-		fprintf(stderr, "dockctl: no %s came with the ledger\n", what);
-		return CTL_FAILED;
+		return ctl_fail(CTL_FAILED, "no %s came with the ledger", what);
 	}
 	printf("%s%s", text, end);
 	return CTL_OK;

@@ -208,8 +208,7 @@ int preserve_run(struct ctl *c)
 	code = ask_copies(c, &question, CTL_PATIENCE_MS);
 	if (code != CTL_OK || !seen.not_preserved)
 		return code;
-	fputs("dockctl: not every copy is preserved: do what stands beside it\n", stderr);
-	return CTL_NOT_PRESERVED;
+	return ctl_fail(CTL_NOT_PRESERVED, "not every copy is preserved: do what stands beside it");
 }
 
 int settle_run(struct ctl *c)
@@ -224,19 +223,26 @@ int settle_run(struct ctl *c)
 	if (wrong)
 		return ctl_usage(wrong);
 	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);
-	if (c->json && !err && !end.status)
-		json_line(stdout, json_pack("{sb}", "ok", 1));
-	return ctl_complain(err, &end);
+	if (err || end.status)
+		return ctl_complain(err, &end);
+	return ctl_done("docking %" PRIu64 ": its findings are settled, with that reason on record",
+	    question.number);
 }
 
 int lift_run(struct ctl *c)
 {
 	struct proto_ask question = { .ask = ASK_LIFT };
 	const char *wrong = take_reason(c, &question);
+	int code;
 
 	if (c->args_n != 1 || !ctl_number(c->args[0], INT64_MAX, &question.number))
 		wrong = "lift takes the number of an order, as orders shows it";
-	return wrong ? ctl_usage(wrong) : ask_copies(c, &question, CTL_PATIENCE_MS);
+	if (wrong)
+		return ctl_usage(wrong);
+	code = ask_copies(c, &question, CTL_PATIENCE_MS);
+	if (code == CTL_OK && !c->json)
+		printf("order %" PRIu64 " is lifted: it holds nothing any more\n", question.number);
+	return code;
 }
 
 /* Rows of one kind as {name: []} or lines. */
@@ -343,8 +349,8 @@ int dispose_run(struct ctl *c)
 		snprintf(question.text, sizeof(question.text), "%s", c->args[0]);
 	code = ask_copies(c, &question, DISPOSE_PATIENCE_MS);
 	if (code == CTL_OK && seen.kept) {
-		fprintf(stderr, "dockctl: %" PRIu64 " copies were not reached\n", seen.kept);
-		return CTL_NOT_PRESERVED;
+		return ctl_fail(
+		    CTL_NOT_PRESERVED, "%" PRIu64 " copies were not reached", seen.kept);
 	}
 	return code;
 }

@@ -230,13 +230,11 @@ static int write_file(const char *path, const char *draft)
 	ssize_t n;
 
 	if (fd < 0) {
-		fprintf(stderr, "dockctl: %s: %s\n", path, strerror(errno));
-		return CTL_FAILED;
+		return ctl_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
 	}
 	n = write(fd, draft, len);
 	if (close(fd) < 0 || n != (ssize_t)len) {
-		fprintf(stderr, "dockctl: %s: it could not be written whole\n", path);
-		return CTL_FAILED;
+		return ctl_fail(CTL_FAILED, "%s: it could not be written whole", path);
 	}
 	return CTL_OK;
 }
@@ -257,7 +255,7 @@ static int show(struct ctl *c, const char *path)
 	}
 	if (err < 0) {
 		if (path)
-			fputs("dockctl: nothing here can read it: no profile is drafted\n", stderr);
+			ctl_fail(CTL_FAILED, "nothing here can read it: no profile is drafted");
 		return path ? CTL_FAILED : CTL_OK;
 	}
 	if (path)

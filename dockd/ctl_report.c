@@ -34,8 +34,7 @@ static void take(struct reports *all, json_t *report, const char *name)
 	json_t **more;
 
 	if (!report || strcmp(report_text(report, "report"), KIND) != 0) {
-		fprintf(stderr, "dockctl: %s: not an activation report that this version reads\n",
-		    name);
+		ctl_fail(CTL_FAILED, "%s: not an activation report that this version reads", name);
 		json_decref(report);
 		all->code = CTL_FAILED;
 		return;
@@ -75,7 +74,7 @@ static void read_files(const struct ctl *c, struct reports *all)
 		int fd = open(c->args[i], O_RDONLY | O_CLOEXEC);
 
 		if (fd < 0) {
-			fprintf(stderr, "dockctl: %s: %s\n", c->args[i], strerror(errno));
+			ctl_fail(CTL_FAILED, "%s: %s", c->args[i], strerror(errno));
 			all->code = CTL_FAILED;
 			continue;
 		}
@@ -102,8 +101,8 @@ static int part_report(void *context, struct msg *m)
 	memcpy(&a, m->body, sizeof(a));
 	snprintf(name, sizeof(name), "asset %llu", (unsigned long long)a.number);
 	if (m->nfds == 0) {
-		fprintf(stderr,
-		    "dockctl: %s: this station's copy has gone: its destination has it\n", name);
+		ctl_fail(
+		    CTL_FAILED, "%s: this station's copy has gone: its destination has it", name);
 		g->all->code = CTL_FAILED;
 		return 0;
 	}
@@ -288,7 +287,7 @@ int report_run(struct ctl *c)
 	if (all.n > 0) {
 		all.code = show(c, &all);
 	} else if (all.code == CTL_OK) {
-		fputs("dockctl: there is no such report\n", stderr);
+		ctl_fail(CTL_FAILED, "there is no such report");
 		all.code = CTL_FAILED;
 	}
 	for (size_t i = 0; i < all.n; i++)

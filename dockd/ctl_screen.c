@@ -167,6 +167,17 @@ static void numbers(struct sheet *s, const struct proto_ctl_status *st, int64_t 
 	labelled(s, st->clock_synchronised ? INK_PLAIN : INK_RED, "Clock", line);
 }
 
+/* What is not here; a line only where one is left. */
+static void cameras(struct sheet *s, const struct proto_ctl_status *st)
+{
+	char line[LINE_ROOM];
+
+	snprintf(line, sizeof(line),
+	    "%" PRIu64 " overdue: ask for them; which: dockctl camera list --overdue",
+	    st->cameras_overdue);
+	labelled(s, INK_AMBER, "Cameras", line);
+}
+
 /* ---- destinations ---- */
 
 static void destination(
@@ -280,7 +291,20 @@ static void remark(struct sheet *s, const struct proto_ctl_bay *b)
 	put(s, ink_of(b->light), line);
 }
 
-/* "12 may be taken; 3 leave it, call for help: 2, 7, 31": a line for each light that is shown. */
+/* " (2, 7, 31)": the bays that show this light. */
+static void name_bays(const struct screen *all, unsigned light, char *out, size_t room)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < all->bays_n && used + 80 < room; i++) {
+		if (all->bay[i].light == light)
+			used += (size_t)snprintf(out + used, room - used, "%s%.20s",
+			    used ? ", " : " (", all->bay[i].bay);
+	}
+	snprintf(out + used, room - used, ")");
+}
+
+/* "12  take it", "3  leave it: call for help (2, 7, 31)": a line for each light that is shown. */
 static void summed(struct sheet *s, const struct screen *all)
 {
 	for (unsigned light = LIGHT_STATES; light-- > 0;) {
@@ -293,15 +317,8 @@ static void summed(struct sheet *s, const struct screen *all)
 			continue;
 		used =
 		    (size_t)snprintf(line, sizeof(line), "%5zu  %s", n, light_row(light)->summary);
-		if (light == LIGHT_LEAVE || n <= 4) {
-			for (size_t i = 0, k = 0; i < all->bays_n && used + 80 < sizeof(line);
-			     i++) {
-				if (all->bay[i].light != light)
-					continue;
-				used += (size_t)snprintf(line + used, sizeof(line) - used,
-				    "%s%.20s", k++ ? ", " : ": ", all->bay[i].bay);
-			}
-		}
+		if (light == LIGHT_LEAVE || n <= 4)
+			name_bays(all, light, line + used, sizeof(line) - used);
 		if (light == LIGHT_LEAVE)
 			wrapped(s, ink_of(light), "", line, 3);
 		else
@@ -353,10 +370,17 @@ void screen_show(FILE *out, const struct screen *s, int64_t now_s, bool colour)
 
 	head(&sheet, &s->status);
 	numbers(&sheet, &s->status, now_s);
+	if (s->status.cameras_overdue &&
+	    sheet.lines + lines_of_bays(s) + s->destinations_n + 4 <= SCREEN_LINES)
+		cameras(&sheet, &s->status);
+	else if (s->status.cameras_overdue)
+		snprintf(
+		    line, sizeof(line), "%" PRIu64 " cameras overdue. ", s->status.cameras_overdue);
 	destinations(&sheet, s, SCREEN_LINES - 1 - sheet.lines - lines_of_bays(s), now_s);
 	unsaid = bays(&sheet, s);
 	if (unsaid)
-		snprintf(line, sizeof(line), "%u more need somebody: dockctl bay. ", unsaid);
+		snprintf(line + strlen(line), sizeof(line) - strlen(line),
+		    "%u more need somebody: dockctl bay. ", unsaid);
 	snprintf(line + strlen(line), sizeof(line) - strlen(line),
 	    "More: dockctl doctor, bay [NAME], queue, due");
 	put(&sheet, unsaid ? INK_RED : INK_PLAIN, line);

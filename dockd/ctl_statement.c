@@ -639,8 +639,8 @@ int statement_run(struct ctl *c)
 		return ctl_usage("statement takes the number of a file, or a bundle");
 	code = bundle_take(c, c->args[0], true, &v);
 	if (code == CTL_OK && !v.good) {
-		fprintf(stderr, "dockctl: the proof bundle is no good, so nothing is stated: %s\n",
-		    v.problem);
+		ctl_fail(
+		    CTL_FAILED, "the proof bundle is no good, so nothing is stated: %s", v.problem);
 		code = CTL_FAILED;
 	}
 	s = calloc(1, sizeof(*s));

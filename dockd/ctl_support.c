@@ -33,6 +33,5 @@ int support_run(struct ctl *c)
 		args[n++] = c->args[0];
 	args[n] = NULL;
 	execv(script, (char *const *)args);
-	fprintf(stderr, "dockctl: %s: %s: it comes with the package\n", script, strerror(errno));
-	return CTL_FAILED;
+	return ctl_fail(CTL_FAILED, "%s: %s: it comes with the package", script, strerror(errno));
 }

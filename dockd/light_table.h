@@ -23,7 +23,7 @@ struct light_row {
 	const char *timing;  /* that in words */
 	const char *hue;     /* "green"; "" no colour */
 	uint32_t colour;     /* 0xRRGGBB; 0 none */
-	const char *summary; /* in a column of dockctl */
+	const char *summary; /* in a column of dockctl: title, or title and more behind a colon */
 	const char *means;
 	const char *todo;
 	const char *who; /* acts */

@@ -90,6 +90,15 @@ const char *role_words(uint32_t roles, char *out, size_t room)
 	return out;
 }
 
+const char *role_group(const struct role_groups *groups, uint32_t roles)
+{
+	for (unsigned i = 0; i < ROLES; i++) {
+		if ((roles >> i & 1) && groups->gid[i] != (gid_t)-1)
+			return groups->name[i];
+	}
+	return "";
+}
+
 static uint32_t roles_of_group(const struct role_groups *groups, gid_t gid)
 {
 	uint32_t roles = 0;

@@ -21,11 +21,13 @@ enum role {
 };
 
 #define ROLES 5
+#define ROLE_GROUP_LEN 40 /* a group's name has up to 32 characters, groupadd(8) */
 #define ROLES_ALL ((1u << ROLES) - 1)
 
 /* Which group has which role, in the order above; (gid_t)-1: nobody but root. */
 struct role_groups {
 	gid_t gid[ROLES];
+	char name[ROLES][ROLE_GROUP_LEN]; /* of these, for people; "" none, or not asked for */
 };
 
 /*
@@ -39,6 +41,9 @@ uint32_t role_of_peer(int sock, const struct role_groups *groups, uid_t *uid);
 uint32_t role_for(unsigned ask);
 /* "expedite": the question as it stands in `denied` records and the log. */
 const char *role_ask_word(unsigned ask);
+
+/* The name of the group that gives the least of these roles; "" no group does. */
+const char *role_group(const struct role_groups *groups, uint32_t roles);
 
 /* "viewer" of one role; "custodian or evidence-manager" of a set. */
 const char *role_word(enum role role);

@@ -104,16 +104,31 @@ struct config *standing_start(
 	return c;
 }
 
+/* Whether what changed is nothing that a reload can take up, and what it means: at most 120 bytes. */
+static bool needs_more(const struct config *c, const struct config *now, char *why, size_t room)
+{
+	const char *folder = strcmp(c->state_dir, now->state_dir) != 0 ? "state-dir" : "run-dir";
+
+	if (strcmp(c->station, now->station) != 0) {
+		snprintf(why, room,
+		    "station = \"%.16s\": the state folder is station \"%.16s\"'s: put that back "
+		    "(dockd.conf(5) says more)",
+		    c->station, now->station);
+		return true;
+	}
+	snprintf(
+	    why, room, "%s has changed: it is taken up by systemctl restart dockd alone", folder);
+	return strcmp(c->state_dir, now->state_dir) != 0 || strcmp(c->run_dir, now->run_dir) != 0;
+}
+
 struct config *standing_again(struct standing *s, const struct config *now, bool *news)
 {
-	char *errors = NULL;
+	char *errors = NULL, why[128];
 	struct config *c = config_new(file_of(s, now->state_dir), s->profiles_dir, &errors);
 
 	*news = false;
-	if (c &&
-	    (strcmp(c->station, now->station) != 0 || strcmp(c->state_dir, now->state_dir) != 0 ||
-		strcmp(c->run_dir, now->run_dir) != 0)) {
-		*news = refuse(s, "station, state-dir and run-dir change only with a restart");
+	if (c && needs_more(c, now, why, sizeof(why))) {
+		*news = refuse(s, why);
 		free(c);
 		c = NULL;
 	} else if (!c) {

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 6
+#define PROTO_VERSION 7
 #define MSG_BODY_MAX 4096
 #define MSG_FDS_MAX 4
 

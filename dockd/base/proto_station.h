@@ -29,10 +29,11 @@ struct proto_ctl_status {
 	uint64_t checked_records;        /* of the ledger, by the full check since start */
 	uint64_t checkpoint_size;        /* records under the newest checkpoint */
 	int64_t disk_full_s; /* at this pace; 0 not known, INT64_MAX it does not fill up */
+	uint64_t cameras_known, cameras_overdue; /* not docked here for camera-overdue-days */
 	char time_source[PROTO_NAME_LEN];
 	char text[PROTO_TEXT_LEN * 4]; /* what a person must do, "" when nothing */
 };
-_Static_assert(sizeof(struct proto_ctl_status) == 880, "crank PROTO_VERSION");
+_Static_assert(sizeof(struct proto_ctl_status) == 896, "crank PROTO_VERSION");
 
 struct proto_ctl_bay {
 	char bay[PROTO_NAME_LEN];

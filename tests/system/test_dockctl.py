@@ -30,7 +30,7 @@ def test_people_read_the_light(station):
     shown = run(station, "status").stdout
     assert re.search(r"^Files +3 taken in, 3 receipted, 0 erased from cameras$", shown, re.M)
     assert "NOT ENCRYPTED" in shown
-    assert re.search(r"^1 .*may be taken .*3 held, 3 receipted", shown, re.M)
+    assert re.search(r"^1 .*take it .*3 held, 3 receipted", shown, re.M)
     assert re.search(r"^2 .* empty ", run(station, "bay").stdout, re.M)
     assert "proof: local (on this station's own disk: proves nothing)" in run(
         station, "clip", "1").stdout
@@ -57,6 +57,43 @@ def test_every_key_is_in_the_page(station):
 @pytest.mark.parametrize("groups,code", [((), 5), ((ROLES["viewer"],), 0)])
 def test_only_people_with_a_role_may_ask(station, groups, code):
     assert run(station, "status", uid=64050, groups=groups).returncode == code
+
+
+def test_an_order_says_what_it_did(station):
+    reason = ("--reason", "test")
+    assert run(station, "retry", "bay", "1", *reason).stdout == (
+        "bay 1 is tried again: dockctl bay 1 shows how it goes\n")
+    assert run(station, "retry", "clip", "2", *reason).stdout == (
+        "clip 2 is tried again: dockctl clip 2 shows how far it comes\n")
+    assert run(station, "retry", *reason).stdout.startswith("all is tried again: every bay")
+    assert "is issued to officer o7, unit none" in run(
+        station, "camera", "assign", "BWC-cam", "--officer", "o7", *reason).stdout
+    assert run(station, "preserve", "asset", "3", *reason).stdout.startswith("order 1: asset")
+    assert run(station, "lift", "1", *reason).stdout.endswith("order 1 is lifted: it holds nothing any more\n")
+    told = station.ctl("retry", "clip", 2, *reason)
+    assert told == {"ok": True, "text": "clip 2 is tried again: dockctl clip 2 shows how far it comes"}
+
+
+def test_who_is_refused_is_told_the_group_and_how_to_get_in(station):
+    """Groups of tests have no names here: adduser would have to be given a number's."""
+    done = run(station, "status", uid=65534)
+    assert done.returncode == 5 and f"adduser nobody {ROLES['viewer']}, as root, then log in again" in done.stderr
+    done = run(station, "retry", "--reason", "x", uid=65534, groups=(ROLES["viewer"],))
+    assert done.returncode == 5 and f"adduser nobody {ROLES['custodian']}," in done.stderr
+
+
+@pytest.mark.parametrize("args, code, says", [
+    (("clip", "99"), 1, "no clip of that number"), (("frobnicate",), 2, "there is no such command"),
+    (("--frob",), 2, "--frob: there is no such option"),
+    (("wait", "bay", "1", "leave", "--timeout", "1"), 3, "it did not happen in time"),
+    (("--socket", "/nonexistent/sock", "status"), 4, "dockd is not running"),
+    (("ledger", "verify", "--dir", "/nonexistent"), 1, "/nonexistent: there is no ledger in it")])
+def test_errors_are_objects_with_json(station, args, code, says):
+    done = run(station, *args, "--json")
+    assert done.returncode == code and done.stdout == ""
+    told = json.loads(done.stderr)
+    assert set(told) == {"error", "exit"} and told["exit"] == code and says in told["error"]
+    assert says in run(station, *args).stderr
 
 
 def test_exit_codes(station):

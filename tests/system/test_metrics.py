@@ -265,6 +265,11 @@ def test_cameras_that_are_overdue():
         light = m.of("dockd_station_light")
 
         clock.on(3 * DAY + 60)  # who stands in the dock is not missed, however long
+        status = s.ctl("status")
+        assert (status["cameras"], status["cameras_overdue"]) == (2, 1)
+        assert "1 overdue: ask for them; which: dockctl camera list --overdue" in subprocess.run(
+            [s.bin / "dockctl", "--socket", s.folder / "run/control.sock", "status"], check=True,
+            capture_output=True, text=True).stdout
         assert set(cameras("--overdue")) == {"BWC-GONE"} and cameras()["BWC-GONE"]["state"] == "overdue"
         m = metrics(s)
         assert m("dockd_cameras_overdue") == 1 and "BWC-GONE" not in m.text

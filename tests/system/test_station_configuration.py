@@ -115,6 +115,7 @@ def test_a_bad_configuration_at_a_reload():
                 s.core.send(signal.SIGHUP)
             text = refused(s, how)
             assert "is in force" in text and "mend it" in text, text
+            assert how is not other_station or "station \"test-station\"'s: put that back" in text
             assert s.ctl("status")["station_light"] == "needs-it"
             assert len(s.events("reload-refused")) == n
             before = len(s.events("reloaded"))

@@ -6,6 +6,7 @@
 #include "../../dockd/base/proto_station.h"
 #include "ctl_daemon.h"
 
+#include <pwd.h>
 #include <time.h>
 
 static void tell_status(int sock)
@@ -108,12 +109,12 @@ static void status_for_people_and_programs(void **state)
 
 	(void)state;
 	assert_int_equal(dockctl(play_status_and_bays, "status"), CTL_OK);
-	assert_non_null(strstr(t.out, "evidence server out of reach"));
+	assert_non_null(strstr(t.out, "server away: clips are kept here"));
 	assert_non_null(strstr(t.out, "NOT WATCHED"));
 	assert_non_null(strstr(t.out, "1.2 GB"));
 	assert_non_null(strstr(t.out, "TO DO      start dockd-hotplug"));
 	assert_non_null(strstr(t.out, "out of reach: no route to host"));
-	assert_non_null(strstr(t.out, "may be taken"));
+	assert_non_null(strstr(t.out, "take it"));
 	assert_non_null(strstr(t.out, "all 4 expected never, were it to answer now"));
 	assert_non_null(strstr(t.out, "sending 2 at 1.2 Mbit/s"));
 	assert_int_equal(dockctl(play_status_and_roots, "--json status"), CTL_OK);
@@ -173,7 +174,7 @@ static void pages_are_fetched_to_the_last(void **state)
 	assert_true(json_is_null(json_object_get(json_array_get(list, 0), "battery_percent")));
 	json_decref(s);
 	assert_int_equal(dockctl(play_pages_and_roots, "bay"), CTL_OK);
-	assert_non_null(strstr(t.out, "being read: leave it"));
+	assert_non_null(strstr(t.out, "reading: leave it in"));
 	assert_non_null(
 	    strstr(t.out, "1-2: 8 cameras, 3 pulled at 34 MB/s, 83 GB to read, 41 min\n"));
 	assert_non_null(
@@ -330,7 +331,53 @@ static void play_wanted(int sock)
 
 	ask.version = 0;
 	EXPECT(memcmp(&ask, &wanted, sizeof(ask)) == 0);
-	tell_end(sock, answer, 0, "");
+	tell_end(sock, answer, 0, ask.ask == ASK_RETRY && !answer ? "bay 4 is tried again" : "");
+}
+
+static void play_refused(int sock)
+{
+	asked(sock, ASK_BAYS);
+	tell_end(sock, -EPERM, 0, "this needs the role viewer: adduser USER dockd-viewer, as root");
+}
+
+/* "USER", as the daemon says it, is whoever asks. */
+static void who_is_refused_is_told_by_name_how_to_be_let_in(void **state)
+{
+	const struct passwd *p = getpwuid(geteuid());
+	char wanted_text[256];
+
+	(void)state;
+	assert_non_null(p);
+	snprintf(wanted_text, sizeof(wanted_text),
+	    "dockctl: not permitted: this needs the role viewer: adduser %s dockd-viewer, as root\n",
+	    p->pw_name);
+	assert_int_equal(dockctl(play_refused, "bay"), CTL_NOT_PERMITTED);
+	assert_string_equal(t.err, wanted_text);
+}
+
+static void with_json_errors_and_orders_are_objects(void **state)
+{
+	(void)state;
+	assert_int_equal(dockctl(play_refused, "--json bay"), CTL_NOT_PERMITTED);
+	assert_string_equal(t.out, "");
+	assert_memory_equal(t.err, "{\"error\":\"not permitted: this needs", 35);
+	assert_non_null(strstr(t.err, "\"exit\":5}\n"));
+	assert_int_equal(dockctl(NULL, "status --json"), CTL_NO_DAEMON);
+	assert_non_null(strstr(t.err, "\"exit\":4}\n"));
+	assert_int_equal(dockctl(NULL, "--frob status --json"), CTL_USAGE);
+	assert_string_equal(t.err,
+	    "{\"error\":\"--frob: there is no such option, or a value is missing or is one too "
+	    "many\",\"exit\":2}\n");
+	assert_int_equal(dockctl(NULL, "clip x --json"), CTL_USAGE);
+	assert_string_equal(
+	    t.err, "{\"error\":\"clip takes a number, as queue shows it\",\"exit\":2}\n");
+	wanted = (struct proto_ask){ .reason = "x", .ask = ASK_RETRY, .text = "4" };
+	answer = 0;
+	assert_int_equal(dockctl(play_wanted, "--json retry bay 4 --reason x"), CTL_OK);
+	assert_string_equal(t.out, "{\"ok\":true,\"text\":\"bay 4 is tried again\"}\n");
+	answer = -ENOENT;
+	assert_int_equal(dockctl(play_wanted, "--json retry bay 4 --reason x"), CTL_FAILED);
+	assert_string_equal(t.err, "{\"error\":\"No such file or directory\",\"exit\":1}\n");
 }
 
 static void conditions_are_asked_as_meant(void **state)
@@ -376,7 +423,7 @@ static void conditions_are_asked_as_meant(void **state)
 		wanted = cases[i].ask;
 		answer = 0;
 		assert_int_equal(dockctl(play_wanted, cases[i].line), CTL_OK);
-		assert_string_equal(t.out, "");
+		assert_string_equal(t.out, wanted.ask == ASK_RETRY ? "bay 4 is tried again\n" : "");
 	}
 }
 
@@ -522,6 +569,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    clip_with_its_uploads_and_no_escapes, setup, teardown),
 		cmocka_unit_test_setup_teardown(queue_is_one_object_over_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    who_is_refused_is_told_by_name_how_to_be_let_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    with_json_errors_and_orders_are_objects, setup, teardown),
 		cmocka_unit_test_setup_teardown(conditions_are_asked_as_meant, setup, teardown),
 		cmocka_unit_test_setup_teardown(exit_codes_tell_what_went_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(

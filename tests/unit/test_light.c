@@ -109,6 +109,9 @@ static void every_row_is_whole(void **state)
 	for (size_t i = 0; i < n; i++) {
 		assert_non_null(row[i]->word);
 		assert_true(row[i]->title[0] && row[i]->timing[0] && row[i]->summary[0]);
+		/* one state, one name: what dockctl shows begins with what the card says */
+		assert_memory_equal(row[i]->summary, row[i]->title, strlen(row[i]->title));
+		assert_non_null(strchr(":", row[i]->summary[strlen(row[i]->title)]));
 		assert_true(row[i]->means[0] && row[i]->todo[0] && row[i]->who[0]);
 		assert_int_equal(strspn(row[i]->rhythm, "#."), strlen(row[i]->rhythm));
 		assert_int_equal(row[i]->colour != 0, row[i]->hue[0] != '\0');

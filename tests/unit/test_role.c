@@ -48,7 +48,8 @@ static void viewers_and_auditors_change_nothing(void **state)
 
 static void the_kernel_says_who_it_is(void **state)
 {
-	struct role_groups groups = { { (gid_t)-1, (gid_t)-1, (gid_t)-1, (gid_t)-1, (gid_t)-1 } };
+	struct role_groups groups = { .gid = {
+					  (gid_t)-1, (gid_t)-1, (gid_t)-1, (gid_t)-1, (gid_t)-1 } };
 	uint32_t roles;
 	uid_t uid;
 	int pair[2];

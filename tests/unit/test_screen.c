@@ -93,6 +93,10 @@ static void what_a_person_must_do_comes_first(void **state)
 	assert_non_null(todo);
 	assert_true(strchr(shown, '\n') == todo);
 	assert_non_null(strstr(shown, "full in 12 days"));
+	assert_null(strstr(shown, "overdue"));
+	screen.status.cameras_overdue = 480;
+	assert_non_null(strstr(show(false),
+	    "\nCameras    480 overdue: ask for them; which: dockctl camera list --overdue\n"));
 	assert_non_null(strstr(shown, "\nMore: dockctl doctor"));
 }
 
@@ -112,6 +116,7 @@ static void the_worst_day_fits(void **state)
 	screen.status.station_light = STATION_NEEDS_IT;
 	screen.status.assets = screen.status.receipted = screen.status.erased = UINT64_MAX;
 	screen.status.unsent_bytes = UINT64_MAX;
+	screen.status.cameras_overdue = 999999;
 	screen.status.oldest_unsent_s = 1;
 	screen.status.erase = 1;
 	screen.status.accept_level = LEVEL_TRANSFER_DIGEST;
@@ -123,6 +128,7 @@ static void the_worst_day_fits(void **state)
 	assert_non_null(strstr(shown, "NOT ENCRYPTED: "));
 	assert_non_null(strstr(shown, "NOTHING IS TAKEN IN"));
 	assert_non_null(strstr(shown, "somebody: dockctl bay"));
+	assert_non_null(strstr(shown, "\nCameras    999999 overdue: "));
 	/* and eight destinations, two of them away, and nobody watching */
 	screen.status.hotplug_connected = 0;
 	screen.destinations_n = SCREEN_DESTINATIONS;
@@ -132,6 +138,7 @@ static void the_worst_day_fits(void **state)
 	}
 	show(false);
 	assert_non_null(strstr(shown, "\n7 more: dockctl --json status\n"));
+	assert_non_null(strstr(shown, "\n999999 cameras overdue. ")); /* no line is left for it */
 	screen.bays_n = 2;
 	screen.destination[7].connected = 0;
 	assert_non_null(strstr(show(false), "\nd7 "));
@@ -146,7 +153,7 @@ static void many_bays_are_summed_up_and_those_in_need_named(void **state)
 	screen.bay[6].light = screen.bay[40].light = LIGHT_LEAVE;
 	snprintf(screen.bay[6].text, PROTO_TEXT_LEN, "its card cannot be read");
 	show(false);
-	assert_non_null(strstr(shown, ": 7, 41\n"));
+	assert_non_null(strstr(shown, "  leave it: call for help (7, 41)\n"));
 	assert_non_null(strstr(shown, "   52  "));
 	assert_non_null(strstr(shown, "   10  "));
 	assert_non_null(strstr(shown, "\n7        its card cannot be read\n"));

@@ -62,7 +62,7 @@ static int destination_preserved(struct client *k, const struct asset *a, const 
 
 	if (!u->address[0])
 		return copy_send(k, a->number, COPY_GONE, u->destination, "nothing is there");
-	if (u->held == HOLD_LEGAL) {
+	if (u->held == HOLD_LEGAL && !holder_waits(c->p.holder, a, u)) {
 		snprintf(
 		    text, sizeof(text), "the store states a legal hold on it%s", copy_locked(u));
 		return copy_send(k, a->number, COPY_CONFIRMED, u->destination, text);
@@ -104,6 +104,8 @@ static int destination_lifted(struct client *k, const struct asset *a, const str
 
 	if (!u->held)
 		return 0;
+	if (holder_waits(k->control->p.holder, a, u))
+		return destination_preserved(k, a, u);
 	snprintf(text, sizeof(text), "%s%s",
 	    still ? "the store goes on holding it" : "the store is told to let go of its hold",
 	    copy_locked(u));

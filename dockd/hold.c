@@ -33,8 +33,10 @@ struct store {
 	struct holder *holder;
 	char destination[PROTO_NAME_LEN];
 	bool asked;
-	uint64_t at;                     /* the walk asked for this one; 0 it did not */
-	uint32_t on;                     /* what was asked: a hold on or off */
+	uint64_t at;    /* the walk asked for this one; 0 it did not */
+	uint32_t on;    /* what was asked: a hold on or off */
+	uint64_t asset; /* about which it was asked */
+	bool doubted;   /* asked to let go of it, and broken off: whether it did is not known */
 	char address[PROTO_ADDRESS_LEN]; /* of what it was asked about */
 	uint64_t next_ms, pause_ms;
 	enum walk walk;
@@ -144,10 +146,8 @@ void holder_asset_changed(struct holder *h, uint64_t asset)
 
 /* ---- answers ---- */
 
-static void held(struct store *s, uint64_t asset)
+static void put_on_record(struct store *s, uint64_t asset, enum hold on)
 {
-	uint32_t can = uplink_can(s->holder->uplink, s->destination);
-	enum hold on = !s->on ? HOLD_NONE : can & READY_MARKS ? HOLD_MARK : HOLD_LEGAL;
 	struct record r;
 
 	record_begin(&r, "held");
@@ -155,10 +155,25 @@ static void held(struct store *s, uint64_t asset)
 	record_text(&r, "destination", s->destination);
 	record_number(&r, "on", on);
 	journal_write(s->holder->journal, &r);
-	log_info(
-	    "held", "destination=%s asset=%" PRIu64 " on=%" PRIu32, s->destination, asset, s->on);
+	log_info("held", "destination=%s asset=%" PRIu64 " on=%d", s->destination, asset,
+	    on != HOLD_NONE);
+	s->doubted = false;
+}
+
+static void held(struct store *s, uint64_t asset)
+{
+	uint32_t can = uplink_can(s->holder->uplink, s->destination);
+
+	put_on_record(s, asset, !s->on ? HOLD_NONE : can & READY_MARKS ? HOLD_MARK : HOLD_LEGAL);
 	s->pause_ms = 0;
 	handover("hold-held");
+}
+
+/* It is on record as held, was told to let go, and now does not say that it holds it again. */
+static void not_held(struct store *s, uint64_t asset)
+{
+	put_on_record(s, asset, HOLD_NONE);
+	hurry(s, asset);
 }
 
 static void put_off(struct store *s, uint64_t asset, const char *why)
@@ -213,13 +228,18 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 	s->asked = false;
 	s->next_ms = waits_now_ms() + PACE_MS;
 	if (answer->end == UPLINK_BROKEN) {
+		s->doubted = s->doubted || !s->on;
 		hurry(s, key);
 		return;
 	}
 	/* what became of it meanwhile counts more than what was asked */
 	if (index_upload(ix(h), key, s->destination, &u) < 0 || u.rung != RUNG_RECEIPTED ||
-	    strcmp(u.address, s->address) != 0)
+	    strcmp(u.address, s->address) != 0) {
+		s->doubted = false;
 		return;
+	}
+	if (s->doubted && s->on && (answer->end == UPLINK_FAILED || answer->status < 0))
+		not_held(s, key);
 	if (answer->end == UPLINK_FAILED)
 		failed(s, key, answer->failed);
 	else if (answer->status < 0)
@@ -230,9 +250,18 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 
 /* ---- what is wanted ---- */
 
+/* It was told to let go of this one; what is on record of a hold may be over. */
+static bool lets_go(const struct store *s, uint64_t asset)
+{
+	return s->asset == asset && (s->doubted || (s->asked && !s->on));
+}
+
 bool holder_waits(const struct holder *h, const struct asset *a, const struct upload *u)
 {
-	return u->rung == RUNG_RECEIPTED && u->address[0] && !a->disposed && !u->held &&
+	size_t place = place_of(h, u->destination);
+	bool held = u->held && (place == h->n || !lets_go(&h->store[place], a->number));
+
+	return u->rung == RUNG_RECEIPTED && u->address[0] && !a->disposed && !held &&
 	    uplink_can(h->uplink, u->destination) & READY_PRESERVES &&
 	    retention_preserves(ix(h), a);
 }
@@ -251,6 +280,8 @@ static bool is_wanted(struct store *s, uint64_t number, uint64_t *root)
 	    !u.address[0])
 		return false;
 	on = retention_preserves(index, &a) && !a.disposed;
+	if (on && lets_go(s, a.number))
+		u.held = HOLD_NONE;
 	if (on == (u.held != HOLD_NONE) || (!on && !retention_preserved_before(index, &a)))
 		return false;
 	s->on = on;
@@ -273,6 +304,7 @@ static enum look look_at(struct store *s, uint64_t number)
 		return LOOK_NOTHING;
 	what.preserved = s->on;
 	memcpy(s->address, what.address, sizeof(s->address));
+	s->asset = e.key;
 	s->asked = true;
 	handover("hold-ask");
 	rc = uplink_errand(s->holder->uplink, s->destination, &e);
@@ -398,6 +430,15 @@ static void turn(struct store *s)
 	if (!(uplink_can(s->holder->uplink, s->destination) & READY_PRESERVES)) {
 		s->next_ms = now + PAUSE_MIN_MS;
 		return;
+	}
+	if (s->doubted) { /* before anything else is asked, which would make that forgotten */
+		enum look r = look_at(s, s->asset);
+
+		if (r == LOOK_LATER)
+			s->next_ms = now + PAUSE_MIN_MS;
+		if (r != LOOK_NOTHING)
+			return;
+		s->doubted = false;
 	}
 	while (s->urgent_n > 0) {
 		enum look r = look_at_both(s, s->urgent[s->urgent_n - 1]);

@@ -28,7 +28,10 @@ void holder_asset_changed(struct holder *h, uint64_t asset);
 /* An order was given or lifted: all is looked at again, the newest order first. */
 void holder_changed(struct holder *h);
 
-/* Whether this copy's store can hold it, and is still to be told that it shall. */
+/*
+ * Whether this copy's store can hold it, and is still to be told that it shall: also where it is on
+ * record as held, and the store was told to let go of it for an order that is over.
+ */
 bool holder_waits(const struct holder *h, const struct asset *a, const struct upload *u);
 /* Why the last question to this destination failed; "" it did not. */
 const char *holder_trouble(const struct holder *h, const char *destination);

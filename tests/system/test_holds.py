@@ -204,6 +204,25 @@ def test_a_hold_of_others_is_left_alone():
         assert {m["name"] for m in s.store.told("PRESERVE")} == {"1.mp4"}
 
 
+def test_an_order_while_the_one_before_is_let_go():
+    """The store was told that it is over, and does not answer: what is on record as held may not be."""
+    with Held({"holds_at_once": False}) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        assert s.copies("preserve", "asset", 1)[1, "store"]["state"] == "confirmed"
+        s.store.rule(holds_at_once=False, preserve="mute")
+        s.copies("lift", 1)
+        s.until(lambda: not s.store.objects()["1.mp4"]["held"], "let go of")
+        assert s.held(1), "it has not said so"
+        assert s.copies("preserve", "asset", 1)[1, "store"]["state"] == "NOT-PRESERVED"
+        s.store.rule(holds_at_once=False)
+        s.uploaders["store"].send(signal.SIGKILL)
+        s.until(lambda: s.store.objects()["1.mp4"]["held"], "held again")
+        s.until(lambda: len(s.records("held", on=1)) == 2, "on record")
+        assert s.records("held", on=0) == []
+        s.copies("preserve", "asset", 1)
+        assert s.copies("lift", 2)[1, "store"]["state"] == "confirmed"
+
+
 def test_disposal_waits_for_lock_and_hold():
     """Locked for 40 days: kept, with its text, and gone after; a hold of ours comes off first."""
     until = int(time.time()) + 40 * DAY
@@ -234,8 +253,8 @@ def test_the_proof_tells_of_lock_hold_and_orders():
         s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
         s.copies("preserve", "camera", "A")
         s.copies("lift", 1)
-        s.copies("preserve", "asset", 1)
-        s.until(lambda: s.held(1), "held")
+        assert s.copies("preserve", "asset", 1)[1, "store"]["state"] == "confirmed"
+        assert s.held(1)
         sheet = s.ctl("statement", 1)
         stored, people = " ".join(sheet["stored"]), " ".join(sheet["people"])
         assert "locked there against deletion (governance)" in stored and "legal hold" in stored

@@ -7,7 +7,9 @@
  */
 #include "index.h"
 
-#include "index_db.h"
+#include "index_act.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <stdarg.h>

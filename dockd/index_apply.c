@@ -5,9 +5,11 @@
  * no clock, no files. A record that index_check passes can always be applied.
  */
 #include "base/proto_object.h"
+#include "index_act.h"
 #include "index_asset.h"
-#include "index_db.h"
 #include "index_docking.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,8 +2,9 @@
  * index_ask: the questions that the rest of the core asks; nothing here changes anything.
  */
 #include "index_asset.h"
-#include "index_db.h"
 #include "index_docking.h"
+#include "index_entry.h"
+#include "index_inner.h"
 #include "index_listing.h"
 
 #include <errno.h>

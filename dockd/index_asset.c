@@ -6,7 +6,8 @@
  */
 #include "index_asset.h"
 #include "index_binding.h"
-#include "index_db.h"
+#include "index_entry.h"
+#include "index_inner.h"
 #include "index_receipt.h"
 
 #include <errno.h>

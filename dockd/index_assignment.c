@@ -5,7 +5,8 @@
  * The last one counts. It holds ids of officers and units, never names.
  */
 #include "index_assignment.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_inner.h"
 
 #include <errno.h>
 

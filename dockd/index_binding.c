@@ -7,7 +7,9 @@
  * destination has confirmed it anew; only questions and `confirmed` move it.
  */
 #include "index_binding.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <stdio.h>

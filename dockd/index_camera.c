@@ -5,7 +5,8 @@
  * Called by index_apply with every record (known_note), live and in replay alike.
  */
 #include "index_camera.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <string.h>

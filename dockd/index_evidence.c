@@ -6,7 +6,9 @@
  * remembered elsewhere, and nothing is walked through to find it.
  */
 #include "index_evidence.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <stdio.h>

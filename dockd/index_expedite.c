@@ -6,7 +6,9 @@
  * ends when all that it covers is receipted as the policy asks, or will never be.
  */
 #include "index_expedite.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <string.h>

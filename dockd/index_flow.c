@@ -5,7 +5,8 @@
  */
 #include "index_flow.h"
 
-#include "index_db.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 static int add(struct index *ix, int64_t time_s, uint64_t came, uint64_t went)
 {

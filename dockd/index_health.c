@@ -4,7 +4,8 @@
  * Called by index_apply with every record (health_note), live and in replay alike.
  */
 #include "index_health.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_inner.h"
 
 #include <string.h>
 

@@ -8,7 +8,8 @@
 #include "index_listing.h"
 #include "base/proto_object.h"
 #include "index_asset.h"
-#include "index_db.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <string.h>

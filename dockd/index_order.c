@@ -5,9 +5,11 @@
  * The orders in force are kept in memory, because each erasing and each disposal asks for them.
  */
 #include "index_order.h"
+#include "index_act.h"
 #include "index_asset.h"
-#include "index_db.h"
+#include "index_entry.h"
 #include "index_evidence.h"
+#include "index_inner.h"
 #include "index_retention.h"
 
 #include <errno.h>

@@ -4,7 +4,8 @@
  * Called by outlook every few seconds, for expected times. Each question here is bounded, however
  * much waits.
  */
-#include "index_db.h"
+#include "index_entry.h"
+#include "index_inner.h"
 #include "index_queue.h"
 
 #include <errno.h>

@@ -5,7 +5,9 @@
  * destination's queue is made when it is first heard of; from then on index_asset keeps it.
  */
 #include "index_policy.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <stdio.h>

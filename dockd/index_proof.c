@@ -7,7 +7,9 @@
  * quiet.
  */
 #include "index_proof.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <string.h>

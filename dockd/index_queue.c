@@ -5,7 +5,8 @@
  * for candidates. One statement says who waits and where, for one asset and for all of them alike.
  */
 #include "index_queue.h"
-#include "index_db.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,8 +5,10 @@
  * As all of the index it looks at the record and at itself only, so a replay gives the same.
  */
 #include "index_receipt.h"
+#include "index_act.h"
 #include "index_asset.h"
-#include "index_db.h"
+#include "index_entry.h"
+#include "index_inner.h"
 #include "index_order.h"
 
 #include <errno.h>

@@ -4,8 +4,10 @@
  *
  * Called by index_apply, live and in replay alike.
  */
+#include "index_act.h"
 #include "index_asset.h"
-#include "index_db.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 /* Lost there with no copy here: nothing can be sent again, and a person has seen to it. */
 static int settle_losses(struct index *ix, uint64_t asset)

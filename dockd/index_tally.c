@@ -4,8 +4,10 @@
  * As all of the index it looks at the record and at itself only, so a replay gives the same sums.
  */
 #include "index_tally.h"
-#include "index_db.h"
+#include "index_act.h"
 #include "index_docking.h"
+#include "index_entry.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <inttypes.h>

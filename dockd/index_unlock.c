@@ -3,7 +3,8 @@
  * `unlocked`. Called by index_apply for these, by unlocking after a restart.
  */
 #include "index_unlock.h"
-#include "index_db.h"
+#include "index_act.h"
+#include "index_inner.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  */
 #include "../../dockd/controllers.h"
 #include "../../dockd/health.c"
-#include "../../dockd/index_db.h"
+#include "../../dockd/index_inner.h"
 
 #include "folder.h"
 #include "write.h"

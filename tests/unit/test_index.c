@@ -3,13 +3,14 @@
  * destination and in which order, and that none of it grows slow where there is much.
  */
 #include "../../dockd/index_asset.h"
-#include "../../dockd/index_db.h"
 #include "../../dockd/index_docking.h"
 #include "../../dockd/index_flow.h"
+#include "../../dockd/index_inner.h"
 #include "../../dockd/index_listing.h"
 #include "../../dockd/index_policy.h"
 
 #include "../../dockd/base/proto_object.h"
+#include "../../dockd/index_entry.h"
 #include "folder.h"
 #include "waiting.h"
 #include "write.h"

@@ -2,7 +2,7 @@
  * index_proof: what names an asset or a docking, what makes a bundle due and what does not, and how
  * far the ledger has got at a destination.
  */
-#include "../../dockd/index_db.h"
+#include "../../dockd/index_inner.h"
 #include "../../dockd/index_proof.h"
 
 #include "folder.h"

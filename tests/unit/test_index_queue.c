@@ -1,6 +1,6 @@
 /* What waits for each destination: classes, days, turns; who began; what a person wants first. */
-#include "../../dockd/index_inner.h"
 #include "../../dockd/index_expedite.h"
+#include "../../dockd/index_inner.h"
 #include "../../dockd/index_policy.h"
 #include "../../dockd/index_receipt.h"
 

@@ -5,8 +5,8 @@
 #include "../../dockd/index_asset.h"
 #include "../../dockd/index_assignment.h"
 #include "../../dockd/index_binding.h"
-#include "../../dockd/index_inner.h"
 #include "../../dockd/index_expedite.h"
+#include "../../dockd/index_inner.h"
 #include "../../dockd/index_policy.h"
 
 #include "../../dockd/base/proto_object.h"

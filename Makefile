@@ -503,6 +503,7 @@ unit_tests := \
 	index_rebuild \
 	index_receipt \
 	index_queue \
+	index_policy \
 	index_proof \
 	bundle \
 	ctl_ledger \
@@ -659,6 +660,8 @@ unit_objs_recorded := dockd/recorded.c dockd/brief.c dockd/sealed.c dockd/base/z
 unit_pkg_recorded := sqlite3 libcrypto
 unit_objs_index_queue := $(index_src)
 unit_pkg_index_queue := sqlite3 libcrypto
+unit_objs_index_policy := $(index_src)
+unit_pkg_index_policy := sqlite3 libcrypto
 unit_objs_index_rebuild := $(index_src)
 unit_pkg_index_rebuild := sqlite3 libcrypto
 unit_objs_index_receipt := $(index_src)

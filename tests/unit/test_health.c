@@ -6,18 +6,7 @@
 #include "../../dockd/health.c"
 #include "../../dockd/index_inner.h"
 
-#include "folder.h"
-#include "write.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-static char dir[128];
-static struct index *ix;
-static uint64_t seq;
+#include "fresh_index.h"
 
 /* ---- what health asks of the core; nothing here comes so far ---- */
 
@@ -192,29 +181,9 @@ static void fill(void **state)
 
 /* ---- what the ledger keeps ---- */
 
-static int setup(void **state)
-{
-	char path[256];
-
-	(void)state;
-	folder_make(dir);
-	folder_path(path, dir, "index.sqlite");
-	seq = 0;
-	return index_open(path, &ix);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	index_close(ix);
-	folder_drop(dir);
-	return 0;
-}
-
 static void put(void)
 {
-	record_text(&rec, "time", "2026-11-21T10:00:00.000Z");
-	assert_int_equal(index_apply(ix, ++seq, &rec), 0);
+	apply_at(APPLY_FROM_S);
 }
 
 static void dock(uint64_t docking, const char *port, const char *camera, int64_t speed)
@@ -345,8 +314,8 @@ int main(void)
 		cmocka_unit_test(it_cannot_be_told),
 		cmocka_unit_test(slow),
 		cmocka_unit_test(fill),
-		cmocka_unit_test_setup_teardown(kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(current, setup, teardown),
+		cmocka_unit_test_setup_teardown(kept, setup_index, teardown_index),
+		cmocka_unit_test_setup_teardown(current, setup_index, teardown_index),
 		cmocka_unit_test(resources),
 	};
 

@@ -5,46 +5,13 @@
 #include "../../dockd/index_inner.h"
 #include "../../dockd/index_proof.h"
 
-#include "folder.h"
-#include "write.h"
+#include "fresh_index.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-static char dir[128];
-static struct index *ix;
-static uint64_t seq;
-
-static int setup(void **state)
-{
-	char path[256];
-
-	(void)state;
-	folder_make(dir);
-	seq = 0;
-	folder_path(path, dir, "index.sqlite");
-	assert_int_equal(index_open(path, &ix), 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	index_close(ix);
-	folder_drop(dir);
-	return 0;
-}
 
 static void put(void)
 {
-	seq++;
-	record_text(&rec, "time", "2026-11-21T12:00:00.000Z");
-	if (index_apply(ix, seq, &rec) < 0)
-		fail_msg("%s", record_type(&rec));
+	apply_at(APPLY_FROM_S);
 }
 
 static void expect(enum mention what, uint64_t number, const char *wanted)
@@ -184,7 +151,7 @@ static void how_far_it_got(void **state)
 	assert_int_equal(to, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup_index, teardown_index)
 
 int main(void)
 {

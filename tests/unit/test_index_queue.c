@@ -4,64 +4,22 @@
 #include "../../dockd/index_policy.h"
 #include "../../dockd/index_receipt.h"
 
-#include "folder.h"
+#include "fresh_index.h"
 #include "waiting.h"
-#include "write.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define T 1790000000 /* of recording */
 #define GB (UINT64_C(1) << 30)
 #define MANY 200000
 
-static char dir[128];
-static struct index *ix;
-static uint64_t seq;
 static uint64_t numbers[64];
 static struct candidate got[64];
 
-static void open_index(void)
-{
-	char path[256];
-
-	folder_path(path, dir, "index.sqlite");
-	assert_int_equal(index_open(path, &ix), 0);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	folder_make(dir);
-	seq = 0;
-	open_index();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	index_close(ix);
-	folder_drop(dir);
-	return 0;
-}
-
-/* Records get a time of their own: one second apart. */
 static void put(void)
 {
-	char when[40];
-
-	seq++;
-	snprintf(when, sizeof(when), "2026-11-21T%02u:%02u:%02u.000Z", (unsigned)(seq / 3600 % 24),
-	    (unsigned)(seq / 60 % 60), (unsigned)(seq % 60));
-	record_text(&rec, "time", when);
-	if (index_apply(ix, seq, &rec) < 0)
-		fail_msg("%s", record_type(&rec));
+	apply_next();
 }
 
 static void put_held(uint64_t asset, uint64_t docking, const char *camera, enum object_kind kind,
@@ -246,9 +204,7 @@ static void one_is_enough(void **state)
 	EXPECT("two", 2);
 	assert_int_equal(candidates("one", false, false, 4), 1);
 	assert_int_equal(candidates("one", true, false, 4), 1);
-	assert_int_equal(index_commit(ix), 0);
-	index_close(ix);
-	open_index();
+	reopen_index();
 	policy(true);
 	EXPECT("two", 2);
 	put_expires(1, "one", 0);
@@ -322,9 +278,7 @@ static void a_person_wants_it_first(void **state)
 	put_held(5, 3, "B", KIND_CLIP, 10, T + 6);
 	assert_true(index_is_expedited(ix, 4));
 	assert_false(index_is_expedited(ix, 5));
-	assert_int_equal(index_commit(ix), 0);
-	index_close(ix);
-	open_index();
+	reopen_index();
 	assert_int_equal(index_expedites(ix), 2);
 	/* in force until it is at both, as the policy asks */
 	put_at("receipted", 1, "one");
@@ -347,11 +301,13 @@ static void a_person_wants_it_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(classes_and_days, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_docking_has_its_say, setup, teardown),
-		cmocka_unit_test_setup_teardown(cost_does_not_grow, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_is_enough, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_person_wants_it_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(classes_and_days, setup_index, teardown_index),
+		cmocka_unit_test_setup_teardown(
+		    every_docking_has_its_say, setup_index, teardown_index),
+		cmocka_unit_test_setup_teardown(cost_does_not_grow, setup_index, teardown_index),
+		cmocka_unit_test_setup_teardown(one_is_enough, setup_index, teardown_index),
+		cmocka_unit_test_setup_teardown(
+		    a_person_wants_it_first, setup_index, teardown_index),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,58 +7,28 @@
 #include "../../dockd/index_policy.h"
 #include "../../dockd/index_receipt.h"
 
-#include "folder.h"
+#include "fresh_index.h"
 #include "waiting.h"
-#include "write.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 #define DAY INT64_C(86400)
 
-static char dir[128];
-static struct index *ix;
-static uint64_t seq;
 static int64_t now_s;
 
 static int setup(void **state)
 {
 	static const char *const names[] = { "one", "two" };
-	char path[256];
 
-	(void)state;
-	folder_make(dir);
-	seq = 0;
+	setup_index(state);
 	now_s = 1000 * DAY;
-	folder_path(path, dir, "index.sqlite");
-	assert_int_equal(index_open(path, &ix), 0);
 	assert_int_equal(index_set_policy(ix, names, 2, false), 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	index_close(ix);
-	folder_drop(dir);
 	return 0;
 }
 
 static void put(void)
 {
-	time_t t = (time_t)now_s;
-	struct tm tm;
-	char text[64];
-
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&t, &tm));
-	record_text(&rec, "time", text);
-	if (index_apply(ix, ++seq, &rec) < 0)
-		fail_msg("%s", record_type(&rec));
+	apply_at(now_s);
 }
 
 static void put_there(const char *type, uint64_t asset, const char *destination)
@@ -541,20 +511,22 @@ static void confirmed_where_the_disk_cannot_be_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(oldest_first_and_not_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(oldest_first_and_not_before, setup, teardown_index),
 		cmocka_unit_test_setup_teardown(
-		    all_must_confirm_before_a_copy_goes, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_loss_undoes_the_receipt, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_loss_that_only_a_person_mends, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_was_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_refusal_ends_with_the_receipt, setup, teardown),
-		cmocka_unit_test_setup_teardown(marked_and_preserved, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_one_answers, setup, teardown),
-		cmocka_unit_test_setup_teardown(bound_anew, setup, teardown),
+		    all_must_confirm_before_a_copy_goes, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(a_loss_undoes_the_receipt, setup, teardown_index),
 		cmocka_unit_test_setup_teardown(
-		    confirmed_where_the_disk_cannot_be_told, setup, teardown),
+		    a_loss_that_only_a_person_mends, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(what_was_found, setup, teardown_index),
 		cmocka_unit_test_setup_teardown(
-		    receipts_refused_are_counted_in_a_row, setup, teardown),
+		    a_refusal_ends_with_the_receipt, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(marked_and_preserved, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(another_one_answers, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(bound_anew, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(
+		    confirmed_where_the_disk_cannot_be_told, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(
+		    receipts_refused_are_counted_in_a_row, setup, teardown_index),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

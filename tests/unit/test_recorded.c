@@ -5,36 +5,19 @@
 #include "../../dockd/index_asset.h"
 #include "../../dockd/recorded.h"
 
-#include "folder.h"
-#include "write.h"
+#include "fresh_index.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define HOUR INT64_C(3600)
 #define DAY (24 * HOUR)
 
-static char dir[128];
-static struct index *ix;
-static uint64_t seq;
 static int64_t now_s;
 static struct zone utc;
 
 static void put(void)
 {
-	time_t t = (time_t)now_s;
-	struct tm tm;
-	char text[64];
-
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&t, &tm));
-	record_text(&rec, "time", text);
-	if (index_apply(ix, ++seq, &rec) < 0)
-		fail_msg("%s", record_type(&rec));
+	apply_at(now_s);
 }
 
 /* A camera whose clock is so far ahead is docked, and measured by a clock that knows or not. */
@@ -59,23 +42,9 @@ static void docked(uint64_t docking, int64_t offset_s, int synchronised)
 
 static int setup(void **state)
 {
-	char path[256];
-
-	(void)state;
-	folder_make(dir);
-	folder_path(path, dir, "index.sqlite");
-	seq = 0;
+	setup_index(state);
 	now_s = INT64_C(1795262400);
 	assert_int_equal(zone_read("UTC0", &utc), 0);
-	assert_int_equal(index_open(path, &ix), 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	index_close(ix);
-	folder_drop(dir);
 	return 0;
 }
 
@@ -181,7 +150,7 @@ static void clock_proves(void **state)
 	assert_int_equal(fact(NULL, now_s - 60, "clock-proved"), 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown_index)
 
 int main(void)
 {

@@ -8,7 +8,7 @@
 #include "../../dockd/index_queue.h"
 
 /* Begun or not, small ones before large ones. Count or -errno. */
-static inline int waiting(struct index *ix, const char *destination, const uint64_t *skip, size_t n,
+static inline int waiting(struct index *of, const char *destination, const uint64_t *skip, size_t n,
     uint64_t *numbers, size_t room)
 {
 	static struct candidate c[256];
@@ -18,7 +18,7 @@ static inline int waiting(struct index *ix, const char *destination, const uint6
 		struct index_wish wish = {
 			.fresh = i & 1, .large = i & 2, .skip = skip, .skip_n = n, .each = room
 		};
-		int got = index_candidates(ix, destination, &wish, c, room - count);
+		int got = index_candidates(of, destination, &wish, c, room - count);
 
 		if (got < 0)
 			return got;

@@ -8,6 +8,7 @@
 #include "base/handover.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -296,7 +297,11 @@ static void opened(struct bays *h, struct msg *m)
 	r = child_start(h->event, "dockd-camera", &handlers, b, &b->child);
 	if (r < 0) {
 		log_error("worker-start", "bay=%s reason=\"%s\"", b->name, strerror(-r));
-		bay_worker_lost(b, "dockd-camera could not be started: is the package whole?");
+		bay_worker_lost(b,
+		    r == -ENOENT || r == -EACCES ?
+			"dockd-camera could not be started: is the package whole?" :
+			"dockd-camera could not be started, the station is short of memory, files "
+			"or processes: it is tried again; see its log");
 		return;
 	}
 	b->state = BAY_ATTACHING;

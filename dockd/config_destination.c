@@ -406,6 +406,15 @@ static void check_takes(
 	}
 }
 
+/* Two names for one place: what is there once would count as two copies. */
+static bool is_same_place(const struct config_destination *a, const struct config_destination *b)
+{
+	return a->wire.where[0] && (a->takes & b->takes) && a->wire.driver == b->wire.driver &&
+	    strcmp(a->wire.where, b->wire.where) == 0 &&
+	    strcmp(a->wire.bucket, b->wire.bucket) == 0 &&
+	    strcmp(a->wire.prefix, b->wire.prefix) == 0;
+}
+
 static void read_one(struct setting_errors *e, const struct config_setting_t *node, bool allow_http,
     struct config_destination *out)
 {
@@ -447,6 +456,11 @@ void config_destinations_read(struct setting_errors *e, const struct config_sett
 		for (size_t k = 0; k < i; k++) {
 			if (d->name[0] && strcmp(d->name, c->destination[k].name) == 0)
 				setting_wrong(e, setting_find(node, "name"), "each name once");
+			else if (is_same_place(d, &c->destination[k]))
+				setting_wrong(e, node,
+				    "same place as destination \"%s\": one copy would count as two "
+				    "(or other kinds in takes)",
+				    c->destination[k].name);
 		}
 	}
 	c->destinations_n = setting_count(list);

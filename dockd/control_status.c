@@ -1,6 +1,7 @@
 /*
  * control_status: the station in one row, its light, and what of it only a person can mend.
  */
+#include "base/log.h"
 #include "base/proto_station.h"
 #include "control_answer.h"
 #include "control_client.h"
@@ -25,7 +26,7 @@ enum station_light control_station_light(const struct control *c)
 		return STATION_NEEDS_IT;
 	if (!journal_works(c->p.journal) || bays_stop_why(c->p.bays)[0] || !c->p.bays->hotplug)
 		return STATION_NEEDS_IT;
-	if (c->p.configuration_refused[0] || journal_doubt(c->p.journal)[0])
+	if (c->p.configuration_refused[0] || journal_doubt(c->p.journal)[0] || log_failure() < 0)
 		return STATION_NEEDS_IT;
 	if (outlook_text(c->p.uplink, text, sizeof(text)))
 		return STATION_NEEDS_IT;
@@ -63,6 +64,13 @@ static void tell_needs(
 		need(text, room, journal_doubt(c->p.journal));
 	if (c->p.configuration_refused[0])
 		need(text, room, c->p.configuration_refused);
+	if (log_failure() < 0) {
+		snprintf(one, sizeof(one),
+		    "the log cannot be written: %s: make room where it lies, or correct log; what "
+		    "is not in it goes to standard error",
+		    strerror(-log_failure()));
+		need(text, room, one);
+	}
 	if (!c->p.bays->hotplug)
 		need(text, room, "dockd-hotplug is not connected: no camera is seen; start it");
 	if (n->needs_person) {

@@ -1,5 +1,6 @@
 #include "ctl.h"
 
+#include "base/log.h"
 #include "base/proto_ctl.h"
 #include "ctl_command.h"
 #include "ctl_export.h"
@@ -331,6 +332,7 @@ int main(int argc, char **argv)
 	struct ctl c = { .socket = DEFAULT_SOCKET, .sock = -1 };
 	int i, which;
 
+	log_standard();
 	for (i = 1; i < argc; i++)
 		c.json = c.json || strcmp(argv[i], "--json") == 0;
 	ctl_say_json(c.json); /* also of what is wrong before it */

@@ -12,6 +12,7 @@
 #include "index_inner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,15 @@ static int failed(int err)
 	return err;
 }
 
+static bool no_files_left(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && (errno == EMFILE || errno == ENFILE);
+}
+
 int db_error(int rc)
 {
 	switch (rc & 0xff) {
@@ -182,7 +192,9 @@ int db_error(int rc)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return failed(-EUCLEAN);
-	case SQLITE_CANTOPEN: /* a folder in its place, or closed to us; later: out of files */
+	case SQLITE_CANTOPEN: /* a folder in its place, or closed to us; or we are out of files */
+		if (no_files_left())
+			return opening ? -EMFILE : failed(-EMFILE);
 		return failed(opening ? -EUCLEAN : -EIO);
 	case SQLITE_IOERR:
 		return failed(-EIO);

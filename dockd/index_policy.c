@@ -63,6 +63,14 @@ static int destination_drop(struct index *ix, size_t i)
 	return rc;
 }
 
+int index_destination(const struct index *ix, size_t i, char name[PROTO_NAME_LEN])
+{
+	if (i >= ix->destinations_n)
+		return -ENOENT;
+	memcpy(name, ix->destination[i].name, PROTO_NAME_LEN);
+	return 0;
+}
+
 static const struct index_route *route_of(
     const char *name, const struct index_route *routes, size_t n)
 {

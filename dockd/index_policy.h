@@ -16,6 +16,9 @@
  */
 int index_set_policy(struct index *ix, const char *const *destinations, size_t n, bool any);
 
+/* The name of the i-th destination that has a queue. 0 or -ENOENT. */
+int index_destination(const struct index *ix, size_t i, char name[PROTO_NAME_LEN]);
+
 /* The same, where a destination takes some kinds only: it must have those, and gets no others. */
 struct index_route {
 	const char *destination;

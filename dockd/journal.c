@@ -279,6 +279,9 @@ static const char *advice(int err)
 	case EIO:
 	case EROFS:
 		return "its disk fails: see the kernel's log, check the disk";
+	case EMFILE:
+	case ENFILE:
+		return "raise the service's LimitNOFILE=, or look who holds so many files";
 	}
 	return "look at the state folder and its disk";
 }

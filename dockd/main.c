@@ -15,7 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define FILES_WANTED 4096 /* as LimitNOFILE= of the unit */
+#define FILES_LEAST 512   /* for 64 cameras */
 
 static const char default_config[] = DOCKD_SYSCONFDIR "/dockd/dockd.conf";
 
@@ -99,6 +103,19 @@ static int lights_off(const char *path, const char *profiles_dir)
 	return EXIT_SUCCESS;
 }
 
+/* A full dock: a socket, a device and a file for each camera, and what the rooms hold. */
+static void raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < FILES_LEAST)
+		log_warn("few-files", "limit=%llu wanted=%d", (unsigned long long)limit.rlim_cur,
+		    FILES_WANTED);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -159,6 +176,8 @@ int main(int argc, char **argv)
 		config_path = default_config;
 	if (rules)
 		return udev_rules(config_path, profiles_dir);
-	return check ? check_config(config_path, profiles_dir) :
-		       core_serve(config_path, profiles_dir);
+	if (check)
+		return check_config(config_path, profiles_dir);
+	raise_files();
+	return core_serve(config_path, profiles_dir);
 }

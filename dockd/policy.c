@@ -1,11 +1,39 @@
 #include "policy.h"
 
 #include "index_policy.h"
+#include "index_queue.h"
 
+#include "base/log.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define WORDS (CONFIG_DESTINATIONS * PROTO_NAME_LEN)
+
+static bool is_configured(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->destinations_n; i++) {
+		if (strcmp(c->destination[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What waited for a destination that there is no more waits for it no more: that is told. */
+static void tell_removed(struct index *ix, const struct config *c)
+{
+	char name[PROTO_NAME_LEN];
+
+	for (size_t i = 0; index_destination(ix, i, name) == 0; i++) {
+		uint64_t count = 0, bytes = 0;
+
+		if (is_configured(c, name) || index_queued(ix, name, &count, &bytes) < 0)
+			continue;
+		log_warn("destination-removed", "destination=%s waiting=%" PRIu64 " bytes=%" PRIu64,
+		    name, count, bytes);
+	}
+}
 
 void policy_route(struct journal *j, const struct config *c)
 {
@@ -14,6 +42,7 @@ void policy_route(struct journal *j, const struct config *c)
 	for (size_t i = 0; i < c->destinations_n; i++)
 		routes[i] = (struct index_route){ c->destination[i].name, c->destination[i].takes,
 			c->destination[i].deliver_s };
+	tell_removed(journal_index(j), c);
 	index_set_routes(journal_index(j), routes, c->destinations_n, c->any);
 }
 

@@ -16,7 +16,13 @@ static const char *program = "?";
 static char *file;
 static int out = STDERR_FILENO;
 static enum log_level threshold = LOG_INFO_LEVEL;
-static bool to_journal; /* standard error is the journal's */
+static bool to_journal;  /* standard error is the journal's */
+static int not_reopened; /* -errno: lines go on into the old file */
+static int not_written;  /* -errno of the last line; 0: it went out */
+static uint64_t lost;    /* lines since it went wrong */
+static uint64_t tried_ms;
+
+#define AGAIN_MS 1000
 
 static void at_end(void);
 
@@ -38,11 +44,24 @@ static bool is_journal(int fd)
 	    st.st_dev == device && st.st_ino == inode;
 }
 
+void log_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int log_open(const char *name, const char *path)
 {
 	static bool ends;
 	int fd;
 
+	if (!ends)
+		log_standard();
 	if (!ends)
 		ends = atexit(at_end) == 0;
 	to_journal = is_journal(STDERR_FILENO);
@@ -55,6 +74,7 @@ int log_open(const char *name, const char *path)
 	if (!file)
 		return -ENOMEM;
 	fd = open_file(path);
+	not_reopened = fd < 0 ? fd : 0;
 	if (fd < 0)
 		return fd;
 	out = fd;
@@ -68,6 +88,7 @@ int log_reopen(void)
 	if (!file)
 		return 0;
 	fd = open_file(file);
+	not_reopened = fd < 0 ? fd : 0;
 	if (fd < 0)
 		return fd;
 	if (out != STDERR_FILENO)
@@ -127,9 +148,18 @@ static uint64_t now_ms(void)
 
 static void put_line(char *line, size_t used)
 {
+	ssize_t n;
+
 	line[used++] = '\n';
-	while (write(out, line, used) < 0 && errno == EINTR)
-		;
+	do {
+		n = write(out, line, used);
+	} while (n < 0 && errno == EINTR);
+	not_written = n < 0 ? -errno : (size_t)n < used ? -ENOSPC : 0;
+	if (not_written == 0)
+		return;
+	lost++;
+	if (out != STDERR_FILENO && write(STDERR_FILENO, line, used) < 0)
+		return; /* nowhere to tell it; log_failure does */
 }
 
 /* What stands before the pairs. Where in `line` the pairs begin. */
@@ -180,10 +210,37 @@ static void sweep(uint64_t now, bool all)
 	}
 }
 
+/* Whether it goes again: the line that says what is missing is the try. */
+static void try_again(uint64_t now)
+{
+	uint64_t gap = lost;
+	char line[256];
+	size_t used;
+
+	if (now - tried_ms < AGAIN_MS)
+		return;
+	tried_ms = now;
+	if (not_reopened)
+		log_reopen();
+	if (gap == 0)
+		return;
+	used = put_head(line, sizeof(line), LOG_WARN_LEVEL, "log-gap");
+	used += (size_t)snprintf(line + used, sizeof(line) - used, " lines=%" PRIu64, gap);
+	put_line(line, used);
+	lost = not_written ? gap : 0;
+}
+
 void log_turn(void)
 {
 	if (kept_back_all > 0)
 		sweep(now_ms(), false);
+	if (not_reopened || lost > 0)
+		try_again(now_ms());
+}
+
+int log_failure(void)
+{
+	return not_reopened ? not_reopened : lost > 0 ? not_written : 0;
 }
 
 static void at_end(void)

@@ -26,8 +26,24 @@ int log_open(const char *program, const char *path);
 /* Opens the same path again (after rotation). 0 or -errno: the old file stays. */
 int log_reopen(void);
 
-/* Now and then, from a loop: tells what was kept back a minute ago. Cheap. */
+/*
+ * Descriptors 0 to 2 that whoever started us has closed become /dev/null: else the next file that
+ * is opened, a clip or the ledger, would be what messages are written into. First thing in main;
+ * log_open does it.
+ */
+void log_standard(void);
+
+/*
+ * Now and then, from a loop: tells what was kept back a minute ago, and tries again where lines
+ * cannot be written. Cheap.
+ */
 void log_turn(void);
+
+/*
+ * Why lines are not where log_open put them, -errno: they cannot be written (they go to standard
+ * error, and `log-gap` counts them once it works), or the file cannot be opened anew. 0: they are.
+ */
+int log_failure(void);
 
 struct log_counts {
 	uint64_t lines[4];   /* by enum log_level; those that were kept back included */

@@ -78,7 +78,11 @@ def test_no_room_for_the_log(folder):
             s.camera("A", shift(1, 40, 1000)).plug("1-1")
             settle(s)
             assert receipted(s) == 40 and s.core.starts == 1
+            until(s, lambda: "log cannot be written: No space left" in texts(s), "it is told")
+            assert "event=receipted" in s.log(), "on standard error"
             filler.unlink()
+            until(s, lambda: texts(s) == "", "it goes again by itself")
+            assert "event=log-gap" in (small / "dockd.log").read_text()
             before = len((small / "dockd.log").read_text())
             s.camera("B", shift(2)).plug("2-1")
             settle(s, "2")

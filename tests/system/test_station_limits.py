@@ -1,9 +1,15 @@
-"""Limits that the system sets for a process: open files."""
+"""Limits that the system sets for a process: open files, memory."""
 import os
 import subprocess
 
-from station import CORE, as_user, until
+from station import CORE, CORE_GROUP, Service, as_user, until
 from station_faults import managed, once, settle, shift, texts
+
+
+def limit(s, what):
+    """Of the core, from now on."""
+    subprocess.run([*as_user(CORE), "prlimit", f"--pid={s.core.process.pid}", what], check=True)
+
 
 def test_no_files_left():
     """At its limit of open files nothing is taken for damaged; with room again it goes on."""
@@ -13,15 +19,46 @@ def test_no_files_left():
         settle(s)
         pid = s.core.process.pid
         used = len(os.listdir(f"/proc/{pid}/fd"))
-        limit = [*as_user(CORE), "prlimit", f"--pid={pid}"]
-        before = subprocess.run([*limit, "--nofile", "-o", "SOFT", "--noheadings"], capture_output=True, text=True,
-                                check=True).stdout.strip()
-        subprocess.run([*limit, f"--nofile={used + 1}:"], check=True)
+        before = subprocess.run([*as_user(CORE), "prlimit", f"--pid={pid}", "--nofile", "-o", "SOFT", "--noheadings"],
+                                capture_output=True, text=True, check=True).stdout.strip()
+        limit(s, f"--nofile={used + 1}:")
         s.camera("B", shift(2)).plug("2-1")
         s.wait("dockings", "2")
-        until(s, lambda: s.bay("2")["text"] or texts(s) or s.events("worker-lost"), "it is told")
-        subprocess.run([*limit, f"--nofile={before}:"], check=True)
+        until(s, lambda: s.bay("2")["text"] or texts(s) or s.events("worker-lost"), "it is told", 20)
+        limit(s, f"--nofile={before}:")
         s.ctl("retry", "--reason", "room again")
         settle(s, "2")
         assert not s.events("index-rebuilt")
+        once(s)
+
+
+def test_too_few_files_from_the_start():
+    """What is needed is told at the start, and when it bites it is not called a failing disk."""
+    with managed() as s:
+        s.core = Service("dockd", [
+            "prlimit", "--nofile=24:24", *as_user(CORE, CORE_GROUP), s.bin / "dockd", "-c", s.folder / "dockd.conf",
+            "--libexec", s.bin, "--profiles", s.folder / "profiles"], s.folder / "logs/dockd.log", s.env, False)
+        s.ctl("status", check=False, connect=True)
+        assert s.events("few-files")
+        s.start_hotplug()
+        s.start_uploader("store")
+        s.camera("A", shift()).plug("1-1")
+        until(s, lambda: "open files" in s.log().replace("few-files", ""), "it is told")
+        assert "its disk fails" not in s.log() and not s.events("index-rebuilt")
+
+
+def test_no_memory_for_a_worker():
+    """It is told as what it is, the station stays up, and goes on when there is memory again."""
+    with managed() as s:
+        s.start()
+        with open(f"/proc/{s.core.process.pid}/statm", encoding="ascii") as f:
+            used = int(f.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        limit(s, f"--as={used + (16 << 10)}:")
+        s.camera("A", shift()).plug("1-1")
+        until(s, lambda: "memory" in s.bay("1")["text"], "it is told")
+        assert "package" not in s.bay("1")["text"] and s.core.starts == 1
+        limit(s, "--as=unlimited:")
+        s.ctl("retry", "--reason", "memory again")
+        settle(s)
+        assert s.core.starts == 1
         once(s)

@@ -39,8 +39,7 @@ FACES = {"disk": {"vendor": 0x1234, "product": 1, "model": "card"},
 
 
 def contents():
-    return [vcam.clip(LONG = {"timeout_seconds": 20}  # to answer takes it long, and is not what fails
-CLIP, CLIP_BYTES, CLIP_SEED, mtime=DAY),
+    return [vcam.clip(CLIP, CLIP_BYTES, CLIP_SEED, mtime=DAY),
             vcam.clip(EVEN, 200 * 512 - 12, 2, mtime=DAY + 60),
             vcam.clip("AUDIT/x.log", 1000, 3, mtime=DAY + 70)]
 

@@ -252,6 +252,7 @@ dockctl_src := \
 	dockd/bundle_check.c \
 	dockd/ctl_bundle.c \
 	dockd/ctl_statement.c \
+	dockd/ctl_statement_record.c \
 	dockd/ctl_records.c \
 	dockd/ctl_text.c \
 	dockd/forecast.c \
@@ -364,6 +365,8 @@ s3_pure := \
 	uploader/http_head.c \
 	uploader/s3_sign.c \
 	uploader/s3_request.c \
+	uploader/s3_address.c \
+	uploader/s3_body.c \
 	uploader/s3_reply.c \
 	uploader/s3_document.c \
 	uploader/s3_verdict.c

@@ -12,7 +12,7 @@
 static bool is_charged(const struct bay *b)
 {
 	if (b->camera.features & CAMERA_BATTERY)
-		return b->camera.battery_percent >= CHARGE_FULL;
+		return b->camera.battery_percent >= b->profile->full_percent;
 	return bay_now_us() - b->docked_us >= b->profile->charge_minutes * 60 * UINT64_C(1000000);
 }
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CHARGE_FULL 95 /* percent: it counts as charged */
+#define CHARGE_FULL 95 /* percent: it counts as charged; the default of full-percent */
 
 struct charge {
 	uint64_t since_ms; /* it has not risen since; 0: not watched */
@@ -23,10 +23,11 @@ struct charge {
 };
 
 /*
- * What it told now. It has stalled when it is not full, and has not risen for limit_ms, or has fallen by
+ * What it told now. It has stalled when it is below full, and has not risen for limit_ms, or has fallen by
  * 3 percent and not risen for a third of that. limit_ms 0: never. Four times as long while all that it
  * has told are multiples of 5: a healthy battery stays for an hour on the last of ten steps.
  */
-void charge_tell(struct charge *c, uint32_t percent, uint64_t now_ms, uint64_t limit_ms);
+void charge_tell(
+    struct charge *c, uint32_t percent, uint32_t full, uint64_t now_ms, uint64_t limit_ms);
 
 #endif

@@ -1,5 +1,6 @@
 #include "config_profile.h"
 
+#include "charge.h"
 #include "config_camera.h"
 
 #include <errno.h>
@@ -115,6 +116,8 @@ static const struct setting profile_settings[] = {
 	  .min = 1, .max = 3600 },
 	{ .name = "charge-minutes", .type = SETTING_NUMBER, SETTING_AT(profile, charge_minutes),
 	  .min = 0, .max = 1440 },
+	{ .name = "full-percent", .type = SETTING_NUMBER, SETTING_AT(profile, full_percent),
+	  .min = 50, .max = 100 },
 	{ .name = "charge-stall-minutes", .type = SETTING_NUMBER,
 	  SETTING_AT(profile, charge_stall_minutes), .min = 0, .max = 1440 },
 	{ .name = "clock-zone", .type = SETTING_TEXT, SETTING_AT(profile, clock_zone_text) },
@@ -375,6 +378,7 @@ void config_profile_read(struct setting_errors *e, const char *path, struct prof
 		.timeout_ms = 10000,
 		.max_objects = 100000,
 		.settle_s = 5,
+		.full_percent = CHARGE_FULL,
 		.charge_stall_minutes = 30,
 		.unlock_s = 30,
 	};

@@ -234,7 +234,7 @@ static void see_charge(struct bay *b)
 {
 	if (!(b->camera.features & CAMERA_BATTERY))
 		return;
-	charge_tell(&b->charge, b->camera.battery_percent, b->looked_ms,
+	charge_tell(&b->charge, b->camera.battery_percent, b->profile->full_percent, b->looked_ms,
 	    b->profile->charge_stall_minutes * UINT64_C(60000));
 	if (b->charge.stalled && !b->charge.told) {
 		b->charge.told = true;

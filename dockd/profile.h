@@ -71,6 +71,7 @@ struct profile {
 	uint32_t max_objects;    /* default 100,000 */
 	uint32_t settle_s;       /* two listings so far apart make a size final; default 5 */
 	uint32_t charge_minutes; /* battery unknown: charged after so long on the dock; default 0 */
+	uint32_t full_percent;   /* battery told: it counts as charged from here on; default 95 */
 	uint32_t
 	    charge_stall_minutes; /* not risen for so long: it does not charge; default 30, 0 never */
 	struct zone clock_zone;   /* of the camera's clock face; default: it shows UTC */

@@ -164,12 +164,13 @@ static uint64_t to_come(const struct bay *b)
 static double charge_s(const struct bay *b)
 {
 	double whole = b->profile->charge_minutes * 60.0, here;
+	uint32_t full = b->profile->full_percent;
 
 	if (b->camera.features & CAMERA_BATTERY) {
-		if (b->camera.battery_percent >= CHARGE_FULL)
+		if (b->camera.battery_percent >= full)
 			return 0;
 		return whole > 0 && !b->charge.stalled ?
-		    whole * (CHARGE_FULL - b->camera.battery_percent) / CHARGE_FULL :
+		    whole * (full - b->camera.battery_percent) / full :
 		    -1;
 	}
 	here = (double)(bay_now_us() - b->docked_us) / 1e6;

@@ -400,12 +400,17 @@ static int reach_core(const char *path)
 int main(int argc, char **argv)
 {
 	struct proto_hello hello = { .version = PROTO_VERSION, .role = PEER_UPLOADER };
+	static const char usage[] = "usage: dockd-uploader --socket PATH DESTINATION";
 	int err;
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return puts("dockd-uploader " DOCKD_VERSION) < 0;
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return puts(usage) < 0;
 	log_open("dockd-uploader", NULL);
 	if (argc != 4 || strcmp(argv[1], "--socket") != 0 || argv[3][0] == '\0' ||
 	    strlen(argv[3]) >= sizeof(hello.name)) {
-		fprintf(stderr, "usage: dockd-uploader --socket PATH DESTINATION\n");
+		fprintf(stderr, "%s\n", usage);
 		return 2;
 	}
 	err = sandbox_basics();

@@ -317,8 +317,12 @@ static int options(int argc, char **argv)
 	static const struct option known[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "parent", required_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static const char usage[] =
+	    "usage: dockd-camera --socket FD --parent PID (started by dockd)";
 	long parent = 0;
 	int o;
 
@@ -327,11 +331,13 @@ static int options(int argc, char **argv)
 			core = (int)strtol(optarg, NULL, 10);
 		else if (o == 'p')
 			parent = strtol(optarg, NULL, 10);
+		else if (o == 'v' || o == 'h')
+			exit(puts(o == 'v' ? "dockd-camera " DOCKD_VERSION : usage) < 0);
 		else
 			exit(2);
 	}
 	if (core < 3 || parent < 1 || optind != argc)
-		fatal("usage: dockd-camera --socket FD --parent PID (started by dockd)");
+		fatal("%s", usage);
 	return (int)parent;
 }
 

@@ -96,6 +96,13 @@ def test_options(name):
     assert has == said, (has - said, said - has)
 
 
+@pytest.mark.parametrize("program", ["dockd", "dockctl", "dockd-hotplug", "dockd-camera", "dockd-verify", "dockd-uploader"])
+def test_each_program_says_its_version_and_how_it_is_started(program):
+    for option, says in (("--version", f"{program} "), ("--help", program)):
+        done = subprocess.run([BUILD / program, option], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and says in done.stdout and done.stderr == "", (program, option, done)
+
+
 def test_settings():
     has = set(re.findall(r'(?:\.name = |_SETTING\()"([a-z0-9-]+)"', sources("dockd/config*.c")))
     said = set()

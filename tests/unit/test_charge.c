@@ -17,7 +17,7 @@
 static unsigned looks(struct charge *c, unsigned from, unsigned n, const uint32_t *percent)
 {
 	for (unsigned i = 0; i < n; i++) {
-		charge_tell(c, percent[i], (from + i) * MINUTE, LIMIT);
+		charge_tell(c, percent[i], CHARGE_FULL, (from + i) * MINUTE, LIMIT);
 		if (c->stalled)
 			return from + i;
 	}
@@ -48,7 +48,7 @@ static void one_that_stands_has_stalled_at_the_limit(void **state)
 	for (unsigned i = 0; i < 60; i++)
 		percent[i] = 60 + i % 2; /* a measure that shivers */
 	assert_int_equal(looks(&c, 1, 60, percent), 32);
-	charge_tell(&c, 62, 33 * MINUTE, LIMIT);
+	charge_tell(&c, 62, CHARGE_FULL, 33 * MINUTE, LIMIT);
 	assert_false(c.stalled);
 	/* full is full, however long */
 	for (unsigned i = 0; i < 60; i++)
@@ -59,7 +59,7 @@ static void one_that_stands_has_stalled_at_the_limit(void **state)
 		percent[i] = 60;
 	c = (struct charge){ 0 };
 	for (unsigned i = 0; i < 60; i++)
-		charge_tell(&c, percent[i], (i + 1) * MINUTE, 0);
+		charge_tell(&c, percent[i], CHARGE_FULL, (i + 1) * MINUTE, 0);
 	assert_false(c.stalled);
 }
 
@@ -74,10 +74,10 @@ static void one_that_falls_is_told_sooner(void **state)
 	assert_int_equal(looks(&c, 1, 30, percent), 11);
 	/* it fell, then rises: from where it has fallen to */
 	c = (struct charge){ 0 };
-	charge_tell(&c, 80, 1 * MINUTE, LIMIT);
-	charge_tell(&c, 60, 2 * MINUTE, LIMIT);
+	charge_tell(&c, 80, CHARGE_FULL, 1 * MINUTE, LIMIT);
+	charge_tell(&c, 60, CHARGE_FULL, 2 * MINUTE, LIMIT);
 	for (unsigned i = 3; i < 30; i++) {
-		charge_tell(&c, 58 + i, i * MINUTE, LIMIT);
+		charge_tell(&c, 58 + i, CHARGE_FULL, i * MINUTE, LIMIT);
 		assert_false(c.stalled);
 	}
 }
@@ -106,9 +106,21 @@ static void a_pull_in_between_does_not_count(void **state)
 	for (unsigned i = 0; i < 29; i++)
 		percent[i] = 50;
 	assert_int_equal(looks(&c, 1, 29, percent), 0);
-	charge_tell(&c, 41, 120 * MINUTE, LIMIT);
+	charge_tell(&c, 41, CHARGE_FULL, 120 * MINUTE, LIMIT);
 	assert_false(c.stalled);
 	assert_int_equal(looks(&c, 121, 29, percent), 0);
+}
+
+static void one_that_spares_its_battery_is_full_where_its_profile_says(void **state)
+{
+	(void)state;
+	for (uint32_t full = 80; full <= CHARGE_FULL; full += 15) {
+		struct charge c = { 0 };
+
+		for (unsigned i = 1; i <= 40; i++)
+			charge_tell(&c, i < 3 ? 78 + i : 81, full, i * MINUTE, LIMIT);
+		assert_int_equal(c.stalled, full == CHARGE_FULL);
+	}
 }
 
 int main(void)
@@ -119,6 +131,7 @@ int main(void)
 		cmocka_unit_test(one_that_falls_is_told_sooner),
 		cmocka_unit_test(a_gauge_of_few_steps_has_time_for_each),
 		cmocka_unit_test(a_pull_in_between_does_not_count),
+		cmocka_unit_test(one_that_spares_its_battery_is_full_where_its_profile_says),
 	};
 
 	return cmocka_run_group_tests_name("charge", tests, NULL, NULL);

@@ -274,7 +274,7 @@ static void profiles_are_read_and_ordered(void **state)
 	    "protocol = 1; interface = \"MTP*\"; manufacturer = \"m\"; model = \"x\"; serial = \"s*\"; };\n"
 	    "driver = \"ptp\"; identity = \"mtp\"; signing = \"none\"; logs = \"yes\"; erasable = true;\n"
 	    "set-clock = true; quirks = ( \"no-partial64\", \"no-reset-request\" ); window-bytes = 65536;\n"
-	    "timeout-seconds = 20; max-objects = 7; settle-seconds = 6; charge-minutes = 90;\n"
+	    "timeout-seconds = 20; max-objects = 7; settle-seconds = 6; charge-minutes = 90; full-percent = 80;\n"
 	    "clock-utc-offset-minutes = -60; room-bytes = 18000000000L;\n"
 	    "logs-paths = ( \"*.log\" ); ignore = ( \"*.thm\", \"*.lrv\" ); clips = ( \"*.mp4\" );\n"
 	    "sidecars = ( \"*.p7s\" );\n");
@@ -289,6 +289,7 @@ static void profiles_are_read_and_ordered(void **state)
 	assert_true(p->erasable && p->set_clock);
 	assert_int_equal(p->quirks, QUIRK_NO_PARTIAL64 | QUIRK_NO_RESET_REQUEST);
 	assert_int_equal(p->timeout_ms, 20000);
+	assert_int_equal(p->full_percent, 80);
 	assert_int_equal(zone_offset_s(&p->clock_zone, 1790000000), -3600);
 	assert_int_equal(p->sidecar_suffix[0][0], 0);
 	assert_true(p->room_bytes == 18000000000ull);

@@ -185,6 +185,7 @@ static void minutes(void **state)
 	assert_int_equal(rows[0].minutes_left, 2);
 	/* charging takes longer, where that is known */
 	profile.charge_minutes = 90;
+	profile.full_percent = 95;
 	roots_minutes(&house, m);
 	assert_int_equal(m[0], 90);
 	bay[0].camera.features = CAMERA_BATTERY;

@@ -22,8 +22,8 @@ static bool is_one_of(const char *word, const char *const *words)
 static bool refuses_us(const char *state)
 {
 	static const char *const words[] = { "credentials", "forbidden", "login",
-		"proxy-credentials", "proxy-refused", "tls-client", "access-key", "signature",
-		"token", "denied", "account", "access", NULL };
+		"proxy-credentials", "proxy-refused", "tls-client", "tls-key", "access-key",
+		"signature", "token", "denied", "account", "access", NULL };
 
 	return is_one_of(state, words);
 }

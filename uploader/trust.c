@@ -335,7 +335,8 @@ const char *trust_word(const struct trust_end *e)
 		return word_of_certificate(e->verify);
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 		return "tls-pin";
-	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CERTPROBLEM: /* of ours, before anybody has seen it */
+		return "tls-key";
 	case CURLE_SSL_CLIENTCERT:
 		return "tls-client";
 	case CURLE_SSL_CACERT_BADFILE:
@@ -373,6 +374,9 @@ const char *trust_text(const char *word)
 		{ "tls-client",
 		    "the server wants a client certificate that it accepts: check certificate-file "
 		    "and key-file, and whether the certificate has expired" },
+		{ "tls-key",
+		    "certificate-file and key-file are no good together: one is no PEM file, or the "
+		    "key is not that certificate's: put the right two there" },
 		{ "tls-version",
 		    "the server does not speak a TLS version that is allowed here (tls-min): have "
 		    "it brought up to date" },

@@ -60,7 +60,7 @@ struct trust_end {
 
 /*
  * A word for how a connection failed: "tls-name", "tls-expired", "tls-untrusted", "tls-pin",
- * "tls-client", "tls-version", "tls-files", "tls", "proxy", "proxy-refused", "dns", "refused",
+ * "tls-client", "tls-key", "tls-version", "tls-files", "tls", "proxy", "proxy-refused", "dns", "refused",
  * "unreachable"; "" where it was none of these.
  */
 const char *trust_word(const struct trust_end *e);

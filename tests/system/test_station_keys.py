@@ -57,3 +57,45 @@ def test_certificates_that_run_out(folder):
             once(s)
     finally:
         server.close()
+
+
+def test_files_of_a_destination_that_are_no_good(folder):
+    """Each kind, found at a start of the uploader: told by the name of its setting, and mended alone."""
+    at = folder / "keys"
+    at.mkdir()
+    ca = Authority(at, "ca")
+    last = datetime.datetime.now(UTC) + datetime.timedelta(days=99)
+    good, client, other = (ca.host(f"/CN={name}", last=last) for name in ("server", "client", "other"))
+    login = at / "login"
+    login.write_text("Authorization: Bearer x\n")
+    for path in [at, *at.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    server = FaultServer(tls=tls(good, ca))
+    store = {"name": "store", "driver": "tus", "url": server.url, "ca-file": ca.certificate,
+             "certificate-file": client[0], "key-file": client[1], "headers-file": login}
+    faults = [(client[1], other[1].read_bytes(), "key-file are no good together"),
+              (client[1], b"garbage\n", "key-file are no good together"),
+              (client[0], b"", "certificate-file and key-file are no good"),
+              (client[1], None, "key-file: "), (client[0], None, "certificate-file: "), (ca.certificate, None, "ca-file: "),
+              (ca.certificate, b"", "ca-file holds no certificate"), (login, None, "headers-file: "),
+              (login, b"\0\xff\n", "headers-file: ")]
+    try:
+        with Station(bays=BAYS, profile=QUICK, destinations=[store]) as s:
+            until(s, lambda: s.events("destination-ready"), "it works")
+            for path, what, words in faults:
+                kept = path.read_bytes()
+                path.unlink()
+                if what is not None:
+                    path.write_bytes(what)
+                    path.chmod(0o644)
+                s.uploaders["store"].send(signal.SIGKILL)
+                until(s, lambda: words in destination(s, "store")["text"], words)
+                path.write_bytes(kept)
+                path.chmod(0o644)
+                s.uploaders["store"].send(signal.SIGKILL)
+                until(s, lambda: destination(s, "store")["connected"] and not destination(s, "store")["text"], "mended")
+            s.camera("A", shift()).plug("1-1")
+            settle(s)
+            once(s)
+    finally:
+        server.close()

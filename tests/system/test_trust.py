@@ -331,7 +331,7 @@ def test_certificate_without_its_key(uploader, keys, clip):
     with FaultServer(tls=context(keys.server, keys.ca)) as s:
         uploader.open(core.TUS, s.url, ca=keys.ca.certificate, cert=keys.client[0],
                       key=keys.server[1])
-        refused(uploader, s, clip(10), "tls-client", "key-file")
+        refused(uploader, s, clip(10), "tls-key", "key-file")
 
 
 def test_ca_file_with_nothing_in_it(uploader, folder, keys, clip):

@@ -205,7 +205,7 @@ static void words(void **state)
 		{ { .code = CURLE_PEER_FAILED_VERIFICATION, .verify = 18, .why = "" },
 		    "tls-untrusted" },
 		{ { .code = CURLE_SSL_PINNEDPUBKEYNOTMATCH, .why = "" }, "tls-pin" },
-		{ { .code = CURLE_SSL_CERTPROBLEM, .why = "" }, "tls-client" },
+		{ { .code = CURLE_SSL_CERTPROBLEM, .why = "" }, "tls-key" },
 		{ { .code = CURLE_RECV_ERROR, .tunnel = 407, .why = "" }, "proxy-refused" },
 		{ { .code = CURLE_RECV_ERROR, .tunnel = 502, .why = "" }, "proxy" },
 		{ { .code = CURLE_RECV_ERROR, .tunnel = 200, .why = "Connection reset" }, "" },
@@ -234,7 +234,8 @@ static void words(void **state)
 static void texts_fit(void **state)
 {
 	static const char *const all[] = { "tls-name", "tls-expired", "tls-untrusted", "tls-pin",
-		"tls-client", "tls-version", "tls-files", "tls", "proxy", "proxy-refused", "dns" };
+		"tls-client", "tls-key", "tls-version", "tls-files", "tls", "proxy",
+		"proxy-refused", "dns" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -209,6 +209,7 @@ dockd_src := \
 	dockd/filling.c \
 	dockd/index_tally.c \
 	dockd/index_camera.c \
+	dockd/index_clock.c \
 	dockd/tally.c \
 	dockd/order.c \
 	dockd/retention.c \

@@ -9,6 +9,7 @@
 #include "control_client.h"
 #include "control_inner.h"
 #include "doctor.h"
+#include "index_clock.h"
 #include "index_docking.h"
 #include "index_flow.h"
 #include "lamp_name.h"
@@ -84,6 +85,7 @@ static void look_at_station(const struct control *c, const struct checks *to)
 
 	clock_state(&clock);
 	doctor_clock(to, &clock);
+	doctor_clock_ahead(to, index_clock_doubt_s(control_index(c)));
 	look_at_disk(c, to);
 	doctor_encryption(to, c->doctor.state_dir, volume_is_encrypted(c->doctor.state_dir),
 	    volume_swap_is_encrypted());

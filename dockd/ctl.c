@@ -35,6 +35,7 @@ static const char usage_text[] =
     "  lift ORDER --reason TEXT      ends a preservation order\n"
     "  orders                        all preservation orders, lifted ones too\n"
     "  settle DOCKING --reason TEXT  a person has looked into the findings of its audit\n"
+    "  settle clock --reason TEXT    the station's clock went ahead by weeks and is right\n"
     "  rebind DESTINATION --reason TEXT\n"
     "                                what answers under its name now is meant\n"
     "  due, review                   what goes by age soon; what never does, and who decides\n"

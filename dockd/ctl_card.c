@@ -43,6 +43,8 @@ static const struct {
 	    "Copies files and ledger out, for a case or a new system." },
 	{ ASK_SETTLE, "dockctl settle DOCKING --reason TEXT",
 	    "You have looked into what the audit of this docking found." },
+	{ ASK_SETTLE, "dockctl settle clock --reason TEXT",
+	    "The clock went ahead by weeks, and is right: what is due may go." },
 	{ ASK_ENROLL, "dockctl camera enroll SERIAL FILE --scheme S --reason TEXT",
 	    "The public key with which this camera signs." },
 	{ ASK_REVOKE, "dockctl camera revoke SERIAL --reason TEXT",

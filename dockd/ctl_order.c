@@ -218,8 +218,10 @@ int settle_run(struct ctl *c)
 	struct proto_ctl_end end;
 	int err;
 
-	if (c->args_n != 1 || !ctl_number(c->args[0], INT64_MAX, &question.number))
-		wrong = "settle takes the number of a docking, as report shows it";
+	if (c->args_n == 1 && strcmp(c->args[0], "clock") == 0)
+		snprintf(question.text, sizeof(question.text), "clock");
+	else if (c->args_n != 1 || !ctl_number(c->args[0], INT64_MAX, &question.number))
+		wrong = "settle takes the number of a docking, as report shows it, or clock";
 	if (wrong)
 		return ctl_usage(wrong);
 	err = ctl_ask(c, &question, CTL_PATIENCE_MS, NULL, &end);

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "index_asset.h"
+#include "index_clock.h"
 #include "retention.h"
 
 #include "base/handover.h"
@@ -216,12 +217,12 @@ static bool is_locked(const struct upload *u)
 }
 
 /* Whether this copy may go now. */
-static bool may_go(struct disposer *d, const struct disposal *copy, bool synchronised)
+static bool may_go(struct disposer *d, const struct disposal *copy, bool clock_counts)
 {
 	static struct asset a;
 
 	if ((copy->kept && (!copy->again_s || clock_now_s() < copy->again_s)) ||
-	    (copy->by_age && !synchronised) || index_asset(ix(d), copy->asset, &a) < 0)
+	    (copy->by_age && !clock_counts) || index_asset(ix(d), copy->asset, &a) < 0)
 		return false;
 	return !retention_preserves(ix(d), &a);
 }
@@ -274,6 +275,7 @@ void disposer_plan(struct disposer *d)
 {
 	static struct disposal page[PAGE];
 	struct clock_state clock;
+	bool counts;
 	int n = 0;
 
 	if (!journal_works(d->journal))
@@ -284,9 +286,10 @@ void disposer_plan(struct disposer *d)
 		return;
 	}
 	clock_state(&clock);
+	counts = clock.synchronised && !index_clock_doubt_s(ix(d));
 	d->after = n < PAGE ? 0 : page[n - 1].asset - (page[n - 1].asset > page[0].asset);
 	for (int i = 0; i < n; i++) {
-		if (!may_go(d, &page[i], clock.synchronised))
+		if (!may_go(d, &page[i], counts))
 			continue;
 		if (strcmp(page[i].place, STATION) != 0)
 			plan_removal(d, &page[i]);

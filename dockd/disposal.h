@@ -3,8 +3,8 @@
  *
  * Called by retention (by age) and control (by order), each turn by core. What is to go stands in
  * the index, from the `dispose-intent` record on, so a restart goes on where it was. A copy by age
- * goes only while the station's clock is synchronised and no order preserves the asset: both are
- * looked at again for each copy. It decides nothing else.
+ * goes only while the station's clock is synchronised and not in doubt (index_clock.h) and no order
+ * preserves the asset: all are looked at again for each copy. It decides nothing else.
  */
 #ifndef DOCKD_DISPOSAL_H
 #define DOCKD_DISPOSAL_H

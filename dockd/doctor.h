@@ -16,6 +16,8 @@
 /* ---- doctor_station.c ---- */
 
 void doctor_clock(const struct checks *to, const struct clock_state *clock);
+/* ahead_s: index_clock_doubt_s */
+void doctor_clock_ahead(const struct checks *to, int64_t ahead_s);
 
 struct doctor_disk {
 	const char *path;

@@ -40,6 +40,18 @@ void doctor_clock(const struct checks *to, const struct clock_state *clock)
 		    none ? "a service not known here" : clock->source, error);
 }
 
+void doctor_clock_ahead(const struct checks *to, int64_t ahead_s)
+{
+	if (ahead_s)
+		check_say(to, CHECK_WARN, "clock", "ahead",
+		    "evidence manager: where the date is right, and dockctl due: dockctl settle clock "
+		    "--reason TEXT; else IT: see to the time service and its servers first",
+		    "the time of day went ahead by %" PRId64
+		    " days at once: nothing is disposed of by "
+		    "age until a person says that it is right",
+		    ahead_s / 86400);
+}
+
 /* "41 GB" */
 static const char *size_text(uint64_t bytes, char *out, size_t room)
 {

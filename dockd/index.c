@@ -25,8 +25,8 @@ static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
     " last_asset INTEGER, last_docking INTEGER, assets INTEGER, receipted INTEGER,"
     " erased INTEGER, dockings INTEGER, unsent_bytes INTEGER, needs_person INTEGER, any INTEGER,"
-    " told INTEGER);"
-    "INSERT INTO state VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
+    " told INTEGER, latest INTEGER, doubt INTEGER);"
+    "INSERT INTO state VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
     "CREATE TABLE required(name TEXT PRIMARY KEY, kinds INTEGER) WITHOUT ROWID;"
     "CREATE TABLE docking(number INTEGER PRIMARY KEY, began INTEGER, ended INTEGER, bay TEXT,"
     " port TEXT, serial TEXT, camera TEXT, profile TEXT, offset_ms INTEGER, report INTEGER,"
@@ -348,7 +348,8 @@ static int read_state(struct index *ix)
 	sqlite3_stmt *st;
 	int rc = db_query(ix, Q_STATE_READ,
 	    "SELECT applied, last_asset, last_docking, assets,"
-	    " receipted, erased, dockings, unsent_bytes, needs_person, any, told FROM state",
+	    " receipted, erased, dockings, unsent_bytes, needs_person, any, told, latest,"
+	    " doubt FROM state",
 	    &st, "");
 
 	if (rc == 0)
@@ -366,6 +367,8 @@ static int read_state(struct index *ix)
 	ix->counts.needs_person = db_u64(st, 8);
 	ix->any = sqlite3_column_int(st, 9) != 0;
 	ix->told = db_u64(st, 10);
+	ix->latest_s = sqlite3_column_int64(st, 11);
+	ix->doubt_s = sqlite3_column_int64(st, 12);
 	sqlite3_reset(st);
 	rc = db_query(ix, Q_REQUIRED, "SELECT name, kinds FROM required ORDER BY name", &st, "");
 	while (rc == 0 && (rc = db_step(st)) == 1) {
@@ -524,11 +527,13 @@ static int write_state(struct index *ix)
 		rc = db_run(ix, Q_STATE_WRITE,
 		    "UPDATE state SET applied = ?1, last_asset = ?2,"
 		    " last_docking = ?3, assets = ?4, receipted = ?5, erased = ?6, dockings = ?7,"
-		    " unsent_bytes = ?8, needs_person = ?9, any = ?10, told = ?11",
-		    "iiiiiiiiiii", (int64_t)ix->applied, (int64_t)ix->last_asset,
+		    " unsent_bytes = ?8, needs_person = ?9, any = ?10, told = ?11,"
+		    " latest = ?12, doubt = ?13",
+		    "iiiiiiiiiiiii", (int64_t)ix->applied, (int64_t)ix->last_asset,
 		    (int64_t)ix->last_docking, (int64_t)c->assets, (int64_t)c->receipted,
 		    (int64_t)c->erased, (int64_t)c->dockings, (int64_t)c->unsent_bytes,
-		    (int64_t)c->needs_person, (int64_t)ix->any, (int64_t)ix->told);
+		    (int64_t)c->needs_person, (int64_t)ix->any, (int64_t)ix->told, ix->latest_s,
+		    ix->doubt_s);
 	for (size_t i = 0; i < ix->destinations_n && rc == 0; i++) {
 		struct destination *d = &ix->destination[i];
 

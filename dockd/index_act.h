@@ -77,6 +77,8 @@ int expedite_end(struct index *ix);
 int health_note(struct index *ix, const struct record *r);
 /* What a record, once applied, says of the cameras that come here (index_camera). */
 int known_note(struct index *ix, int64_t time_s, const struct record *r);
+/* index_clock.c: whether the time of day has run ahead. */
+void clock_note(struct act *a);
 /* What a record, once applied, adds to the sums; and how they are kept (index_tally). */
 int tally_note(struct index *ix, const struct record *r);
 int tally_open(struct index *ix);

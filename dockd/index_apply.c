@@ -429,6 +429,7 @@ static const struct rule rules[] = {
 	{ "retry", apply_retry, NULL, { NULL } },
 	{ "denied", noted, NULL, { "$what", "#uid" } },
 	{ "light-test", noted, NULL, { "#seconds", "#uid" } },
+	{ "clock-vouched", noted, NULL, { "$reason", "#uid" } }, /* clock_note's */
 	/* what these do is health_note's */
 	{ "mishap", noted, NULL, { "#docking", "$what" } },
 	{ "over-current", noted, NULL, { "$port", "#count", "$boot" } },
@@ -574,6 +575,7 @@ int index_apply(struct index *ix, uint64_t seq, const struct record *r)
 		rc = known_note(ix, a.time_s, r);
 	if (rc < 0)
 		return rc;
+	clock_note(&a);
 	ix->applied = seq;
 	ix->changed = true;
 	return 0;

@@ -40,6 +40,8 @@ struct index {
 	bool changed; /* the state row has to be written */
 	uint64_t applied, last_asset, last_docking;
 	int64_t time_s;                  /* of the record that is being applied */
+	int64_t latest_s;                /* of all records, or of the last `clock-vouched` on */
+	int64_t doubt_s;                 /* by so much the time of day went ahead at once; 0 */
 	uint64_t findings;               /* rows, kept */
 	uint64_t expedites;              /* rows, kept */
 	uint64_t told;                   /* the last record that is not of our own sending */

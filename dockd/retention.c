@@ -1,6 +1,7 @@
 #include "retention.h"
 
 #include "index_asset.h"
+#include "index_clock.h"
 #include "index_evidence.h"
 #include "index_order.h"
 #include "recorded.h"
@@ -310,6 +311,15 @@ static bool mark_stands(struct retention *rt, const struct asset *a)
 	    !lifted_between(ix(rt), a, a->marked_s, rt->now_s);
 }
 
+/* What goes by age is gone for good: why nothing may now, "" it may. */
+static const char *stopped_why(const struct retention *rt)
+{
+	if (!rt->clock.synchronised)
+		return "the station's clock is not synchronised";
+	return index_clock_doubt_s(ix(rt)) ? "the station's clock went ahead by more than a week" :
+					     "";
+}
+
 /*
  * What is due goes on its way, one step a walk: marked, then a day later at the earliest disposed
  * of. A clock that was set forward by mistake costs a mark, not a recording.
@@ -319,7 +329,7 @@ static void step(struct retention *rt, const struct asset *a, enum due_stage sta
 	static const struct disposal_order by_age;
 	int64_t marked_s = rt->now_s - a->marked_s;
 
-	if (!rt->dispose || !rt->clock.synchronised || stage < DUE_MARKED)
+	if (!rt->dispose || stopped_why(rt)[0] || stage < DUE_MARKED)
 		return;
 	if (!mark_stands(rt, a))
 		mark(rt, a);
@@ -341,17 +351,15 @@ static void look(struct retention *rt, uint64_t number)
 	}
 	rt->so_far.due++;
 	rt->so_far.overdue += a.dispose_by_s <= rt->now_s;
-	rt->so_far.stopped |= rt->dispose && !rt->clock.synchronised && stage == DUE_NOW;
+	rt->so_far.stopped |= rt->dispose && stopped_why(rt)[0] && stage == DUE_NOW;
 	step(rt, &a, stage);
 }
 
 static void tell_stopped(struct retention *rt)
 {
 	if (rt->last.stopped && !rt->told_stopped)
-		log_warn("disposal-stopped",
-		    "overdue=%" PRIu64 " time-source=\"%s\" reason=\"the station's clock is not "
-		    "synchronised\"",
-		    rt->last.overdue, rt->clock.source);
+		log_warn("disposal-stopped", "overdue=%" PRIu64 " time-source=\"%s\" reason=\"%s\"",
+		    rt->last.overdue, rt->clock.source, stopped_why(rt));
 	rt->told_stopped = rt->last.stopped;
 }
 
@@ -413,8 +421,17 @@ void retention_text(struct retention *rt, char *out, size_t room)
 {
 	const struct retention_numbers *n = &rt->last;
 
+	int64_t days = index_clock_doubt_s(ix(rt)) / RETENTION_DAY_S;
+
 	out[0] = '\0';
-	if (n->stopped)
+	if (days && rt->dispose)
+		snprintf(out, room,
+		    "disposal by age stands still, because the station's clock went ahead by "
+		    "%" PRId64
+		    " days at once: evidence manager: where the date is right and dockctl due "
+		    "too: dockctl settle clock --reason TEXT; else IT: see to its time service (%s)",
+		    days, rt->clock.source);
+	else if (n->stopped)
 		snprintf(out, room,
 		    "disposal by age stands still, because the station's clock is not synchronised: "
 		    "%" PRIu64 " overdue; see to its time service (%s)",

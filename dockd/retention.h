@@ -4,7 +4,8 @@
  * Called by core each turn, by control for people, and by whoever is about to take a copy away
  * (uplink, errand): they ask retention_preserves first. It writes the `retention` record of each
  * asset, marks what is due, and disposes of it where the configuration says that the store is ours.
- * It never disposes of anything while the station's clock is not synchronised.
+ * It never disposes of anything while the station's clock is not synchronised, or has gone ahead by
+ * more than a week and nobody has said that it is right.
  */
 #ifndef DOCKD_RETENTION_H
 #define DOCKD_RETENTION_H

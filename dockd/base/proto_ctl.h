@@ -31,7 +31,8 @@ enum ask {
 	ASK_ENROLL,   /* text camera, scheme, value: public key => END */
 	ASK_REVOKE,   /* text camera, value: key or "" all => END */
 	ASK_KEYS,     /* page from cursor; text camera or "" => KEY..., END */
-	ASK_SETTLE,   /* number of a docking => END: a person has looked into its findings */
+	ASK_SETTLE, /* number of a docking => END: a person has looked into its findings; 0 and text
+		       * "clock": the station's clock is right */
 	ASK_EXPEDITE, /* number of an asset, or text camera => UPLOADING..., END: first on bus and
 			 line; recorded */
 	ASK_REBIND,   /* text destination => END: what answers as that now is meant; recorded */

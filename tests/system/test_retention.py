@@ -7,6 +7,7 @@ runs with the real time.
 """
 import hashlib
 import json
+import signal
 import threading
 import time
 
@@ -153,6 +154,43 @@ def test_a_month(tmp_path):
         s.until_status(preserved=0)
         assert len(s.files(digest(3, 60000))) == 2
         assert [o["lifted"] for o in s.ctl("orders")["orders"]] == [True]
+
+
+def test_a_clock_that_went_ahead_disposes_of_nothing_before_a_person_says_that_it_is_right():
+    """A year, and a time service that swears to it; then a start after a month without the service."""
+    with Month() as s:
+        s.docked("A", [clip("DCIM/goes.mp4", 70000, 1, mtime=at())]).unplug()
+        goes = s.number("DCIM/goes.mp4")
+
+        def held(days):
+            s.until(lambda: f"went ahead by {days} days" in s.ctl("status")["text"], "told with what to do")
+            s.until_status(due=1)
+            assert s.records("marked") == s.records("dispose-intent") == []
+        s.clock.at(0, set_by=365 * DAY)
+        held(365)
+        s.clock.at(2 * DAY, set_by=365 * DAY)
+        held(365)
+        s.core.stop(signal.SIGKILL)
+        s.start_core()
+        held(365)
+        row, = [r for r in s.ctl("doctor", check=False)["checks"] if (r["check"], r["subject"]) == ("clock", "ahead")]
+        assert row["level"] == "warn" and "dockctl settle clock" in row["advice"]
+        s.clock.at(2 * DAY)  # back again, by IT; a person has still to say so
+        s.until_status(due=0)
+        s.ctl("settle", "clock", "--reason", "compared with the radio")
+        vouched, = s.records("clock-vouched")
+        assert (vouched["ahead-s"] + 5) // DAY == 365 and vouched["reason"] == "compared with the radio"
+        assert "went ahead" not in s.ctl("status")["text"]
+        assert s.ctl("settle", "clock", "--reason", "again", check=False)["exit"] == 1
+
+        s.core.stop(signal.SIGKILL)
+        s.clock.at(40 * DAY)
+        s.start_core()
+        held(38)
+        s.ctl("settle", "clock", "--reason", "it was switched off")
+        s.until(lambda: s.records("marked", asset=goes), "marked")
+        s.clock.at(41.1 * DAY)
+        s.until(lambda: s.gone(goes), "gone")
 
 
 def test_late_and_preserved_before_it_came():

@@ -3,6 +3,7 @@
  * slow where there is much.
  */
 #include "../../dockd/index_asset.h"
+#include "../../dockd/index_clock.h"
 #include "../../dockd/index_docking.h"
 #include "../../dockd/index_flow.h"
 #include "../../dockd/index_inner.h"
@@ -15,6 +16,7 @@
 #include "waiting.h"
 
 #include <errno.h>
+#include <time.h>
 
 #define NOW 1800000000
 #define T 1790000000
@@ -463,6 +465,63 @@ static void dockings(void **state)
 	assert_int_equal(index_new_docking(ix), 3);
 }
 
+/* A record of this type written then, in seconds; by_s: of a clock that was set. */
+static void put_when(const char *type, int64_t at_s, int64_t by_s)
+{
+	char when[40];
+	time_t t = (time_t)at_s;
+	struct tm tm;
+
+	record_begin(&rec, type);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&t, &tm));
+	record_text(&rec, "time", when);
+	record_number(&rec, "by-ms", by_s * 1000);
+	record_text(&rec, "reason", "r");
+	record_number(&rec, "uid", 1);
+	assert_int_equal(index_apply(ix, ++seq, &rec), 0);
+}
+
+static void a_clock_that_went_ahead(void **state)
+{
+	const int64_t day = 86400, now = 1795521600;
+
+	(void)state;
+	put_when("began", now, 0);
+	assert_int_equal(index_clock_doubt_s(ix), 0); /* the first */
+	put_when("began", now + 7 * day, 0);
+	put_when("clock-set", now + 7 * day + 3600, 3600);
+	put_when("ended", now + 30 * day, 0); /* nothing was to be written in between */
+	put_when("clock-set", now + 60 * day, 3);
+	assert_int_equal(index_clock_doubt_s(ix), 0);
+	/* an empty battery: 1970, and right again */
+	put_when("began", 600, 0);
+	put_when("clock-set", now + 61 * day, now + 61 * day - 700);
+	assert_int_equal(index_clock_doubt_s(ix), 0);
+	/* ahead, and on; back and a start change nothing */
+	put_when("clock-set", now + 69 * day, 8 * day);
+	assert_int_equal(index_clock_doubt_s(ix), 8 * day);
+	put_when("clock-set", now + 62 * day, -7 * day);
+	put_when("began", now + 63 * day, 0);
+	assert_int_equal(index_clock_doubt_s(ix), 8 * day);
+	assert_int_equal(index_commit(ix), 0);
+	index_close(ix);
+	open_index();
+	assert_int_equal(index_clock_doubt_s(ix), 8 * day);
+	put_when("clock-vouched", now + 64 * day, 0);
+	assert_int_equal(index_clock_doubt_s(ix), 0);
+	assert_int_equal(index_commit(ix), 0);
+	index_close(ix);
+	open_index();
+	assert_int_equal(index_clock_doubt_s(ix), 0);
+	/* from there on */
+	put_when("clock-set", now + 72 * day, 8 * day);
+	assert_int_equal(index_clock_doubt_s(ix), 8 * day);
+	put_when("clock-vouched", now + 72 * day, 0);
+	/* off for a while */
+	put_when("began", now + 80 * day, 0);
+	assert_int_equal(index_clock_doubt_s(ix), 8 * day);
+}
+
 static void records_are_checked(void **state)
 {
 	(void)state;
@@ -604,6 +663,7 @@ int main(void)
 		TEST(merged_assets),
 		TEST(log_prefixes),
 		TEST(dockings),
+		TEST(a_clock_that_went_ahead),
 		TEST(records_are_checked),
 		TEST(restart),
 		TEST(what_comes_and_goes_is_summed_by_the_day),

@@ -228,6 +228,7 @@ dockctl_src := \
 	dockd/ctl_support.c \
 	dockd/ctl_card.c \
 	dockd/ctl_light.c \
+	dockd/ctl_light_map.c \
 	dockd/sheet.c \
 	dockd/role.c \
 	dockd/ctl_metrics.c \

@@ -60,6 +60,7 @@ static const char usage_text[] =
     "                                an archive for those who help: no footage, no secrets\n"
     "  light                         the lamps: whose, there or not, what they show\n"
     "  light test [BAY|LAMP|all] [--seconds N]   which is which: one after the other\n"
+    "  light map [BAY|LAMP|all]      asks at the terminal whose each is, prints it for dockd.conf\n"
     "  card wall|sergeant|evidence-manager [--html]   a page for the wall: what the lights say\n"
     "  help, --version\n";
 

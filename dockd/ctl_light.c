@@ -2,6 +2,7 @@
  * ctl_light: dockctl light: the lamps, whose they are and what they show, and the test that tells which is
  * which.
  */
+#include "ctl_light.h"
 #include "base/proto_ctl.h"
 #include "ctl.h"
 #include "ctl_command.h"
@@ -155,17 +156,21 @@ int light_run(struct ctl *c)
 {
 	struct proto_ask q = { .ask = ASK_LIGHT };
 	bool is_test = c->args_n > 0 && strcmp(c->args[0], "test") == 0;
-	const char *which = c->args_n > is_test ? c->args[is_test] : "";
+	bool is_map = c->args_n > 0 && strcmp(c->args[0], "map") == 0;
+	int words = is_test || is_map;
+	const char *which = c->args_n > words ? c->args[words] : "";
 	struct proto_ctl_end end;
 	int err, code;
 
-	if (c->args_n > is_test + 1 || strlen(which) >= PROTO_NAME_LEN)
-		return ctl_usage("light takes a bay, a lamp or nothing, after test or alone");
+	if (c->args_n > words + 1 || strlen(which) >= PROTO_NAME_LEN)
+		return ctl_usage("light takes a bay, a lamp or nothing, after test, map or alone");
 	snprintf(q.text, sizeof(q.text), "%s", which);
 	if (is_test)
 		return test(c, &q);
 	if (ctl_option(c, OPTION_SECONDS))
 		return ctl_usage("--seconds goes with light test");
+	if (is_map)
+		return light_map(c, which);
 	c->object = c->json ? json_array() : NULL;
 	err = ctl_ask(c, &q, CTL_PATIENCE_MS, part_lamp, &end);
 	code = ctl_complain(err, &end);

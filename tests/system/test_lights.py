@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pathlib
+import pty
 import random
 import re
 import signal
@@ -227,6 +228,73 @@ def test_stopped_dockd_leaves_lamps_dark():
 
 def command(s, *args):
     return [s.bin / "dockctl", "--json", "--socket", s.folder / "run/control.sock", *args]
+
+
+class Person:
+    """At a terminal: reads up to what is asked, types."""
+
+    def __init__(self, command):
+        self.end, slave = pty.openpty()
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=os.environ | {"TERM": "dumb"})
+        os.close(slave)
+        self.seen = ""
+
+    def read(self, up_to=None):
+        """What is new, until up_to is in it, or the program has ended."""
+        new = ""
+        while up_to is None or up_to not in new:
+            try:
+                new += os.read(self.end, 4096).decode()
+            except OSError:  # EIO: nobody has the other end open any more
+                break
+        return new.replace("\r", "")
+
+    def type(self, text):
+        os.write(self.end, f"{text}\n".encode())
+
+    def leave(self):
+        os.close(self.end)
+        return self.process.wait(60)
+
+
+def test_which_lamp_is_whose_is_asked_at_a_terminal():
+    with Station(bays=[{"name": "1", "port": "1-1", "light": "dock:1"}], start=False) as s:
+        lamps = {name: make_lamp(s, name, port=f"1-{n}") for n, name in enumerate(("dock:1", "dock:2", "dock:3", "top"), 5)}
+        closed = make_lamp(s, "disk-activity")
+        os.chown(closed / "brightness", 0, 0)
+        s.start()
+        s.wait("bay", "1", "empty")
+        ask = [s.bin / "dockctl", "--socket", s.folder / "run/control.sock", "light", "map"]
+        assert subprocess.run(ask, capture_output=True, stdin=subprocess.DEVNULL).returncode == 2, "no terminal"
+        person = Person(ask)
+        answers = {"dock:1": "", "dock:2": "b2", "dock:3": "no name\nb3", "top": "station"}
+        said = {}
+        for _ in answers:
+            question = person.read("which bay? ").splitlines()[-1]
+            lamp = next(name for name in answers if f", {name}" in question)
+            said[lamp] = question
+            # it is this one that blinks, and no other
+            testing = {x["lamp"]: x["testing"] for x in s.ctl("light")["lamps"]}
+            assert testing == {name: name == lamp for name in [*answers, "disk-activity"]}
+            for text in answers[lamp].split("\n"):
+                person.type(text)
+                if text == "no name":
+                    assert "A bay's name has letters" in person.read("which bay? ")
+        shown = person.read()
+        assert person.leave() == 0
+        assert "(now 1)" in said["dock:1"] and "4 of 4" in "".join(said.values())
+        names = {x["lamp"]: x["name"] for x in s.ctl("light")["lamps"]}
+        for line in (f'  {{ name = "b2"; ... light = "{names["dock:2"]}"; }}', f'  {{ name = "b3"; ... light = "{names["dock:3"]}"; }}',
+                     f'  station-light = "{names["top"]}";'):
+            assert line in shown.splitlines(), shown
+        assert names["dock:1"] not in shown.split("dockd.conf")[-1]
+        until(s, lambda: not any(x["testing"] for x in s.ctl("light")["lamps"]), "the test is over")
+        # whoever has had enough types q
+        person = Person([*ask, "dock:2"])
+        assert "1 of 1" in person.read("which bay? ")
+        person.type("q")
+        assert "No lamp was named" in person.read() and person.leave() == 0
+        assert len(s.events("light-test")) == 5 and lamps
 
 
 def test_lamps_are_listed_and_found_by_a_test_that_is_no_state():

@@ -7,6 +7,7 @@ from pki import UTC, Authority
 from servers import FaultServer
 from station import Station, until
 from station_faults import BAYS, QUICK, destination, once, receipted, settle, shift, texts
+from test_receipts import Evidence
 
 def tls(pair, client_ca=None):
     c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -99,3 +100,35 @@ def test_files_of_a_destination_that_are_no_good(folder):
             once(s)
     finally:
         server.close()
+
+
+def test_receipt_keys_that_change_at_a_reload():
+    """Another key, no key, a key of another algorithm: no receipt counts, or the change is refused; nothing is lost."""
+    with Evidence(erase="when-receipted") as s:
+        far = dict(s.settings["destinations"][0])
+        right, wrong = s.server.vkey, s.server.vkey_of("other.key")
+
+        def keys(*all_of_them):
+            s.settings["destinations"] = [{**far, "receipt-keys": list(all_of_them)}]
+            s.write_config()
+            s.core.send(signal.SIGHUP)
+
+        keys(wrong)
+        until(s, lambda: s.events("reloaded"), "another key")
+        camera = s.dock()
+        until(s, lambda: s.events("receipt-refused"), "it counts for nothing")
+        until(s, lambda: "receipt-keys" in texts(s), "it is told")
+        assert camera.stats()["deletions"] == 0 and receipted(s) == 0
+        name, number, _ = right.split("+", 2)
+        for bad in ["garbage", f"{name}+{number}+AgAA", f"{name}+00000000+{right.split('+', 2)[2]}"]:
+            n = len(s.events("reload-refused"))
+            keys(bad)
+            until(s, lambda n=n: len(s.events("reload-refused")) > n, "refused")
+            until(s, lambda: "receipt-keys" in texts(s) and "is in force" in texts(s), "it is told")
+        keys(right)
+        until(s, lambda: len(s.events("reloaded")) == 2, "the right one")
+        s.ctl("retry", "--reason", "the right key is there")
+        s.wait("all", "receipted")
+        until(s, lambda: camera.stats()["deletions"] == 3, "erased by signed receipts")
+        until(s, lambda: texts(s) == "", "all well")
+        once(s)

@@ -76,8 +76,8 @@ class TusServer:
         return {p.name: p.read_bytes() for p in self.folder.iterdir()
                 if p.suffix not in (".json", ".META")}
 
-    def assets(self):
-        """The same without the station's side objects."""
+    def assets(self, but=()):
+        """The same without the station's side objects, and without those of these names."""
         def kind(name):
             for told in (self.folder / (name + ".json"), self.folder / (name + ".META")):
                 if told.exists():
@@ -86,7 +86,7 @@ class TusServer:
                     return json.loads(text).get("metadata", {}).get("kind")
             return ""
         return {name: data for name, data in self.uploads().items()
-                if kind(name) not in ("ledger", "checkpoint", "bundle")}
+                if name not in but and kind(name) not in ("ledger", "checkpoint", "bundle")}
 
     def __enter__(self):
         return self.start()

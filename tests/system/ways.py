@@ -175,8 +175,7 @@ class Way:
         """Bytes of every object and every upload that has any, by their address; the station's own
         files are none."""
         if self.protocol != "s3":
-            return {name: data for name, data in self.server.assets().items()
-                    if data and name not in self.before}
+            return {name: data for name, data in self.server.assets(self.before).items() if data}
         versions, unfinished = self.rgw.objects(self.bucket)
         assert unfinished == 0, f"{unfinished} uploads are left over"
         return {(self.bucket, key, version): self.rgw.fetch(self.bucket, key, version)

@@ -131,6 +131,15 @@ def clip(folder):
 
 
 @pytest.fixture
+def store(folder):
+    """A folder as a destination: the uploader's own."""
+    path = folder / "store"
+    path.mkdir()
+    os.chown(path, fake_core.USER, fake_core.USER)
+    return path
+
+
+@pytest.fixture
 def uploader(folder):
     with fake_core.Core(folder, fake_core.PROGRAM, fake_core.USER) as c:
         yield c

@@ -55,6 +55,17 @@ def text(raw):
     return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
+def asset_of(path):
+    """The id of a clip with these bytes, as Core gives it."""
+    return hashlib.sha256(b"camera" + hashlib.sha256(pathlib.Path(path).read_bytes()).digest()).hexdigest()
+
+
+def stored(store, path, suffix=""):
+    """Where a folder has it."""
+    asset = asset_of(path)
+    return store / asset[:2] / (asset + suffix)
+
+
 class Message:
     def __init__(self, data):
         kind, self.slot, length, self.generation = HEAD.unpack_from(data)

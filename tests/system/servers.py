@@ -431,3 +431,14 @@ def honest(server, request):
     if method == "GET":
         return answer(200, body=bytes(upload[1]))
     return answer(405)
+
+
+def assert_whole(server, path, uploads=1):
+    """All uploads but empty ones hold the clip; there are so many in all."""
+    data = path.read_bytes()
+    assert len(server.uploads) == uploads
+    assert [bytes(held) for _, held in server.uploads.values() if held] == [data]
+
+
+def posts(server):
+    return len(server.seen("POST"))

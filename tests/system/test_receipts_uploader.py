@@ -18,27 +18,10 @@ import urllib.request
 import pytest
 
 import fake_core as core
-from fake_core import PROGRAM, USER, Core
+from fake_core import PROGRAM, USER, Core, asset_of, stored
 from servers import FaultServer, ReceiptServer, answer, finding, honest, say
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-def store(folder):
-    path = folder / "store"
-    path.mkdir()
-    if os.getuid() == 0:
-        os.chown(path, USER, USER)
-    return path
-
-
-def asset_id(path):
-    return hashlib.sha256(b"camera" + hashlib.sha256(path.read_bytes()).digest()).hexdigest()
-
-
-def stored(store, path):
-    return store / asset_id(path)[:2] / asset_id(path)
 
 
 def given(store, path):
@@ -120,7 +103,7 @@ def test_dir_never_mounted_is_away(uploader, store, clip):
     """A mount point that was empty already when the uploader started."""
     uploader.open(core.DIR, store)
     path = clip(MIB)
-    m = uploader.errand("RECONFIRM", path, address=f"{asset_id(path)[:2]}/{asset_id(path)}")
+    m = uploader.errand("RECONFIRM", path, address=f"{asset_of(path)[:2]}/{asset_of(path)}")
     assert (m.kind, m.failure) == ("FAILED", core.AWAY), m
 
 
@@ -129,7 +112,7 @@ def test_dir_address_of_another_layout(uploader, store, clip):
     path = clip(MIB)
     uploader.whole(path)
     for kind in ("RECONFIRM", "REMOVE"):
-        for address in ("", "../x", f"http://a/{asset_id(path)}"):
+        for address in ("", "../x", f"http://a/{asset_of(path)}"):
             m = uploader.errand(kind, path, address=address)
             assert (m.kind, m.failure) == ("FAILED", core.CANNOT), m
     assert stored(store, path).exists()
@@ -139,7 +122,7 @@ def test_dir_described_again(uploader, store, clip):
     uploader.open(core.DIR, store)
     path = clip(MIB)
     _, end = uploader.whole(path)
-    described = stored(store, path).with_name(f"{asset_id(path)}.json")
+    described = stored(store, path).with_name(f"{asset_of(path)}.json")
     before = described.read_text()
     described.unlink()
     assert uploader.whole(path, address=end.object)[1].sent == 0
@@ -154,7 +137,7 @@ def test_dir_removed(uploader, store, clip):
     path, other = clip(2 * MIB), clip(MIB, "other")
     _, end = uploader.whole(path)
     uploader.whole(other)
-    uploader.whole(clip(900, "bundle"), name="proof", asset=asset_id(path), kind=core.BUNDLE)
+    uploader.whole(clip(900, "bundle"), name="proof", asset=asset_of(path), kind=core.BUNDLE)
     at = stored(store, path)
     # another asset's file in the same folder, and one that nobody of ours has made
     for name in ("0" * 64, f"{at.name}.notes", f"{at.name}x", f"{at.name}.damaged-x"):
@@ -203,7 +186,7 @@ def test_dir_shared_by_two_stations(uploader, store, clip):
     uploader.open(core.DIR, store, flags=core.DISPOSE)
     path = clip(MIB)
     _, end = uploader.whole(path)
-    described = stored(store, path).with_name(f"{asset_id(path)}.json")
+    described = stored(store, path).with_name(f"{asset_of(path)}.json")
     ours = json.loads(described.read_text())
     described.write_text(json.dumps({**ours, "station": "station-2"}))
     m = uploader.errand("REMOVE", path, address=end.object)
@@ -220,7 +203,7 @@ def test_dir_removed_without_a_description(uploader, store, clip):
     uploader.open(core.DIR, store, flags=core.DISPOSE)
     path = clip(6 * MIB)
     _, end = uploader.whole(path)
-    (stored(store, path).with_name(f"{asset_id(path)}.json")).unlink()
+    (stored(store, path).with_name(f"{asset_of(path)}.json")).unlink()
     m = uploader.errand("REMOVE", path, address=end.object)
     assert (m.kind, m.status) == ("REMOVED", 0), m
     assert given(store, path) == []
@@ -309,8 +292,8 @@ def test_dir_side_objects(uploader, store, clip):
     assert at == "ledger/station-1/checkpoint"
     assert side(uploader, new, core.CHECKPOINT, name="checkpoint") == at
     assert (store / at).read_bytes() == new.read_bytes()
-    at = side(uploader, new, core.BUNDLE, name="proof", asset=asset_id(path))
-    assert at == f"{asset_id(path)[:2]}/{asset_id(path)}.bundle"
+    at = side(uploader, new, core.BUNDLE, name="proof", asset=asset_of(path))
+    assert at == f"{asset_of(path)[:2]}/{asset_of(path)}.bundle"
     assert (store / at).read_bytes() == new.read_bytes()
     side(uploader, clip(0, "empty"), core.LEDGER, name="none")
     assert not [p for p in store.rglob("*.part")]
@@ -333,7 +316,7 @@ def test_dir_description(uploader, store, clip):
     uploader.whole(path, name="Überfall 1.mp4", dispose_by=1792592000, preserved=1, unit="U 9")
     at = stored(store, path)
     assert json.loads(at.with_name(f"{at.name}.json").read_text()) == {
-        "asset": asset_id(path), "camera": "BWC-0001", "class": "not-yet-categorised",
+        "asset": asset_of(path), "camera": "BWC-0001", "class": "not-yet-categorised",
         "dispose-by": "2026-10-21T14:13:20Z", "kind": "clip", "length": MIB,
         "name": "Überfall 1.mp4", "officer": "O-217", "preserved": "yes",
         "recorded": "2026-09-21T14:13:20Z", "unit": "U 9", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "signature": "unsigned",
@@ -810,7 +793,7 @@ def test_stock_server_with_the_hook(uploader, folder, clip):
         assert (end.kind, end.level) == ("RECEIPT", core.SIGNED), end
         at = end.object.rsplit("/", 1)[1]
         expected = dict(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), object=at,
-                        length=str(3 * MIB + 1), asset=asset_id(path), station="station-1")
+                        length=str(3 * MIB + 1), asset=asset_of(path), station="station-1")
         check_note(s, end.raw, **expected)
         m = uploader.errand("RECONFIRM", path, address=end.object)
         check_note(s, m.raw, **expected)

@@ -15,7 +15,7 @@ import pytest
 
 import fake_core as core
 import vcam
-from fake_core import BUILD, PROGRAM, USER, Core
+from fake_core import BUILD, PROGRAM, USER, Core, asset_of
 from relay import Relay
 from s3_store import HEAD, NS, Store, error, refuse
 from servers import FaultServer, RadosGW, answer, say
@@ -77,14 +77,10 @@ def ready(keys):
     return make
 
 
-def key_of(path):
-    return hashlib.sha256(b"camera" + hashlib.sha256(path.read_bytes()).digest()).hexdigest()
-
-
 def assert_one(rgw, bucket, path, key=None, version=None):
     """One object, of one version, the clip's bytes; nothing else in the bucket."""
     versions, uploads = rgw.objects(bucket)
-    assert [k for k, _ in versions] == [key or key_of(path)] and uploads == 0, (versions, uploads)
+    assert [k for k, _ in versions] == [key or asset_of(path)] and uploads == 0, (versions, uploads)
     assert rgw.fetch(bucket, versions[0][0], version) == path.read_bytes()
 
 
@@ -120,7 +116,7 @@ def test_whole(rgw, uploader, clip, ready, size, lock):
     assert bool(end.version) == lock and end.lock_mode == 0 and end.retain_until == core.NO_TIME
     assert len(created) == 1 and not created[0].found
     assert ("uploadId=" in created[0].address) == (size > PART)
-    assert end.object == key_of(path) and b"200 OK" in end.raw
+    assert end.object == asset_of(path) and b"200 OK" in end.raw
     assert_one(rgw, bucket, path, version=end.version)
     m = uploader.errand("RECONFIRM", path, address=end.object, version=end.version)
     assert (m.kind, m.level, m.length, m.version) == ("RECEIPT", core.LENGTH, size, end.version)
@@ -132,11 +128,11 @@ def test_what_goes_with_it(rgw, uploader, clip, ready):
     ready(uploader, rgw.endpoint, bucket, prefix="north/")
     for size in (100, PART + 1):
         path = clip(size)
-        assert uploader.whole(path, name="Überfall 1%.mp4")[1].object == f"north/{key_of(path)}"
-        told = rgw.client().head_object(Bucket=bucket, Key=f"north/{key_of(path)}")["Metadata"]
+        assert uploader.whole(path, name="Überfall 1%.mp4")[1].object == f"north/{asset_of(path)}"
+        told = rgw.client().head_object(Bucket=bucket, Key=f"north/{asset_of(path)}")["Metadata"]
         assert told["name"] == "%C3%9Cberfall%201%25.mp4"
         assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-        assert told["asset"] == key_of(path) and told["station"] == "station-1"
+        assert told["asset"] == asset_of(path) and told["station"] == "station-1"
         assert told["officer"] == "O-217" and "unit" not in told
         assert told["camera"] == "BWC-0001" and told["recorded"] == "2026-09-21T14:13:20Z"
 
@@ -300,7 +296,7 @@ def test_one_object_for_two_stations(rgw, another, clip, ready):
     one.put("PROCEED", generation=first)
     two.put("PROCEED", generation=second)
     ends = [c.get("RECEIPT") for c in (one, two)]
-    assert {e.object for e in ends} == {key_of(path)} and len({e.version for e in ends}) == 1
+    assert {e.object for e in ends} == {asset_of(path)} and len({e.version for e in ends}) == 1
     assert_one(rgw, bucket, path)
 
 
@@ -320,7 +316,7 @@ def test_found_whole_is_read_back(rgw, another, clip, ready):
 
 def meta(path):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {"asset": key_of(path), "sha256": digest}
+    return {"asset": asset_of(path), "sha256": digest}
 
 
 def test_found_whole_and_lying(rgw, uploader, clip, ready):
@@ -328,7 +324,7 @@ def test_found_whole_and_lying(rgw, uploader, clip, ready):
     bucket = rgw.bucket()
     path = clip(1000)
     other = os.urandom(1000)
-    rgw.client().put_object(Bucket=bucket, Key=key_of(path), Body=other, Metadata=meta(path))
+    rgw.client().put_object(Bucket=bucket, Key=asset_of(path), Body=other, Metadata=meta(path))
     ready(uploader, rgw.endpoint, bucket)
     end = uploader.whole(path)[1]
     assert (end.level, end.sha256) == (core.READBACK, hashlib.sha256(other).digest())
@@ -338,18 +334,18 @@ def test_found_whole_and_lying(rgw, uploader, clip, ready):
 def test_another_object_is_not_overwritten(rgw, uploader, clip, ready, size):
     bucket = rgw.bucket()
     path = clip(size)
-    rgw.client().put_object(Bucket=bucket, Key=key_of(path), Body=b"another")
+    rgw.client().put_object(Bucket=bucket, Key=asset_of(path), Body=b"another")
     ready(uploader, rgw.endpoint, bucket)
     created, end = uploader.whole(path)
     assert (created, end.failure, end.state) == ([], core.REFUSED, "another-object")
-    assert rgw.fetch(bucket, key_of(path)) == b"another"
+    assert rgw.fetch(bucket, asset_of(path)) == b"another"
 
 
 def test_part_with_other_bytes_is_sent_again(rgw, uploader, clip, ready):
     bucket = rgw.bucket()
     path = clip(3 * PART)
     s3 = rgw.client()
-    at = dict(Bucket=bucket, Key=key_of(path))
+    at = dict(Bucket=bucket, Key=asset_of(path))
     upload = s3.create_multipart_upload(**at, Metadata=meta(path))["UploadId"]
     for n, body in ((1, path.read_bytes()[:PART]), (2, os.urandom(PART))):
         s3.upload_part(**at, UploadId=upload, PartNumber=n, Body=body)
@@ -365,7 +361,7 @@ def test_uploads_of_other_part_sizes(rgw, uploader, clip, ready):
     bucket = rgw.bucket()
     path = clip(20 * MIB)
     s3 = rgw.client()
-    at = dict(Bucket=bucket, Key=key_of(path))
+    at = dict(Bucket=bucket, Key=asset_of(path))
     for sizes in ((PART + 7,), (5 * MIB, 6 * MIB)):
         odd = s3.create_multipart_upload(**at)["UploadId"]
         for n, size in enumerate(sizes, 1):
@@ -375,13 +371,13 @@ def test_uploads_of_other_part_sizes(rgw, uploader, clip, ready):
     ready(uploader, rgw.endpoint, bucket)
     created, end = uploader.whole(path)
     assert f"partBytes={8 * MIB}" in created[0].address and end.sent == 12 * MIB
-    assert rgw.fetch(bucket, key_of(path)) == path.read_bytes()
+    assert rgw.fetch(bucket, asset_of(path)) == path.read_bytes()
     assert rgw.objects(bucket)[1] == 2, "the odd ones are left alone"
 
 
 def complete_another(rgw, bucket, path):
     """Another station's upload, begun at the same moment and done first."""
-    at = dict(Bucket=bucket, Key=key_of(path))
+    at = dict(Bucket=bucket, Key=asset_of(path))
     s3 = rgw.client()
     upload = s3.create_multipart_upload(**at, Metadata=meta(path))["UploadId"]
     data = path.read_bytes()
@@ -400,7 +396,7 @@ def test_another_station_was_done_first(rgw, uploader, clip, ready):
     complete_another(rgw, bucket, path)
     uploader.put("PROCEED", generation=generation)
     end = uploader.get("RECEIPT", "FAILED")
-    assert (end.kind, end.level, end.object) == ("RECEIPT", core.READBACK, key_of(path)), end
+    assert (end.kind, end.level, end.object) == ("RECEIPT", core.READBACK, asset_of(path)), end
     assert end.sha256 == hashlib.sha256(path.read_bytes()).digest()
     assert_one(rgw, bucket, path, version=end.version)
 
@@ -413,7 +409,7 @@ def test_another_is_done_between(uploader, clip, ready, store, same):
 
     def quicker(server, request):
         told = [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()] if same else []
-        store.objects[key_of(path)] = (body, told, hashlib.md5(body).hexdigest())
+        store.objects[asset_of(path)] = (body, told, hashlib.md5(body).hexdigest())
         return store.honest(server, request)
     ready(uploader, store.endpoint, "evidence")
     store.on("POST", "uploadId=", quicker)
@@ -423,7 +419,7 @@ def test_another_is_done_between(uploader, clip, ready, store, same):
         assert not store.uploads
     else:
         assert (end.failure, end.state) == (core.REFUSED, "another-object")
-    assert store.objects[key_of(path)][0] == body
+    assert store.objects[asset_of(path)][0] == body
 
 
 def test_store_without_conditional_complete(uploader, clip, ready, store):
@@ -440,8 +436,8 @@ def test_all_pages_of_uploads(uploader, clip, ready, store):
     data = path.read_bytes()
     store.upload_page = 1
     for n in range(5):  # no upload of this clip can have such parts
-        store.uploads[f"odd{n}"] = [key_of(path), {1: b"x" * (PART + 7)}, []]
-    store.uploads["good"] = [key_of(path), {1: data[:PART]},
+        store.uploads[f"odd{n}"] = [asset_of(path), {1: b"x" * (PART + 7)}, []]
+    store.uploads["good"] = [asset_of(path), {1: data[:PART]},
                              [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
     ready(uploader, store.endpoint, "evidence")
     created, end = uploader.whole(path)
@@ -486,7 +482,7 @@ def test_lock_that_cannot_be_lengthened(uploader, clip, ready, step):
     stated = ["x-amz-object-lock-mode: GOVERNANCE", "x-amz-object-lock-retain-until-date: " +
               time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(until_s))]
     with FaultServer(otherwise=store) as server:
-        store.objects[key_of(path)] = (data, stated + [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()],
+        store.objects[asset_of(path)] = (data, stated + [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()],
                                        hashlib.md5(data).hexdigest())
         ready(uploader, f"http://127.0.0.1:{server.port}", "evidence", lock_mode=core.COMPLIANCE, retain_days=9)
         store.on("PUT", "retention", step, times=9)
@@ -569,7 +565,7 @@ def test_killed_behind_a_hold(rgw, folder, clip, ready):
 
 
 def mark_of(path, station, prefix=""):
-    return f"{prefix}preserve/{key_of(path)}/{station}"
+    return f"{prefix}preserve/{asset_of(path)}/{station}"
 
 
 def shown(rgw, bucket):
@@ -662,7 +658,7 @@ def test_not_removed_where_marks_cannot_be_read(uploader, clip, ready, store, st
     end = uploader.whole(path)[1]
     store.on("GET", "list-type=2", step if callable(step) else lambda *_: step, times=9)
     assert uploader.errand("REMOVE", path, address=end.object).kind == "FAILED"
-    assert count(store, "DELETE") == 0 and key_of(path) in store.objects
+    assert count(store, "DELETE") == 0 and asset_of(path) in store.objects
 
 
 def test_lost_is_not_preserved(rgw, uploader, clip, ready):
@@ -679,7 +675,7 @@ def test_bundle_goes_with_its_asset(rgw, uploader, clip, ready):
     """Each version of it; and after a removal that was cut short behind the asset."""
     bucket = rgw.bucket(lock=True)
     path = clip(1000)
-    asset = key_of(path)
+    asset = asset_of(path)
     ready(uploader, rgw.endpoint, bucket, flags=core.DISPOSE)
     for status in (0, -2):
         end = uploader.whole(path)[1]
@@ -696,7 +692,7 @@ def test_bundle_that_the_bucket_locks(rgw, uploader, clip, ready):
     """It is hidden, and the asset goes all the same."""
     bucket = rgw.bucket(lock=True)
     path = clip(1000)
-    asset = key_of(path)
+    asset = asset_of(path)
     ready(uploader, rgw.endpoint, bucket, flags=core.DISPOSE)
     end = uploader.whole(path)[1]
     at = uploader.whole(clip(50, "bundle"), asset=asset, kind=core.BUNDLE)[1]
@@ -854,7 +850,7 @@ def test_upload_aborted_by_another(rgw, uploader, clip, ready):
     ready(uploader, rgw.endpoint, bucket)
     generation = uploader.upload(path)
     address = uploader.get("CREATED").address
-    rgw.client().abort_multipart_upload(Bucket=bucket, Key=key_of(path),
+    rgw.client().abort_multipart_upload(Bucket=bucket, Key=asset_of(path),
                                         UploadId=address.split("uploadId=")[1].split("&")[0]
                                         .replace("%7E", "~"))
     uploader.put("PROCEED", generation=generation)
@@ -1021,7 +1017,7 @@ def store():
 
 def assert_kept(store, path):
     (key, (data, headers, _)), = store.objects.items()
-    assert key == key_of(path) and data == path.read_bytes() and not store.uploads
+    assert key == asset_of(path) and data == path.read_bytes() and not store.uploads
     assert f"x-amz-meta-asset: {key}" in headers
 
 
@@ -1155,7 +1151,7 @@ def test_parts_give_way_to_the_expedited(uploader, clip, ready, store):
         uploader.put("PROCEED", slot=slot, generation=generation)
     for number in (1, 2, 3):
         store.on("PUT", f"partNumber={number}&", wait_for(begun))
-    store.on("PUT", key_of(urgent), wait_for(end))
+    store.on("PUT", asset_of(urgent), wait_for(end))
     begin(path, 0)
     until(lambda: count(store, "PUT", "partNumber") == 3)
     begin(urgent, 1, urgency=1)
@@ -1243,10 +1239,10 @@ def test_pages(uploader, clip, ready, store):
     path = clip(5 * PART)
     store.page = 2
     data = path.read_bytes()
-    store.uploads["id1"] = [key_of(path), {n: data[(n - 1) * PART:n * PART] for n in (1, 2, 3, 5)},
+    store.uploads["id1"] = [asset_of(path), {n: data[(n - 1) * PART:n * PART] for n in (1, 2, 3, 5)},
                             [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
     ready(uploader, store.endpoint, "evidence")
-    _, end = uploader.whole(path, address=f"{key_of(path)}?uploadId=id1&partBytes={PART}")
+    _, end = uploader.whole(path, address=f"{asset_of(path)}?uploadId=id1&partBytes={PART}")
     assert (end.kind, end.sent, end.level) == ("RECEIPT", PART, core.TRANSFER_DIGEST)
     assert_kept(store, path)
 
@@ -1256,9 +1252,9 @@ def test_pages_that_lead_nowhere(uploader, clip, ready, store):
     path = clip(5 * PART)
     store.page, store.stuck = 2, True
     data = path.read_bytes()
-    store.uploads["id1"] = [key_of(path), {n: data[(n - 1) * PART:n * PART] for n in (1, 2, 3)}, []]
+    store.uploads["id1"] = [asset_of(path), {n: data[(n - 1) * PART:n * PART] for n in (1, 2, 3)}, []]
     ready(uploader, store.endpoint, "evidence")
-    _, end = uploader.whole(path, address=f"{key_of(path)}?uploadId=id1&partBytes={PART}")
+    _, end = uploader.whole(path, address=f"{asset_of(path)}?uploadId=id1&partBytes={PART}")
     assert (end.kind, end.failure, end.state) == ("FAILED", core.LATER, "answer"), end
     assert count(store, "GET", "uploadId=") <= 12
 
@@ -1278,11 +1274,11 @@ def test_etags_that_are_no_digests(another, clip, ready):
         assert one.whole(path)[1].level == core.TRANSFER_DIGEST
         assert_kept(store, path)
         data = path.read_bytes()
-        store.uploads["x"] = [key_of(path), {1: data[:PART], 2: data[PART:2 * PART]},
-                              store.objects.pop(key_of(path))[1]]
+        store.uploads["x"] = [asset_of(path), {1: data[:PART], 2: data[PART:2 * PART]},
+                              store.objects.pop(asset_of(path))[1]]
         two = another()
         ready(two, endpoint, "evidence")
-        _, end = two.whole(path, address=f"{key_of(path)}?uploadId=x&partBytes={PART}")
+        _, end = two.whole(path, address=f"{asset_of(path)}?uploadId=x&partBytes={PART}")
         assert (end.kind, end.level, end.sent) == ("RECEIPT", core.READBACK, 3 * PART)
         assert end.sha256 == hashlib.sha256(data).digest()
         assert_kept(store, path)
@@ -1302,7 +1298,7 @@ def test_oldest_of_two_begun_is_gone_on_with(uploader, clip, ready, store):
     """So that two stations that look at the same time choose the same one."""
     path = clip(3 * PART)
     for n in (1, 2):
-        store.uploads[f"id{n}"] = [key_of(path), {}, [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
+        store.uploads[f"id{n}"] = [asset_of(path), {}, [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
     ready(uploader, store.endpoint, "evidence")
     assert uploader.whole(path)[1].kind == "RECEIPT"
     assert list(store.uploads) == ["id2"] and count(store, "POST", "uploads") == 0
@@ -1333,10 +1329,10 @@ def test_two_part_sizes_in_one_upload(uploader, clip, ready, store, mixed):
     parts = {n + 1: data[n * 5 * MIB:(n + 1) * 5 * MIB] for n in range(1 if mixed else 0, 4)}
     if mixed:
         parts[1] = data[:8 * MIB]
-    store.uploads["theirs"] = [key_of(path), parts,
+    store.uploads["theirs"] = [asset_of(path), parts,
                                [f"x-amz-meta-{k}: {v}" for k, v in meta(path).items()]]
     created, end = uploader.whole(
-        path, address=f"{key_of(path)}?uploadId=theirs&partBytes={8 * MIB}")
+        path, address=f"{asset_of(path)}?uploadId=theirs&partBytes={8 * MIB}")
     assert end.kind == "RECEIPT" and end.sha256 in (hashlib.sha256(data).digest(), bytes(32)), end
     (kept, _, _), = store.objects.values()
     assert kept == data
@@ -1350,7 +1346,7 @@ def test_another_was_quicker(uploader, clip, ready, store, same):
     def quicker(server, request):
         body = path.read_bytes() if same else b"another"
         told = meta(path) if same else {}
-        store.objects[key_of(path)] = (body, [f"x-amz-meta-{k}: {v}" for k, v in told.items()],
+        store.objects[asset_of(path)] = (body, [f"x-amz-meta-{k}: {v}" for k, v in told.items()],
                                        hashlib.md5(body).hexdigest())
         return store.honest(server, request)
     ready(uploader, store.endpoint, "evidence")
@@ -1361,7 +1357,7 @@ def test_another_was_quicker(uploader, clip, ready, store, same):
         assert_kept(store, path)
     else:
         assert (end.failure, end.state) == (core.REFUSED, "another-object")
-        assert store.objects[key_of(path)][0] == b"another"
+        assert store.objects[asset_of(path)][0] == b"another"
 
 
 @pytest.mark.parametrize("size", [1000, 3 * PART])
@@ -1394,7 +1390,7 @@ def test_lost_answer_of_a_store_that_checks_nothing(uploader, clip, ready, store
     ready(uploader, store.endpoint, "evidence")
     store.on("PUT", "", taken)
     end = uploader.whole(path, **({"sha256": bytes(32)} if damaged else {}))[1]
-    assert count(store, "PUT", "") == 1 and count(store, "GET", key_of(path)) == 0
+    assert count(store, "PUT", "") == 1 and count(store, "GET", asset_of(path)) == 0
     if damaged:
         assert (end.kind, end.failure) == ("FAILED", core.SOURCE)
     else:
@@ -1414,7 +1410,7 @@ def test_replaced_before_the_receipt(uploader, clip, ready, store):
 
     def replaced(server, request):
         done = store.honest(server, request)
-        store.objects[key_of(path)] = (b"another", [], "0" * 32)
+        store.objects[asset_of(path)] = (b"another", [], "0" * 32)
         return done
     ready(uploader, store.endpoint, "evidence")
     store.on("POST", "uploadId=", replaced)

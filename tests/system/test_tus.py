@@ -5,16 +5,16 @@ station has begun, giving up what is not whole, and folders that two stations sh
 has its word (dockd-tus(5), dockd-dir(5)).
 
 trap                                            here            against a real server or proxy
- 1 a smaller offset than was sent               test_1          test_uploader: stock_offset_behind
- 2 423, 409, or a HEAD that waits: a lock       test_2          test_uploader: stock_held_by
+ 1 a smaller offset than was sent               test_1          test_resuming: stock_offset_behind
+ 2 423, 409, or a HEAD that waits: a lock       test_2          test_resuming: stock_held_by
  3 offsets are not looked at                    test_3          test_3_uploadx
  4 413: a proxy's limit for a body              test_4          test_engine: nginx_as_it_is_installed
  5 a proxy keeps requests until they are whole  test_5          test_engine: nginx_restarted
- 6 408 and others: it took too long             test_6          test_uploader: stock_slow_line
+ 6 408 and others: it took too long             test_6          test_resuming: stock_slow_line
  7 504 although all has arrived                 test_7          test_engine: nginx_behind_which
- 8 expired: told, and gone                      test_8          test_uploader: stock_upload_removed
+ 8 expired: told, and gone                      test_8          test_resuming: stock_upload_removed
  9 460: the checksum does not match             test_9          test_3_uploadx takes checksums
-10 offsets go back                              test_10         test_uploader: stock_offset_behind
+10 offsets go back                              test_10         test_resuming: stock_offset_behind
 11 forms of Location; another host              test_11         test_3_uploadx (//host/path)
 12 a length and a coding                        test_12_13_14   each test with a stock server
 13 empty metadata                               test_12_13_14   -
@@ -43,16 +43,12 @@ import time
 import pytest
 
 import fake_core as core
-from fake_core import PROGRAM, USER, Core
+from fake_core import PROGRAM, USER, Core, asset_of, stored
 from servers import FaultServer, TusServer, UploadxServer, answer, finding, honest, lost, say
 from wire import Wire
 
 MIB = 1 << 20
 BY_ASSET = "by-asset/{asset}"
-
-
-def asset_of(path):
-    return hashlib.sha256(b"camera" + hashlib.sha256(path.read_bytes()).digest()).hexdigest()
 
 
 def assert_whole(server, path):
@@ -838,18 +834,6 @@ def test_not_to_be_abandoned(uploader, clip, how):
 
 
 # ---- dir: two stations, one folder ----
-
-@pytest.fixture
-def store(folder):
-    path = folder / "store"
-    path.mkdir()
-    os.chown(path, USER, USER)
-    return path
-
-
-def stored(store, path, suffix=""):
-    return store / asset_of(path)[:2] / (asset_of(path) + suffix)
-
 
 @pytest.mark.parametrize("held", ["nothing", "part", "whole", "damaged"])
 def test_dir_found(uploader, store, clip, held):

@@ -193,6 +193,24 @@ def test_a_clock_that_went_ahead_disposes_of_nothing_before_a_person_says_that_i
         s.until(lambda: s.gone(goes), "gone")
 
 
+def test_what_was_on_its_way_by_age_waits_for_a_clock_that_is_right():
+    """The service ends before the first copy goes, and begins again with a clock that is a year ahead."""
+    with Month(die="disposal-station:1") as s:
+        s.docked("A", [clip("DCIM/a.mp4", 50000, 1, mtime=at())]).unplug()
+        a = s.number("DCIM/a.mp4")
+        s.day(24.5)
+        s.until(lambda: s.records("marked"), "marked")
+        s.day(30.5)
+        s.core.process.wait(60)
+        s.clock.at(30.5 * DAY, set_by=365 * DAY)
+        s.start_core()
+        s.until(lambda: "went ahead by 365 days" in s.ctl("status")["text"], "told")
+        s.wait("idle")
+        assert s.records("dispose-intent") and not s.records("disposed") and s.files(digest(1, 50000))
+        s.ctl("settle", "clock", "--reason", "a year in a box")
+        s.until(lambda: s.gone(a), "gone")
+
+
 def test_late_and_preserved_before_it_came():
     """Docked on day 40: never by age. An order given before the camera came covers it."""
     with Month() as s:

@@ -152,6 +152,18 @@ def test_hacking_names_every_source():
                 if not any(fnmatch.fnmatchcase(path.stem, word) for word in known)]
 
 
+def test_hacking_finds_every_hand_over():
+    """A row of the clip's life names existing files and functions, and its hand-overs are in one of these files."""
+    life = (ROOT / "HACKING.md").read_text().split("## The life of one clip")[1].split("## Rooms")[0]
+    for row in [line for line in life.splitlines() if re.match(r"\| *[^-|#]", line)]:
+        where = row.split("|")[2]
+        text = "".join((ROOT / path).read_text() for path in re.findall(r"`([\w/]+\.c)`", where))
+        for function in re.findall(r"`(\w+)`", where):
+            assert re.search(rf"^\w.*\b{function}\(", text, re.M), (function, row)
+        for point in re.findall(r"`([a-z0-9-]+)`", " ".join(re.findall(r"\[([^\]]*)\]", row))):
+            assert f'handover("{point}")' in text, (point, row)
+
+
 def test_links_between_pages_lead_somewhere():
     for path in [*ROOT.glob("*.md"), *(p for room in ("dockd", "etc", "packaging", "tests/vcam", "tests/bench", "tests/sim")
                                        for p in (ROOT / room).rglob("*.md") if "node_modules" not in p.parts)]:

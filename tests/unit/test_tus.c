@@ -4,6 +4,7 @@
 #include "../../uploader/tus_reply.h"
 
 #include "../../dockd/base/kind.h"
+#include "tus_verdict.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -17,13 +18,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define NOW 1790000000
-
-static int read_text(const char *text, struct tus_reply *r)
-{
-	return tus_reply_read(text, strlen(text), NOW, r);
-}
 
 static void reads_what_servers_send(void **state)
 {
@@ -123,22 +117,6 @@ static void retry_after_is_seconds_or_a_date(void **state)
 	/* 1790000000 is Mon, 21 Sep 2026 14:13:20 GMT; more of them in test_http_head.c. */
 	assert_int_equal(retry_of("Mon, 21 Sep 2026 14:13:50 GMT"), 30000);
 	assert_int_equal(retry_of("soon"), 0);
-}
-
-static enum tus_verdict verdict(enum tus_request request, int status, const char *headers)
-{
-	struct tus_words said;
-	struct tus_reply r;
-	char text[256];
-	enum tus_verdict v;
-
-	snprintf(text, sizeof(text), "HTTP/1.1 %d x\r\n%s\r\n", status, headers);
-	assert_int_equal(read_text(text, &r), 0);
-	v = tus_reply_judge(request, &r, &said);
-	if (v != TUS_GOOD)
-		assert_true(said.text[0] != '\0' && said.state[0] != '\0');
-	assert_true(strlen(said.state) < PROTO_CLASS_LEN);
-	return v;
 }
 
 static void only_not_found_means_gone(void **state)

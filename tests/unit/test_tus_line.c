@@ -3,6 +3,8 @@
 #include "../../uploader/tus_chunk.h"
 #include "../../uploader/tus_reply.h"
 
+#include "tus_verdict.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,30 +13,8 @@
 
 #include <cmocka.h>
 
-#define NOW 1790000000
 #define ZEROS_64                                                                                   \
 	"MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="
-
-static int read_text(const char *text, struct tus_reply *r)
-{
-	return tus_reply_read(text, strlen(text), NOW, r);
-}
-
-static enum tus_verdict verdict(enum tus_request request, int status, const char *headers)
-{
-	struct tus_words said;
-	struct tus_reply r;
-	char text[256];
-	enum tus_verdict v;
-
-	snprintf(text, sizeof(text), "HTTP/1.1 %d x\r\n%s\r\n", status, headers);
-	assert_int_equal(read_text(text, &r), 0);
-	v = tus_reply_judge(request, &r, &said);
-	if (v != TUS_GOOD)
-		assert_true(said.text[0] != '\0' && said.state[0] != '\0');
-	assert_true(strlen(said.state) < PROTO_CLASS_LEN);
-	return v;
-}
 
 static void chunks_last_a_minute_at_most(void **state)
 {

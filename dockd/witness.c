@@ -91,7 +91,7 @@ static int note_order(struct witness *w, const struct record *r)
 
 static bool is_in_force(const struct order *wanted, const struct order *all, int n)
 {
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; all && i < n; i++) {
 		const struct order *o = &all[i];
 
 		if (o->number == wanted->number)

@@ -230,7 +230,7 @@ judge_ledger() {
 	first=$(find "$1" -maxdepth 1 -name 'ledger-*.jsonl' | sort | head -n 1)
 	[ -n "$key" ] || key=$({ head -n 50 "${first:-/dev/null}" || true; } | jq -r 'select(.type == "began") | .key' 2>/dev/null | head -n 1)
 	verdict=$(dockctl --json ledger verify --dir "$1" ${key:+--key "$key"} 2>&1) || {
-		warn "$1: $(jq -r '.problem' <<<"$verdict" 2>/dev/null || head -c 300 <<<"$verdict")"
+		warn "$1: $(jq -r '.problem // .error' <<<"$verdict" 2>/dev/null || head -c 300 <<<"$verdict")"
 		return 1
 	}
 	name=$(jq -r .key_name <<<"$verdict")
@@ -424,7 +424,7 @@ test_destinations() {
 		sleep 0.5
 	done
 	if [ -z "$status" ]; then
-		warn "dockd does not answer: $(head -n 1 "$work/trouble"); see journalctl -u dockd"
+		warn "dockd does not answer: $(jq -r .error "$work/trouble" 2>/dev/null || head -n 1 "$work/trouble"); see journalctl -u dockd"
 		return 3
 	fi
 	jq -r '.destinations[] | "\(.name): " + (

@@ -3,9 +3,10 @@
 
 Two stations take in the same cameras and send to the same server: one with its volume made by
 `dockd-provision volume`, one on a plain disk. Searched are all disks, byte by byte, for pieces of 32 bytes
-of every clip, serial numbers (8 and 16 bits a letter), the token, the station's key (raw and PEM) and
-lines of the ledger. On the plain one all of it is found, which says that the search works; on the other
-nothing is, beside a word that was put on its disk to be found.
+of every clip, serial numbers (8 and 16 bits a letter), the token, the station's key (raw and PEM), the keys that
+open the volume and lines of the ledger. On the plain one all of it is found, which says that the search works
+(what no station writes in that form lies there in a file of its own); on the other nothing is, beside a word that was
+put on its disk to be found.
 
 Runs outside the guest.
 """
@@ -67,7 +68,11 @@ def pieces(name, data):
         yield name, data[at:at + PIECE]
 
 
-def needles(made, key):
+def raw_key(key):
+    return base64.b64decode("".join(key.splitlines()[1:-1]))[-32:]
+
+
+def needles(made, key, opens):
     """(name, bytes) of all that must not be found."""
     for name, data in made.items():
         yield from pieces(name, data)
@@ -75,9 +80,9 @@ def needles(made, key):
         yield "serial", serial.encode()
         yield "serial-in-16-bits", serial.encode("utf-16-le")
     yield "token", TOKEN.encode()
-    body = "".join(key.splitlines()[1:-1])
-    yield "key-in-pem", body.encode()
-    yield "key", base64.b64decode(body)[-32:]
+    yield "key-in-pem", "".join(key.splitlines()[1:-1]).encode()
+    yield "key", raw_key(key)
+    yield from opens.items()
     yield "ledger", b'"type":"docked",'
     yield "mark", MARK.encode()
 
@@ -147,6 +152,14 @@ def run(work, program, made, plain):
                 a.until("dockctl status --json | grep -q '\"connected\": *true'", 120)
                 used(a, work, made, server)
                 key = a.read("/var/lib/dockd/station.key").decode()
+                if plain:
+                    opens = {"recovery-key": secrets.token_bytes(48), "unlock-key": secrets.token_bytes(64)}
+                    a.write("/etc/found-too", raw_key(key) + b"\n" + SERIALS[0].encode("utf-16-le") + b"\n" +
+                            b"\n".join(opens.values()))
+                    a.sh("sync")
+                else:
+                    opens = {"recovery-key": a.read("/run/set/recovery").strip(),
+                             "unlock-key": a.read("/run/set/unlock")}
                 secret_found = a.run("cat /etc/dockd/station/secrets/uploader/token")[1]
                 t.check("%s: the secret is where its uploader finds it" % folder.name, TOKEN in secret_found)
             except Exception:
@@ -157,7 +170,7 @@ def run(work, program, made, plain):
         server.close()
     raw = folder / "whole.img"
     subprocess.run(["qemu-img", "convert", "-O", "raw", folder / "disk.qcow2", raw], check=True)
-    listed = "".join("%s %s\n" % (name, data.hex()) for name, data in needles(made, key))
+    listed = "".join("%s %s\n" % (name, data.hex()) for name, data in needles(made, key, opens))
     return {path.name: search(program, path, listed) for path in (raw, *extra)}
 
 
@@ -166,7 +179,8 @@ def main():
     program = work / "needles"
     subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", program, HERE / "needles.c"], check=True)
     made = clips(work)
-    names = {*made, "serial", "token", "key-in-pem", "ledger", "mark"}  # the key is nowhere but in its PEM
+    names = {*made, "serial", "serial-in-16-bits", "token", "key-in-pem", "key", "recovery-key", "unlock-key",
+             "ledger", "mark"}
     for plain in (False, True):
         began = time.monotonic()
         try:

@@ -201,9 +201,11 @@ static void destination(
 	}
 	snprintf(waiting, sizeof(waiting), "%" PRIu64 " (%s)", d->queued,
 	    text_bytes(d->queued_bytes, bytes, sizeof(bytes)));
+	if (d->text[0] && strncmp(d->text, state, strlen(state)) == 0) /* it says so itself */
+		state = "";
 	if (d->text[0] || d->away || !d->connected)
 		snprintf(line, sizeof(line), "%-14.14s %-4.4s %" PRIu64 " wait; %s%s%s", d->name,
-		    d->driver, d->queued, state, d->text[0] ? ": " : "", d->text);
+		    d->driver, d->queued, state, state[0] && d->text[0] ? ": " : "", d->text);
 	else
 		snprintf(line, sizeof(line), "%-14.14s %-4.4s %-15.15s %-14.14s %s", d->name,
 		    d->driver, level_word((enum receipt_level)d->level), waiting, state);

@@ -75,8 +75,9 @@ class Terminal:
 
 def fresh(a, readme):
     a.boot()
-    text = a.sh(readme("sudo dockctl status"))
-    t.check("a plain volume: nothing is taken in, and what to do", "dockd-provision volume" in text, text)
+    text = " ".join(a.sh(readme("sudo dockctl status")).split())  # it is folded
+    t.check("a plain volume: nothing is taken in, and what to do", "NOTHING IS TAKEN IN" in text and
+            "make an encrypted volume (dockd-provision)" in text, text)
     code, text, _ = a.run(readme("sudo dockctl doctor"))
     t.check("doctor says the same, and ends with 7", code == 7 and "encrypt" in text, (code, text))
     text = a.sh(readme("journalctl -u dockd"))

@@ -144,6 +144,21 @@ static void the_worst_day_fits(void **state)
 	assert_non_null(strstr(show(false), "\nd7 "));
 }
 
+static void what_is_the_matter_with_a_destination_is_said_once(void **state)
+{
+	const char *at;
+
+	(void)state;
+	screen.destination[0].connected = 0;
+	snprintf(screen.destination[0].text, sizeof(screen.destination[0].text),
+	    "its uploader is not connected: is it running?");
+	at = strstr(show(false), "; its uploader is not connected: is it running?\n");
+	assert_non_null(at);
+	assert_null(strstr(at + 3, "its uploader"));
+	snprintf(screen.destination[0].text, sizeof(screen.destination[0].text), "no route");
+	assert_non_null(strstr(show(false), "; its uploader is not connected: no route\n"));
+}
+
 static void many_bays_are_summed_up_and_those_in_need_named(void **state)
 {
 	(void)state;
@@ -180,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_a_person_must_do_comes_first),
 		TEST(the_worst_day_fits),
+		TEST(what_is_the_matter_with_a_destination_is_said_once),
 		TEST(many_bays_are_summed_up_and_those_in_need_named),
 		TEST(colours_are_extra),
 	};

@@ -340,8 +340,9 @@ class Appliance:
 
     def until(self, command, seconds=400):
         """Output of a command that is asked again, in the guest, until it succeeds."""
-        return self.sh("end=$((SECONDS + %d)); until out=$(%s) 2>/dev/null; do [ $SECONDS -lt $end ] || exit 1; "
-                       "sleep 0.2; done; echo \"$out\"" % (seconds, command), seconds + 200)
+        return self.sh("end=$((SECONDS + %d)); until out=$(exec 2>/run/until; %s); do [ $SECONDS -lt $end ] || "
+                       "{ cat /run/until >&2; exit 1; }; sleep 0.2; done; echo \"$out\"" % (seconds, command),
+                       seconds + 200)
 
     def ctl(self, *words, timeout=400):
         """What dockctl --json tells; its exit code must be 0."""

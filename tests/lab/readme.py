@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from appliance import HERE, Appliance
+from appliance import HERE, Appliance, Failed
 from labstation import fill
 from probe import Tally
 
@@ -65,7 +65,10 @@ class Terminal:
         return self.a.sh("tr -d '\\r' </run/screen")
 
     def asked(self, words, seconds=300):
-        self.a.until("grep -aqF '%s' /run/screen" % words, seconds)
+        try:
+            self.a.until("grep -aqF '%s' /run/screen" % words, seconds)
+        except Failed as e:
+            raise Failed("\"%s\" was not asked: %s" % (words, self.screen())) from e
         return self.screen()
 
     def type(self, text):
@@ -98,17 +101,14 @@ def sealed(a, readme):
     person = Terminal(a, readme("sudo dockd-provision volume --file", **{"--size 200": "--size 1"}))
     person.asked("Type yes")
     person.type("yes")
-    person.asked("Passphrase for every start")
-    person.type(PASSPHRASE)
-    person.asked("Once more")
-    person.type(PASSPHRASE)
     text = person.asked("last eight letters")
     key = re.search(r"(?m)^\s*((?:[a-z]{8}-){7}[a-z]{8})\s*$", text)
     t.check("the recovery key is shown", bool(key), text)
     person.type(key[1][-8:])
-    a.until("grep -aq -e 'Enter passphrase' -e ended: /run/screen", 300)
-    if "ended:" not in person.screen():
-        person.type(PASSPHRASE)
+    person.asked("Passphrase for every start")
+    person.type(PASSPHRASE)
+    person.asked("Once more")
+    person.type(PASSPHRASE)
     text = person.asked("ended:")
     t.check("the volume is made", "ended: 0" in text and PASSPHRASE not in text, text)
     text = a.sh(readme("sudo dockd-provision volume --status"))

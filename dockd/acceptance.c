@@ -20,7 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLAIMS_MAX 64
 #define PATIENCE_MS 30000
 
 struct claim {
@@ -241,6 +240,19 @@ void acceptance_plan(struct acceptance *a)
 		else if (rc < 0 && rc != -EAGAIN)
 			unchecked(c, strerror(-rc));
 	}
+}
+
+size_t acceptance_open(const struct acceptance *a, const char *destination, uint64_t *asset)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < CLAIMS_MAX; i++) {
+		const struct claim *c = &a->claim[i];
+
+		if (c->state != CLAIM_NONE && strcmp(c->what.destination, destination) == 0)
+			asset[n++] = c->what.asset;
+	}
+	return n;
 }
 
 bool acceptance_idle(const struct acceptance *a)

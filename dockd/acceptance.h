@@ -15,6 +15,8 @@
 #include "base/proto_upload.h"
 #include "base/proto_verify.h"
 
+#define CLAIMS_MAX 64 /* receipts that are being checked, or wait for that */
+
 struct acceptance;
 
 /* What a receipt has shown; valid during `done`. */
@@ -43,6 +45,11 @@ int acceptance_ask(struct acceptance *a, uint64_t asset, const char *destination
     void *arg);
 /* Each turn: hands on what waits. */
 void acceptance_plan(struct acceptance *a);
+/*
+ * Numbers of the assets whose receipts of this destination have no answer yet, into asset (room for
+ * CLAIMS_MAX). Count.
+ */
+size_t acceptance_open(const struct acceptance *a, const char *destination, uint64_t *asset);
 bool acceptance_idle(const struct acceptance *a);
 
 /* "good", "bad-signature" ...; "unchecked" for 0. */

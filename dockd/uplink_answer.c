@@ -173,6 +173,7 @@ static void accepted(void *arg, const struct accepted *what)
 	struct destination *d = uplink_find(u, what->destination);
 	static char note[sizeof(what->receipt.raw) + 1];
 	static struct asset a;
+	static struct upload up;
 	struct stated stated = { .level = LEVEL_SIGNED,
 		.object = what->receipt.object,
 		.version = what->version,
@@ -185,6 +186,12 @@ static void accepted(void *arg, const struct accepted *what)
 
 	if (!d || index_asset(ix(u), what->asset, &a) < 0)
 		return;
+	if (index_upload(ix(u), what->asset, d->name, &up) < 0 || up.rung == RUNG_RECEIPTED ||
+	    strcmp(up.address, what->receipt.object) != 0) {
+		/* bound anew meanwhile, or begun again: this speaks of what is no more */
+		waits_release(&d->waits, what->asset);
+		return;
+	}
 	if (what->result != RECEIPT_GOOD) {
 		receipt_refused(u, d, what->asset, what->result, what->text);
 		return;

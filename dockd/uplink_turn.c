@@ -37,11 +37,16 @@ static bool in_slot(const struct destination *d, uint64_t asset)
 	return false;
 }
 
-/* What may not be chosen now: in a slot, or waiting; unsent: or all there. Count in skip. */
-static size_t skips(const struct destination *d, bool unsent, uint64_t *skip)
+/*
+ * What may not be chosen now: in a slot, waiting, or its receipt is being checked, which no retry
+ * and no reload ends; unsent: or all there. Count in skip.
+ */
+static size_t skips(
+    const struct uplink *u, const struct destination *d, bool unsent, uint64_t *skip)
 {
 	size_t n = waits_pending(&d->waits, unsent, skip);
 
+	n += acceptance_open(u->acceptance, d->name, skip + n);
 	for (unsigned i = 0; i < PROTO_SLOTS; i++) {
 		if (d->slot[i].state != SLOT_FREE && d->slot[i].asset)
 			skip[n++] = d->slot[i].asset;
@@ -52,8 +57,10 @@ static size_t skips(const struct destination *d, bool unsent, uint64_t *skip)
 static void gather(
     struct uplink *u, const struct destination *d, bool unsent, size_t each, struct choice *out)
 {
-	static uint64_t skip[PROTO_SLOTS + WAITS_MAX];
-	struct index_wish wish = { .skip = skip, .skip_n = skips(d, unsent, skip), .each = each };
+	static uint64_t skip[PROTO_SLOTS + WAITS_MAX + CLAIMS_MAX];
+	struct index_wish wish = {
+		.skip = skip, .skip_n = skips(u, d, unsent, skip), .each = each
+	};
 
 	out->n = 0;
 	for (unsigned i = 0; i < 4; i++) {

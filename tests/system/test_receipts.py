@@ -319,3 +319,33 @@ def check_erased_through_merges(s):
     assert s.records("erase-intent")
     for r in s.records("erase-intent"):
         assert into.get(r["asset"], r["asset"]) in signed
+
+
+def test_a_retry_while_a_receipt_is_checked_asks_for_no_second_one():
+    """A retry and a reload while the check stands still: one check, one record."""
+    with Evidence(start=False) as s:
+        programs, s.bin = s.bin, s.folder / "bin"
+        s.bin.mkdir()
+        for path in programs.iterdir():
+            if path.name != "dockd-verify":
+                (s.bin / path.name).symlink_to(path)
+        s.start()
+        # not there at the start, it is run as what lies there then
+        here, still = s.folder / "logs/here", s.folder / "logs/still"
+        script = s.bin / "dockd-verify"
+        script.write_text(f"#!/bin/sh\necho >>{here}\nwhile [ -e {still} ]; do sleep 0.02; done\n"
+                          f'exec {programs}/dockd-verify "$@"\n')
+        script.chmod(0o755)
+        s.uploaders["far"].stop()
+        s.dock(1)
+        s.wait("all", "checked")
+        still.touch()
+        here.unlink()
+        s.start_uploader("far")
+        until(s, here.exists, "its receipt is being checked")
+        s.ctl("retry", "--reason", "a test")
+        s.core.send(signal.SIGHUP)
+        until(s, lambda: s.events("reloaded"), "reloaded")
+        still.unlink()
+        settled(s)
+        assert len(s.records("receipted")) == 1 and here.read_text() == "\n"

@@ -97,6 +97,7 @@ dockd_src := \
 	dockd/bay_view.c \
 	dockd/charge.c \
 	dockd/schedule.c \
+	dockd/turn.c \
 	dockd/roots.c \
 	dockd/health.c \
 	dockd/controllers.c \
@@ -455,6 +456,7 @@ test_time_src := tests/double/time_file.c
 
 unit_tests := \
 	listener \
+	turn \
 	recorded \
 	charge \
 	sheet \
@@ -711,6 +713,7 @@ unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/hotplug/sysfs.c dockd/base/proto.c
 unit_objs_schedule := dockd/base/log.c
+unit_objs_turn := dockd/schedule.c
 unit_objs_health := dockd/controllers.c dockd/base/log.c $(index_src)
 unit_pkg_health := sqlite3 libcrypto
 unit_objs_ports := usb/hotplug/ports.c usb/hotplug/burden.c

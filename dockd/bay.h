@@ -79,6 +79,7 @@ struct bay {
 	bool configured; /* named in dockd.conf: it stays when empty */
 	enum bay_state state;
 	enum bay_plan plan; /* what to do after the commit */
+	bool prepared;      /* in this turn: it may be planned for */
 	struct proto_arrived device;
 	const struct profile *profile;
 	struct child *child;

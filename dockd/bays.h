@@ -77,8 +77,7 @@ unsigned bays_end(struct bays *b);
 /* Kills the workers that are left. */
 void bays_free(struct bays *b);
 
-/* Once a turn; plan may only write to the journal, act comes after its commit. */
-void bays_plan(struct bays *b);
+/* Once a turn: does what turn_plan has planned, after the journal's commit. */
 void bays_act(struct bays *b);
 /* The part that is being pulled is so long now. */
 void bays_moved(struct bay *b, uint64_t length_bytes);

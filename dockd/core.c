@@ -13,6 +13,7 @@
 #include "manager.h"
 #include "policy.h"
 #include "state.h"
+#include "turn.h"
 
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -255,7 +256,7 @@ static void turn(struct core *c)
 		end_turn(c);
 		return;
 	}
-	bays_plan(c->bays);
+	turn_plan(c->bays);
 	intake_plan(c->intake);
 	if (judge_plan(c->judge))
 		c->bays->again = true;

@@ -431,6 +431,36 @@ static bool listing_is_due(struct bay *b, uint64_t now)
 	return true;
 }
 
+bool errand_prepare(struct bay *b)
+{
+	b->plan = PLAN_NONE;
+	if (b->state != BAY_READY || !journal_works(b->house->journal))
+		return false;
+	/* what has come in since the last turn changes whose turn it is */
+	if (b->linked)
+		listing_sum(ix(b), b->docking, &b->sum);
+	if (b->due_us && bay_now_us() < b->due_us && b->linked && b->sum.pending)
+		return false;
+	b->due_us = 0;
+	if (!b->clock_done) {
+		plan_clock(b);
+		if (b->plan != PLAN_NONE)
+			return false;
+	}
+	if (configuration_plan(b)) {
+		b->plan = PLAN_CONFIGURE;
+		return false;
+	}
+	if (unlocking_plan(b))
+		return false;
+	if (b->listings && !b->linked) {
+		if (!link_rows(b))
+			return false;
+		listing_sum(ix(b), b->docking, &b->sum);
+	}
+	return true;
+}
+
 void errand_plan(struct bay *b, bool may_pull)
 {
 	uint64_t now = bay_now_us();
@@ -438,26 +468,6 @@ void errand_plan(struct bay *b, bool may_pull)
 	b->plan = PLAN_NONE;
 	if (b->state != BAY_READY || !journal_works(b->house->journal))
 		return;
-	if (b->due_us && now < b->due_us && b->linked && b->sum.pending)
-		return;
-	b->due_us = 0;
-	if (!b->clock_done) {
-		plan_clock(b);
-		if (b->plan != PLAN_NONE)
-			return;
-	}
-	if (configuration_plan(b)) {
-		b->plan = PLAN_CONFIGURE;
-		return;
-	}
-	if (unlocking_plan(b))
-		return;
-	if (b->listings && !b->linked) {
-		/* whose turn it is can be told only now */
-		if (link_rows(b))
-			b->house->again = true;
-		return;
-	}
 	if (b->listings)
 		listing_sum(ix(b), b->docking, &b->sum);
 	if (b->listings && b->sum.pending && !bays_stop_why(b->house)[0]) {

@@ -1,6 +1,6 @@
 /*
- * schedule: whose turn it is to be pulled. Pure: facts of the bays in, an order out. Called by bay
- * each turn.
+ * schedule: whose turn it is to be pulled. Pure: facts of the bays in, an order out. Called by
+ * turn each turn.
  *
  * Cameras below one root port share its bandwidth, so few are pulled at once: one that is done early
  * frees an officer's camera early.

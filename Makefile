@@ -659,7 +659,7 @@ unit_objs_retention := dockd/retention_rules.c dockd/order.c dockd/ctl_time.c do
 unit_pkg_retention := libcrypto
 unit_pkg_asset := libcrypto
 index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c dockd/tally.c
-unit_objs_journal := dockd/journal.c dockd/witness.c dockd/base/log.c $(ledger_src) $(clock_src) $(index_src)
+unit_objs_journal := dockd/journal.c dockd/clock_set.c dockd/witness.c dockd/base/log.c $(ledger_src) tests/double/clock_file.c $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
@@ -688,7 +688,7 @@ unit_objs_breaker := dockd/waits.c $(clock_src)
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto
 unit_objs_checkpoint := $(filter-out dockd/ledger.c,$(ledger_src)) dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \
-	dockd/tlog.c dockd/journal.c dockd/witness.c dockd/base/log.c $(note_src) $(clock_src) $(index_src)
+	dockd/tlog.c dockd/journal.c dockd/clock_set.c dockd/witness.c dockd/base/log.c $(note_src) $(clock_src) $(index_src)
 unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto

@@ -8,6 +8,7 @@
 
 #include "base/handover.h"
 #include "base/log.h"
+#include "clock_set.h"
 #include "ledger.h"
 #include "ledger_read.h"
 #include "witness.h"
@@ -315,6 +316,7 @@ int journal_write(struct journal *j, struct record *r)
 	uint64_t seq;
 	int rc;
 
+	clock_set_look(j); /* else a time of after a jump would be the latest of before it */
 	if (j->broken)
 		return -EIO;
 	rc = r->overflow ? -EOVERFLOW : index_check(j->index, r);

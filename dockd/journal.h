@@ -31,8 +31,9 @@ struct index *journal_index(struct journal *j);
 struct ledger *journal_ledger(struct journal *j);
 
 /*
- * Appends and applies. 0 or -errno; once something failed, the journal is broken: every later call
- * gives -EIO and journal_works is false: intake and erasing stop, questions are still answered.
+ * Appends and applies, after a mark where the time of day was set (clock_set). 0 or -errno; once
+ * something failed, the journal is broken: every later call gives -EIO and journal_works is false:
+ * intake and erasing stop, questions are still answered.
  */
 int journal_write(struct journal *j, struct record *r);
 int journal_commit(struct journal *j);

@@ -1,5 +1,6 @@
 #include "retention.h"
 
+#include "clock_set.h"
 #include "index_asset.h"
 #include "index_clock.h"
 #include "index_evidence.h"
@@ -329,7 +330,10 @@ static void step(struct retention *rt, const struct asset *a, enum due_stage sta
 	static const struct disposal_order by_age;
 	int64_t marked_s = rt->now_s - a->marked_s;
 
-	if (!rt->dispose || stopped_why(rt)[0] || stage < DUE_MARKED)
+	if (!rt->dispose || stage < DUE_MARKED)
+		return;
+	clock_set_look(rt->journal); /* after all times that say it is due were read */
+	if (stopped_why(rt)[0])
 		return;
 	if (!mark_stands(rt, a))
 		mark(rt, a);

@@ -4,6 +4,7 @@ The destination is the stock tus server, read back or with the receipt hook and 
 the clocks of the station and of the server; nothing is waited for by time.
 """
 import hashlib
+import os
 import pathlib
 import signal
 
@@ -333,19 +334,20 @@ def test_a_retry_while_a_receipt_is_checked_asks_for_no_second_one():
         # not there at the start, it is run as what lies there then
         here, still = s.folder / "logs/here", s.folder / "logs/still"
         script = s.bin / "dockd-verify"
-        script.write_text(f"#!/bin/sh\necho >>{here}\nwhile [ -e {still} ]; do sleep 0.02; done\n"
+        script.write_text(f"#!/bin/sh\necho >>{here}\n[ ! -p {still} ] || : <{still}\n"
                           f'exec {programs}/dockd-verify "$@"\n')
         script.chmod(0o755)
         s.uploaders["far"].stop()
         s.dock(1)
         s.wait("all", "checked")
-        still.touch()
+        os.mkfifo(still)
         here.unlink()
         s.start_uploader("far")
         until(s, here.exists, "its receipt is being checked")
         s.ctl("retry", "--reason", "a test")
         s.core.send(signal.SIGHUP)
         until(s, lambda: s.events("reloaded"), "reloaded")
-        still.unlink()
+        with open(still, "wb"):
+            still.unlink()
         settled(s)
         assert len(s.records("receipted")) == 1 and here.read_text() == "\n"

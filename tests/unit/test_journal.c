@@ -6,12 +6,14 @@
 
 #include "../../dockd/base/handover.h"
 #include "../../dockd/index_asset.h"
+#include "../../dockd/index_clock.h"
 #include "../../dockd/index_policy.h"
 #include "../../dockd/ledger.h"
 #include "folder.h"
 #include "write.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -754,6 +756,34 @@ static void broken_ledger_is_named(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void set_clock(const char *path, int64_t by_s)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fprintf(f, "0 1 %" PRId64 "\n", by_s);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* The first record after the clock was set ahead does not pass for one of before. */
+static void a_set_clock_comes_before_a_record(void **state)
+{
+	char path[256];
+
+	(void)state;
+	folder_path(path, dir, "clock");
+	assert_int_equal(setenv("CLOCK_FILE", path, 1), 0);
+	set_clock(path, 0);
+	put_docked(1, "1", "A");
+	assert_int_equal(index_clock_doubt_s(journal_index(j)), 0);
+	set_clock(path, 365 * 86400);
+	put_docked(2, "2", "B");
+	assert_in_range(index_clock_doubt_s(journal_index(j)), 365 * 86400, 365 * 86400 + 60);
+	set_clock(path, 0);
+	put_docked(3, "3", "C");
+	assert_int_equal(unsetenv("CLOCK_FILE"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -769,6 +799,7 @@ int main(void)
 		TEST(bad_records),
 		TEST(full_disk),
 		TEST(broken_ledger_is_named),
+		TEST(a_set_clock_comes_before_a_record),
 	};
 
 	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

@@ -88,8 +88,9 @@ def fresh(a, readme):
 
 
 def named(a, readme):
-    a.sh("sed -i '/^#* *station *=/d' /etc/dockd/dockd.conf && printf '%%s\\n' '%s' >>/etc/dockd/dockd.conf" %
-         readme("station = "))
+    # and a reserve as small as the disk of a test
+    a.sh("sed -i '/^#* *station *=/d' /etc/dockd/dockd.conf && printf '%%s\\n' '%s' 'reserve-bytes = 1048576;' "
+         ">>/etc/dockd/dockd.conf" % readme("station = "))
     for begin in ("sudo systemctl stop dockd", "sudo mv /var/lib/dockd ", "sudo systemctl start dockd"):
         a.sh(readme(begin))
     a.until("dockctl status", 60)

@@ -456,6 +456,7 @@ test_time_src := tests/double/time_file.c
 
 unit_tests := \
 	listener \
+	child \
 	turn \
 	recorded \
 	charge \
@@ -680,6 +681,8 @@ unit_pkg_bundle := sqlite3 libcrypto
 unit_objs_staging := dockd/base/handover.c
 unit_objs_listener := dockd/base/log.c
 unit_pkg_listener := libsystemd
+unit_objs_child := dockd/child.c dockd/base/log.c dockd/base/msg.c dockd/base/proto.c
+unit_pkg_child := libsystemd
 unit_objs_waits := dockd/waits.c $(clock_src)
 unit_objs_line := uploader/bucket.c dockd/base/timetable.c
 unit_objs_trust := uploader/certificate.c

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define TURN_MESSAGES 64
+#define HIDDEN_FROM 64    /* descriptors from here on: see child_hide */
 #define LINGER_US 2000000 /* between the end of its socket and SIGKILL */
 
 struct child {
@@ -193,6 +194,7 @@ static int spawn(const char *program, int sock, pid_t *pid)
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, sock, 3);
+	posix_spawn_file_actions_addclosefrom_np(&actions, HIDDEN_FROM);
 	r = posix_spawn(pid, file, &actions, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
@@ -246,6 +248,16 @@ int child_send(struct child *c, unsigned type, const void *body, const int *fds,
 	if (c->sock < 0)
 		return -EPIPE;
 	return msg_send(c->sock, type, 0, 0, body, fds, nfds);
+}
+
+int child_hide(int fd)
+{
+	int hidden = fcntl(fd, F_DUPFD_CLOEXEC, HIDDEN_FROM);
+
+	if (hidden < 0)
+		return fd;
+	close(fd);
+	return hidden;
 }
 
 pid_t child_pid(const struct child *c)

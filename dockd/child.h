@@ -45,6 +45,14 @@ int child_send(struct child *c, unsigned type, const void *body, const int *fds,
 
 pid_t child_pid(const struct child *c);
 
+/*
+ * Moves a descriptor of ours to where a child, while it is being started, closes it at once: its copies
+ * of all others go only within its execve, which may end after child_start has returned. Until then a
+ * file would seem to be open elsewhere (F_SETLEASE). fd is taken over; the new one, or fd itself where
+ * there is no room for another.
+ */
+int child_hide(int fd);
+
 /* Kills it; `ended` is still called, with `why` in how. */
 void child_kill(struct child *c, const char *why);
 

@@ -549,7 +549,8 @@ static void act_fetch(struct bay *b)
 	handover("docking-fetch");
 	send_or_lose(
 	    b, b->plan == PLAN_COMPARE ? BAY_COMPARING : BAY_FETCHING, MSG_FETCH, &f, &fd, 1);
-	b->part_fd = fd;
+	b->part_fd =
+	    child_hide(fd); /* open while others' workers are started, until it is sealed */
 }
 
 static void act_erase(struct bay *b)

@@ -151,7 +151,7 @@ def lamps(a, readme):
     a.ctl("wait", "bay", "1", "take")
     a.until("test $(cat %s/brightness) = 1" % a.lamp("3", "capslock"), 60)
     text = a.sh(readme("sudo dockctl light test all"), 300)
-    t.check("each lamp is let blink and named", "1-3/capslock" in text and "1-3/numlock" in text, text)
+    t.check("each lamp is let blink and named", "capslock: bay 1" in text and "numlock: the station light" in text, text)
     text = a.sh(readme("sudo dockd --udev-rules"))
     t.check("rules for the bay are printed", "1-1.1" in text, text)
 

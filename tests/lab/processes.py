@@ -18,18 +18,30 @@ TABLE = {
 FAMILIES = ("unix", "netlink", "packet", "tcp", "tcp6", "udp", "udp6", "raw", "raw6")
 
 # Nothing of dockd moves meanwhile, so it is few commands: the watchdog goes on. Sockets of another network
-# namespace (the journal's) are in init's list.
+# namespace (the journal's) are in init's list. A worker is looked at once it has shut itself in: it has one
+# filter more than the program that started it; before, it reads what its libraries are set up by.
 LOOK = r"""
-exec 9<> <(:)
+exec 9<> <(:) 8>/run/look.lock
+shut_in() {
+	local pid
+	for pid in $(pgrep -x "$1"); do
+		awk '/^Seccomp_filters/ { n[FILENAME] = $2 } END { exit !(n[ARGV[1]] > n[ARGV[2]]) }' \
+			/proc/$pid/status /proc/$(ps -o ppid= -p $pid | tr -d ' ')/status && return
+	done 2>/dev/null
+	return 1
+}
 while :; do
 	until pgrep -x "$1" >/dev/null; do read -r -t 0.05 -u 9; done
+	flock 8
 	systemctl freeze dockd
-	! pgrep -x "$1" >/dev/null || break
-	systemctl thaw dockd # it had ended by then
+	! shut_in "$1" || break
+	systemctl thaw dockd # it had ended by then, or is not yet shut in
+	flock -u 8
 done
 pids=$(pgrep '^dockd' | tr '\n' ' ')
 eval "ls -l /proc/{0,${pids// /,}0}/fd; grep -H '' /proc/{0,${pids// /,}0}/status /proc/{1,${pids// /,}1}/net/{%s}" 2>/dev/null
 systemctl thaw dockd
+flock -u 8
 cat /etc/passwd
 echo looked
 """ % ",".join(FAMILIES)
@@ -80,8 +92,15 @@ def processes(text):
             status, kinds = by_pid[pid], {}
             for path in re.findall(" -> (.*)", listing):
                 kinds.setdefault(kind(path, families), []).append(path)
-            found[status["Name"]] = {"user": users[status["Uid"].split()[0]], "status": status, "files": kinds}
+            process = {"user": users[status["Uid"].split()[0]], "status": status, "files": kinds}
+            # Of several the one with most filters: a program that is just being started has none of its own yet.
+            if filters(process) > filters(found.get(status["Name"])):
+                found[status["Name"]] = process
     return found
+
+
+def filters(process):
+    return int(process["status"]["Seccomp_filters"]) if process else -1
 
 
 def judge(name, process):

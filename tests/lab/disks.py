@@ -7,6 +7,7 @@ images lie on a tmpfs, which sets that at the first read after it was put back.
 
 import os
 import subprocess
+import threading
 import time
 
 from labstation import on_bus, wait_on_bus
@@ -59,11 +60,33 @@ def settled(serial):
     """The device is on the bus, and udev has done with it."""
     t.check("%s is on the bus" % serial, wait_on_bus(serial))
     shell("udevadm settle")
-    until(20, lambda: not bound("usb-storage") and not bound("uas"))
+    until(60, lambda: not bound("usb-storage") and not bound("uas"))
 
 
 def gone(serial):
-    until(20, lambda: not on_bus(serial))
+    until(60, lambda: not on_bus(serial))
+
+
+class Monitor:
+    """What the kernel tells of USB from now on: it is listening before this returns."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(["udevadm", "monitor", "--kernel", "--subsystem-match=usb"],
+                                        stdout=subprocess.PIPE, text=True)
+        self.told = ""
+        while not self.told.startswith("KERNEL"):
+            self.told = self.process.stdout.readline() or "KERNEL: udevadm monitor has ended"
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.told += line
+
+    def close(self):
+        self.process.terminate()
+        self.reader.join()
+        self.process.wait()
 
 
 # ---- the kernel never binds a camera ----
@@ -81,14 +104,13 @@ def kernel_keeps_off():
     delay = open("/sys/module/usb_storage/parameters/delay_use").read().strip()
     t.check("usb-storage waits (delay_use=%s)" % delay, int(delay) >= 5)
     t.check("loaded meanwhile, it is unbound",
-            until(20, lambda: not bound("usb-storage")), bound("usb-storage"))
+            until(60, lambda: not bound("usb-storage")), bound("usb-storage"))
     hmp("device_del q0")
     shell("gadget_pull_disk 0")
     gone("DISK0")
     gone("QDISK0")
     # Loaded beforehand, bulk-only and UAS.
-    binds = subprocess.Popen(["udevadm", "monitor", "--kernel", "--subsystem-match=usb"],
-                             stdout=subprocess.PIPE, text=True)
+    binds = Monitor()
     hmp("device_add usb-uas,id=u0,serial=UAS0,bus=xhci.0")
     hmp("drive_add 0 if=none,id=u0-0,file=%s/q.img,format=raw" % out)
     hmp("device_add scsi-hd,bus=u0.0,drive=u0-0")
@@ -96,11 +118,11 @@ def kernel_keeps_off():
     shell("gadget_disk 0 DISK0 rw:%s; gadget_disk 1 DISK1 ro:%s" % (mine, mine))
     for serial in ("DISK0", "DISK1", "UAS0"):
         settled(serial)
-    binds.terminate()
-    told = binds.communicate()[0]
     ports = [on_bus(serial) for serial in ("DISK0", "DISK1", "UAS0")]
-    t.check("loaded beforehand it binds all three at first",
-            all("bind     /devices" in told and "/%s:1.0 (usb)" % p in told for p in ports), told)
+    t.check("loaded beforehand it binds all three at first", until(60, lambda: all(
+        "bind     /devices" in binds.told and "/%s:1.0 (usb)" % p in binds.told for p in ports)), binds.told)
+    binds.close()
+    shell("udevadm settle")
     t.check("and has none a moment later", not bound("usb-storage") and not bound("uas"),
             bound("usb-storage") + bound("uas"))
     t.check("no block was read of either gadget", not was_read(mine))
@@ -118,10 +140,10 @@ def a_port_that_is_no_bay():
         f.write('SUBSYSTEM=="usb|block", KERNELS=="%s", ENV{DOCKD_BAY}="no"\n' % shell("gadget_port 1"))
     shell("udevadm control --reload; gadget_disk 1 STICK1 ro:%s" % stick)
     wait_on_bus("STICK1")
-    t.check("a stick in a port that is no bay has its disk", until(20, lambda: "sda" in disks()), disks())
-    t.check("and was read", until(20, lambda: was_read(stick)))
+    t.check("a stick in a port that is no bay has its disk", until(60, lambda: "sda" in disks()), disks())
+    t.check("and was read", until(60, lambda: was_read(stick)))
     shell("gadget_pull_disk 1; rm /run/udev/rules.d/59-dockd-bays.rules; udevadm control --reload")
-    t.check("pulled out, it is gone", until(20, lambda: not disks()), disks())
+    t.check("pulled out, it is gone", until(60, lambda: not disks()), disks())
 
 
 for part in (kernel_keeps_off, a_port_that_is_no_bay):

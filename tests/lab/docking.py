@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A shift comes in: six real cameras within a second, to a stock @tus/server, byte for byte.
+"""A shift comes in: six real cameras at once, to a stock @tus/server, byte for byte.
 
 A keyboard and a network adapter are plugged in with them and must never be opened.
 """
@@ -40,7 +40,7 @@ for folder in ("/run/server", "/run/station"):
     os.makedirs(folder)
 with TusServer("/run/server") as server, LabStation(folder="/run/station", take_when="server",
         destinations=[{"name": "evidence", "driver": "tus", "url": server.url}]) as s:
-    s.wait("idle", timeout=60)
+    s.wait("idle", timeout=120)
     began = time.monotonic()
     with open("/dev/virtio-ports/hmp", "w") as hmp:
         hmp.write("".join(
@@ -52,12 +52,15 @@ with TusServer("/run/server") as server, LabStation(folder="/run/station", take_
     for n in range(4):
         with open("/sys/kernel/config/usb_gadget/cam%d/UDC" % n, "w") as udc:
             udc.write("dummy_udc.%d\n" % n)
-    t.check("six cameras plugged in within a second (%.2f s)" % (time.monotonic() - began),
-            time.monotonic() - began < 1)
+    plugged = time.monotonic() - began
     ports = [wait_on_bus(serial) for serial in serials]
     t.check("all six are on the bus", all(ports), ports)
-    s.wait("dockings", "6", timeout=120)
+    s.wait("dockings", "6", timeout=300)
     t.check("six dockings", s.ctl("status")["dockings"] == 6)
+    # Not by time, which is this machine's: all six are there before the station is through with any.
+    first = {bay["camera"]: bay["light"] for bay in s.ctl("bay")["bays"]}
+    t.check("six cameras plugged in at once (%.2f s): none is free before the last is docked" % plugged,
+            "take" not in first.values(), first)
     lights, done = set(), threading.Event()
 
     def watch():

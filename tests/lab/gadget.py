@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 
-from probe import HERE, Tally, shell, until
+from probe import HERE, Tally, attribute, shell, until
 
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 from initiator import EVENT, Broken, Ptp, Stall, TimedOut, Unplugged  # noqa: E402
@@ -25,15 +25,14 @@ camera = Camera.gadget(BUILD, "/run/vcam", "A", 0, objects=[
     clip("empty", 0), clip("huge", 5 << 30, 9)])
 
 
-def dock(open_session=True, timeout=20):
+def dock(open_session=True):
     """Plugs it in where it is out, and connects."""
     if not camera.stats()["plugged"]:
         camera.plug("0")
     camera.wait("connected", exactly=1)
-    until(20, lambda: (sysfs / "bConfigurationValue").read_text().strip() == "1"
-          if sysfs.exists() else False)
-    numbers = [int((sysfs / n).read_text()) for n in ("busnum", "devnum")]
-    p = Ptp("/dev/bus/usb/%03d/%03d" % tuple(numbers), timeout=timeout)
+    until(60, lambda: attribute(port, "bConfigurationValue") == "1")
+    numbers = [int(attribute(port, n)) for n in ("busnum", "devnum")]
+    p = Ptp("/dev/bus/usb/%03d/%03d" % tuple(numbers))
     if open_session:
         p.open()
     return p
@@ -99,9 +98,11 @@ p.transaction += 1
 t.check("and works again", len(p.storages()) == 1)
 
 p.close()
-p = dock(timeout=2)
+p = dock()
 camera.fault("silent", object=A, at=100000, text="request")
+p.host.timeout_ms = 2000
 t.check("silence in the data", raises(TimedOut, p.must, 0x1009, h))
+p.host.timeout_ms = 20000
 p.host.control(0x21, 0x66)
 t.check("device reset ends it", p.open() == 0x2001)
 t.check("no stale bytes", p.must(0x1009, h) == generate(7, 0, 3 * MIB))
@@ -110,13 +111,13 @@ p.host.write(p.container(1, 0x1009, struct.pack("<I", h)))
 p.host.read(wanted=4096)
 p.host.control(0x21, 0x64, data=struct.pack("<HI", 0x4001, p.transaction))
 p.transaction += 1
-until(5, lambda: p.host.control(0xA1, 0x67, length=64)[2:4] == b"\x01\x20")
+until(60, lambda: p.host.control(0xA1, 0x67, length=64)[2:4] == b"\x01\x20")
 t.check("cancel", len(p.storages()) == 1 and camera.stats()["cancels"] == 1)
 
 p.host.write(p.container(1, 0x1009, struct.pack("<I", h)))
 p.host.read(wanted=4096)
 p.close()
-p = dock(open_session=False, timeout=2)
+p = dock(open_session=False)
 stale = p.host.read(wanted=4096)
 t.check("a killed worker leaves its data behind", stale == generate(7, 4096 - 12, 4096))
 p.host.reset()
@@ -140,7 +141,7 @@ for n in (0, 1, 500, 511, 512, 12345, 65536 - 12, 65536, 1000000, 3 * MIB - 1):
     t.check("pulled at byte %d" % n, bytes(got[12:]) == generate(7, 0, n) and
             camera.sent(A) - before == n, (len(got), whole, camera.sent(A) - before))
     p.close()
-    until(20, lambda: not sysfs.exists())
+    until(60, lambda: not sysfs.exists())
 
 # ---- no serial, another serial ----
 camera.fault("serial", text="BWC-Z")

@@ -264,7 +264,7 @@ def in_parallel(function, jobs):
         multiprocessing.Process(target=mine, daemon=True,
                                 args=(function, n, queue, results)).start()
     for _ in jobs:
-        yield results.get(timeout=180)
+        yield results.get(timeout=600)
 
 
 def tell(t, what, results):

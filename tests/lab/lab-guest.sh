@@ -52,8 +52,9 @@ camera_prepare() {
 	until_true 60 test -e "/run/ffs$n/ep1"
 }
 
+# Again and again: the endpoints' files are there a moment before the gadget may be bound.
 camera_plug() {
-	echo "dummy_udc.$1" >"$gadgets/cam$1/UDC"
+	until_true 60 eval "echo dummy_udc.$1 >$gadgets/cam$1/UDC"
 }
 
 camera_umtp() {
@@ -66,7 +67,7 @@ camera_pull() {
 	pid=$(cat "/run/umtprd$1.pid")
 	kill -9 "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
-	until_true 10 umount "/run/ffs$1"
+	until_true 60 umount "/run/ffs$1"
 }
 
 # A gadget of its own beside cam$N: the port is one and the same. Read-only unless "rw:" is said.

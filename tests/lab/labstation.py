@@ -8,7 +8,7 @@ import os
 import pathlib
 import sys
 
-from probe import HERE, shell, until
+from probe import HERE, on_bus, set_up, shell, until
 
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 import station as system  # noqa: E402
@@ -52,19 +52,8 @@ def digests(folder):
     return found
 
 
-def on_bus(serial):
-    """The port ("1-2") of the device with this serial, or None."""
-    for device in pathlib.Path("/sys/bus/usb/devices").iterdir():
-        try:
-            if (device / "serial").read_text().strip() == serial:
-                return device.name
-        except OSError:
-            continue
-    return None
-
-
-def wait_on_bus(serial, seconds=30):
-    return until(seconds, lambda: on_bus(serial))
+def wait_on_bus(serial, seconds=60):
+    return until(seconds, lambda: set_up(serial))
 
 
 def node_of(port):

@@ -8,6 +8,7 @@ import os
 import pathlib
 import sys
 
+import probe
 from probe import HERE, Tally, shell, until
 
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
@@ -29,12 +30,11 @@ image.write_bytes(generate(1, 0, 4 * MIB))
 
 
 def attribute(name):
-    path = sysfs / name
-    return path.read_text().strip() if path.exists() else ""
+    return probe.attribute(port, name)
 
 
 def disk(timeout=20):
-    until(20, lambda: attribute("bConfigurationValue") == "1")
+    until(60, lambda: attribute("bConfigurationValue") == "1")
     numbers = [int(attribute(n)) for n in ("busnum", "devnum")]
     return Disk("/dev/bus/usb/%03d/%03d" % tuple(numbers), timeout=timeout)
 
@@ -67,7 +67,7 @@ t.check("disk mode", vendor(d, 6) == PASSED)
 d.close()
 
 # ---- back by itself, on the same port ----
-until(20, lambda: attribute("serial") == "CARD-L")
+until(60, lambda: attribute("serial") == "CARD-L")
 t.check("it is back as another device", attribute("idProduct") == "0105", attribute("idProduct"))
 d = disk()
 d.ready()
@@ -109,7 +109,7 @@ except Exception:  # noqa: BLE001 -- whichever error the bus gives
 camera.wait("plugged", exactly=0)
 t.check("pulled in the data", gone)
 d.close()
-until(20, lambda: not sysfs.exists())
+until(60, lambda: not sysfs.exists())
 
 # ---- locked again ----
 camera.plug("0")

@@ -6,6 +6,7 @@ comes. The layouts are those of dockd/base/proto_hotplug.h.
 
 import ctypes
 import os
+import pathlib
 import re
 import select
 import signal
@@ -66,13 +67,42 @@ def hmp(command):
 
 
 def until(seconds, what):
-    """Asks again until what() is true; its last answer."""
+    """Asks again until what() is true; its last answer, which is of after that time where none was."""
     end = time.monotonic() + seconds
     while True:
+        late = time.monotonic() > end
         got = what()
-        if got or time.monotonic() > end:
+        if got or late:
             return got
         time.sleep(0.02)
+
+
+def on_bus(serial):
+    """The port ("1-2") of the device with this serial, or None."""
+    for device in pathlib.Path("/sys/bus/usb/devices").iterdir():
+        try:
+            if (device / "serial").read_text().strip() == serial:
+                return device.name
+        except OSError:
+            continue
+    return None
+
+
+def attribute(port, name):
+    """What sysfs says of the device at this port now; "" where there is none, or it is just leaving."""
+    try:
+        return pathlib.Path("/sys/bus/usb/devices", port, name).read_text().strip()
+    except OSError:
+        return ""
+
+
+def set_up(serial):
+    """
+    The port of the device with this serial once its interfaces are there, or None: the serial is there
+    before, and the configuration is told only when the kernel has done with them.
+    """
+    port = on_bus(serial)
+    return port if port and attribute(port, "bConfigurationValue") else None
 
 
 def text(field):
@@ -140,7 +170,7 @@ class ProbeCore:
              program or BUILD + "/dockd-hotplug", "--socket", self.path])
         self.listener.settimeout(30)
         self.sock, _ = self.listener.accept()
-        kind, body, _ = self.receive(10)
+        kind, body, _ = self.receive(60) or (0, b"", [])
         if kind != HELLO or struct.unpack_from("=II", body) != (PROTO_VERSION, 1):
             raise RuntimeError("not the HELLO of hotplug")
         self.send(WELCOME, struct.pack("=II64s", PROTO_VERSION, 1, b"probe"))
@@ -168,6 +198,8 @@ class ProbeCore:
         if got is None:
             return False
         kind, body, fds = got
+        if kind == 0:
+            raise RuntimeError("dockd-hotplug has ended")
         if kind == ARRIVED:
             told = facts(body)
         elif kind == LEFT:
@@ -197,8 +229,12 @@ class ProbeCore:
                     del self.seen[i]
                     return told
             left = end - time.monotonic()
-            if left <= 0 or (not self.pump(left) and time.monotonic() >= end):
+            if not self.pump(max(0.0, left)) and left <= 0:
                 return None
+
+    def wait(self, seconds, what):
+        """Takes what comes until what() is true; its last answer."""
+        return until(seconds, lambda: (self.pump(0), what())[1])
 
     def quiet(self, seconds):
         """What comes unasked within so many seconds; takes it out."""
@@ -208,7 +244,7 @@ class ProbeCore:
         came, self.seen = self.seen, []
         return came
 
-    def open(self, port, generation, seconds=15):
+    def open(self, port, generation, seconds=60):
         self.send(OPEN, PORT.pack(port.encode(), generation))
         return self.expect(seconds, OPENED, port=port, generation=generation)
 

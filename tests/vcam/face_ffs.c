@@ -25,7 +25,7 @@
 #define CHUNK_BYTES 32768u
 #define IN_SLOTS 4u
 #define CONTROLLER_BUFFER 64u
-#define LINGER_NS 50000000u
+#define LINGER_NS 250000000u /* a host's program may be kept from its processor so long */
 #define SLOT_OUT IN_SLOTS
 #define SLOT_EVENT (IN_SLOTS + 1)
 #define SLOTS (IN_SLOTS + 2)
@@ -325,18 +325,6 @@ static void answer_setup(struct vcam *v, const struct usb_ctrlrequest *setup)
 		fprintf(stderr, "vcam: ep0: %s\n", strerror(errno));
 }
 
-static void set_enabled(struct vcam *v)
-{
-	struct usb_endpoint_descriptor d;
-
-	enabled = true;
-	held = 0;
-	if (ioctl(ep_in, FUNCTIONFS_ENDPOINT_DESC, &d) == 0)
-		v->responder.packet = le16toh(d.wMaxPacketSize);
-	v->connected = true;
-	v->connections++;
-}
-
 static void set_disabled(struct vcam *v)
 {
 	if (enabled && v->plugged)
@@ -345,6 +333,21 @@ static void set_disabled(struct vcam *v)
 	zero_packet = false;
 	held = 0;
 	v->connected = false;
+}
+
+static void set_enabled(struct vcam *v)
+{
+	struct usb_endpoint_descriptor d;
+
+	/* the kernel forgets a "disabled" that nobody has read by now: the host has reset the port */
+	if (enabled)
+		set_disabled(v);
+	enabled = true;
+	held = 0;
+	if (ioctl(ep_in, FUNCTIONFS_ENDPOINT_DESC, &d) == 0)
+		v->responder.packet = le16toh(d.wMaxPacketSize);
+	v->connected = true;
+	v->connections++;
 }
 
 static void read_ep0(struct vcam *v)

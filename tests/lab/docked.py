@@ -123,7 +123,7 @@ def whole_station():
         plug(2)
         pulled_out(s)
         for serial in [*serials, "RO0"]:
-            s.wait("bay", on_bus(serial), "take", timeout=200)
+            s.wait("bay", on_bus(serial), "take", timeout=600)
         s.wait("all", "receipted", timeout=60)
         got = digests("/run/station/store")
         t.check("every file of five disks is at the destination, byte for byte (%d)" % len(wanted),
@@ -170,7 +170,7 @@ def pulled_out(s):
         wait_on_bus("RO0")
         if before >= size:
             break
-    s.wait("clip", number, "receipted", timeout=200)
+    s.wait("clip", number, "receipted", timeout=600)
     c = s.clip(number)
     t.check("pulled out %d times and whole" % done, done >= 2 and c["interruptions"] == done, c)
     t.check("%d bytes were read again" % (c["pulled_bytes"] - size),
@@ -230,7 +230,7 @@ def probe_and_draft(s):
     """Each kind of device is told for what it is; with the draft alone a gadget docks as it did."""
     fill("/run/cam3", {"DCIM/mtp.mp4": 4321})
     shell("camera_umtp 3 BWC-MTP /run/cam3")
-    s.wait("bay", wait_on_bus("BWC-MTP"), "take", timeout=120)
+    s.wait("bay", wait_on_bus("BWC-MTP"), "take", timeout=400)
     told = probed(s, on_bus("BWC-MTP"))
     t.check("a camera of MTP is probed as one", told.get("driver") == "ptp" and told["serial"] == "BWC-MTP", told)
     for serial in ("TWO0", "QMBR0"):
@@ -252,7 +252,7 @@ def probe_and_draft(s):
     shell("gadget_prepare_disk 1 DRAFT0 rw:/run/img/new.img")
     plug(1)
     port = wait_on_bus("DRAFT0")
-    s.wait("bay", port, "take", timeout=120)
+    s.wait("bay", port, "take", timeout=400)
     bay = s.bay(port)
     t.check("the drafted profile works as it is", bay["camera"] == "DRAFT0" and
             bay["profile"].startswith("draft-") and set(wanted) <= set(digests("/run/station/store")), bay)

@@ -71,7 +71,7 @@ with TusServer("/run/server") as server, LabStation(folder="/run/station", take_
     watcher.start()
     try:
         for port in ports:
-            s.wait("bay", port, "take", timeout=700)
+            s.wait("bay", port, "take", timeout=1000)
         s.wait("all", "receipted", timeout=60)
     finally:
         done.set()

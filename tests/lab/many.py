@@ -68,7 +68,7 @@ with LabStation(folder="/run/station", take_when="server") as s:
     hung_port = until(60, lambda: on_bus("HUNG"))
     t.check("and the one that hangs", hung_port)
     for port in ports:
-        s.wait("bay", port, "take", timeout=300)
+        s.wait("bay", port, "take", timeout=600)
     got = digests("/run/station/store")
     t.check("every file of the sixteen is at the destination, byte for byte (%d)" % len(wanted),
             set(wanted) <= set(got), [wanted[d] for d in set(wanted) - set(got)][:5])

@@ -271,9 +271,10 @@ class Appliance:
         self.process.send_signal(signal.SIGKILL)
         self._ended()
 
-    def poweroff(self, seconds=120):
+    def poweroff(self, seconds=400):
         """As a person does who shuts the PC down."""
-        self.shell.run("systemctl poweroff &", 30)
+        with contextlib.suppress(Failed):  # it may be gone before its shell has answered
+            self.shell.run("systemctl poweroff &", 60)
         try:
             self.process.wait(seconds)
         finally:

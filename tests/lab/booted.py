@@ -18,7 +18,7 @@ from lamps import Lamps
 from labstation import fill
 from only_cameras import only_cameras
 from probe import Tally
-from processes import TABLE, Look, judge
+from processes import TABLE, Look, filters, judge, still_wrong
 
 MIB = 1 << 20
 t = Tally("booted")
@@ -63,6 +63,8 @@ def all_held(a, wanted):
 
 def comes_up(a):
     t.check("systemd has started everything", a.boot() == "running", a.run("systemctl --failed")[1])
+    # For systemd they run from their first moment on, and "idle" does not ask for them.
+    a.until("dockctl --json status | jq -e '.hotplug and all(.destinations[]; .connected)'")
     state = a.sh("systemctl is-active dockd dockd-hotplug dockd-uploader@local").split()
     t.check("the three services run", state == ["active"] * 3, state)
     a.ctl("wait", "idle")
@@ -74,17 +76,18 @@ def lamps_tell(a, lamps, work):
     told = lamps.told()
     t.check("empty bays wink, the station is well (%s)" % told, told == ["empty"] * 4 + ["take"], lamps.seen)
     looks = [Look(a, program) for program in ("dockd-camera", "dockd-verify")]
+    begin = lamps.now()
     a.dock_mtp("cam1", "1.1", "BWC-1", work / "cam1")
     a.dock_mtp("cam2", "1.2", "BWC-2", work / "cam2")
     a.dock_disk("card", "2.1", "BWC-3", work / "card.img")
     a.ctl("wait", "bay", "1", "reading")
-    begin = lamps.now()
     a.ctl("wait", "bay", "3", "charging")
     a.ctl("wait", "bay", "2", "take")
     a.ctl("wait", "bay", "1", "take")
     seen = {}
     for look in looks:
-        seen.update(look.found())
+        seen.update((name, process) for name, process in look.found().items()
+                    if filters(process) >= filters(seen.get(name)))
     said = lamps.said(begin)
     t.check("bay 1 was being read, by its lamp (%s)" % said[0], "reading" in said[0], lamps.seen)
     told = lamps.told()
@@ -141,22 +144,27 @@ def services_are_bounded(a, seen):
     t.check("seen: %s" % ", ".join(sorted(seen)), set(seen) >= set(TABLE), TABLE.keys() - seen.keys())
     for name, process in sorted(seen.items()):
         wrong = judge(name, process)
+        if wrong and name not in ("dockd-camera", "dockd-verify"):
+            print("        %s at the first look: %s" % (name, wrong), flush=True)
+            wrong = still_wrong(a, name, wrong)
         t.check("%s has what it may have (%d files)" % (name, len(process["files"])), not wrong, wrong)
 
 
 def killed(a, lamps):
+    restarts = int(a.sh("systemctl show -P NRestarts dockd"))
     begin = lamps.now()
     a.sh("systemctl kill -s KILL dockd")
-    a.until("systemctl is-active dockd && dockctl wait idle --timeout 60")
+    a.until("test $(systemctl show -P NRestarts dockd) -gt %d && systemctl is-active dockd && "
+            "dockctl wait idle --timeout 60" % restarts)
     samples = lamps.since(begin, 15)
     for bay, lamp in enumerate(samples[:2], 1):
         # The lamp goes dark and stays so while nobody knows what is in the bay.
         dark = [time for time, lit in lamp if not lit and
                 not any(other for at, other in lamp if time <= at < time + 1)]
         t.check("dockd killed: bay %d was dark after %.1f s" % (bay, dark[0] - begin if dark else 99), dark)
-    t.check("systemd has started it again", a.sh("systemctl show -P NRestarts dockd").strip() == "1")
-    for bay in ("1", "2"):
-        a.ctl("wait", "bay", bay, "take")
+    t.check("systemd has started it again", int(a.sh("systemctl show -P NRestarts dockd")) == restarts + 1)
+    for bay, light in (("1", "take"), ("2", "take"), ("3", "charging"), ("4", "empty")):
+        a.ctl("wait", "bay", bay, light)
     told = lamps.told()
     t.check("and it says again what is so (%s)" % told, told[:4] == ["take", "take", "charging", "empty"], lamps.seen)
 
@@ -190,7 +198,8 @@ def turned(a):
     a.sh("systemctl restart dockd")
     for bay in ("1", "2"):
         a.ctl("wait", "bay", bay, "take")
-    a.until("systemctl is-active dockd-hotplug dockd-uploader@local")
+    for unit in ("dockd-hotplug", "dockd-uploader@local"):
+        a.until("systemctl is-active " + unit)
     t.check("restart: all three are back", True)
 
 
@@ -198,9 +207,10 @@ def new_lamps(a, lamps):
     """A keyboard that was pulled out has another name in the class when it is back."""
     was = a.lamp("3", "numlock")
     a.undock("lamps")
+    a.until("! test -e %s" % was)  # the guest hears of it later than QEMU
     a.keyboard("lamps", "3")
     now = a.lamp("3", "numlock")
-    a.until("grep -q 1 %s/brightness" % now, 60)
+    a.until("grep -q 1 %s/brightness" % now)
     t.check("lamps pulled out and back are lit again", was != now, (was, now))
 
 

@@ -414,9 +414,10 @@ def honest(server, request):
     if method == "OPTIONS":
         return answer(204, "Tus-Resumable: 1.0.0", "Tus-Extension: creation,termination", reason="")
     if method == "POST":
-        path = f"/files/{len(server.uploads) + 1}"
-        server.uploads[path] = [int(request.headers["upload-length"]), bytearray()]
-        return answer(201, f"Location: {server.url}/{len(server.uploads)}", "Upload-Offset: 0")
+        with server.lock:  # several are made at once
+            number = len(server.uploads) + 1
+            server.uploads[f"/files/{number}"] = [int(request.headers["upload-length"]), bytearray()]
+        return answer(201, f"Location: {server.url}/{number}", "Upload-Offset: 0")
     upload = server.uploads.get(request.path)
     if upload is None:
         return answer(404)

@@ -67,11 +67,11 @@ with FarServer(folder / "held") as server, core.Core(folder, program) as uploade
     breaker.start()
     created, sent, tries, address = [], 0, 0, ""
     while True:
-        more, end = uploader.whole(clip, address=address)
+        more, end = uploader.whole(clip, address=address, wait=200)
         created += more
         address = created[0].address if created else ""
         sent += end.sent
-        if end.kind == "RECEIPT" or tries > 20:
+        if end.kind == "RECEIPT" or tries > 200:  # a hundred seconds, of which it is down for four
             break
         tries += 1
         ready.wait(0.5)

@@ -150,9 +150,9 @@ def record_docking():
     with settings("/run/station", state_dir="/run/disk/state").start() as s:
         shell("qemu_dock cam0 BWC-P %s/cam" % out)
         port = wait_on_bus("BWC-P")
-        s.wait("dockings", 1, timeout=60)
-        s.wait("bay", port, "take", timeout=200)
-        s.wait("all", "receipted", timeout=100)
+        s.wait("dockings", 1, timeout=300)
+        s.wait("bay", port, "take", timeout=800)
+        s.wait("all", "receipted", timeout=400)
         stored = digests("/run/station/store")
         mark = pathlib.Path("/run/station/store", MARKER).read_text()
     run("umount", "/run/disk")
@@ -175,9 +175,9 @@ def recover(state, number):
         os.chown(marker, UPLOADER, UPLOADER)
         with again.start() as s:
             port = wait_on_bus("BWC-P")
-            until(60, lambda: s.ctl("status")["assets"] >= len(wanted))
-            s.wait("all", "receipted", timeout=120)
-            s.wait("bay", port, "take", timeout=60)
+            until(300, lambda: s.ctl("status")["assets"] >= len(wanted))
+            s.wait("all", "receipted", timeout=500)
+            s.wait("bay", port, "take", timeout=300)
             return s.ctl("status")["assets"] == len(wanted), digests(folder + "/store"), s.log()
     finally:
         run("umount", "/proc/sys/kernel/random/boot_id")

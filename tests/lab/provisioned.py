@@ -75,10 +75,10 @@ def tail(a):
 
 
 def provisioned(a, key):
-    done = a.run("dockd-provision volume --device /dev/vdc --unlock key-file=/root/volume.key --yes", 300)
+    done = a.run("dockd-provision volume --device /dev/vdc --unlock key-file=/root/volume.key --yes", 900)
     t.check("the encrypted volume is made", done[0] == 0 and "ready" in done[1], done)
     done = a.run("dockd-provision apply /root/stations.file --station north-2 --replaces north --old-key %s "
-                 "--sha256 $(sha256sum </root/stations.file | cut -c -64)" % key, 300)
+                 "--sha256 $(sha256sum </root/stations.file | cut -c -64)" % key, 900)
     t.check("one file makes it a station, and its destination is ready",
             done[0] == 0 and "nas: ready, best proof readback" in done[1], (done, tail(a)))
     t.check("the old ledger is cited as far as it was shipped", "is whole and signed up to record" in done[1], done)
@@ -88,7 +88,7 @@ def works(a, work):
     status = a.ctl("status")
     t.check("nothing is plain", not status["plaintext"] and not status["intake_stopped"], status)
     a.dock_mtp("cam", "1.1", "BWC-1", work / "cam")
-    a.ctl("wait", "all", "receipted", timeout=300)
+    a.ctl("wait", "all", "receipted", timeout=900)
     t.check("a camera is docked, and all of it is at the NAS", a.ctl("status")["receipted"] == 2, a.ctl("queue", "--all"))
     first = a.sh("dockctl --json ledger show --type replaces")
     t.check("the new ledger begins with the old checkpoint", json.loads(first)["seq"] == 1 and
@@ -99,7 +99,7 @@ def works(a, work):
 def comes_up_alone(a):
     a.power_on()
     # its first start may come before the volume is mounted, and stands beside it until then
-    a.until(GOES_ON, 120)
+    a.until(GOES_ON)
     t.check("it comes up by itself, volume and all", True)
     failed = a.sh("systemctl --failed --plain --no-legend; journalctl -b -q -u dockd | grep 'Failed with' || true")
     t.check("and no unit has failed on the way", not failed.strip(), failed)
@@ -109,15 +109,15 @@ def comes_up_without_key(a):
     a.sh("mv /root/volume.key /root/away; sync")
     a.cut()
     a.power_on()
-    a.until("systemctl is-active dockd", 300)
-    status = json.loads(a.until("dockctl --json status", 120))
+    a.until("systemctl is-active dockd")
+    status = json.loads(a.until("dockctl --json status"))
     t.check("without the key it comes up and says so", status["intake_stopped"], (status, tail(a)))
     below = a.sh("find /var/lib/dockd | head")
     t.check("and begins nothing below the mount point", below.split() == ["/var/lib/dockd"], below)
     # the unit asks for a passphrase meanwhile, and what is mounted waits for its end
-    a.sh("mv /root/away /root/volume.key; systemctl restart 'systemd-cryptsetup@dockd\\x2dvolume'", 300)
-    a.until("mountpoint -q /var/lib/dockd", 120)
-    a.until(GOES_ON, 120)
+    a.sh("mv /root/away /root/volume.key; systemctl restart 'systemd-cryptsetup@dockd\\x2dvolume'", 900)
+    a.until("mountpoint -q /var/lib/dockd")
+    a.until(GOES_ON)
     t.check("opened later, all goes on by itself", True)
 
 

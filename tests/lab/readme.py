@@ -64,7 +64,7 @@ class Terminal:
     def screen(self):
         return self.a.sh("tr -d '\\r' </run/screen")
 
-    def asked(self, words, seconds=300):
+    def asked(self, words, seconds=900):
         try:
             self.a.until("grep -aqF '%s' /run/screen" % words, seconds)
         except Failed as e:
@@ -93,7 +93,7 @@ def named(a, readme):
          ">>/etc/dockd/dockd.conf" % readme("station = "))
     for begin in ("sudo systemctl stop dockd", "sudo mv /var/lib/dockd ", "sudo systemctl start dockd"):
         a.sh(readme(begin))
-    a.until("dockctl status", 60)
+    a.until("dockctl status")
     t.check("the station has its name", a.ctl("status")["station"] == "castle-street", a.ctl("status"))
 
 
@@ -114,7 +114,7 @@ def sealed(a, readme):
     t.check("the volume is made", "ended: 0" in text and PASSPHRASE not in text, text)
     text = a.sh(readme("sudo dockd-provision volume --status"))
     t.check("it says how it is opened", "passphrase" in text, text)
-    a.until("dockctl status", 120)
+    a.until("dockctl status")
     status = a.ctl("status")
     t.check("evidence would lie encrypted, by the same name", not status["plaintext"] and
             status["station"] == "castle-street", status)
@@ -143,13 +143,13 @@ def people(a, readme):
 def lamps(a, readme):
     a.keyboard("lamps", "3")
     a.lamp("3", "capslock")
-    a.until("%s | grep 1-3/capslock" % readme("sudo dockctl light"), 60)
+    a.until("%s | grep 1-3/capslock" % readme("sudo dockctl light"))
     a.sh("printf '%%s\\n' '%s' '%s' >>/etc/dockd/dockd.conf" %
          (readme("bays = (", **{"1-2.1": "1-1.1"}), readme("station-light = ")))
     a.sh(readme("dockd --check-config"))
     a.sh(readme("systemctl reload dockd"))
     a.ctl("wait", "bay", "1", "take")
-    a.until("test $(cat %s/brightness) = 1" % a.lamp("3", "capslock"), 60)
+    a.until("test $(cat %s/brightness) = 1" % a.lamp("3", "capslock"))
     text = a.sh(readme("sudo dockctl light test all"), 300)
     t.check("each lamp is let blink and named", "capslock: bay 1" in text and "numlock: the station light" in text, text)
     text = a.sh(readme("sudo dockd --udev-rules"))
@@ -163,7 +163,7 @@ def pages(a, readme):
     t.check("the README names them", "`dockctl card wall`, `card sergeant`, `card evidence-manager`" in readme.text)
     text = a.sh(readme("sudo dockctl metrics"))
     t.check("figures", "dockd_files_receipted 1" in text, text)
-    a.until("grep -q dockd_files_receipted /run/dockd/metrics/dockd.prom", 60)
+    a.until("grep -q dockd_files_receipted /run/dockd/metrics/dockd.prom")
     text = a.sh("cd /root && " + readme("sudo dockctl support"))
     names = a.sh("tar -tf /root/dockd-support-*.tar*")
     t.check("an archive for whoever helps", "status" in names, text + names)

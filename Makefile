@@ -519,6 +519,7 @@ unit_tests := \
 	bay_rules \
 	volume \
 	retention \
+	disposal \
 	waits \
 	timetable \
 	bucket \
@@ -662,6 +663,8 @@ unit_pkg_asset := libcrypto
 index_src := $(filter dockd/index%,$(dockd_src)) dockd/base/record.c dockd/asset.c dockd/order.c dockd/tally.c
 unit_objs_journal := dockd/journal.c dockd/clock_set.c dockd/witness.c dockd/base/log.c $(ledger_src) tests/double/clock_file.c $(index_src)
 unit_pkg_journal := sqlite3 libcrypto
+unit_objs_disposal := dockd/disposal.c $(unit_objs_journal) $(handover_src)
+unit_pkg_disposal := sqlite3 libcrypto
 unit_objs_index := $(index_src)
 unit_pkg_index := sqlite3 libcrypto
 unit_objs_recorded := dockd/recorded.c dockd/brief.c dockd/sealed.c dockd/base/zone.c $(index_src)

@@ -126,6 +126,17 @@ static bool station_has(struct disposer *d, const struct asset *a)
 	return n < 0;
 }
 
+/* What was written of it in this very turn is committed first: the ledger cannot speak for it before. */
+static int vouched(struct disposer *d, uint64_t asset)
+{
+	int rc = journal_vouches(d->journal, asset, NULL);
+
+	if (rc != -EAGAIN)
+		return rc;
+	rc = journal_commit(d->journal);
+	return rc < 0 ? rc : journal_vouches(d->journal, asset, NULL);
+}
+
 int disposal_begin(struct disposer *d, const struct asset *a, const struct disposal_order *by)
 {
 	static struct upload up[CONFIG_DESTINATIONS];
@@ -140,9 +151,9 @@ int disposal_begin(struct disposer *d, const struct asset *a, const struct dispo
 		if (now.active)
 			return -EBUSY;
 	}
-	n = journal_vouches(d->journal, a->number, NULL);
+	n = vouched(d, a->number);
 	if (n < 0)
-		return n == -EAGAIN ? -EBUSY : n;
+		return n;
 	n = index_uploads(ix(d), a->number, up, CONFIG_DESTINATIONS);
 	if (n < 0)
 		return n;

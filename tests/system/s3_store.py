@@ -1,7 +1,7 @@
 """A small S3 store in memory, for answers that a real one gives only on its worst days.
 
     store = Store()
-    with FaultServer(otherwise=store) as server:
+    with FaultServer(otherwise=store) as server:    # or the fixture store, which has its own
         store.on("POST", "uploadId=", say(503))     # once: the next request that is one of these
 
 It checks digests as a real store does, and no signatures: those are for Ceph's gateway to judge.
@@ -11,7 +11,10 @@ import hashlib
 import urllib.parse
 from xml.sax.saxutils import escape
 
-from servers import answer
+import pytest
+
+from fake_core import asset_of
+from servers import FaultServer, answer
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -174,3 +177,22 @@ class Store:
             return answer(204) if self.uploads.pop(q["uploadId"], None) else error(404, "NoSuchUpload")
         self.objects.pop(key, None)
         return answer(204)
+
+
+@pytest.fixture
+def store():
+    s = Store()
+    with FaultServer(otherwise=s) as server:
+        s.endpoint = f"http://127.0.0.1:{server.port}"
+        s.server = server
+        yield s
+
+
+def assert_kept(store, path):
+    (key, (data, headers, _)), = store.objects.items()
+    assert key == asset_of(path) and data == path.read_bytes() and not store.uploads
+    assert f"x-amz-meta-asset: {key}" in headers
+
+
+def count(store, method, part=""):
+    return len([s for s in store.seen if s.startswith(f"{method} ") and part in s])

@@ -69,7 +69,7 @@ ELSEWHERE |= {"binding-another", "binding-rebound", "reconcile-anew"}  # and in 
 ELSEWHERE |= {"hold-ask", "hold-held"}  # and in test_holds.py
 ELSEWHERE |= {"unlocking-intent", "unlocking-away", "unlocking-back", "camera-unlock",
               "camera-unlocked"}  # and in test_unlock.py
-ELSEWHERE |= {"uploader-preserved"}  # and in test_s3.py
+ELSEWHERE |= {"uploader-preserved"}  # and in test_s3_locks.py
 TUS_ONLY = {"uploader-created", "uplink-created", "uploader-patch"}
 ONCE = {"binding-bound",                                                # once a destination
         "hotplug-arrived", "hotplug-opened", "bay-open", "bay-attach",  # once a docking
@@ -608,5 +608,6 @@ def test_those_of_other_files_are_killed_at_there():
     """Each is named in the test that its comment above names."""
     text = "".join((ROOT / "tests/system" / name).read_text() for name in (
         "test_receipts.py", "test_evidence.py", "test_retention.py", "test_receipts_uploader.py",
-        "test_destinations.py", "test_binding.py", "test_holds.py", "test_s3.py", "test_unlock.py"))
+        "test_destinations.py", "test_binding.py", "test_holds.py", "test_s3_locks.py",
+        "test_unlock.py"))
     assert {name for name in ELSEWHERE if f'"{name}' not in text} == set()

@@ -20,11 +20,11 @@ trap                                            here            against a real s
 13 empty metadata                               test_12_13_14   -
 14 no reason phrase, lower-case headers         test_12_13_14   -
 15 HEAD and PATCH not let through; 412, 415     test_15         -
-16 odd letters in addresses; clocks             test_16         test_s3: skew, clock_wrong, and each upload id
+16 odd letters in addresses; clocks             test_16         test_s3_answers: skew; test_s3_access: clock_wrong
 17 HEAD from a cache                            test_17         -
 18 nothing in it                                test_18         -
    slow, endless, cut and senseless answers     test_engine: hostile_answers, two_gigabytes;
-                                                test_s3: hostile_list
+                                                test_s3_answers: hostile_list
    names, dates and keys of certificates        test_trust
    busy waiting                                 test_engine: waiting_is_no_work, turns()
 """

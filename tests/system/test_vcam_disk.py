@@ -1,13 +1,11 @@
 """The simulator as a USB disk: a healthy one is one, and every fault of it can be seen.
 
-As test_vcam.py for PTP: with a host that shares no code with the worker's.
+As test_vcam_faults.py for PTP: with a host that shares no code with the worker's.
 """
 import os
 import pathlib
-import shutil
 import struct
 import subprocess
-import tempfile
 
 import pytest
 
@@ -21,14 +19,6 @@ BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build")).resolve()
 MIB = 1 << 20
 TUR = bytes(6)
 INQUIRY = bytes([0x12, 0, 0, 0, 36, 0])
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="vcam-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture
@@ -420,7 +410,7 @@ def _(camera, disk, image):
     assert again[512:1024] == bytes(b ^ 0x20 for b in bytes_of(image, 1, 1))
 
 
-# those of test_vcam.py that disks have too, with object=lun0 or an opcode
+# those of test_vcam_faults.py that disks have too, with object=lun0 or an opcode
 
 @check("unplug")
 def _(camera, disk, image):

@@ -4,9 +4,7 @@ Each is spoken to as tests/vcam/LANGUAGES.md has it, by a host that shares no co
 """
 import os
 import pathlib
-import shutil
 import struct
-import tempfile
 import time
 
 import pytest
@@ -22,14 +20,6 @@ INFO = {"serial": "7654321", "user_no": "445566", "user_name": "Erna Example", "
         "unit_name": "Upper Example"}
 WHEN = (2026, 11, 22, 3, 4, 5)
 WHEN_S = 1795316645
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="vcam-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-pytest.register_assert_rewrite("s3_store", "s3_uploader",
+pytest.register_assert_rewrite("disk_camera", "s3_store", "s3_uploader",
                                "signed_clip")  # they assert for the tests
 
 import fake_core  # noqa: E402

@@ -843,7 +843,7 @@ soak: test-programs npm
 #: check-lab       on real USB in the virtual station (tests/lab): hotplug, dockings, pulling out, power cut; the
 #:                 package installed on a whole Debian that boots: lamps, processes, power cuts
 #: check-long      the installed station: its power cut at 20 moments (CUTS=) that a seed draws (SEED=), upgraded,
-#:                 replaced, sealed, its volume made, and the README followed: an hour
+#:                 replaced, sealed, its volume made, the README followed, a thousand small files docked
 #: bench-pull      there too: a pull beside a bare loop, gphoto2, mtp-getfile and aft-mtp-cli
 #: check-lab-images  there too, longer: 500 images of camera cards, to the kernel and to the station the same
 .PHONY: check-lab check-long check-lab-images bench-pull
@@ -852,7 +852,7 @@ check-lab: test-programs npm deb
 check-long: test-programs npm deb
 	$(Q)tests/lab/lab prepare
 	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/cuts.py $(or $(CUTS),20) $(SEED)
-	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check power volume provisioned sealed upgrade readme
+	$(Q)DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check thousand power volume provisioned sealed upgrade readme
 check-lab-images: test-programs
 	$(Q)LAB_IMAGES=$(or $(LAB_IMAGES),500) LAB_LONGER=1800 DOCKD_BUILD=$(abspath $(BUILD)) tests/lab/check images
 bench-pull: all $(BUILD)/bench/bare_pull

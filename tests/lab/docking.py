@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """A shift comes in: six real cameras at once, to a stock @tus/server, byte for byte.
 
-A keyboard and a network adapter are plugged in with them and must never be opened.
+A keyboard and a network adapter are plugged in with them and must never be opened. One camera has a folder of
+small files: 400, or as many as the argument says.
 """
 
 import os
+import sys
 import threading
 import time
 
@@ -13,12 +15,13 @@ from probe import Opens, Tally
 from servers import TusServer
 
 MIB = 1 << 20
-t = Tally("docking")
+small = int(sys.argv[1]) if len(sys.argv) > 1 else 400
+t = Tally("docking" if small == 400 else "thousand")
 out = os.environ["LAB_OUT"]
 
 shifts = [
     {"DCIM/100BWC/clip %02d.mp4" % i: 6 * MIB + i for i in range(8)},
-    {"DCIM/100BWC/%04d/small %04d.mp4" % (i % 1, i): 600 + i for i in range(400)},
+    {"DCIM/100BWC/small %04d.mp4" % i: 600 + i for i in range(small)},
     {"DCIM/Übung Straße/Ж 録画 é.mp4": 24 * MIB + 1, "DCIM/a b/c d/e f/g h/deep one.mp4": 20 * MIB,
      "DCIM/empty.mp4": 0, "LOG/audit.log": 4321},
     {"DCIM/100BWC/long.mp4": 48 * MIB},

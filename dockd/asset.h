@@ -99,6 +99,7 @@ struct upload {
 	enum lock_mode lock;       /* as the store states it of this version */
 	int64_t retain_until_s;    /* of the lock; PROTO_NO_TIME none */
 	uint32_t held;             /* enum hold, as the store states it */
+	bool releasing;            /* told to let go of that hold, and no answer: it may be over */
 	int64_t expires_s;         /* the server forgets what is not whole by then; PROTO_NO_TIME */
 	char sha256[PROTO_ID_LEN]; /* hex, of the receipt; "" where it states none */
 	uint64_t length_bytes;

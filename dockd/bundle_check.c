@@ -394,8 +394,10 @@ static void take_stated(struct bundle_view *v, const struct record *r)
 		return;
 	if (record_has(r, "lock"))
 		take_lock(out, r);
-	if (is(r, "held") || record_has(r, "held"))
-		out->held = (uint32_t)record_get_number(r, is(r, "held") ? "on" : "held", 0);
+	if (is(r, "held") || is(r, "release-intent")) /* told to let go of it: perhaps over */
+		out->held = (uint32_t)record_get_number(r, "on", 0);
+	else if (record_has(r, "held"))
+		out->held = (uint32_t)record_get_number(r, "held", 0);
 }
 
 /* ---- what the records say of the file ---- */
@@ -464,7 +466,7 @@ static void take_sent(struct bundle_view *v, const struct record *r, const struc
 		take_begun(v, r);
 	else if (is(r, "receipted"))
 		take_receipt(v, r, keys);
-	else if (is(r, "held") || is(r, "confirmed"))
+	else if (is(r, "held") || is(r, "release-intent") || is(r, "confirmed"))
 		take_stated(v, r);
 }
 

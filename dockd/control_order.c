@@ -62,14 +62,16 @@ static int destination_preserved(struct client *k, const struct asset *a, const 
 
 	if (!u->address[0])
 		return copy_send(k, a->number, COPY_GONE, u->destination, "nothing is there");
-	if (u->held == HOLD_LEGAL && !holder_waits(c->p.holder, a, u)) {
+	if (u->held == HOLD_LEGAL && !u->releasing) {
 		snprintf(
 		    text, sizeof(text), "the store states a legal hold on it%s", copy_locked(u));
 		return copy_send(k, a->number, COPY_CONFIRMED, u->destination, text);
 	}
-	if (holder_waits(c->p.holder, a, u)) {
+	if (u->releasing || holder_waits(c->p.holder, a, u)) {
 		snprintf(text, sizeof(text), "%s%.150s: dockd goes on asking, see dockctl clip%s",
 		    why[0] ? "the store does not hold it: " :
+			u->releasing ?
+			     "told to let go, the store has not said since that it holds it" :
 			     "the store was told, and has not said "
 			     "yet that it holds it",
 		    why, copy_locked(u));
@@ -104,7 +106,7 @@ static int destination_lifted(struct client *k, const struct asset *a, const str
 
 	if (!u->held)
 		return 0;
-	if (holder_waits(k->control->p.holder, a, u))
+	if (still && u->releasing)
 		return destination_preserved(k, a, u);
 	snprintf(text, sizeof(text), "%s%s",
 	    still ? "the store goes on holding it" : "the store is told to let go of its hold",

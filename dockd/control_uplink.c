@@ -75,7 +75,8 @@ static int send_upload(struct client *k, const struct asset *a, const struct upl
 	row.rung = up->rung;
 	row.lock_mode = up->lock;
 	row.retain_until_s = up->retain_until_s;
-	row.held = up->held;
+	/* told to let go, and to hold it again: what it said before counts no more */
+	row.held = up->releasing && retention_preserves(control_index(c), a) ? HOLD_NONE : up->held;
 	row.receipted_at_s = up->receipted_at_s;
 	row.confirmed_at_s = up->confirmed_at_s;
 	row.offset_bytes = up->rung == RUNG_RECEIPTED ? up->length_bytes : now.offset_bytes;

@@ -313,6 +313,15 @@ static void held(struct sheet *s)
 				     "it holds it no more, since no order asks for that");
 }
 
+static void release_intent(struct sheet *s)
+{
+	char at[64];
+
+	statement_say(s, STORED,
+	    "On %s \"%s\" was to be told to let go of its hold, since no order asked for it.",
+	    when(s, at), text_of(s, "destination"));
+}
+
 static void preserve(struct sheet *s)
 {
 	char at[64], from[64] = "", until[64] = "";
@@ -382,6 +391,7 @@ static const struct {
 	{ "retired", retired },
 	{ "audited", audited },
 	{ "held", held },
+	{ "release-intent", release_intent },
 	{ "preserve", preserve },
 	{ "lift", lift },
 	{ "dispose-intent", dispose_intent },

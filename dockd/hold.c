@@ -33,10 +33,8 @@ struct store {
 	struct holder *holder;
 	char destination[PROTO_NAME_LEN];
 	bool asked;
-	uint64_t at;    /* the walk asked for this one; 0 it did not */
-	uint32_t on;    /* what was asked: a hold on or off */
-	uint64_t asset; /* about which it was asked */
-	bool doubted;   /* asked to let go of it, and broken off: whether it did is not known */
+	uint64_t at;                     /* the walk asked for this one; 0 it did not */
+	uint32_t on;                     /* what was asked: a hold on or off */
 	char address[PROTO_ADDRESS_LEN]; /* of what it was asked about */
 	uint64_t next_ms, pause_ms;
 	enum walk walk;
@@ -157,7 +155,6 @@ static void put_on_record(struct store *s, uint64_t asset, enum hold on)
 	journal_write(s->holder->journal, &r);
 	log_info("held", "destination=%s asset=%" PRIu64 " on=%d", s->destination, asset,
 	    on != HOLD_NONE);
-	s->doubted = false;
 }
 
 static void held(struct store *s, uint64_t asset)
@@ -167,13 +164,6 @@ static void held(struct store *s, uint64_t asset)
 	put_on_record(s, asset, !s->on ? HOLD_NONE : can & READY_MARKS ? HOLD_MARK : HOLD_LEGAL);
 	s->pause_ms = 0;
 	handover("hold-held");
-}
-
-/* It is on record as held, was told to let go, and now does not say that it holds it again. */
-static void not_held(struct store *s, uint64_t asset)
-{
-	put_on_record(s, asset, HOLD_NONE);
-	hurry(s, asset);
 }
 
 static void put_off(struct store *s, uint64_t asset, const char *why)
@@ -228,18 +218,13 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 	s->asked = false;
 	s->next_ms = waits_now_ms() + PACE_MS;
 	if (answer->end == UPLINK_BROKEN) {
-		s->doubted = s->doubted || !s->on;
 		hurry(s, key);
 		return;
 	}
 	/* what became of it meanwhile counts more than what was asked */
 	if (index_upload(ix(h), key, s->destination, &u) < 0 || u.rung != RUNG_RECEIPTED ||
-	    strcmp(u.address, s->address) != 0) {
-		s->doubted = false;
+	    strcmp(u.address, s->address) != 0)
 		return;
-	}
-	if (s->doubted && s->on && (answer->end == UPLINK_FAILED || answer->status < 0))
-		not_held(s, key);
 	if (answer->end == UPLINK_FAILED)
 		failed(s, key, answer->failed);
 	else if (answer->status < 0)
@@ -250,43 +235,51 @@ static void answered(void *arg, uint64_t key, const struct uplink_answer *answer
 
 /* ---- what is wanted ---- */
 
-/* It was told to let go of this one; what is on record of a hold may be over. */
-static bool lets_go(const struct store *s, uint64_t asset)
+/* One that it was told to let go of, and did not say that it has, may be over: it counts as none. */
+static bool is_held(const struct upload *u)
 {
-	return s->asset == asset && (s->doubted || (s->asked && !s->on));
+	return u->held != HOLD_NONE && !u->releasing;
 }
 
 bool holder_waits(const struct holder *h, const struct asset *a, const struct upload *u)
 {
-	size_t place = place_of(h, u->destination);
-	bool held = u->held && (place == h->n || !lets_go(&h->store[place], a->number));
-
-	return u->rung == RUNG_RECEIPTED && u->address[0] && !a->disposed && !held &&
+	return u->rung == RUNG_RECEIPTED && u->address[0] && !a->disposed && !is_held(u) &&
 	    uplink_can(h->uplink, u->destination) & READY_PRESERVES &&
 	    retention_preserves(ix(h), a);
 }
 
 /* Whether the store is to be told of it, and what. Never of a hold that was none of ours. */
-static bool is_wanted(struct store *s, uint64_t number, uint64_t *root)
+static bool is_wanted(struct store *s, uint64_t number, struct upload *u)
 {
 	struct index *index = ix(s->holder);
-	static struct upload u;
 	static struct asset a;
 	bool on;
 
 	if (index_asset(index, number, &a) < 0 ||
 	    (a.merged_into && index_asset(index, a.merged_into, &a) < 0) ||
-	    index_upload(index, a.number, s->destination, &u) < 0 || u.rung != RUNG_RECEIPTED ||
-	    !u.address[0])
+	    index_upload(index, a.number, s->destination, u) < 0 || u->rung != RUNG_RECEIPTED ||
+	    !u->address[0])
 		return false;
 	on = retention_preserves(index, &a) && !a.disposed;
-	if (on && lets_go(s, a.number))
-		u.held = HOLD_NONE;
-	if (on == (u.held != HOLD_NONE) || (!on && !retention_preserved_before(index, &a)))
+	if (on ? is_held(u) : !u->held || !retention_preserved_before(index, &a))
 		return false;
 	s->on = on;
-	*root = a.number;
 	return true;
+}
+
+/*
+ * From here on its hold is believed only when the store has said so anew. Committed at once: the
+ * question goes out in this turn.
+ */
+static int intend_release(struct store *s, uint64_t asset)
+{
+	struct record r;
+
+	record_begin(&r, "release-intent");
+	record_number(&r, "asset", (int64_t)asset);
+	record_text(&r, "destination", s->destination);
+	journal_write(s->holder->journal, &r);
+	return journal_commit(s->holder->journal);
 }
 
 enum look { LOOK_NOTHING = 1, LOOK_ASKED, LOOK_LATER };
@@ -294,17 +287,20 @@ enum look { LOOK_NOTHING = 1, LOOK_ASKED, LOOK_LATER };
 static enum look look_at(struct store *s, uint64_t number)
 {
 	static struct proto_upload what;
+	static struct upload u;
 	struct uplink_errand e = {
 		.type = MSG_PRESERVE, .what = &what, .fd = -1, .done = answered, .arg = s->holder
 	};
 	int rc;
 
-	if (!is_wanted(s, number, &e.key) ||
-	    uplink_describe(s->holder->uplink, e.key, s->destination, &what) < 0)
+	if (!is_wanted(s, number, &u) ||
+	    uplink_describe(s->holder->uplink, u.asset, s->destination, &what) < 0)
 		return LOOK_NOTHING;
+	if (!s->on && !u.releasing && intend_release(s, u.asset) < 0)
+		return LOOK_LATER;
+	e.key = u.asset;
 	what.preserved = s->on;
 	memcpy(s->address, what.address, sizeof(s->address));
-	s->asset = e.key;
 	s->asked = true;
 	handover("hold-ask");
 	rc = uplink_errand(s->holder->uplink, s->destination, &e);
@@ -430,15 +426,6 @@ static void turn(struct store *s)
 	if (!(uplink_can(s->holder->uplink, s->destination) & READY_PRESERVES)) {
 		s->next_ms = now + PAUSE_MIN_MS;
 		return;
-	}
-	if (s->doubted) { /* before anything else is asked, which would make that forgotten */
-		enum look r = look_at(s, s->asset);
-
-		if (r == LOOK_LATER)
-			s->next_ms = now + PAUSE_MIN_MS;
-		if (r != LOOK_NOTHING)
-			return;
-		s->doubted = false;
 	}
 	while (s->urgent_n > 0) {
 		enum look r = look_at_both(s, s->urgent[s->urgent_n - 1]);

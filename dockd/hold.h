@@ -2,10 +2,11 @@
  * hold: tells stores of preservation orders, and of their end, where a store can hold what it has.
  *
  * Called each turn by core, by uplink's handler when a receipt came, by control when an order was
- * given or lifted. What is wanted (retention_preserves) against what is on record (upload.held) is
- * the queue, so a restart forgets nothing. One question at a time to each destination; only its
- * answer makes the `held` record. It decides nothing about orders, and takes off no hold that none
- * of our orders ever asked for.
+ * given or lifted. What is wanted (retention_preserves) against what is on record (upload.held,
+ * .releasing) is the queue, so a restart forgets nothing. One question at a time to each
+ * destination; only its answer makes the `held` record, and `release-intent` stands before one to
+ * let go. It decides nothing about orders, and takes off no hold that none of our orders ever asked
+ * for.
  */
 #ifndef DOCKD_HOLD_H
 #define DOCKD_HOLD_H
@@ -30,7 +31,7 @@ void holder_changed(struct holder *h);
 
 /*
  * Whether this copy's store can hold it, and is still to be told that it shall: also where it is on
- * record as held, and the store was told to let go of it for an order that is over.
+ * record as held, and the store was told to let go of it since, and has not answered.
  */
 bool holder_waits(const struct holder *h, const struct asset *a, const struct upload *u);
 /* Why the last question to this destination failed; "" it did not. */

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 12 /* as at the end of schema */
+#define SCHEMA_VERSION 13 /* as at the end of schema */
 
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), applied INTEGER,"
@@ -63,7 +63,7 @@ static const char schema[] =
     " address TEXT, confirmed_at INTEGER, bundle INTEGER, lost INTEGER, version TEXT, key TEXT,"
     " began INTEGER, refusals INTEGER, watch INTEGER, since INTEGER, lock INTEGER,"
     " retain_until INTEGER, held INTEGER, expires INTEGER, doubted INTEGER,"
-    " passed INTEGER, found INTEGER,"
+    " passed INTEGER, found INTEGER, releasing INTEGER,"
     " PRIMARY KEY(asset, destination)) WITHOUT ROWID;"
     "CREATE INDEX upload_bundle ON upload(destination, asset) WHERE rung = 5 AND bundle <= 0;"
     "CREATE INDEX upload_watch ON upload(destination, watch, since, asset) WHERE watch > 0;"
@@ -143,7 +143,7 @@ static const char schema[] =
     " forgotten INTEGER);" /* cameras that have been docked here */
     "CREATE INDEX known_last ON known(last) WHERE forgotten = 0 AND away = 1;"
     "CREATE INDEX known_docking ON known(docking) WHERE away = 0;"
-    "PRAGMA user_version = 12;";
+    "PRAGMA user_version = 13;";
 
 static const char scratch_schema[] =
     "CREATE TABLE scratch.row(row INTEGER PRIMARY KEY, listing INTEGER, asset INTEGER,"

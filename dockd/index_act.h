@@ -34,6 +34,7 @@ int apply_refused(struct act *a);
 int apply_confirmed(struct act *a);
 int apply_lost(struct act *a);
 int apply_held(struct act *a);
+int apply_release_intent(struct act *a);
 int apply_retired(struct act *a);
 int apply_switched(struct act *a);
 int apply_abandoned(struct act *a);

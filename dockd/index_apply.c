@@ -447,6 +447,7 @@ static const struct rule rules[] = {
 	{ "confirmed", apply_confirmed, NULL, { "#asset", "$destination", "$level" } },
 	{ "lost", apply_lost, NULL, { "#asset", "$destination", "$text" } },
 	{ "held", apply_held, NULL, { "#asset", "$destination", "#on" } },
+	{ "release-intent", apply_release_intent, NULL, { "#asset", "$destination" } },
 	{ "retired", apply_retired, NULL, { "#asset", "$reason" } },
 	/* what destinations are */
 	{ "bound", apply_bound, NULL, { "$destination", "$identity" } },

@@ -232,7 +232,7 @@ int index_asset(struct index *ix, uint64_t number, struct asset *out)
 #define UPLOAD_COLUMNS                                                                             \
 	"asset, destination, rung, level, refused, receipted_at, length, sha256, reason, address," \
 	" confirmed_at, bundle, lost, version, key, began, refusals, lock, retain_until, held,"    \
-	" expires, passed, doubted, found, EXISTS(SELECT 1 FROM bound AS b"                        \
+	" expires, passed, doubted, found, releasing, EXISTS(SELECT 1 FROM bound AS b"             \
 	" WHERE b.destination = upload.destination AND b.other <> '')"
 
 static void upload_load(const struct index *ix, sqlite3_stmt *st, struct upload *u)
@@ -262,7 +262,8 @@ static void upload_load(const struct index *ix, sqlite3_stmt *st, struct upload 
 	u->passed = sqlite3_column_int(st, 21) != 0;
 	u->doubted = sqlite3_column_int(st, 22) != 0;
 	u->found = sqlite3_column_int(st, 23) != 0;
-	u->astray = sqlite3_column_int(st, 24) != 0 || index_is_unmet(ix, u->destination);
+	u->releasing = sqlite3_column_int(st, 24) != 0;
+	u->astray = sqlite3_column_int(st, 25) != 0 || index_is_unmet(ix, u->destination);
 }
 
 static int one_upload(const struct index *ix, sqlite3_stmt *st, int rc, struct upload *out)
@@ -351,15 +352,15 @@ int upload_write(struct index *ix, const struct upload *u)
 		rc = db_run(ix, Q_UPLOAD_SET,
 		    "INSERT OR REPLACE INTO upload VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
 		    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-		    " ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
-		    "itiiiiitttiiittiiiiiiiiiii", (int64_t)u->asset, u->destination,
+		    " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+		    "itiiiiitttiiittiiiiiiiiiiii", (int64_t)u->asset, u->destination,
 		    (int64_t)u->rung, (int64_t)u->level, (int64_t)u->refused, u->receipted_at_s,
 		    (int64_t)u->length_bytes, u->sha256, u->reason, u->address, u->confirmed_at_s,
 		    (int64_t)u->bundle, (int64_t)u->lost, u->version, u->key, u->began_s,
 		    (int64_t)u->refusals, watch_of(u, &e.a),
 		    u->confirmed_at_s ? u->confirmed_at_s : u->receipted_at_s, (int64_t)u->lock,
 		    u->retain_until_s, (int64_t)u->held, u->expires_s, (int64_t)u->doubted,
-		    (int64_t)u->passed, (int64_t)u->found);
+		    (int64_t)u->passed, (int64_t)u->found, (int64_t)u->releasing);
 	if (rc != 0 || !is_to_send(&e.a) || (known == 0 && !moves(&was, u)))
 		return rc;
 	/* where one is enough, who has begun it is everyone's affair */

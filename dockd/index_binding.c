@@ -136,8 +136,8 @@ int apply_rebound(struct act *a)
 		rc = begin_anew(a->ix, destination);
 	if (rc == 0)
 		rc = db_run(a->ix, Q_REBOUND,
-		    "UPDATE upload SET doubted = 1, confirmed_at = 0, held = 0, bundle = 0,"
-		    " since = receipted_at, watch = CASE WHEN EXISTS(SELECT 1 FROM asset AS a"
+		    "UPDATE upload SET doubted = 1, confirmed_at = 0, held = 0, releasing = 0,"
+		    " bundle = 0, since = receipted_at, watch = CASE WHEN EXISTS(SELECT 1 FROM asset AS a"
 		    " WHERE a.number = upload.asset AND a.file = 2) THEN 3 ELSE 1 END"
 		    " WHERE destination = ?1 AND rung = 5 AND address <> ''",
 		    "t", destination);

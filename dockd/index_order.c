@@ -475,7 +475,7 @@ static int removed(struct act *a, const char *where)
 	u.address[0] = u.version[0] = '\0';
 	u.lock = LOCK_NONE;
 	u.retain_until_s = PROTO_NO_TIME;
-	u.held = false;
+	u.held = u.releasing = false;
 	snprintf(u.reason, sizeof(u.reason), "disposed of");
 	return upload_write(a->ix, &u);
 }

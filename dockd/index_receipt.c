@@ -23,7 +23,7 @@ void upload_anew(struct upload *u)
 	u->refusals = 0;
 	u->length_bytes = 0;
 	u->lock = LOCK_NONE;
-	u->held = u->doubted = u->found = false;
+	u->held = u->releasing = u->doubted = u->found = false;
 	u->retain_until_s = u->expires_s = PROTO_NO_TIME;
 	u->sha256[0] = u->address[0] = u->version[0] = u->key[0] = '\0';
 }
@@ -124,6 +124,7 @@ int apply_receipted(struct act *a)
 	u.refusals = 0;
 	take_lock(a, &u);
 	u.held = (uint32_t)act_number(a, "held");
+	u.releasing = false;
 	u.expires_s = PROTO_NO_TIME; /* what is whole does not expire */
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
@@ -170,6 +171,7 @@ int apply_confirmed(struct act *a)
 		take_lock(a, &u);
 	if (record_has(a->r, "held"))
 		u.held = (uint32_t)act_number(a, "held");
+	u.releasing = u.releasing && u.held; /* a hold it states may be of before it was told */
 	rc = upload_write(a->ix, &u);
 	return rc < 0 ? rc : receipts_renew(a->ix, a->asset);
 }
@@ -183,6 +185,19 @@ int apply_held(struct act *a)
 	if (rc < 0 || u.rung != RUNG_RECEIPTED)
 		return rc;
 	u.held = (uint32_t)act_number(a, "on");
+	u.releasing = false;
+	return upload_write(a->ix, &u);
+}
+
+/* What it holds by its last word may be held no more from here on, until it says so anew. */
+int apply_release_intent(struct act *a)
+{
+	struct upload u;
+	int rc = its_upload(a, &u);
+
+	if (rc < 0 || u.rung != RUNG_RECEIPTED)
+		return rc;
+	u.releasing = u.held != HOLD_NONE;
 	return upload_write(a->ix, &u);
 }
 

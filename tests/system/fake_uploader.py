@@ -102,7 +102,7 @@ class Uploader:
 
     def errand(self, kind, up, at):
         rules, o = self.store.rules(), self.store.objects.get(up["address"])
-        if kind == "PRESERVE" and rules["preserve"] not in ("yes", "mute"):
+        if kind == "PRESERVE" and rules["preserve"] not in ("yes", "mute", "unheard"):
             if rules["preserve"] == "denied":
                 self.fail(p.BAD_DESTINATION, "the store denies this to the access key", at, 403)
             elif rules["preserve"] != "silent":
@@ -120,6 +120,8 @@ class Uploader:
             self.store.save()
             if rules["preserve"] == "yes":
                 self.put("PRESERVED", p.STATUS.pack(0, b""), *at)
+            elif rules["preserve"] == "unheard":
+                self.fail(p.LATER, "the line was cut before its answer", at)
         elif o["held"] or o["retain"] > time.time() + rules.get("ahead", 0) or rules["remove"] != "yes":
             self.fail(p.CANNOT, "it is locked: access denied", at)
         else:

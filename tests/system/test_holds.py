@@ -168,7 +168,7 @@ def test_an_answer_about_something_else_confirms_nothing(lie):
         assert [m["name"] for m in s.store.told("UPLOAD")].count("1.mp4") == 2
 
 
-@pytest.mark.parametrize("point", ["hold-ask:2", "hold-held:4"])
+@pytest.mark.parametrize("point", ["hold-ask:2", "hold-ask:4", "hold-held:4"])
 def test_killed_between(point):
     """The core dies between order, question and record; nothing is forgotten, nothing held twice."""
     with Held({"holds_at_once": False}, keep_core=True, die=point) as s:
@@ -179,7 +179,7 @@ def test_killed_between(point):
         s.until(lambda: not any(o["held"] for o in s.store.objects().values()), "let go")
         s.until(lambda: len(s.records("held", on=0)) == 3, "on record")
         assert s.core.starts == 2
-        assert len(s.records("held")) == 6
+        assert len(s.records("held")) == 6 and len(s.records("release-intent")) == 3
 
 
 def test_a_hold_of_others_is_left_alone():
@@ -221,6 +221,38 @@ def test_an_order_while_the_one_before_is_let_go():
         assert s.records("held", on=0) == []
         s.copies("preserve", "asset", 1)
         assert s.copies("lift", 2)[1, "store"]["state"] == "confirmed"
+
+
+def test_it_let_go_and_its_answer_was_lost():
+    """With the core, with the core and its index, on the line: an order given then is told to it anew."""
+    with Held({"holds_at_once": False}) as s:
+        s.docked("A", [clip("DCIM/1.mp4", 5000, 1, mtime=at())])
+        assert s.copies("preserve", "asset", 1)[1, "store"]["state"] == "confirmed"
+        for order, rebuilt in (1, False), (2, True):
+            s.store.rule(holds_at_once=False, preserve="mute")
+            s.copies("lift", order)
+            s.until(lambda: not s.store.objects()["1.mp4"]["held"], "let go of")
+            s.uploaders["store"].send(signal.SIGSTOP)  # nobody can ask it when the order comes
+            s.stop_core(signal.SIGKILL)
+            for path in (s.folder / "state").glob("index.sqlite*") if rebuilt else ():
+                path.unlink()
+            s.start_core()
+            assert s.copies("preserve", "asset", 1)[1, "store"]["state"] == "NOT-PRESERVED"
+            assert not s.held(1)
+            s.store.rule(holds_at_once=False)
+            s.uploaders["store"].send(signal.SIGCONT)
+            s.until(lambda: s.held(1), "held again")
+            assert s.store.objects()["1.mp4"]["held"]
+            assert len(s.records("release-intent")) == order and not s.records("held", on=0)
+
+        s.store.rule(holds_at_once=False, preserve="unheard")
+        s.copies("lift", 3)
+        s.until(lambda: s.events("hold-failed"), "let go of")
+        s.store.rule(holds_at_once=False)
+        state = s.copies("preserve", "asset", 1)[1, "store"]["state"]
+        assert state != "confirmed" or s.store.objects()["1.mp4"]["held"]
+        s.until(lambda: s.held(1), "held again")
+        assert s.store.objects()["1.mp4"]["held"]
 
 
 def test_disposal_waits_for_lock_and_hold():

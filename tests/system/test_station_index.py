@@ -110,7 +110,7 @@ def test_damaged_indexes_do_not_fill_the_disk():
 
 def receipt_invented(db):
     db.execute("INSERT OR REPLACE INTO upload SELECT a.number, 'store', 5, 2, 0, 1, a.size, '', '', 'http://x/y', 0, 1,"
-               " 0, '', '', 1, 0, 0, 1, 0, -9223372036854775808, 0, -9223372036854775808, 0, 0, 0 FROM asset AS a")
+               " 0, '', '', 1, 0, 0, 1, 0, -9223372036854775808, 0, -9223372036854775808, 0, 0, 0, 0 FROM asset AS a")
     db.execute("UPDATE asset SET receipts = 1, receipted = 1, queued = 0")
     db.execute("DELETE FROM queue")
 

@@ -417,6 +417,25 @@ static void another_time(void **state)
 	assert_non_null(strstr(v.problem, "it is of another time"));
 }
 
+/* What the store said of a hold before it was told to let go of it is not told as if it were so. */
+static void a_hold_let_go(void **state)
+{
+	(void)state;
+	begin("release-intent", 1);
+	record_text(&rec, "destination", "evidence");
+	put();
+	make_good();
+	assert_true(check(vkey, server_vkey));
+	assert_false(v.receipt[0].held);
+	begin("held", 1);
+	record_text(&rec, "destination", "evidence");
+	record_number(&rec, "on", 2);
+	put();
+	make_good();
+	assert_true(check(vkey, server_vkey));
+	assert_int_equal(v.receipt[0].held, 2);
+}
+
 /* dockctl in a child, its output in dir/out. The exit code. */
 static int run_dockctl(char **argv)
 {
@@ -500,6 +519,7 @@ int main(void)
 		TEST(another_files_receipt),
 		TEST(another_line),
 		TEST(another_time),
+		TEST(a_hold_let_go),
 		TEST(the_clip_itself),
 		TEST(the_sheet),
 	};

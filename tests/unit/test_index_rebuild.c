@@ -235,6 +235,7 @@ static void what_was_expedited(void **state)
 static void all_that_uploads_write(void **state)
 {
 	struct failing f;
+	struct upload u;
 
 	(void)state;
 	policy(false, "one two logs");
@@ -245,6 +246,7 @@ static void all_that_uploads_write(void **state)
 	put_words("created", 1, "one", "address", "x/1", "found", "1", "expires", "1790100000");
 	put_words("created", 1, "one", "address", "x/1", "expires", "1790200000");
 	put_words("created", 2, "two", "address", "y/2");
+	put_words("created", 2, "one", "address", "x/2");
 	put_words("receipted", 2, "one", "level", "stored-digest", "length", "100", "sha256", "ab",
 	    "object", "o", "version", "v", "lock", "governance", "retain-until", "1800000000",
 	    "held", "1");
@@ -252,15 +254,20 @@ static void all_that_uploads_write(void **state)
 	put_words("held", 3, "one", "on", "1");
 	put_words("confirmed", 3, "one", "level", "readback", "lock", "compliance", "retain-until",
 	    "1900000000", "held", "0");
+	put_pairs("release-intent", 2, "one", (const char *const[]){ NULL });
 	put_words("refused", 4, "two", "text", "no");
 	put_words("receipt-refused", 5, "one", "result", "unknown-key", "text", "no");
 	put_words("preserve", 0, NULL, "order", "1", "scope", "camera", "value", "A", "reason", "r",
 	    "uid", "0");
 	put_words("expedited", 4, NULL, "camera", "A", "docking", "1", "reason", "x", "uid", "7");
+	assert_int_equal(index_upload(ix, 2, "one", &u), 0);
+	assert_true(u.held && u.releasing);
 	same_when_rebuilt(false, "one two logs");
 	put_words("another", 0, "one", "identity", "dir b");
 	put_words("rebound", 0, "one", "identity", "dir b", "reason", "r", "uid", "0");
 	put_words("shipped", 0, "two", "from", "1", "to", "9", "object", "l");
+	assert_int_equal(index_upload(ix, 2, "one", &u), 0);
+	assert_false(u.held || u.releasing); /* that was the other one's */
 	same_when_rebuilt(false, "one two logs");
 	put_merged(5, 4);
 	put_words("lift", 0, NULL, "order", "1", "reason", "r", "uid", "0");

@@ -251,6 +251,59 @@ static void marked_and_preserved(void **state)
 	expect("one", false, now_s, "2 ");
 }
 
+/* The number that the store told, and whether it counts. */
+static void expect_hold(uint32_t held, bool releasing)
+{
+	struct upload u;
+
+	assert_int_equal(index_upload(ix, 1, "one", &u), 0);
+	assert_int_equal(u.held, held);
+	assert_int_equal(u.releasing, releasing);
+}
+
+static void put_number(const char *type, const char *key, int64_t number)
+{
+	begin(type, 1);
+	record_text(&rec, "destination", "one");
+	record_text(&rec, "level", "readback");
+	record_text(&rec, "text", "why");
+	if (key)
+		record_number(&rec, key, number);
+	put();
+}
+
+static void told_to_let_go(void **state)
+{
+	(void)state;
+	put_docked(1, "3", "CAM");
+	put_checked_clip(1);
+	put_there("receipted", 1, "one");
+	put_number("release-intent", NULL, 0);
+	expect_hold(HOLD_NONE, false);
+	put_number("held", "on", HOLD_LEGAL);
+	expect_hold(HOLD_LEGAL, false);
+	put_number("release-intent", NULL, 0);
+	expect_hold(HOLD_LEGAL, true);
+	/* asked whether it has it, it may have answered before it was told */
+	put_number("confirmed", NULL, 0);
+	expect_hold(HOLD_LEGAL, true);
+	put_number("confirmed", "held", HOLD_MARK);
+	expect_hold(HOLD_MARK, true);
+	put_number("held", "on", HOLD_LEGAL);
+	expect_hold(HOLD_LEGAL, false);
+	put_number("release-intent", NULL, 0);
+	put_number("held", "on", HOLD_NONE);
+	expect_hold(HOLD_NONE, false);
+	put_number("held", "on", HOLD_LEGAL);
+	put_number("release-intent", NULL, 0);
+	put_number("confirmed", "held", HOLD_NONE);
+	expect_hold(HOLD_NONE, false);
+	put_number("held", "on", HOLD_LEGAL);
+	put_number("release-intent", NULL, 0);
+	put_number("lost", NULL, 0);
+	expect_hold(HOLD_NONE, false);
+}
+
 static void receipts_refused_are_counted_in_a_row(void **state)
 {
 	uint64_t lost, refused;
@@ -525,6 +578,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bound_anew, setup, teardown_index),
 		cmocka_unit_test_setup_teardown(
 		    confirmed_where_the_disk_cannot_be_told, setup, teardown_index),
+		cmocka_unit_test_setup_teardown(told_to_let_go, setup, teardown_index),
 		cmocka_unit_test_setup_teardown(
 		    receipts_refused_are_counted_in_a_row, setup, teardown_index),
 	};

@@ -498,7 +498,7 @@ static void a_cell_that_lies(void **state)
 		"UPDATE preservation SET value = '2'",
 		"DELETE FROM preservation",
 		"INSERT INTO upload SELECT 1, 'two', rung, level, 0, 1, 100, 'ab', '', '', 0, 1, 0, '',"
-		" '', 1, 0, 0, 0, 0, -1, 0, -1, 0, 0, 0 FROM upload",
+		" '', 1, 0, 0, 0, 0, -1, 0, -1, 0, 0, 0, 0 FROM upload",
 		"UPDATE upload SET rung = 4; UPDATE upload SET doubted = 1",
 	};
 	static const char *const names[] = { "one", "two" };

@@ -11,12 +11,13 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-pytest.register_assert_rewrite("disk_camera", "s3_store", "s3_uploader",
+pytest.register_assert_rewrite("disk_camera", "doctor", "s3_store", "s3_uploader",
                                "signed_clip")  # they assert for the tests
 
 import fake_core  # noqa: E402
 import radosgw  # noqa: E402, F401 (before the temporary folder moves: all workers share one store)
 import station  # noqa: E402
+from doctor import examined  # noqa: E402, F401 (one station for all about doctor)
 
 
 def pytest_sessionstart():

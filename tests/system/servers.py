@@ -4,6 +4,7 @@ stands in front of servers: nginx and a forward proxy.
 radosgw.py has Ceph's S3 gateway. All listen on loopback only. Nothing is installed here: `make npm` puts the stock server's packages
 into build/npm.
 """
+import email.utils
 import json
 import os
 import pathlib
@@ -21,10 +22,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 NPM = HERE.parent.parent / "build" / "npm"
 HOOK = HERE.parent.parent / "etc" / "receipt-hook" / "receipt-hook.mjs"
 FIND = HERE.parent.parent / "etc" / "receipt-hook" / "find-hook.mjs"
+BY_ASSET = "by-asset/{asset}"
 
 
 def finding(folder, quiet_ms=5000):
-    """Settings of a stock server that knows uploads by their asset: find-path = by-asset/{asset}."""
+    """Settings of a stock server that knows uploads by their asset: find-path = BY_ASSET."""
     return {"find": FIND, "index": f"{folder}.by-asset", "quiet_ms": quiet_ms}
 
 
@@ -432,6 +434,26 @@ def honest(server, request):
     if method == "GET":
         return answer(200, body=bytes(upload[1]))
     return answer(405)
+
+
+def only(method, step):
+    """An honest server but for this method."""
+    return lambda s, r: step(s, r) if r.method == method else honest(s, r)
+
+
+# ---- 8: uploads that expire ----
+
+def http_date(seconds):
+    return email.utils.formatdate(seconds, usegmt=True)
+
+
+# ---- abandoned ----
+
+def deletes(server, request):
+    """The same, and it removes what it is told to."""
+    if request.method == "DELETE":
+        return answer(204 if server.uploads.pop(request.path, None) else 404)
+    return honest(server, request)
 
 
 def assert_whole(server, path, uploads=1):

@@ -1,11 +1,15 @@
 """A folder as a destination: what is there is believed only as far as it is equal, a mount that has gone is told.
 
-dockd-uploader alone, as in test_uploader.py; at the end it is killed at each hand-over, with each driver.
+dockd-uploader alone, as in test_uploader.py: clips, side objects, what another station has left;
+at the end it is killed at each hand-over, with each driver.
 """
+import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -186,6 +190,83 @@ def test_dir_missing_then_there(uploader, store, clip):
     uploader.start()
     assert uploader.open(core.DIR, store).status == 0
     assert uploader.whole(clip(MIB))[1].kind == "RECEIPT"
+
+
+@pytest.mark.parametrize("held", ["nothing", "part", "whole", "damaged"])
+def test_dir_found(uploader, store, clip, held):
+    path = clip(6 * MIB)
+    assert uploader.open(core.DIR, store).identity == ""
+    uploader.whole(clip(10, "first"))
+    assert uploader.became == [f"dir {(store / '.dockd-destination').read_text().strip()}"]
+    if held != "nothing":
+        uploader.whole(path)
+        if held == "part":
+            os.truncate(stored(store, path), 2 * MIB)
+            stored(store, path).rename(stored(store, path, ".part"))
+        elif held == "damaged":
+            with open(stored(store, path), "r+b") as f:
+                f.write(b"not what it was")
+    uploader.kill()
+    uploader.start()
+    ready = uploader.open(core.DIR, store)
+    assert ready.identity == f"dir {(store / '.dockd-destination').read_text().strip()}"
+    assert ready.can & (core.FINDS | core.ABANDONS) == core.FINDS | core.ABANDONS
+    created, end = uploader.whole(path)
+    assert end.kind == "RECEIPT" and created[0].found == (held != "nothing")
+    assert end.sha256 == hashlib.sha256(path.read_bytes()).digest(), "read back"
+    assert end.sent == {"nothing": 6, "part": 4, "whole": 0, "damaged": 6}[held] * MIB
+    assert stored(store, path).read_bytes() == path.read_bytes()
+    assert bool(list(store.rglob("*.damaged-*"))) == (held == "damaged")
+
+
+def test_dir_abandoned(uploader, store, clip):
+    path = clip(MIB)
+    uploader.open(core.DIR, store)
+    created, _ = uploader.whole(path)
+    address = created[0].address
+    end = uploader.errand("ABANDON", path, address=address)
+    assert (end.failure, end.state) == (core.CANNOT, "cannot")
+    part = stored(store, path, ".part")
+    stored(store, path).rename(part)
+    with open(part, "r+b") as other:
+        # as another station would hold it while it writes (F_OFD_SETLK, F_WRLCK)
+        fcntl.fcntl(other, 37, struct.pack("hhqqi4x", 1, 0, 0, 0, 0))
+        end = uploader.errand("ABANDON", path, address=address)
+        assert (end.failure, end.state) == (core.LATER, "busy")
+        assert part.exists()
+    assert uploader.errand("ABANDON", path, address=address).status == 0
+    assert not part.exists()
+    assert uploader.errand("ABANDON", path, address=address).status == -2
+
+
+def test_dir_removed_by_the_station_that_brought_it(uploader, store, clip):
+    """What another one knows of it is not known here; asked again it would say the same."""
+    path = clip(1000)
+    uploader.open(core.DIR, store, flags=core.DISPOSE)
+    created, _ = uploader.whole(path)
+    beside = stored(store, path, ".json")
+    ours = beside.read_text()
+    beside.write_text(json.dumps({**json.loads(ours), "station": "Eastgate"}))
+    end = uploader.errand("REMOVE", path, address=created[0].address)
+    assert (end.kind, end.failure, end.state) == ("FAILED", core.CANNOT, "another-station"), end
+    assert stored(store, path).read_bytes() == path.read_bytes() and "dispose of it there" in end.text
+    beside.write_text(ours)
+    assert uploader.errand("REMOVE", path, address=created[0].address).kind == "REMOVED"
+    assert not stored(store, path).exists()
+
+
+def test_dir_states(uploader, store, folder, clip):
+    path = clip(MIB)
+    uploader.open(core.DIR, store)
+    uploader.whole(path)
+    (store / ".dockd-destination").rename(folder / "kept")
+    _, end = uploader.whole(path)
+    assert (end.failure, end.state) == (core.BAD_DESTINATION, "not-mounted")
+    (folder / "kept").rename(store / ".dockd-destination")
+    _, end = uploader.whole(path, asset="x")
+    assert (end.failure, end.state) == (core.REFUSED, "layout")
+    _, end = uploader.whole(path, size=MIB + 1)
+    assert end.failure == core.SOURCE
 
 
 def test_dir_full(uploader, folder, clip):

@@ -11,8 +11,8 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-pytest.register_assert_rewrite("disk_camera", "doctor", "s3_store", "s3_uploader",
-                               "signed_clip")  # they assert for the tests
+pytest.register_assert_rewrite("disk_camera", "doctor", "s3_store", "s3_uploader", "signed_clip",
+                               "tus_receipts")  # they assert for the tests
 
 import fake_core  # noqa: E402
 import radosgw  # noqa: E402, F401 (before the temporary folder moves: all workers share one store)

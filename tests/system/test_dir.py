@@ -3,13 +3,11 @@
 dockd-uploader alone, as in test_uploader.py: clips, side objects, what another station has left;
 at the end it is killed at each hand-over, with each driver.
 """
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import signal
-import struct
 import subprocess
 
 import pytest
@@ -219,42 +217,6 @@ def test_dir_found(uploader, store, clip, held):
     assert bool(list(store.rglob("*.damaged-*"))) == (held == "damaged")
 
 
-def test_dir_abandoned(uploader, store, clip):
-    path = clip(MIB)
-    uploader.open(core.DIR, store)
-    created, _ = uploader.whole(path)
-    address = created[0].address
-    end = uploader.errand("ABANDON", path, address=address)
-    assert (end.failure, end.state) == (core.CANNOT, "cannot")
-    part = stored(store, path, ".part")
-    stored(store, path).rename(part)
-    with open(part, "r+b") as other:
-        # as another station would hold it while it writes (F_OFD_SETLK, F_WRLCK)
-        fcntl.fcntl(other, 37, struct.pack("hhqqi4x", 1, 0, 0, 0, 0))
-        end = uploader.errand("ABANDON", path, address=address)
-        assert (end.failure, end.state) == (core.LATER, "busy")
-        assert part.exists()
-    assert uploader.errand("ABANDON", path, address=address).status == 0
-    assert not part.exists()
-    assert uploader.errand("ABANDON", path, address=address).status == -2
-
-
-def test_dir_removed_by_the_station_that_brought_it(uploader, store, clip):
-    """What another one knows of it is not known here; asked again it would say the same."""
-    path = clip(1000)
-    uploader.open(core.DIR, store, flags=core.DISPOSE)
-    created, _ = uploader.whole(path)
-    beside = stored(store, path, ".json")
-    ours = beside.read_text()
-    beside.write_text(json.dumps({**json.loads(ours), "station": "Eastgate"}))
-    end = uploader.errand("REMOVE", path, address=created[0].address)
-    assert (end.kind, end.failure, end.state) == ("FAILED", core.CANNOT, "another-station"), end
-    assert stored(store, path).read_bytes() == path.read_bytes() and "dispose of it there" in end.text
-    beside.write_text(ours)
-    assert uploader.errand("REMOVE", path, address=created[0].address).kind == "REMOVED"
-    assert not stored(store, path).exists()
-
-
 def test_dir_states(uploader, store, folder, clip):
     path = clip(MIB)
     uploader.open(core.DIR, store)
@@ -267,6 +229,70 @@ def test_dir_states(uploader, store, folder, clip):
     assert (end.failure, end.state) == (core.REFUSED, "layout")
     _, end = uploader.whole(path, size=MIB + 1)
     assert end.failure == core.SOURCE
+
+
+def test_dir_described_again(uploader, store, clip):
+    uploader.open(core.DIR, store)
+    path = clip(MIB)
+    _, end = uploader.whole(path)
+    described = stored(store, path).with_name(f"{asset_of(path)}.json")
+    before = described.read_text()
+    described.unlink()
+    assert uploader.whole(path, address=end.object)[1].sent == 0
+    assert described.read_text() == before
+
+
+def side(uploader, path, kind, **what):
+    what.setdefault("asset", "")
+    created, end = uploader.whole(path, kind=kind, recorded=core.NO_TIME, **what)
+    assert end.kind == "RECEIPT", end
+    assert [c.address for c in created] == [end.object]
+    assert end.sha256 == hashlib.sha256(path.read_bytes()).digest()
+    return end.object
+
+
+def test_dir_side_objects(uploader, store, clip):
+    uploader.open(core.DIR, store)
+    path, old, new = clip(MIB), clip(5 * MIB, "old"), clip(700, "new")
+    uploader.whole(path)
+    at = side(uploader, old, core.LEDGER, name="00000001.log")
+    assert at == "ledger/station-1/00000001.log"
+    assert (store / at).read_bytes() == old.read_bytes()
+    assert side(uploader, new, core.LEDGER, name="00000001.log") == at
+    assert (store / at).read_bytes() == new.read_bytes(), "what is sent again replaces"
+    at = side(uploader, old, core.CHECKPOINT, name="checkpoint")
+    assert at == "ledger/station-1/checkpoint"
+    assert side(uploader, new, core.CHECKPOINT, name="checkpoint") == at
+    assert (store / at).read_bytes() == new.read_bytes()
+    at = side(uploader, new, core.BUNDLE, name="proof", asset=asset_of(path))
+    assert at == f"{asset_of(path)[:2]}/{asset_of(path)}.bundle"
+    assert (store / at).read_bytes() == new.read_bytes()
+    side(uploader, clip(0, "empty"), core.LEDGER, name="none")
+    assert not [p for p in store.rglob("*.part")]
+    assert sorted(p.name for p in (store / "ledger" / "station-1").iterdir()) == [
+        "00000001.log", "checkpoint", "none"]
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x.part", "a b", "ä", "." * 3,
+                                  "x" * 200])
+def test_dir_side_object_with_a_name_that_is_none(uploader, store, clip, name):
+    uploader.open(core.DIR, store)
+    _, end = uploader.whole(clip(10), kind=core.LEDGER, name=name, asset="")
+    assert (end.kind, end.failure) == ("FAILED", core.REFUSED), end
+    assert list(store.iterdir()) == []
+
+
+def test_dir_description(uploader, store, clip):
+    uploader.open(core.DIR, store)
+    path = clip(MIB)
+    uploader.whole(path, name="Überfall 1.mp4", dispose_by=1792592000, preserved=1, unit="U 9")
+    at = stored(store, path)
+    assert json.loads(at.with_name(f"{at.name}.json").read_text()) == {
+        "asset": asset_of(path), "camera": "BWC-0001", "class": "not-yet-categorised",
+        "dispose-by": "2026-10-21T14:13:20Z", "kind": "clip", "length": MIB,
+        "name": "Überfall 1.mp4", "officer": "O-217", "preserved": "yes",
+        "recorded": "2026-09-21T14:13:20Z", "unit": "U 9", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "signature": "unsigned",
+        "station": "station-1"}
 
 
 def test_dir_full(uploader, folder, clip):

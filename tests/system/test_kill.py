@@ -63,7 +63,7 @@ ELSEWHERE |= {"judge-ask", "judge-judged", "inquiry-begun", "inquiry-answered",
 ELSEWHERE |= {"disposal-station", "disposal-gone", "disposal-remove",
               "disposal-removed"}  # and in test_retention.py
 ELSEWHERE |= {"uploader-dir-remove", "uploader-removed",
-              "uploader-reconfirmed"}  # and in test_receipts_uploader.py
+              "uploader-reconfirmed"}  # and in test_dir_errands.py
 ELSEWHERE |= {"uplink-switched", "uplink-abandoned"}  # and in test_destinations.py
 ELSEWHERE |= {"binding-another", "binding-rebound", "reconcile-anew"}  # and in test_binding.py
 ELSEWHERE |= {"hold-ask", "hold-held"}  # and in test_holds.py
@@ -607,7 +607,7 @@ def test_every_documented_one_is_passed():
 def test_those_of_other_files_are_killed_at_there():
     """Each is named in the test that its comment above names."""
     text = "".join((ROOT / "tests/system" / name).read_text() for name in (
-        "test_receipts.py", "test_evidence.py", "test_retention.py", "test_receipts_uploader.py",
+        "test_receipts.py", "test_evidence.py", "test_retention.py", "test_dir_errands.py",
         "test_destinations.py", "test_binding.py", "test_holds.py", "test_s3_locks.py",
         "test_unlock.py"))
     assert {name for name in ELSEWHERE if f'"{name}' not in text} == set()

@@ -326,6 +326,7 @@ disk_pure := \
 dockd-camera_src := \
 	$(disk_pure) \
 	usb/camera_main.c \
+	usb/camera.c \
 	usb/ptp/ptp_camera.c \
 	usb/ptp/ptp_listing.c \
 	usb/ptp/ptp_fetch.c \

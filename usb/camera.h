@@ -10,6 +10,7 @@
 #define DOCKD_CAMERA_H
 
 #include "../dockd/base/proto_camera.h"
+#include "descriptor.h"
 #include "transport.h"
 
 struct proto_attach;
@@ -71,7 +72,22 @@ bool camera_stopping(void);
 int camera_fault(struct proto_reason *why, enum fault code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Likewise for -errno of the transport, in the words of all drivers; doing: what was done. */
+int camera_trouble(struct proto_reason *why, int r, const char *doing);
+
+/* A device without what the driver looks for, which text says: -ENOTSUP. -EIO: it has left. */
+int camera_not_mine(struct proto_reason *why, const struct transport *t, const char *text);
+
 /* Copies text from a camera into a bounded field: whole UTF-8 sequences, always ended. */
 void camera_text(char *out, size_t room, const char *text);
+
+/* The interfaces of its active configuration, as descriptor_interfaces. The number found. */
+size_t camera_interfaces(struct transport *t, struct usb_interface out[DESCRIPTOR_INTERFACES]);
+
+/* Claims one of them: 0, or -EIO and *why. */
+int camera_claim(struct transport *t, uint8_t interface, struct proto_reason *why);
+
+/* How long the camera may be silent: the profile's time, longer where a quirk says so. */
+unsigned camera_timeout_ms(const struct proto_attach *attach);
 
 #endif

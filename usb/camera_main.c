@@ -21,7 +21,6 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,33 +77,6 @@ void camera_tell_durable(uint64_t offset_bytes)
 
 	handover("camera-durable");
 	tell(MSG_DURABLE, &durable);
-}
-
-int camera_fault(struct proto_reason *why, enum fault code, const char *fmt, ...)
-{
-	char text[sizeof(why->text) * 2];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	memset(why, 0, sizeof(*why));
-	why->code = code;
-	camera_text(why->text, sizeof(why->text), text);
-	return -EIO;
-}
-
-void camera_text(char *out, size_t room, const char *text)
-{
-	size_t len = strnlen(text, room);
-
-	if (len == room) {
-		len = room - 1;
-		while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
-			len--;
-	}
-	memcpy(out, text, len);
-	memset(out + len, 0, room - len);
 }
 
 /* ---- from the core ---- */

@@ -3,7 +3,6 @@
 #include "../dockd/base/proto_attach.h"
 #include "../dockd/base/proto_object.h"
 #include "../dockd/base/proto_probe.h"
-#include "descriptor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -119,12 +118,8 @@ static int gather(const struct driver *driver, struct camera *c, enum camera_dri
 static bool has_class(struct transport *t, uint8_t class)
 {
 	struct usb_interface all[DESCRIPTOR_INTERFACES];
-	uint8_t configuration;
-	const uint8_t *raw;
-	size_t len, n;
+	size_t n = camera_interfaces(t, all);
 
-	raw = transport_descriptors(t, &len, &configuration);
-	n = descriptor_interfaces(raw, len, configuration, all);
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].class == class)
 			return true;

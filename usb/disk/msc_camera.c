@@ -9,26 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LONG_TIMEOUT_MS 60000u
 #define PATIENCE_MS 10000u /* for a medium that is coming up */
 
 enum { CLASS_STORAGE = 0x08, BULK_ONLY = 0x50 };
 
 int msc_fault(int r, const char *doing, struct proto_reason *why)
 {
-	switch (r) {
-	case -ENODEV:
-		return camera_fault(why, FAULT_GONE, "%s: unplugged", doing);
-	case -ENOMEM:
-		return camera_fault(why, FAULT_MEMORY, "%s: no memory for USB transfers", doing);
-	case -ETIMEDOUT:
-		return camera_fault(why, FAULT_SILENT, "%s: no answer, also after reset", doing);
-	case -ENOMEDIUM:
+	if (r == -ENOMEDIUM)
 		return camera_fault(why, FAULT_MEDIUM, "%s: the card is out", doing);
-	default:
-		return camera_fault(why, FAULT_PROTOCOL, "%s: %s", doing,
-		    r == -EPROTO ? "answers that cannot be, also after reset" : strerror(-r));
-	}
+	if (r == -EPROTO)
+		return camera_fault(
+		    why, FAULT_PROTOCOL, "%s: answers that cannot be, also after reset", doing);
+	return camera_trouble(why, r, doing);
 }
 
 /* ---- contact ---- */
@@ -173,38 +165,24 @@ static int msc_open(struct transport *t, const struct proto_attach *attach, stru
 {
 	struct usb_interface list[DESCRIPTOR_INTERFACES];
 	const struct usb_interface *usb;
-	const uint8_t *raw;
-	uint8_t configuration;
-	unsigned timeout_ms = attach->timeout_ms;
 	struct camera *c;
-	size_t len, n;
 	int r;
 
-	raw = transport_descriptors(t, &len, &configuration);
-	n = descriptor_interfaces(raw, len, configuration, list);
-	usb = choose(list, n);
-	if (!usb) {
-		camera_fault(why, FAULT_DESCRIPTORS,
+	usb = choose(list, camera_interfaces(t, list));
+	if (!usb)
+		return camera_not_mine(why, t,
 		    "no disk in its descriptors that is read here "
 		    "(08/06/50, 08/05/50 or 08/04/50)");
-		return transport_gone(t) ? camera_fault(why, FAULT_GONE, "unplugged") : -ENOTSUP;
-	}
-	r = transport_claim(t, usb->number);
-	if (r == -EBUSY)
-		return camera_fault(
-		    why, FAULT_BUSY, "another program holds interface %u", usb->number);
+	r = camera_claim(t, usb->number, why);
 	if (r < 0)
-		return camera_fault(why, r == -ENODEV ? FAULT_GONE : FAULT_DESCRIPTORS,
-		    "claim of interface %u: %s", usb->number, strerror(-r));
+		return r;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return camera_fault(why, FAULT_MEMORY, "no memory");
 	*out = c;
 	c->attach = *attach;
 	c->transport = t;
-	if ((attach->quirks & QUIRK_LONG_TIMEOUT) && timeout_ms < LONG_TIMEOUT_MS)
-		timeout_ms = LONG_TIMEOUT_MS;
-	r = bot_start(&c->bot, t, usb, attach->quirks, timeout_ms);
+	r = bot_start(&c->bot, t, usb, attach->quirks, camera_timeout_ms(attach));
 	if (r < 0)
 		return msc_fault(r, "disk", why);
 	return open_units(c, why);

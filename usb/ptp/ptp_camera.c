@@ -14,7 +14,6 @@
 
 #define CONTROL_MS 1000
 #define SMALL_BYTES (64u << 10) /* the most that a dataset may bring */
-#define LONG_TIMEOUT_MS 60000u
 #define TRY_MS 3000u
 
 /* ---- finding the interface ---- */
@@ -88,20 +87,12 @@ static const struct usb_interface *choose(
 
 int ptp_fault(struct camera *c, int r, const char *doing, struct proto_reason *why)
 {
-	switch (r) {
-	case -ENODEV:
-		return camera_fault(why, FAULT_GONE, "%s: unplugged", doing);
-	case -ENOMEM:
-		return camera_fault(why, FAULT_MEMORY, "%s: no memory for USB transfers", doing);
-	case -ETIMEDOUT:
-		return camera_fault(why, FAULT_SILENT, "%s: no answer, also after reset", doing);
-	case -ESTALE:
+	if (r == -ESTALE)
 		return camera_fault(
 		    why, FAULT_PROTOCOL, "%s: in step again only by a new session", doing);
-	default:
-		return camera_fault(why, FAULT_PROTOCOL, "%s: %s", doing,
-		    r == -EPROTO && c->session.wrong ? c->session.wrong : strerror(-r));
-	}
+	if (r == -EPROTO && c->session.wrong)
+		return camera_fault(why, FAULT_PROTOCOL, "%s: %s", doing, c->session.wrong);
+	return camera_trouble(why, r, doing);
 }
 
 static int ask_device(struct camera *c, struct proto_reason *why)
@@ -162,34 +153,21 @@ static int ptp_open(struct transport *t, const struct proto_attach *attach, stru
 {
 	struct usb_interface list[DESCRIPTOR_INTERFACES];
 	const struct usb_interface *usb;
-	const uint8_t *raw;
-	uint8_t configuration;
-	unsigned timeout_ms = attach->timeout_ms;
 	struct camera *c;
-	size_t len;
 	int r;
 
-	raw = transport_descriptors(t, &len, &configuration);
-	usb = choose(t, list, descriptor_interfaces(raw, len, configuration, list));
-	if (!usb) {
-		camera_fault(why, FAULT_DESCRIPTORS, "no PTP or MTP interface in its descriptors");
-		return transport_gone(t) ? camera_fault(why, FAULT_GONE, "unplugged") : -ENOTSUP;
-	}
-	r = transport_claim(t, usb->number);
-	if (r == -EBUSY)
-		return camera_fault(
-		    why, FAULT_BUSY, "another program holds interface %u", usb->number);
+	usb = choose(t, list, camera_interfaces(t, list));
+	if (!usb)
+		return camera_not_mine(why, t, "no PTP or MTP interface in its descriptors");
+	r = camera_claim(t, usb->number, why);
 	if (r < 0)
-		return camera_fault(why, r == -ENODEV ? FAULT_GONE : FAULT_DESCRIPTORS,
-		    "claim of interface %u: %s", usb->number, strerror(-r));
+		return r;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return camera_fault(why, FAULT_MEMORY, "no memory");
 	*out = c;
 	c->attach = *attach;
-	if ((attach->quirks & QUIRK_LONG_TIMEOUT) && timeout_ms < LONG_TIMEOUT_MS)
-		timeout_ms = LONG_TIMEOUT_MS;
-	r = session_start(&c->session, t, usb, attach->quirks, timeout_ms);
+	r = session_start(&c->session, t, usb, attach->quirks, camera_timeout_ms(attach));
 	if (r < 0)
 		return camera_fault(why, FAULT_MEMORY, "no memory");
 	c->started = true;

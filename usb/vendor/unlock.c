@@ -140,14 +140,10 @@ static bool is_disk(const struct usb_interface *i)
 static bool choose(struct transport *t, struct usb_interface *out)
 {
 	struct usb_interface all[DESCRIPTOR_INTERFACES];
-	const uint8_t *bytes;
-	uint8_t configuration;
-	size_t len, n;
+	size_t n = camera_interfaces(t, all);
 	bool disk = false;
 
 	memset(out, 0, sizeof(*out));
-	bytes = transport_descriptors(t, &len, &configuration);
-	n = descriptor_interfaces(bytes, len, configuration, all);
 	for (size_t i = 0; i < n && !disk; i++) {
 		if (is_disk(&all[i]) || (!out->in && all[i].in && all[i].out)) {
 			*out = all[i];

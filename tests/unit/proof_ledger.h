@@ -64,7 +64,7 @@ static inline void sign_lines(size_t size, char *out, size_t room)
 }
 
 /* Records from..to (from 1) as a file. */
-static inline void put_lines(const char *dir, const char *name, size_t from, size_t to)
+static inline void put_lines(const char *folder, const char *name, size_t from, size_t to)
 {
 	static char all[LINES_MAX * sizeof(lines[0])];
 	size_t n = 0;
@@ -73,7 +73,7 @@ static inline void put_lines(const char *dir, const char *name, size_t from, siz
 		memcpy(all + n, lines[i - 1], strlen(lines[i - 1]));
 		n += strlen(lines[i - 1]);
 	}
-	file_put(dir, name, all, n);
+	file_put(folder, name, all, n);
 }
 
 #endif

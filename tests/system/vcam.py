@@ -67,6 +67,20 @@ def fault_names(build):
     return json.loads(out)
 
 
+class Checks(dict):
+    """What shows each fault, by the fault's name: `@check("stall")` before the function."""
+
+    def __call__(self, name):
+        def keep(function):
+            self[name] = function
+            return function
+        return keep
+
+    @staticmethod
+    def fired(camera, name):
+        assert camera.stats()["fired"][name] >= 1, "the fault was never carried out"
+
+
 class VcamError(Exception):
     """vcam refused a command, or a wait ran out."""
 

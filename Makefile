@@ -104,6 +104,7 @@ dockd_src := \
 	dockd/docking.c \
 	dockd/pulling.c \
 	dockd/errand.c \
+	dockd/erasing.c \
 	dockd/books.c \
 	dockd/configuration.c \
 	dockd/probe.c \

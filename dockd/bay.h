@@ -1,7 +1,7 @@
 /*
  * bay: one place where a camera is docked: who is there, since when, what its light says.
  *
- * The facts of it, which arrival, docking, errand and books keep; its light and its words
+ * The facts of it, which arrival, docking, errand, erasing and books keep; its light and its words
  * (bay_view.c); and how its camera or its worker is given up. Owned by bays.
  */
 #ifndef DOCKD_BAY_H

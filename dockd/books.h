@@ -1,8 +1,8 @@
 /*
  * books: what of a docking goes into the ledger and the log, and how it is worded there.
  *
- * Called by docking and errand; LEDGER.md says what each record means. A journal that fails says so
- * itself, once, and stops intake: nothing here returns an error.
+ * Called by docking, errand and erasing; LEDGER.md says what each record means. A journal that fails
+ * says so itself, once, and stops intake: nothing here returns an error.
  */
 #ifndef DOCKD_BOOKS_H
 #define DOCKD_BOOKS_H

@@ -5,7 +5,7 @@
 #include "control_client.h"
 #include "control_evidence.h"
 #include "control_inner.h"
-#include "errand.h"
+#include "erasing.h"
 #include "index_asset.h"
 #include "index_docking.h"
 #include "index_expedite.h"
@@ -121,7 +121,7 @@ int control_asset(struct client *k)
 	if (a.disposed && !row.reason[0])
 		snprintf(row.reason, sizeof(row.reason), "disposed of");
 	if (!row.reason[0])
-		snprintf(row.reason, sizeof(row.reason), "%s", errand_gate_text(c->p.bays, &a));
+		snprintf(row.reason, sizeof(row.reason), "%s", erasing_text(c->p.bays, &a));
 	control_asset_findings(c, a.number, row.reason, sizeof(row.reason));
 	r = client_send(k, MSG_ASSET, &row, -1);
 	if (r == 0)

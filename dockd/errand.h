@@ -1,5 +1,5 @@
 /*
- * errand: what the worker of a docked camera is told to do next, and the gate before erasing.
+ * errand: what the worker of a docked camera is told to do next.
  *
  * Called by turn and bays each turn. Order: clock, LIST, pulls, LIST again (sizes are final when
  * two listings settle_s apart agree), erasing of what the gate lets go, a last LIST; then a LOOK now
@@ -23,11 +23,5 @@ bool errand_prepare(struct bay *b);
 void errand_plan(struct bay *b, bool may_pull);
 /* Does what was planned. */
 void errand_act(struct bay *b);
-
-/*
- * Why this asset is not erased from its camera: the gate's code and sentence ("receipt-level: ...").
- * "" when it is erased. Where its camera is not docked, what can be said without it.
- */
-const char *errand_gate_text(const struct bays *h, const struct asset *a);
 
 #endif

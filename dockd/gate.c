@@ -1,7 +1,7 @@
 /*
  * gate: in front of erasing, and of giving up the station's copy; pure.
  *
- * Called by errand.c, reconcile.c and retirement.c. A fact that is missing, zero or out of range
+ * Called by erasing.c, reconcile.c and retirement.c. A fact that is missing, zero or out of range
  * refuses: only facts that were positively established open it.
  */
 #include "gate.h"

@@ -1,7 +1,7 @@
 /*
  * gate: whether a camera's file may be erased, and whether the station's copy may go; pure.
  *
- * Asked by errand.c, reconcile.c and retirement.c with all that is known. It decides from facts
+ * Asked by erasing.c, reconcile.c and retirement.c with all that is known. It decides from facts
  * alone and does no I/O; what it does not know refuses.
  */
 #ifndef DOCKD_GATE_H

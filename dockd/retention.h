@@ -2,7 +2,7 @@
  * retention: what is kept how long; preservation orders; disposal by age and by order.
  *
  * Called by core each turn, by control for people, and by whoever is about to take a copy away
- * (uplink, errand): they ask retention_preserves first. It writes the `retention` record of each
+ * (uplink, erasing): they ask retention_preserves first. It writes the `retention` record of each
  * asset, marks what is due, and disposes of it where the configuration says that the store is ours.
  * It never disposes of anything while the station's clock is not synchronised, or has gone ahead by
  * more than a week and nobody has said that it is right.

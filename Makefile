@@ -637,9 +637,9 @@ test_programs += $(BUILD)/test/probe_s3
 $(eval $(call link,$(BUILD)/test/diskread,tests/disk/diskread.c $(disk_pure),libcrypto))
 test_programs += $(BUILD)/test/diskread
 # The simulated week: the core whole, its time, disk and other ends of its sockets played.
-week_src := tests/sim/week.c tests/sim/week_core.c tests/sim/week_dock.c tests/sim/week_server.c \
-	tests/double/clock_virtual.c $(filter-out dockd/main.c dockd/core.c dockd/child.c,$(dockd_src)) $(base_src) \
-	$(handover_src)
+week_src := tests/sim/week.c tests/sim/week_report.c tests/sim/week_core.c tests/sim/week_dock.c \
+	tests/sim/week_server.c tests/double/clock_virtual.c \
+	$(filter-out dockd/main.c dockd/core.c dockd/child.c,$(dockd_src)) $(base_src) $(handover_src)
 $(eval $(call link,$(BUILD)/test/week,$(week_src),$(filter-out libseccomp,$(dockd_pkg))))
 $(BUILD)/test/week: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,clock_gettime time fallocate fstatvfs \
 	unlinkat prlimit)

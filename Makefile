@@ -188,6 +188,7 @@ dockd_src := \
 	dockd/ledger_check.c \
 	dockd/station_key.c \
 	dockd/checkpoint.c \
+	dockd/cited.c \
 	dockd/predecessor.c \
 	dockd/index.c \
 	dockd/index_asset.c \
@@ -695,7 +696,8 @@ unit_pkg_trust := libcurl libssl libcrypto
 unit_objs_breaker := dockd/waits.c $(clock_src)
 unit_objs_note := dockd/base/base64.c
 unit_pkg_note := libcrypto
-unit_objs_checkpoint := $(filter-out dockd/ledger.c,$(ledger_src)) dockd/tree.c dockd/ledger_check.c dockd/station_key.c dockd/predecessor.c \
+unit_objs_checkpoint := $(filter-out dockd/ledger.c,$(ledger_src)) dockd/cited.c dockd/tree.c dockd/ledger_check.c \
+	dockd/station_key.c dockd/predecessor.c \
 	dockd/tlog.c dockd/journal.c dockd/clock_set.c dockd/witness.c dockd/base/log.c $(note_src) $(clock_src) $(index_src)
 unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c

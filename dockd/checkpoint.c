@@ -2,8 +2,8 @@
 
 #include "base/handover.h"
 #include "base/log.h"
+#include "cited.h"
 #include "clock.h"
-#include "index_proof.h"
 #include "ledger.h"
 #include "ledger_check.h"
 #include "station_key.h"
@@ -33,14 +33,6 @@ enum standing {
 	STANDING_GOOD,
 	STANDING_UNSURE, /* the tree is made anew; then it is compared with the checkpoint */
 	STANDING_CONTRADICTED,
-};
-
-/* What the newest `began` record says was there at the last start. */
-struct cited {
-	uint64_t record; /* its number, 0: there is none */
-	uint64_t size;   /* of the checkpoint, 0: none */
-	char root[2 * TLOG_HASH_LEN + 1];
-	char key[NOTE_VKEY_LEN];
 };
 
 struct checkpoint {
@@ -192,30 +184,6 @@ static void doubt(struct checkpoint *c, const char *why)
 
 /* ---- start ---- */
 
-static int read_cited(struct checkpoint *c)
-{
-	struct cited *out = &c->cited;
-	static char line[RECORD_LINE_MAX];
-	static struct record r;
-	const char *key, *root;
-	int n;
-
-	memset(out, 0, sizeof(*out));
-	n = index_began(journal_index(c->journal), &out->record);
-	if (n == -ENOENT)
-		return 0;
-	if (n == 0)
-		n = ledger_line(ledger(c), out->record, line, sizeof(line));
-	if (n < 0 || record_parse(line, (size_t)n, &r) < 0)
-		return n < 0 ? n : -EBADMSG;
-	out->size = (uint64_t)record_get_number(&r, "checkpoint-size", 0);
-	key = record_get_text(&r, "key");
-	root = record_get_text(&r, "checkpoint-root");
-	snprintf(out->key, sizeof(out->key), "%s", key ? key : "");
-	snprintf(out->root, sizeof(out->root), "%s", root ? root : "");
-	return 0;
-}
-
 static int open_key(struct checkpoint *c, const char *path, const char **why)
 {
 	const struct cited *cited = &c->cited;
@@ -344,7 +312,7 @@ int checkpoint_open(const struct checkpoint_settings *settings, struct journal *
 	c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rc = c->dir < 0 ? -errno : tree_open(path, &c->tree);
 	if (rc == 0)
-		rc = read_cited(c);
+		rc = cited_read(j, &c->cited);
 	if (rc == 0)
 		rc = open_key(c, key_path, why);
 	if (rc < 0) {

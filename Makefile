@@ -466,6 +466,7 @@ unit_tests := \
 	sheet \
 	log \
 	msg \
+	camera \
 	ptp \
 	exfat \
 	partition \
@@ -703,6 +704,7 @@ unit_pkg_checkpoint := sqlite3 libcrypto
 unit_objs_tlog := dockd/base/base64.c
 unit_pkg_tlog := libcrypto
 unit_objs_msg := dockd/base/proto.c dockd/base/msg.c
+unit_objs_camera := usb/camera.c usb/descriptor.c
 unit_objs_ptp := usb/ptp/ptp.c usb/ptp/ptp_property.c usb/calendar.c usb/name.c usb/ptp/reply.c usb/descriptor.c
 unit_objs_exfat := $(disk_pure)
 unit_objs_partition := usb/volume/source.c usb/volume/partition.c

@@ -152,9 +152,9 @@ def test_gateway_killed_and_started(rgw, uploader, clip, ready, part):
     path = clip(10 * PART)
     bucket = rgw.bucket()
     with rgw.gateway() as gateway:
-        ready(uploader, gateway.endpoint, bucket, rate=40 * MIB, part=part)
-        address, sent = "", 0
-        for kill_at in (2 * PART, 5 * PART, 8 * PART, None):
+        ready(uploader, gateway.endpoint, bucket, rate=8 * MIB, part=part)  # PROGRESS comes once a second
+        address, sent, kills, breaks = "", 0, [2 * PART, 5 * PART, 8 * PART], 0
+        while True:
             generation = uploader.upload(path, address=address)
             while True:
                 m = uploader.get("CREATED", "PROGRESS", "RECEIPT", "FAILED")
@@ -163,8 +163,8 @@ def test_gateway_killed_and_started(rgw, uploader, clip, ready, part):
                     address = m.address
                     uploader.put("PROCEED", generation=generation)
                 elif m.kind == "PROGRESS":
-                    if kill_at and m.sent + sent >= kill_at:
-                        kill_at = None
+                    if kills and gateway.process and m.sent + sent >= kills[0]:
+                        del kills[0]
                         gateway.kill()
                 else:
                     break
@@ -172,8 +172,11 @@ def test_gateway_killed_and_started(rgw, uploader, clip, ready, part):
             if m.kind == "RECEIPT":
                 break
             assert m.failure in (core.AWAY, core.LATER), m
-            gateway.start()
-    assert m.kind == "RECEIPT" and sent <= 10 * PART + 3 * part
+            breaks += 1
+            assert breaks <= 20, m  # one that has just come up may put us off
+            if not gateway.process:
+                gateway.start()
+    assert len(kills) <= 1 and sent <= 10 * PART + breaks * part
     assert_one(rgw, bucket, path)
 
 

@@ -25,6 +25,14 @@ def given(store, path):
     return sorted(p.name for p in place.iterdir()) if place.is_dir() else []
 
 
+def apart(clip, path):
+    """Another clip, which lies in another folder: two letters of its id say in which."""
+    while True:
+        other = clip(MIB, "other")
+        if asset_of(other)[:2] != asset_of(path)[:2]:
+            return other
+
+
 # ---- asked again ----
 
 def test_dir_confirmed(uploader, store, clip):
@@ -118,7 +126,8 @@ def test_dir_address_of_another_layout(uploader, store, clip):
 def test_dir_removed(uploader, store, clip):
     ready = uploader.open(core.DIR, store, flags=core.DISPOSE)
     assert ready.can == core.CONFIRMS | core.REMOVES | core.FINDS | core.ABANDONS
-    path, other = clip(2 * MIB), clip(MIB, "other")
+    path = clip(2 * MIB)
+    other = apart(clip, path)
     _, end = uploader.whole(path)
     uploader.whole(other)
     uploader.whole(clip(900, "bundle"), name="proof", asset=asset_of(path), kind=core.BUNDLE)
@@ -207,7 +216,8 @@ def test_dir_removal_that_was_cut_short(uploader, store, clip):
 @pytest.mark.parametrize("point", ["uploader-dir-remove", "uploader-removed"])
 def test_dir_killed_while_removing(folder, store, clip, point):
     """Whatever was left is gone after the second time, and nothing else is."""
-    path, other = clip(MIB), clip(MIB, "other")
+    path = clip(MIB)
+    other = apart(clip, path)
     folder.chmod(0o777)
     with Core(folder, PROGRAM, USER, env={"DIE_AT": f"{point}:1",
                                           "DIE_MARK": str(folder / "mark")}) as c:

@@ -306,6 +306,7 @@ dockd-verify_src := \
 	dockd/verify/manifest.c \
 	dockd/verify/receipt.c \
 	$(audit_src) \
+	dockd/base/oom.c \
 	dockd/base/record.c \
 	$(note_src)
 dockd-verify_pkg := jansson libcrypto libseccomp
@@ -343,6 +344,7 @@ dockd-camera_src := \
 	usb/probe.c \
 	usb/ptp/ptp_property.c \
 	dockd/base/language.c \
+	dockd/base/oom.c \
 	usb/vendor/unlock.c \
 	usb/vendor/language_dv16.c \
 	usb/vendor/language_amba.c \
@@ -458,6 +460,8 @@ test_clock_src := tests/double/clock_file.c
 test_time_src := tests/double/time_file.c
 
 unit_tests := \
+	acceptance \
+	bay \
 	listener \
 	child \
 	turn \
@@ -725,6 +729,8 @@ unit_objs_http_head := uploader/http_head.c
 unit_pkg_http_head := libcurl
 unit_objs_sysfs := usb/hotplug/sysfs.c dockd/base/proto.c
 unit_objs_schedule := dockd/base/log.c
+unit_objs_acceptance := dockd/sealed.c dockd/base/log.c dockd/base/record.c $(clock_src)
+unit_objs_bay := dockd/bay_view.c dockd/base/log.c dockd/base/record.c
 unit_objs_turn := dockd/schedule.c
 unit_objs_health := dockd/controllers.c dockd/base/log.c $(index_src)
 unit_pkg_health := sqlite3 libcrypto

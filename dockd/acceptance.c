@@ -132,6 +132,10 @@ static void judged(void *arg, uint64_t key, const struct verdict *v)
 	struct claim *c = &a->claim[key];
 	static struct asset x;
 
+	if (v->killed) { /* nothing was found wrong with it: it is asked again */
+		c->state = CLAIM_WAITS;
+		return;
+	}
 	if (!v->clean || v->result.status < 0) {
 		unchecked(c, v->clean ? v->result.text : v->how);
 		return;

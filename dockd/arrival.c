@@ -250,17 +250,19 @@ static void on_message(void *arg, const struct msg *m)
 	}
 }
 
-static void on_ended(void *arg, bool clean, const char *how)
+static void on_ended(void *arg, enum child_end end, const char *how)
 {
 	struct bay *b = arg;
 
+	if (end == CHILD_DONE)
+		how = "the worker ended by itself";
 	b->child = NULL;
 	if (b->leaving_us) {
 		bay_leave(b);
 		return;
 	}
 	if (probe_is_at(b)) {
-		probe_failed(b, clean ? "the worker ended by itself" : how);
+		probe_failed(b, how);
 		return;
 	}
 	if (b->house->ending) {
@@ -269,10 +271,15 @@ static void on_ended(void *arg, bool clean, const char *how)
 		return;
 	}
 	docking_interrupted(b, "fault");
-	if (b->state != BAY_FAULT && b->state != BAY_CLOSED && !clean)
+	if (b->state == BAY_FAULT || b->state == BAY_CLOSED)
+		return;
+	if (end == CHILD_KILLED) { /* no camera's fault, and no bay's */
+		bay_worker_starved(b, how);
+		return;
+	}
+	if (end == CHILD_FAILED)
 		health_mishap(b, MISHAP_WORKER);
-	if (b->state != BAY_FAULT && b->state != BAY_CLOSED)
-		bay_worker_lost(b, clean ? "the worker ended by itself" : how);
+	bay_worker_lost(b, how);
 }
 
 static void opened(struct bays *h, struct msg *m)
@@ -297,11 +304,11 @@ static void opened(struct bays *h, struct msg *m)
 	r = child_start(h->event, "dockd-camera", &handlers, b, &b->child);
 	if (r < 0) {
 		log_error("worker-start", "bay=%s reason=\"%s\"", b->name, strerror(-r));
-		bay_worker_lost(b,
+		bay_worker_starved(b,
 		    r == -ENOENT || r == -EACCES ?
 			"dockd-camera could not be started: is the package whole?" :
 			"dockd-camera could not be started, the station is short of memory, files "
-			"or processes: it is tried again; see its log");
+			"or processes: see its log");
 		return;
 	}
 	b->state = BAY_ATTACHING;

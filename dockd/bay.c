@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEATHS_MAX 4 /* of workers in a row, before FAULT */
+#define STARVED_S 30 /* between tries, when it has lasted for a while */
+
+static const unsigned wait_s[BAY_DEATHS_MAX] = { 1, 2, 5, 10 };
 
 uint64_t bay_now_us(void)
 {
@@ -78,28 +80,54 @@ void bay_fault(struct bay *b, const char *why)
 	}
 }
 
+/* The camera is leaving, or was there to be asked who it is: no other worker follows. */
+static bool needs_no_other(struct bay *b, const char *why)
+{
+	if (b->leaving_us)
+		bay_leave(b);
+	else if (probe_is_at(b))
+		probe_failed(b, why);
+	else
+		return false;
+	return true;
+}
+
+static void open_again(struct bay *b, unsigned after_s, const char *why)
+{
+	bay_drop_worker(b);
+	b->state = BAY_CLOSED;
+	b->due_us = bay_now_us() + after_s * BAY_SECOND_US;
+	snprintf(b->fault, sizeof(b->fault), "%s", why);
+}
+
 void bay_worker_lost(struct bay *b, const char *why)
 {
-	static const unsigned wait_s[DEATHS_MAX] = { 1, 2, 5, 10 };
 	char text[PROTO_TEXT_LEN * 2];
 
-	if (b->leaving_us) {
-		bay_leave(b);
+	if (needs_no_other(b, why))
 		return;
-	}
-	if (probe_is_at(b)) {
-		probe_failed(b, why);
-		return;
-	}
-	if (b->deaths >= DEATHS_MAX) {
+	if (b->deaths >= BAY_DEATHS_MAX) {
 		snprintf(text, sizeof(text), "%.200s; tried %u times", why, b->deaths + 1);
 		bay_fault(b, text);
 		return;
 	}
-	bay_drop_worker(b);
-	b->state = BAY_CLOSED;
-	b->due_us = bay_now_us() + wait_s[b->deaths++] * BAY_SECOND_US;
-	snprintf(b->fault, sizeof(b->fault), "%s", why);
+	open_again(b, wait_s[b->deaths++], why);
 	log_warn(
 	    "worker-lost", "bay=%s deaths=%u reason=\"%s\"", b->name, b->deaths, log_text(why));
+}
+
+void bay_worker_starved(struct bay *b, const char *why)
+{
+	char text[PROTO_TEXT_LEN * 2];
+	bool lasts = b->starved >= BAY_DEATHS_MAX;
+
+	if (needs_no_other(b, why))
+		return;
+	snprintf(text, sizeof(text), "%.200s; it is tried again", why);
+	open_again(b, lasts ? STARVED_S : wait_s[b->starved], text);
+	if (b->starved > BAY_DEATHS_MAX) /* it has been told often enough */
+		return;
+	b->starved++;
+	log_warn(
+	    "worker-lost", "bay=%s deaths=%u reason=\"%s\"", b->name, b->starved, log_text(text));
 }

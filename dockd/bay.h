@@ -71,6 +71,8 @@ struct bay_unlock {
 	char officer[PROTO_ID_TEXT_LEN], unit[PROTO_ID_TEXT_LEN];
 };
 
+#define BAY_DEATHS_MAX 4 /* of workers in a row, before FAULT */
+
 struct bay {
 	struct bays *house;
 	char name[PROTO_NAME_LEN];
@@ -89,6 +91,7 @@ struct bay {
 	uint64_t sign_us;    /* last sign of life while a request is out */
 	uint64_t sign_bytes;
 	unsigned deaths;   /* of workers since something last went well */
+	unsigned starved;  /* the same for what the station itself lacked for one */
 	bool told;         /* since hotplug came up */
 	unsigned arrivals; /* since arrivals_us, for the rate limit */
 	uint64_t arrivals_us;
@@ -163,6 +166,9 @@ void bay_text(const struct bay *b, char *out, size_t room);
 
 /* For docking: the worker is given up; opened again after a while, or FAULT after too many. */
 void bay_worker_lost(struct bay *b, const char *why);
+/* The same where it is the station that lacks something (memory): no camera's fault, so never
+ * FAULT, it is tried again for as long as that lasts. */
+void bay_worker_starved(struct bay *b, const char *why);
 void bay_fault(struct bay *b, const char *why);
 /* Its worker and descriptors are let go, and what was planned is not done. */
 void bay_drop_worker(struct bay *b);

@@ -28,6 +28,12 @@ static bool is_nearly_full(const struct bay *b)
 	    b->camera.free_bytes < b->profile->room_bytes;
 }
 
+/* Nobody reads it, and that lasts: the station has nothing for a worker. */
+static bool is_starved(const struct bay *b)
+{
+	return (b->state == BAY_CLOSED || b->state == BAY_OPENING) && b->starved > BAY_DEATHS_MAX;
+}
+
 bool bay_holds_all(const struct bay *b)
 {
 	return b->final && b->sum.checked == b->sum.objects;
@@ -62,6 +68,8 @@ enum light_state bay_light(const struct bay *b)
 	}
 	if (b->state == BAY_CLOSED &&
 	    (bays_are_shut(b->house) || !journal_works(b->house->journal)))
+		return LIGHT_LEAVE;
+	if (is_starved(b))
 		return LIGHT_LEAVE;
 	if (b->sum.pending &&
 	    (b->no_room || bays_stop_why(b->house)[0] || !journal_works(b->house->journal)))

@@ -195,7 +195,7 @@ unsigned bays_retry(struct bays *h, const char *name)
 		if (name && strcmp(b->name, name) != 0)
 			continue;
 		n++;
-		b->deaths = 0;
+		b->deaths = b->starved = 0;
 		b->arrivals = 0;
 		b->trouble[0] = '\0';
 		b->not_erased_n = 0;

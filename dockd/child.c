@@ -16,6 +16,7 @@
 #define TURN_MESSAGES 64
 #define HIDDEN_FROM 64    /* descriptors from here on: see child_hide */
 #define LINGER_US 2000000 /* between the end of its socket and SIGKILL */
+#define NOT_LOADED 127    /* exit status, by the dynamic loader */
 
 struct child {
 	pid_t pid;
@@ -96,7 +97,7 @@ static int on_linger(sd_event_source *s, uint64_t usec, void *arg)
 
 	(void)s;
 	(void)usec;
-	kill(c->pid, SIGKILL);
+	child_kill(c, "closed its socket and did not end");
 	return 0;
 }
 
@@ -146,11 +147,38 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	return 0;
 }
 
+static enum child_end tell_end(const struct child *c, const siginfo_t *si, char *how, size_t room)
+{
+	if (c->why[0]) {
+		snprintf(how, room, "%s", c->why);
+		return CHILD_FAILED;
+	}
+	if (si->si_code == CLD_EXITED && si->si_status == NOT_LOADED) {
+		snprintf(how, room,
+		    "it could not be loaded: this computer is short of memory, or the package is not "
+		    "whole");
+		return CHILD_KILLED;
+	}
+	if (si->si_code == CLD_EXITED) {
+		snprintf(how, room, "exited with %d", si->si_status);
+		return si->si_status == 0 ? CHILD_DONE : CHILD_FAILED;
+	}
+	if (si->si_status == SIGKILL) {
+		snprintf(how, room,
+		    "killed by SIGKILL: this computer has run out of memory (journalctl -k says so), or "
+		    "somebody did it");
+		return CHILD_KILLED;
+	}
+	snprintf(how, room, "killed by SIG%s%s", sigabbrev_np(si->si_status),
+	    si->si_status == SIGSYS ? " (its sandbox refused a system call)" : "");
+	return CHILD_FAILED;
+}
+
 static int on_exit_(sd_event_source *s, const siginfo_t *si, void *arg)
 {
 	struct child *c = arg;
+	enum child_end end;
 	char how[256];
-	bool clean = si->si_code == CLD_EXITED && si->si_status == 0 && !c->why[0];
 
 	(void)s;
 	while (c->sock >= 0 && deliver(c, TURN_MESSAGES)) {
@@ -160,15 +188,9 @@ static int on_exit_(sd_event_source *s, const siginfo_t *si, void *arg)
 		if (recv(c->sock, &m, sizeof(m.head), MSG_PEEK | MSG_DONTWAIT) <= 0)
 			break;
 	}
-	if (c->why[0])
-		snprintf(how, sizeof(how), "%s", c->why);
-	else if (si->si_code == CLD_EXITED)
-		snprintf(how, sizeof(how), "exited with %d", si->si_status);
-	else
-		snprintf(how, sizeof(how), "killed by SIG%s%s", sigabbrev_np(si->si_status),
-		    si->si_status == SIGSYS ? " (its sandbox refused a system call)" : "");
+	end = tell_end(c, si, how, sizeof(how));
 	if (c->handlers)
-		c->handlers->ended(c->arg, clean, how);
+		c->handlers->ended(c->arg, end, how);
 	child_free(c);
 	return 0;
 }

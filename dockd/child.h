@@ -15,15 +15,22 @@
 
 struct child;
 
+enum child_end {
+	CHILD_DONE,   /* exit status 0 of its own */
+	CHILD_FAILED, /* it gave up, broke down, or was killed by us */
+	CHILD_KILLED, /* SIGKILL of somebody else, which is how the kernel makes room where memory runs
+			 out; or it could not be loaded. No work that it was given is to blame. */
+};
+
 struct child_handlers {
 	/* A well-formed message; descriptors never come from a child. */
 	void (*message)(void *arg, const struct msg *m);
 	/*
 	 * The process has ended and been reaped, all its messages were delivered: how is for people
-	 * ("exited 0", "killed by SIGSYS", "broke framing: ..."). clean: exit status 0 of its own.
-	 * The child is freed after this call.
+	 * ("exited with 1", "killed by SIGSYS", "broke framing: ..."). The child is freed after this
+	 * call.
 	 */
-	void (*ended)(void *arg, bool clean, const char *how);
+	void (*ended)(void *arg, enum child_end end, const char *how);
 };
 
 /* Where the programs lie; the string is kept. Before the first child_start. */

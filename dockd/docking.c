@@ -51,7 +51,7 @@ static void forget(struct bay *b)
 	b->came_officer[0] = b->came_unit[0] = '\0';
 	b->settings_told = 0;
 	b->fault[0] = '\0';
-	b->deaths = 0;
+	b->deaths = b->starved = 0;
 	b->pulled_bytes = 0;
 	b->found = 0;
 	memset(&b->sum, 0, sizeof(b->sum));
@@ -480,6 +480,8 @@ static const char *on_reason(struct bay *b, const struct msg *m)
 	tell_fault(&r, text, sizeof(text));
 	if (r.code == FAULT_SANDBOX || r.code == FAULT_DESCRIPTORS)
 		bay_fault(b, text);
+	else if (r.code == FAULT_MEMORY)
+		bay_worker_starved(b, text);
 	else
 		bay_worker_lost(b, text);
 	return NULL;

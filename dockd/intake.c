@@ -298,6 +298,12 @@ static void digested(void *arg, uint64_t key, const struct verdict *v)
 	in->jobs[key] = (struct job){ 0 };
 	if (index_asset(ix(in), job.asset, &a) < 0 || a.file == FILE_RETIRED)
 		return;
+	if (v->killed) {
+		in->after = 0;
+		if (job.again)
+			intake_doubt(in, job.asset);
+		return;
+	}
 	if (!v->clean) {
 		not_verified(in, job.asset, v->how);
 	} else if (v->result.status < 0 && v->result.status != -EIO &&

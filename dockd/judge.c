@@ -390,15 +390,18 @@ static bool is_result(uint32_t result)
 	    result != SIGNATURE_CUT_SHORT;
 }
 
-/* Not in this list of digests: perhaps in an older one. */
+/* Not in this list of digests: perhaps in an older one. Where nothing can be asked for now its row
+ * stands, and it begins anew. */
 static bool asked_further(struct judge *j, const struct asset *a, const struct job *job)
 {
 	const struct profile *p = profile_find(j->profiles, j->profiles_n, a->profile);
 	static struct asset manifest;
+	int r = -ENOENT;
 
-	return p && p->scheme == SCHEME_MANIFEST && job->manifest + 1 < MANIFESTS_MAX &&
-	    its_manifest(j, p, a, job->manifest + 1, &manifest) == 0 &&
-	    ask(j, p, a, &manifest, job->manifest + 1) == 0;
+	if (p && p->scheme == SCHEME_MANIFEST && job->manifest + 1 < MANIFESTS_MAX &&
+	    its_manifest(j, p, a, job->manifest + 1, &manifest) == 0)
+		r = ask(j, p, a, &manifest, job->manifest + 1);
+	return r == 0 || r == -EAGAIN;
 }
 
 static void judged(void *arg, uint64_t key, const struct verdict *v)
@@ -411,6 +414,8 @@ static void judged(void *arg, uint64_t key, const struct verdict *v)
 	j->after = 0;
 	if (index_asset(ix(j), job.asset, &a) < 0 || strcmp(a.sha256, job.sha256) != 0)
 		return; /* it is another one by now: its row still stands */
+	if (v->killed)
+		return; /* its row stands as well */
 	if (!v->clean || v->result.status < 0 || !is_result(v->judged.result)) {
 		const char *how = !v->clean ? v->how :
 		    v->result.status < 0    ? v->result.text :

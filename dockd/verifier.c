@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define JOBS_MAX 64
+#define PAUSE_FIRST_MS 100 /* doubled each time that the system has nothing for a process, up to */
+#define PAUSE_DOUBLED 8
 
 struct job {
 	struct verifier *verifier;
@@ -24,6 +26,9 @@ struct verifier {
 	sd_event *event;
 	unsigned jobs_max;
 	struct job *jobs[JOBS_MAX + 1]; /* the last one beyond jobs_max is for short questions */
+	unsigned
+	    starved; /* times in a row that a process was killed by the system, or not started */
+	uint64_t pause_until_ms;
 };
 
 static uint64_t now_ms(void)
@@ -66,6 +71,8 @@ static struct job **free_place(struct verifier *v, uint32_t job)
 {
 	unsigned places = job == VERIFY_DIGEST ? v->jobs_max : v->jobs_max + 1;
 
+	if (v->starved && now_ms() < v->pause_until_ms)
+		return NULL;
 	for (unsigned i = 0; i < places; i++) {
 		if (!v->jobs[i])
 			return &v->jobs[i];
@@ -123,10 +130,23 @@ static void job_message(void *arg, const struct msg *m)
 	}
 }
 
-static void job_ended(void *arg, bool clean, const char *how)
+/* The computer lacks something: not again and again at once, and said once. */
+static void starved(struct verifier *v, const char *why)
+{
+	unsigned n = v->starved < PAUSE_DOUBLED ? v->starved : PAUSE_DOUBLED;
+
+	if (v->starved++ == 0)
+		log_error("worker-start",
+		    "program=dockd-verify reason=\"%s; it is tried again until it goes\"",
+		    log_text(why));
+	v->pause_until_ms = now_ms() + ((uint64_t)PAUSE_FIRST_MS << n);
+}
+
+static void job_ended(void *arg, enum child_end end, const char *how)
 {
 	struct job *job = arg;
 	struct verifier *v = job->verifier;
+	bool clean = end == CHILD_DONE;
 
 	for (unsigned i = 0; i <= v->jobs_max; i++) {
 		if (v->jobs[i] == job)
@@ -134,6 +154,11 @@ static void job_ended(void *arg, bool clean, const char *how)
 	}
 	job->verdict.clean = clean && job->answered && job->resulted;
 	job->verdict.how = clean ? "it gave no result" : how;
+	job->verdict.killed = end == CHILD_KILLED;
+	if (end == CHILD_KILLED)
+		starved(v, how);
+	else
+		v->starved = 0;
 	job->q.done(job->q.arg, job->q.key, &job->verdict);
 	free(job);
 }
@@ -156,9 +181,9 @@ int verifier_ask(struct verifier *v, const struct question *q)
 	job->deadline_ms = now_ms() + q->patience_ms;
 	r = child_start(v->event, "dockd-verify", &handlers, job, &job->child);
 	if (r < 0) {
-		log_error("worker-start", "program=dockd-verify reason=\"%s\"", strerror(-r));
+		starved(v, strerror(-r));
 		free(job);
-		return r;
+		return -EAGAIN;
 	}
 	*place = job;
 	r = child_send(job->child, MSG_VERIFY, &job->q.ask, q->fds, q->fds_n);

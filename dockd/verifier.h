@@ -16,7 +16,8 @@ struct verifier;
 
 /* What a process said before it ended; valid during `done`. */
 struct verdict {
-	bool clean;      /* all that its job owes was said, and it exited well; else: */
+	bool clean;  /* all that its job owes was said, and it exited well; else: */
+	bool killed; /* by the system, not for what it was given: to be asked again, uncounted */
 	const char *how; /* what it did not do */
 	struct proto_status result;
 	struct proto_digest digest;   /* VERIFY_DIGEST */
@@ -42,11 +43,13 @@ struct verifier *verifier_new(sd_event *event, unsigned jobs);
 /* Kills what runs; `done` is not called any more. */
 void verifier_free(struct verifier *v);
 
-/* Whether a question of this job could be asked now. */
+/* Whether a question of this job could be asked now: there is room, and the system has just not
+ * killed a process, or refused one. */
 bool verifier_room(const struct verifier *v, enum verify_job job);
 /*
- * Asks. `done` is called once, later, from the loop, unless this fails: -EAGAIN: no room; another
- * -errno: no process could be started. The descriptors stay the caller's and may be closed at once.
+ * Asks. `done` is called once, later, from the loop, unless this fails: -EAGAIN: no room, or no
+ * process can be started for now; -ENOMEM. The descriptors stay the caller's and may be closed at
+ * once.
  */
 int verifier_ask(struct verifier *v, const struct question *q);
 /* Every LIGHT_TICK_MS: ends what takes too long. */

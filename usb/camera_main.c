@@ -11,6 +11,7 @@
 #include "../dockd/base/handover.h"
 #include "../dockd/base/log.h"
 #include "../dockd/base/msg.h"
+#include "../dockd/base/oom.h"
 #include "../dockd/base/proto_attach.h"
 #include "../dockd/base/proto_object.h"
 #include "../dockd/base/proto_probe.h"
@@ -318,6 +319,7 @@ static void prepare(int argc, char **argv)
 	int parent = options(argc, argv);
 	int flags;
 
+	oom_goes_first();
 	if (sandbox_basics() < 0)
 		fatal("%s", sandbox_why());
 	if (sandbox_die_with_parent(parent) < 0)

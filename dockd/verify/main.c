@@ -9,6 +9,7 @@
 #include "../base/handover.h"
 #include "../base/log.h"
 #include "../base/msg.h"
+#include "../base/oom.h"
 #include "../base/sandbox.h"
 #include "audit_job.h"
 #include "digest.h"
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_NAME, "dockd-verify", 0, 0, 0);
 	log_open("dockd-verify", NULL);
 	options(&v, argc, argv);
+	oom_goes_first();
 	if (sandbox_basics() < 0 || sandbox_die_with_parent(v.parent_pid) < 0)
 		fatal("%s", sandbox_why());
 	/* libcrypto loads its algorithms now: under the filter it could not. */

@@ -528,7 +528,7 @@ bool dock_turn(void)
 			if (c->cam && c->cam->worker == c)
 				c->cam->worker = NULL;
 			forget(c);
-			handlers->ended(arg, clean, how);
+			handlers->ended(arg, clean ? CHILD_DONE : CHILD_FAILED, how);
 			free(c);
 		} else {
 			said.head = (struct proto_head){ .type = (uint16_t)s->type,

@@ -217,6 +217,12 @@ def test_restart_in_a_docking_goes_on_with_it():
         assert set(in_store(s)) == wanted(camera)
 
 
+def goes_first(pid):
+    """Whom the kernel takes where memory runs out: the highest."""
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as f:
+        return int(f.read())
+
+
 def test_what_a_worker_died_of_is_not_said_of_a_camera_that_is_well():
     with Station(bays=BAYS, profile=QUICK) as s:
         camera = s.camera("A", [vcam.clip("DCIM/a.mp4", 8 * MIB, 5, mtime=DAY)], rate=4 * MIB)
@@ -224,12 +230,15 @@ def test_what_a_worker_died_of_is_not_said_of_a_camera_that_is_well():
         camera.wait("bytes:DCIM/a.mp4", MIB)
         worker, = subprocess.run(["pgrep", "-P", str(s.core.process.pid), "-x", "dockd-camera"],
                                  stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        assert goes_first(worker) > goes_first(s.core.process.pid)
         s.hotplug.send(signal.SIGSTOP)  # the next worker is not there before this has been seen
-        os.kill(int(worker), signal.SIGKILL)
-        until(s, lambda: s.bay("1")["text"], "the bay says that it lost the worker")
+        os.kill(int(worker), signal.SIGKILL)  # as the kernel does where memory runs out
+        text = until(s, lambda: s.bay("1")["text"], "the bay says that it lost the worker")
+        assert "memory" in text and "tried again" in text
         s.hotplug.send(signal.SIGCONT)
         settle(s)
         assert s.bay("1")["light"] == "take" and s.bay("1")["text"] == ""
+        assert not [r for r in s.ledger() if r["type"] == "mishap"], "neither the bay's fault nor the camera's"
 
 
 def test_log_that_grew_takes_the_tail_only():

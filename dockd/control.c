@@ -410,6 +410,11 @@ int control_open(
 	return r;
 }
 
+bool control_is_there(const struct control *c)
+{
+	return listener_is_there(c->listener);
+}
+
 void control_close(struct control *c)
 {
 	if (!c)

@@ -50,6 +50,8 @@ int control_open(
 /* Settings; takes effect for those who connect from now on. */
 void control_configure(struct control *c, const struct config *config);
 void control_close(struct control *c);
+/* False: its socket's path is gone; who is connected stays so. */
+bool control_is_there(const struct control *c);
 
 /* Once a turn: answers the parked whose condition now holds or whose time is up. */
 void control_turn(struct control *c, bool changed);

@@ -10,6 +10,7 @@
 #include "child.h"
 #include "clock.h"
 #include "clock_set.h"
+#include "listener.h"
 #include "manager.h"
 #include "policy.h"
 #include "state.h"
@@ -30,7 +31,7 @@
 #define TICK_US (LIGHT_TICK_MS * UINT64_C(1000))
 #define TICKS_LATE 4    /* so many are made up for at once */
 #define TURN_EVENTS 256 /* events taken before a turn's commit */
-#define CLOCK_TICKS 4   /* about a second: whether the time of day was set */
+#define CLOCK_TICKS 4   /* about a second: whether the time of day was set, the sockets are there */
 #define MENDED_TICKS 20 /* five seconds: a configuration that is refused is looked at again */
 #define BROKEN_MS 60000 /* a minute to be read in `dockctl status`, then a new start may mend it */
 #define STATUS_TICKS 40 /* how often the service manager is told anew */
@@ -96,6 +97,13 @@ static void reload(struct core *c)
 
 /* ---- the loop ---- */
 
+static void begin_end(struct core *c)
+{
+	c->ending_ms = clock_steady_ms() + END_MS;
+	manager_stopping();
+	lights_all_off(c->lights);
+}
+
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
 {
 	struct core *c = arg;
@@ -108,10 +116,20 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 	log_info("stopping", "signal=%s by=%u", sigabbrev_np((int)si->ssi_signo), si->ssi_pid);
 	if (c->ending_ms)
 		return sd_event_exit(c->event, 0); /* asked twice */
-	c->ending_ms = clock_steady_ms() + END_MS;
-	manager_stopping();
-	lights_all_off(c->lights);
+	begin_end(c);
 	return 0;
+}
+
+/*
+ * Without them nobody finds the way in, nor does an uploader that is started again. A new start
+ * makes them, and the service manager their folder.
+ */
+static void look_at_sockets(struct core *c)
+{
+	if (control_is_there(c->control) && link_is_there(c->link))
+		return;
+	log_error("starting-anew", "path=%s reason=\"a socket in it is gone\"", c->config->run_dir);
+	begin_end(c);
 }
 
 /* It has been readable in `dockctl status` for long enough, or a new start mends it. */
@@ -128,8 +146,10 @@ static void tick(struct core *c)
 {
 	bays_tick(c->bays, c->ticks);
 	verifier_tick(c->verifier);
-	if (c->ticks % CLOCK_TICKS == 0)
+	if (c->ticks % CLOCK_TICKS == 0) {
 		clock_set_look(c->journal);
+		look_at_sockets(c);
+	}
 	log_turn();
 	textfile_tick(&c->textfile, c->ticks, c->control);
 	if (c->standing.refused[0] && c->ticks % MENDED_TICKS == MENDED_TICKS - 1)
@@ -318,6 +338,22 @@ static void make_dir(const char *path, mode_t mode)
 		fatal("path=%s reason=\"%s: make it, owned by this user\"", path, strerror(errno));
 }
 
+/* Where nobody could be let in, the ledger is not told at each try that it began. */
+static void prepare_run_dir(const struct config *c)
+{
+	char control[sizeof(c->run_dir) + 16], link[sizeof(c->run_dir) + 16];
+	const char *const sockets[] = { control, link };
+	int r;
+
+	make_dir(c->run_dir, 0755);
+	snprintf(control, sizeof(control), "%s/control.sock", c->run_dir);
+	snprintf(link, sizeof(link), "%s/core.sock", c->run_dir);
+	r = listener_may_open(sockets, 2);
+	if (r < 0)
+		fatal("path=%s reason=\"sockets cannot be made there: %s\"", c->run_dir,
+		    strerror(-r));
+}
+
 /*
  * A folder whose volume is not mounted is not touched: another one, in run-dir and so in memory, lets
  * everything else run and be asked. Nothing that matters gets into it: its journal refuses. So it is
@@ -451,7 +487,7 @@ int core_serve(const char *config_path, const char *profiles_dir)
 	if (r < 0)
 		fatal("reason=\"%s\"", sandbox_why());
 	child_keep_programs();
-	make_dir(c->config->run_dir, 0755);
+	prepare_run_dir(c->config);
 	choose_state_dir(c);
 	open_loop(c);
 	open_state(c);

@@ -233,6 +233,11 @@ void link_close(struct link *l)
 	free(l);
 }
 
+bool link_is_there(const struct link *l)
+{
+	return listener_is_there(l->listener);
+}
+
 int link_send_hotplug(struct link *l, unsigned type, const void *body)
 {
 	int r;

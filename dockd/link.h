@@ -32,6 +32,8 @@ struct link_handlers {
 int link_open(sd_event *event, const char *path, gid_t gid, uid_t hotplug_uid, uid_t uploader_uid,
     const char *station, const struct link_handlers *handlers, void *arg, struct link **out);
 void link_close(struct link *l);
+/* False: its socket's path is gone; who is connected stays so. */
+bool link_is_there(const struct link *l);
 
 /* 0, -ENOTCONN, or -errno; on error the connection is ended. */
 int link_send_hotplug(struct link *l, unsigned type, const void *body);

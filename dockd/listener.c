@@ -53,6 +53,50 @@ static int listen_at(const char *path, gid_t gid, mode_t mode)
 	return fd;
 }
 
+/* A socket's name for a try. False: there is no room for one. */
+static bool name_try(const char *path, struct sockaddr_un *sa)
+{
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	return snprintf(sa->sun_path, sizeof(sa->sun_path), "%s.try", path) <
+	    (int)sizeof(sa->sun_path);
+}
+
+static int try_one(const char *path)
+{
+	struct sockaddr_un sa;
+	int fd, r;
+
+	if (!name_try(path, &sa))
+		return 0;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(sa.sun_path);
+	r = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
+	close(fd);
+	/* that of an earlier start gives its place to the new one */
+	return r == -ENOSPC && access(path, F_OK) == 0 ? 0 : r;
+}
+
+int listener_may_open(const char *const *paths, size_t n)
+{
+	struct sockaddr_un sa;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = try_one(paths[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (name_try(paths[i], &sa))
+			unlink(sa.sun_path);
+	}
+	return r;
+}
+
+bool listener_is_there(const struct listener *l)
+{
+	return access(l->path, F_OK) == 0 || errno != ENOENT;
+}
+
 static void forget(struct listener *l, uint64_t now_us)
 {
 	uint64_t n = (now_us - l->forgot_us) * LISTENER_STRANGERS / SECOND_US;

@@ -27,4 +27,9 @@ int listener_open(sd_event *event, const char *path, gid_t gid, mode_t mode, lis
     void *arg, struct listener **out);
 void listener_close(struct listener *l);
 
+/* Whether all of these could be opened: 0 or -errno. What is there is not touched. */
+int listener_may_open(const char *const *paths, size_t n);
+/* False: its path is gone, so that nobody finds it any more. */
+bool listener_is_there(const struct listener *l);
+
 #endif

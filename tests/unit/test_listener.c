@@ -174,6 +174,24 @@ static void without_descriptors_it_waits_and_does_not_spin(void **state)
 	assert_true(d->l->spare >= 0);
 }
 
+static void it_knows_whether_it_can_be_found(void **state)
+{
+	struct door *d = *state;
+	const char *const here[] = { d->path }, *const nowhere[] = { d->path, "/nonexistent/sock" };
+	char beside[80];
+
+	snprintf(beside, sizeof(beside), "%s.try", d->path);
+	assert_true(listener_is_there(d->l));
+	assert_int_equal(listener_may_open(here, 1), 0);
+	assert_int_equal(listener_may_open(nowhere, 2), -ENOENT);
+	assert_int_equal(access(beside, F_OK), -1);
+	call(d, 1); /* the one that is there was left alone */
+	run(d);
+	assert_int_equal(d->taken, 1);
+	unlink(d->path);
+	assert_false(listener_is_there(d->l));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +203,7 @@ int main(void)
 		    without_descriptors_strangers_hold_nobody_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    without_descriptors_it_waits_and_does_not_spin, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_knows_whether_it_can_be_found, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,7 +365,7 @@ static void act_fetch(struct bay *b)
 		.mtime_s = b->row.mtime_s,
 		.snapshot = b->row.kind == KIND_LOG,
 	};
-	struct rlimit limit = { b->row.size_bytes, b->row.size_bytes };
+	struct rlimit limit;
 	int fd;
 
 	if (b->plan == PLAN_COMPARE) {
@@ -376,12 +376,20 @@ static void act_fetch(struct bay *b)
 		fd = staging_part(b->house->staging, b->asset.number, b->row.size_bytes);
 	}
 	if (fd < 0) {
-		if (b->plan == PLAN_FETCH)
+		if (b->plan == PLAN_FETCH && fd == -EFBIG)
+			pulling_too_large(b);
+		else if (b->plan == PLAN_FETCH)
 			pulling_disk_failed(b, fd);
 		return;
 	}
-	/* hard limit stays open: the next FETCH may be larger */
-	limit.rlim_max = RLIM_INFINITY;
+	/* hard limit stays what it is, the worker's as ours: the next FETCH may be larger */
+	getrlimit(RLIMIT_FSIZE, &limit);
+	if (b->plan == PLAN_FETCH && b->row.size_bytes > limit.rlim_max) {
+		close(fd);
+		pulling_too_large(b);
+		return;
+	}
+	limit.rlim_cur = b->row.size_bytes;
 	if (prlimit(child_pid(b->child), RLIMIT_FSIZE, &limit, NULL) < 0)
 		log_warn("prlimit", "bay=%s reason=\"%s\"", b->name, strerror(errno));
 	b->durables = 0;

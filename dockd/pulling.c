@@ -51,6 +51,14 @@ static const char *const fetch_words[] = {
 	[FETCH_DISK] = "disk",
 };
 
+void pulling_too_large(struct bay *b)
+{
+	books_trouble(b,
+	    "a file of the camera's is larger than this station can write, it stays there: its file "
+	    "system, or LimitFSIZE= of its service, must allow more");
+	listing_skip(ix(b), b->docking, b->row.row);
+}
+
 void pulling_disk_failed(struct bay *b, int status)
 {
 	struct bays *h = b->house;
@@ -80,7 +88,7 @@ void pulling_disk_failed(struct bay *b, int status)
 
 void pulling_whole(struct bay *b)
 {
-	b->deaths = 0;
+	b->deaths = b->starved = 0;
 	b->house->disk_errors = 0;
 	b->house->handlers->pulled(b->house->arg, b->asset.number);
 	b->erase_wanted = true;

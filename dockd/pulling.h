@@ -23,6 +23,8 @@ void pulling_whole(struct bay *b);
  * its way as what it is ("cut-short").
  */
 void pulling_gone(struct bay *b, uint64_t asset);
+/* A file as large as b->asset's cannot be written here: this docking goes on without it. */
+void pulling_too_large(struct bay *b);
 /* The station's disk refused to take b->asset's bytes: status is the -errno. */
 void pulling_disk_failed(struct bay *b, int status);
 /* Our own descriptor of the staging file is let go. */

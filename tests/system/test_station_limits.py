@@ -1,9 +1,17 @@
-"""Limits that the system sets for a process: open files, memory."""
+"""Limits that the system sets for a process: open files, memory, the size of a file."""
 import os
 import subprocess
 
 from station import CORE, CORE_GROUP, Service, as_user, until
-from station_faults import managed, once, settle, shift, texts
+from station_faults import MIB, managed, once, receipted, settle, shift, texts
+
+
+def start_under(s, *limits):
+    """The core with these limits from its start; nothing else yet."""
+    s.core = Service("dockd", [
+        "prlimit", *limits, *as_user(CORE, CORE_GROUP), s.bin / "dockd", "-c", s.folder / "dockd.conf",
+        "--libexec", s.bin, "--profiles", s.folder / "profiles"], s.folder / "logs/dockd.log", s.env, False)
+    s.ctl("status", check=False, connect=True)
 
 
 def limit(s, what):
@@ -35,10 +43,7 @@ def test_no_files_left():
 def test_too_few_files_from_the_start():
     """What is needed is told at the start, and when it bites it is not called a failing disk."""
     with managed() as s:
-        s.core = Service("dockd", [
-            "prlimit", "--nofile=24:24", *as_user(CORE, CORE_GROUP), s.bin / "dockd", "-c", s.folder / "dockd.conf",
-            "--libexec", s.bin, "--profiles", s.folder / "profiles"], s.folder / "logs/dockd.log", s.env, False)
-        s.ctl("status", check=False, connect=True)
+        start_under(s, "--nofile=24:24")
         assert s.events("few-files")
         s.start_hotplug()
         s.start_uploader("store")
@@ -58,7 +63,24 @@ def test_no_memory_for_a_worker():
         until(s, lambda: "memory" in s.bay("1")["text"], "it is told")
         assert "package" not in s.bay("1")["text"] and s.core.starts == 1
         limit(s, "--as=unlimited:")
-        s.ctl("retry", "--reason", "memory again")
-        settle(s)
+        settle(s)  # by itself
         assert s.core.starts == 1
+        once(s)
+
+
+def test_a_file_is_larger_than_the_service_may_write():
+    """The others are taken, and it is not the camera that is blamed."""
+    with managed() as s:
+        start_under(s, f"--fsize={6 * MIB}:{6 * MIB}")
+        s.start_hotplug()
+        s.start_uploader("store")
+        s.camera("A", [*shift(), *shift(2, 1, 7 * MIB)]).plug("1-1")
+        until(s, lambda: "LimitFSIZE=" in s.bay("1")["text"], "it is told")
+        until(s, lambda: receipted(s) == 3, "the others")
+        until(s, lambda: s.bay("1")["light"] == "leave", "the sergeant is told")
+        assert not [r for r in s.ledger() if r["type"] in ("trouble", "restarted")]
+        s.core.stop()
+        s.start_core()
+        settle(s)
+        assert receipted(s) == 4
         once(s)

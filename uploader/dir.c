@@ -301,8 +301,9 @@ static enum act_result write_failed(struct transfer *t, const char *what, int er
 	struct dir_upload *u = t->own;
 	char name[FOLDER_NAME_LEN + 16];
 
-	/* After EIO nobody knows which pages reached the disk: none of them is used again. */
-	if (err == EIO) {
+	/* After EIO nobody knows which pages reached the disk: none of them is used again. Nor are those
+	 * of a file that will never be whole. */
+	if (err == EIO || err == EFBIG) {
 		file_name(t, ".part", name, sizeof(name));
 		unlinkat(u->place, name, 0);
 		drop_file(u);

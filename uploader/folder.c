@@ -228,6 +228,8 @@ static const char *trouble_word(int err)
 	case ENOSPC:
 	case EDQUOT:
 		return "full";
+	case EFBIG:
+		return "too-large";
 	case EACCES:
 	case EPERM:
 	case EROFS:
@@ -258,6 +260,11 @@ enum act_result folder_trouble(struct transfer *t, const char *what, int err)
 	if (err == ENOSPC || err == EDQUOT)
 		return transfer_fail(t, UPLOAD_LATER, "%s: the destination is full (%s): make room",
 		    what, strerror(err));
+	if (err == EFBIG && t->job == MSG_UPLOAD) /* it alone: the others fit */
+		return transfer_fail(t, UPLOAD_REFUSED,
+		    "%s: it is larger than this folder's file system takes (FAT: 4 GiB), or than "
+		    "LimitFSIZE= of its uploader",
+		    what);
 	/* one file that cannot be read is no disk that is away */
 	if (err == EIO && t->job != MSG_UPLOAD)
 		f = UPLOAD_LATER;

@@ -318,6 +318,18 @@ def test_dir_full(uploader, folder, clip):
         subprocess.run(["umount", str(store)], check=True)
 
 
+def test_dir_larger_than_its_file_system_takes(uploader, store, clip):
+    """As on FAT: that one is given up, the others go on."""
+    uploader.open(core.DIR, store)
+    subprocess.run(["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "prlimit",
+                    f"--pid={uploader.process.pid}", f"--fsize={2 * MIB}:"], check=True)
+    path = clip(3 * MIB, "large")
+    _, end = uploader.whole(path)
+    assert (end.kind, end.failure) == ("FAILED", core.REFUSED) and "4 GiB" in end.text
+    assert not stored(store, path, ".part").exists()
+    assert uploader.whole(clip(MIB))[1].kind == "RECEIPT"
+
+
 @pytest.mark.parametrize("driver,point", [("dir", "uploader-dir-rename"), *(
     (driver, f"uploader-{what}") for driver in ("dir", "tus")
     for what in ("created", "patch", "sent", "receipted"))])

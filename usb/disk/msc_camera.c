@@ -166,9 +166,11 @@ static int msc_open(struct transport *t, const struct proto_attach *attach, stru
 	struct usb_interface list[DESCRIPTOR_INTERFACES];
 	const struct usb_interface *usb;
 	struct camera *c;
+	size_t n;
 	int r;
 
-	usb = choose(list, camera_interfaces(t, list));
+	n = camera_interfaces(t, list);
+	usb = choose(list, n);
 	if (!usb)
 		return camera_not_mine(why, t,
 		    "no disk in its descriptors that is read here "

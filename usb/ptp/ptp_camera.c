@@ -154,9 +154,11 @@ static int ptp_open(struct transport *t, const struct proto_attach *attach, stru
 	struct usb_interface list[DESCRIPTOR_INTERFACES];
 	const struct usb_interface *usb;
 	struct camera *c;
+	size_t n;
 	int r;
 
-	usb = choose(t, list, camera_interfaces(t, list));
+	n = camera_interfaces(t, list);
+	usb = choose(t, list, n);
 	if (!usb)
 		return camera_not_mine(why, t, "no PTP or MTP interface in its descriptors");
 	r = camera_claim(t, usb->number, why);

@@ -855,7 +855,7 @@ soak: test-programs npm
 #: check-lab       on real USB in the virtual station (tests/lab): hotplug, dockings, pulling out, power cut; the
 #:                 package installed on a whole Debian that boots: lamps, processes, power cuts
 #: check-long      the installed station: its power cut at 20 moments (CUTS=) that a seed draws (SEED=), upgraded,
-#:                 replaced, sealed, its volume made, the README followed, a thousand small files docked
+#:                 replaced, sealed, its volume made, the README followed, 300 MB docked at once
 #: bench-pull      there too: a pull beside a bare loop, gphoto2, mtp-getfile and aft-mtp-cli
 #: check-lab-images  there too, longer: 500 images of camera cards, to the kernel and to the station the same
 .PHONY: check-lab check-long check-lab-images bench-pull

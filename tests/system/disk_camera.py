@@ -7,34 +7,19 @@
 
 Nothing is ever written to a card by a worker; what a test writes, it writes to a copy.
 """
-import os
-import pathlib
-import shutil
-import tempfile
-
 import pytest
 
 import vcam
 import worker
+from camera_worker import BUILD, folder, program  # noqa: F401 (fixtures)
 from disks import make_disk
 from vcam import generate
 from worker import Worker
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build"))
 MIB = 1 << 20
 CLIP = "DCIM/100BWC/clip one.mp4"
 MTIME = 1_790_000_000
 READ10 = 0x28
-
-
-@pytest.fixture(scope="module")
-def program():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-camera-"))
-    folder.chmod(0o755)
-    shutil.copy2(BUILD / "test/dockd-camera", folder)
-    yield folder / "dockd-camera"
-    shutil.rmtree(folder)
 
 
 _cards = {}  # those of the session, whichever file asks
@@ -52,14 +37,6 @@ def cards(tmp_path_factory):
         return _cards[fs, table]
 
     return card
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-d-"))
-    path.chmod(0o777)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -1,37 +1,16 @@
 """One camera worker against the simulated camera: what it takes off it, and what it makes of faults."""
 import hashlib
-import os
 import pathlib
-import shutil
-import tempfile
 
 import pytest
 
 import vcam
 import worker
+from camera_worker import BUILD, folder, program  # noqa: F401 (fixtures)
 from worker import Fault, Worker
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOCKD_BUILD", ROOT / "build"))
 MIB = 1 << 20
 CLIP = "DCIM/100BWC/clip.mp4"
-
-
-@pytest.fixture(scope="module")
-def program():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dockd-camera-"))
-    folder.chmod(0o755)
-    shutil.copy2(BUILD / "test/dockd-camera", folder)
-    yield folder / "dockd-camera"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="dockd-c-"))
-    path.chmod(0o777)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -26,8 +26,7 @@ struct verifier {
 	sd_event *event;
 	unsigned jobs_max;
 	struct job *jobs[JOBS_MAX + 1]; /* the last one beyond jobs_max is for short questions */
-	unsigned
-	    starved; /* times in a row that a process was killed by the system, or not started */
+	unsigned starved; /* processes in a row that the system ended, or did not start */
 	uint64_t pause_until_ms;
 };
 
